@@ -1,0 +1,179 @@
+"""The command line: one sub-command per verb. Exit codes: 0 done, 2 bad input, 1 failed."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="isoglot",
+    help="Make a language model as good in every language as it is in its best one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+lab = typer.Typer(help="The embedded world: a small real model, real sentences, exact answers.")
+app.add_typer(lab, name="lab", no_args_is_help=True)
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...", help="Recipe keys, such as seed=2 or train.method=sft."
+    ),
+]
+Redo = Annotated[bool, typer.Option(help="Make again what was made with other settings.")]
+
+QUICK = (
+    "name=lidr-lab-quick",
+    "rounds=1",
+    "prompts.num_families=250",
+    "evaluate.tasks.0.num_families=100",
+    "evaluate.tasks.1.num_families=50",
+    "evaluate.validation.num_families=60",
+)
+"""What `demo --quick` changes: one round, a quarter of the prompts."""
+
+
+@app.command()
+def demo(
+    overrides: Overrides = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One short round, under 90 seconds.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/demo"),
+    redo: Redo = False,
+) -> None:
+    """Take the lab's policy from M0 to M2 by Language Imbalance Driven Rewarding.
+
+    A real 1 M parameter model, real sentences in twelve languages, a few minutes on two CPU cores.
+
+    Example: isoglot demo --quick --out runs/first seed=2
+    """
+    _run("lidr-lab", [*(QUICK if quick else ()), *(overrides or ())], out, redo)
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A .yaml file, or a name that `recipes` lists.")],
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder [runs/NAME].")] = None,
+    redo: Redo = False,
+) -> None:
+    """Run a recipe; the same command again goes on where it stopped.
+
+    Example: isoglot run lidr --out runs/llama3 policy.path=/models/Meta-Llama-3-8B-Instruct
+    """
+    _run(recipe, overrides or [], out, redo)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+    """Write RUN/report.html again and print the table."""
+    from isoglot.summary import read_summary
+
+    _show(read_summary(run), run)
+
+
+@app.command()
+def audit(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+) -> None:
+    """Print how often each model answers in another language than asked."""
+    from isoglot.report.audit import audit_table
+    from isoglot.summary import read_summary
+
+    _console().print(audit_table(read_summary(run)))
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes in the package."""
+    from rich.table import Table
+
+    from isoglot.config import load_recipe, recipe_names
+
+    table = Table("recipe", "languages", "what it does")
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        table.add_row(name, " ".join(recipe.languages), recipe.description)
+    _console().print(table)
+
+
+@app.command()
+def languages() -> None:
+    """List the languages of the table."""
+    from rich.table import Table
+
+    from isoglot.core.languages import LANGUAGES
+
+    table = Table("tag", "FLORES", "English name", "own name", "script", "resources")
+    for row in LANGUAGES.values():
+        table.add_row(row.tag, row.flores, row.english_name, row.own_name, row.script, row.tier)
+    _console().print(table)
+
+
+@app.command()
+def env() -> None:
+    """Print versions and machine, for a bug report."""
+    from isoglot.environment import machine, versions
+
+    for name, value in {**versions(), **machine()}.items():
+        print(f"{name:14} {value}")
+
+
+@lab.command("build")
+def lab_build(
+    seed: Annotated[int, typer.Option(help="Of the data and of the weights.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where the policy goes.")] = Path("runs/lab/policy"),
+) -> None:
+    """Pre-train the lab's policy from scratch, at most 30 minutes on two cores."""
+    from isoglot.lab.build import build
+
+    build(out, seed=seed)
+    print(f"policy: {out}")
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is one line and exit code 2."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        _fail(str(error), 2)
+    except RuntimeError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted; the same command goes on from here", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"isoglot: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -> None:
+    from isoglot.config import load_recipe
+    from isoglot.pipeline import run as run_recipe
+
+    recipe = load_recipe(recipe_name, overrides)
+    folder = out or Path("runs") / recipe.name
+    _show(run_recipe(recipe, folder, redo=redo), folder)
+
+
+def _show(summary: dict, folder: Path) -> None:
+    from isoglot.report.page import write_report
+    from isoglot.report.tables import console_table, headline
+
+    console = _console()
+    console.print(console_table(summary))
+    console.print(headline(summary).sentence)
+    if summary["stopped"]:
+        console.print(f"Stopped: {summary['stopped']}.")
+    console.print(f"report: {write_report(folder)}", soft_wrap=True)
+
+
+def _console():  # noqa: ANN202
+    from rich.console import Console
+
+    return Console()

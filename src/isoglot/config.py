@@ -1,0 +1,217 @@
+"""A recipe: one YAML file, one frozen object. Unknown keys die, and every known key is read.
+
+YAML 1.2, so that `no` is Norwegian and not false.
+"""
+
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from isoglot.core.languages import language
+from isoglot.core.section import Section
+from isoglot.data.filter import FilterConfig
+from isoglot.data.generate import GenerateConfig
+from isoglot.data.pair import PairConfig
+from isoglot.data.prompts import PromptFileConfig
+from isoglot.data.score import ScoreConfig
+from isoglot.evals.grade import GraderName
+from isoglot.evals.task import TaskConfig
+from isoglot.lab.build import POLICY as LAB_POLICY
+from isoglot.lab.prompts import LabPromptConfig
+from isoglot.models.load import ModelConfig, PolicyConfig
+from isoglot.models.translator import PromptTranslatorConfig
+from isoglot.train.common import TrainConfig
+
+PromptSource = Annotated[LabPromptConfig | PromptFileConfig, Field(discriminator="kind")]
+
+
+class PromptsConfig(Section):
+    """Where the prompts of each round come from."""
+
+    source: PromptSource
+    num_families: int | None = Field(None, ge=1)
+    """Families in each round, fresh ones every time; left out, all there are (one round)."""
+    parallel: bool = True
+    """Whether each family must have a prompt in every language."""
+    grader: GraderName | None = None
+    """Measures the reward accuracy of the pairs, where prompts carry a gold answer."""
+
+
+class EvaluationTask(TaskConfig):
+    """A benchmark with its prompts."""
+
+    prompts: PromptSource
+    num_families: int = Field(1000, ge=1)
+    """Examples for each language."""
+
+
+class EvaluateConfig(Section):
+    """How every policy M_t is measured."""
+
+    tasks: tuple[EvaluationTask, ...] = ()
+    validation: EvaluationTask | None = None
+    """The task of the stop rule: no further round when no trained language gains on it beyond its
+    interval. Its examples are never those of `tasks`. Left out: every round is run."""
+
+
+class Recipe(Section):
+    """A method: the parts that stand on the line, and their settings."""
+
+    name: str
+    description: str = ""
+    languages: tuple[str, ...]
+    """Trained in the loop, BCP-47."""
+    unseen_languages: tuple[str, ...] = ()
+    """Evaluated only, to see transfer."""
+    dominant_language: str = "en"
+    seed: int = 1
+    """Of the prompts, the sampling and the training."""
+    rounds: int = Field(1, ge=1)
+    families_per_shard: int = Field(250, ge=1)
+    policy: PolicyConfig
+    prompts: PromptsConfig
+    samplers: tuple[ModelConfig, ...] = ()
+    """Who answers the prompts; left out, the policy of the round."""
+    generate: GenerateConfig = GenerateConfig()
+    translate: PromptTranslatorConfig | None = None
+    """Answers are translated into and out of the dominant language by the policy, if given."""
+    score: ScoreConfig | None = None
+    pair: PairConfig = PairConfig()
+    filter: FilterConfig = FilterConfig()
+    train: TrainConfig | None = None
+    """Left out: the run ends with the preferences."""
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+    @field_validator("languages", "unseen_languages")
+    @classmethod
+    def _tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(language(tag).tag for tag in tags)
+
+    @field_validator("dominant_language")
+    @classmethod
+    def _tag(cls, tag: str) -> str:
+        return language(tag).tag
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lab_policy(cls, values: Any) -> Any:
+        """`policy: {path: lab}` is the checkpoint in the package."""
+        if isinstance(values, dict) and isinstance(values.get("policy"), dict):
+            policy = values["policy"]
+            if policy.get("path") == "lab":
+                return {**values, "policy": {**policy, "path": str(LAB_POLICY)}}
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if twice := set(self.languages) & set(self.unseen_languages):
+            raise ValueError(f"{min(twice)!r} is both in languages and unseen_languages; keep one")
+        if self.pair.method == "translated_vs_direct":
+            if self.dominant_language not in self.languages:
+                raise ValueError(
+                    f"dominant_language {self.dominant_language!r} is not among languages "
+                    f"({', '.join(self.languages)}); add it"
+                )
+            if self.translate is None:
+                raise ValueError("pair.method translated_vs_direct needs a `translate:` section")
+        if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
+            raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
+        return self
+
+
+def recipe_names() -> list[str]:
+    """The recipes in the package."""
+    folder = files("isoglot.recipes")
+    return sorted(
+        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
+    )
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of a file, or of the package by its name, with `key=value` overrides.
+
+    Raises:
+        ValueError: no such recipe, not YAML, an unknown key, a value out of its range.
+    """
+    values = _read_yaml(*_recipe_text(name_or_path))
+    for override in overrides:
+        _override(values, override)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(f"recipe {name_or_path}: {_first_problem(error)}") from None
+
+
+def resolved(recipe: Recipe) -> dict[str, Any]:
+    """Every key of a recipe with its value, as JSON has them."""
+    return json.loads(recipe.model_dump_json())
+
+
+def _recipe_text(name_or_path: str) -> tuple[str, str]:
+    """The text of a recipe, and what to call it in an error."""
+    path = Path(name_or_path)
+    try:
+        if path.suffix in (".yaml", ".yml"):
+            return path.read_text(encoding="utf-8"), name_or_path
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read recipe {name_or_path} ({error}); correct the path") from None
+    if name_or_path not in recipe_names():
+        close = get_close_matches(name_or_path, recipe_names(), n=1)
+        hint = (
+            f"did you mean {close[0]!r}?"
+            if close
+            else f"in the package: {', '.join(recipe_names())}"
+        )
+        raise ValueError(f"no recipe {name_or_path!r}: expected a .yaml file or a name; {hint}")
+    return files("isoglot.recipes").joinpath(f"{name_or_path}.yaml").read_text(
+        "utf-8"
+    ), name_or_path
+
+
+def _read_yaml(text: str, name: str) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        values = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ValueError(f"recipe {name} is not YAML: {problem}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"recipe {name}: expected keys and values, got {type(values).__name__}")
+    return values
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    """Set `a.b.0.c=value`; the value is YAML."""
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise ValueError(f"expected key=value, got {override!r}; for example seed=2")
+    *parents, last = key.split(".")
+    place: Any = values
+    try:
+        for name in parents:
+            if isinstance(place, dict):
+                place = place.setdefault(name, {})
+            else:
+                place = place[int(name)]
+        place[int(last) if isinstance(place, list) else last] = _read_yaml(f"v: {value}", override)[
+            "v"
+        ]
+    except (TypeError, ValueError, IndexError, KeyError):
+        raise ValueError(f"cannot set {key!r}: no such place in the recipe; see its file") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    """One line: where in the recipe, and what is wrong there."""
+    problem = error.errors()[0]
+    kinds = ("lab", "file", "transformers")
+    place = ".".join(str(part) for part in problem["loc"] if part not in kinds)
+    message = problem["msg"].removeprefix("Value error, ")
+    came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
+    return f"{place}: {message}{came}" if place else f"{message}{came}"

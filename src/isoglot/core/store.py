@@ -1,0 +1,226 @@
+"""Records at rest: Parquet shards of whole families, and the JSON that says a stage is done.
+
+A file is written to a temporary name in its own folder and renamed, so it is whole or not there.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from isoglot.core.records import Completion, Dropped, Preference, Prompt, Result
+
+DROPPED = "dropped"
+"""The folder in a stage's folder that holds the `Dropped` rows, in parts of the same names."""
+
+_DONE = "done.json"
+_TEXT, _NUMBER = pa.string(), pa.float64()
+
+
+def _column(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+def _texts(*names: str) -> list[pa.Field]:
+    return [_column(name, _TEXT) for name in names]
+
+
+_MESSAGES = pa.list_(pa.struct(_texts("role", "content")))
+
+SCHEMAS: dict[type, pa.Schema] = {
+    Prompt: pa.schema(
+        [
+            *_texts("family", "prompt_id", "language"),
+            _column("prompt", _MESSAGES),
+            *_texts("answer_language"),
+            pa.field("gold", _TEXT),
+            *_texts("source"),
+            pa.field("translated_from", _TEXT),
+            pa.field("translator", _TEXT),
+        ]
+    ),
+    Completion: pa.schema(
+        [
+            *_texts("family", "prompt_id", "language", "sampler"),
+            _column("sample", pa.int64()),
+            *_texts("text", "finish_reason"),
+            pa.field("identified_language", _TEXT),
+            pa.field("translated_from", _TEXT),
+            _column("rewards", pa.map_(_TEXT, _NUMBER)),
+        ]
+    ),
+    Preference: pa.schema(
+        [
+            *(_column(name, _MESSAGES) for name in ("prompt", "chosen", "rejected")),
+            *_texts("family", "prompt_id", "language", "chosen_model", "rejected_model"),
+            pa.field("chosen_language", _TEXT),
+            pa.field("rejected_language", _TEXT),
+            *_texts("chosen_finish_reason", "rejected_finish_reason"),
+            pa.field("score_chosen", _NUMBER),
+            pa.field("score_rejected", _NUMBER),
+            *_texts("pair_type"),
+            _column("round", pa.int64()),
+        ]
+    ),
+    Dropped: pa.schema(
+        _texts(
+            *("family", "prompt_id", "language", "pair_type"),
+            *("reason", "chosen_text", "rejected_text"),
+        )
+    ),
+    Result: pa.schema(
+        [
+            *_texts("task", "language"),
+            _column("trained", pa.bool_()),
+            *_texts("metric"),
+            *(_column(name, _NUMBER) for name in ("value", "low", "high")),
+            _column("n", pa.int64()),
+            _column("unknown", pa.int64()),
+            *_texts("signature"),
+        ]
+    ),
+}
+"""The columns of each record class; a column that may be None is the nullable one."""
+
+
+class _HasFamily(Protocol):
+    @property
+    def family(self) -> str: ...
+
+
+R = TypeVar("R")
+Row = TypeVar("Row", bound=_HasFamily)
+
+
+def shards_of(rows: Iterable[Row], families_per_shard: int) -> list[list[Row]]:
+    """The rows in shards of so many whole families, in the order in which families first appear."""
+    if families_per_shard < 1:
+        raise ValueError(f"families_per_shard: expected 1 or more, got {families_per_shard}")
+    families: dict[str, list[Row]] = {}
+    for row in rows:
+        families.setdefault(row.family, []).append(row)
+    remaining = iter(families.values())
+    shards = []
+    while batch := list(islice(remaining, families_per_shard)):
+        shards.append([row for family in batch for row in family])
+    return shards
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Where shard `index` of a stage lies."""
+    return folder / f"part-{index:05d}.parquet"
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards that stand in a folder, in order."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def write_shard(path: Path, rows: Sequence[R], record_type: type[R]) -> None:
+    """Write rows as one Parquet file; the same rows give the same bytes.
+
+    Raises:
+        ValueError: a row that the columns cannot hold, such as None where a text must be.
+        OSError: the disk is full or not writable; nothing is left behind.
+    """
+    schema = SCHEMAS[record_type]
+    columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
+    sink = pa.BufferOutputStream()
+    try:
+        with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+            if rows:  # `datasets` fails on a row group of no rows, not on a file of no row groups
+                writer.write_table(pa.Table.from_pydict(columns, schema))
+    except (pa.ArrowException, UnicodeError) as error:
+        raise ValueError(
+            f"{path}: a {record_type.__name__} does not fit its columns: {error}"
+        ) from error
+    _write_whole(path, sink.getvalue())
+
+
+def read_shard(path: Path, record_type: type[R]) -> list[R]:
+    """The rows of one shard, as they were written.
+
+    Raises:
+        ValueError: the file is missing, truncated, or lacks a column.
+    """
+    schema = SCHEMAS[record_type]
+    with _open_shard(path, schema) as file:
+        try:
+            table = file.read(columns=schema.names).select(schema.names).cast(schema)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _unreadable(path, error) from error
+    return [_record(row, record_type) for row in table.to_pylist(maps_as_pydicts="strict")]
+
+
+def count_rows(path: Path, record_type: type) -> int:
+    """The number of rows of a shard, from its footer alone; raises as `read_shard` does."""
+    with _open_shard(path, SCHEMAS[record_type]) as file:
+        return file.metadata.num_rows
+
+
+def _record(row: dict[str, Any], record_type: type[R]) -> R:
+    # Frozen records hold their messages in a tuple, as `Prompt.from_text` makes them.
+    return record_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+
+
+def _open_shard(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise ValueError(f"no shard at {path}: run the stage that writes it") from error
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+    missing = [name for name in schema.names if name not in file.schema_arrow.names]
+    if missing:
+        file.close()
+        raise _unreadable(path, f"column missing: {', '.join(missing)}")
+    return file
+
+
+def _unreadable(path: Path, why: object) -> ValueError:
+    reason = str(why).split("\n", 1)[0]
+    return ValueError(f"cannot read {path} ({reason}): delete that file and run again")
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON, whole or not at all; raises ValueError for NaN, OSError as `write_shard` does."""
+    text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
+    _write_whole(path, (text + "\n").encode())
+
+
+def read_done(folder: Path) -> dict[str, Any] | None:
+    """What `write_done` wrote into a stage's folder; None where the stage is not done."""
+    path = folder / _DONE
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def write_done(folder: Path, data: Mapping[str, Any]) -> None:
+    """Say that a stage is done: the last file that the stage writes."""
+    write_json(folder / _DONE, data)
+
+
+def _write_whole(path: Path, data: bytes | pa.Buffer) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(
+            f"cannot write {path} ({error.strerror}): make room there or choose another --out, "
+            "then run again; what is finished is kept"
+        ) from error

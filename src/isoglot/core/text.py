@@ -1,0 +1,97 @@
+"""What several floors ask of a text, in any script."""
+
+import re
+import unicodedata
+from collections import Counter
+from decimal import Decimal
+
+_DIGIT = re.compile(r"\d")
+_WORDED = re.compile(r"[^\W_]")
+
+# Thai to Lao, Burmese, Khmer, kana and Han: a minus sign may touch the letter before it.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_SPACE = " \u00a0\u2009\u202f"
+_SIGNS = str.maketrans({"−": "-", "－": "-", "﹣": "-", "٫": ".", "．": ".", "٬": ","})
+_NUMBER = re.compile(
+    rf"""
+    (?P<minus> (?<![)\]-]) (?<![^\W{_UNSPACED}]) - )?
+    (?<!\d)
+    (?:
+        (?<!\d[.,])
+        (?: [1-9]\d?(?:,\d\d)+,\d{{3}} (?P<indian_fraction>\.\d+)?
+          | [1-9]\d{{0,2}} (?P<group>[.,'’{_SPACE}])\d{{3}} (?:(?P=group)\d{{3}})*
+            (?P<fraction>(?!(?P=group))[.,]\d+)?
+          | \d+ (?P<plain_fraction>[.,]\d+)
+        )
+        (?!\d|[.,]\d)
+      | \d+
+    )
+    """,
+    re.VERBOSE,
+)
+
+
+def normalise(text: str) -> str:
+    """The text in Unicode form NFC, every run of white space one blank, none at the ends."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def length_chars(text: str) -> int:
+    """Code points of the normalised text, so that a decomposed text is no longer than its twin."""
+    return len(normalise(text))
+
+
+def digits_to_ascii(text: str) -> str:
+    """The text with every decimal digit of Unicode (category Nd) as one of 0 to 9."""
+    return _DIGIT.sub(lambda digit: str(int(digit[0])), text)
+
+
+def last_number(text: str) -> Decimal | None:
+    """The last number in a text, in the digits of any script; None where there is none.
+
+    A text does not say which country's habit it follows, so the rule looks at the number alone:
+
+    * Of two different separators the last is the decimal one: `1,234.5` and `1.234,5`.
+    * One kind of separator (comma, point, apostrophe, blank) before groups of exactly three digits
+      groups thousands: `1,234`, `1.234`, `1 234` are all 1234. So does the Indian `1,23,456`.
+    * Any other single comma or point is decimal: `3,5`, `0.125`, `1234.567`.
+    * Digits joined in no such way, as in a date or a list without blanks, are numbers of their own.
+    * A minus counts when it touches the number and no word, digit or bracket before it: `10-5` ends
+      in 5. Numerals in words, fractions and powers are not read.
+    """
+    numbers = list(_NUMBER.finditer(digits_to_ascii(text).translate(_SIGNS)))
+    return _decimal(numbers[-1]) if numbers else None
+
+
+def _decimal(number: re.Match[str]) -> Decimal:
+    fraction = number["indian_fraction"] or number["fraction"] or number["plain_fraction"] or ""
+    whole = re.sub(r"\D", "", number[0].removesuffix(fraction))
+    return Decimal(("-" if number["minus"] else "") + whole + fraction.replace(",", "."))
+
+
+def has_repetition(
+    text: str, *, min_line_repeats: int = 5, min_loop_repeats: int = 5, min_loop_chars: int = 32
+) -> bool:
+    """Whether a line comes again and again, or the text ends in a loop.
+
+    A line counts from `min_line_repeats` copies on, as in the code released with LIDR (Yang et al.
+    2024, arXiv:2410.08964). A loop is any stretch of characters, a word of Han as well as a
+    sentence, that stands `min_loop_repeats` times back to back at the end and fills
+    `min_loop_chars`. Lines and stretches without a letter or digit, as in code and tables, do not
+    count.
+    """
+    lines = Counter(line.strip() for line in text.splitlines() if _WORDED.search(line))
+    if any(copies >= min_line_repeats for copies in lines.values()):
+        return True
+    return _ends_in_loop(normalise(text), min_loop_repeats, min_loop_chars)
+
+
+def _ends_in_loop(text: str, min_repeats: int, min_chars: int) -> bool:
+    for period in range(1, len(text) // min_repeats + 1):
+        unit = text[-period:]
+        if not text.endswith(unit, 0, -period):  # the common case, without building the loop
+            continue
+        repeats = max(min_repeats, -(-min_chars // period))
+        if text.endswith(unit * repeats) and _WORDED.search(unit):
+            return True
+    return False

@@ -1,0 +1,200 @@
+"""Pairers: the completions of a family become preferences.
+
+Every candidate makes a pair, also one that was cut off or not translated: the filter names it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from isoglot.core.languages import language
+from isoglot.core.records import Completion, Preference, Prompt, content_id
+from isoglot.core.section import Section
+
+
+class PairConfig(Section):
+    """Which completion is chosen over which."""
+
+    method: Literal["translated_vs_direct", "best_vs_worst"] = "translated_vs_direct"
+    dominant_pairs: str = "all"
+    """Whose back-translations make pairs for the dominant language: `all`, `none`, or one tag.
+
+    The released code of LIDR overwrites them language by language, so that only the last survives:
+    `fr` reproduces that for its en, es, ru, de, fr."""
+    translation_prompts: tuple[str, ...] = ()
+    """Families whose prompt is about translation, by their id or by the value of their one `family`
+    column: there the dominant answer is chosen as it is (translated_vs_direct)."""
+    reward: str = "total"
+    """The reward that ranks (best_vs_worst) and that is kept as score."""
+    min_margin: float = Field(0.0, ge=0)
+    """Smallest difference of rewards that makes a pair, in units of the reward (best_vs_worst)."""
+
+    @field_validator("dominant_pairs")
+    @classmethod
+    def _tag_or_word(cls, value: str) -> str:
+        return value if value in ("all", "none") else language(value).tag
+
+
+Pairer = Callable[[Sequence[Prompt], Sequence[Completion], PairConfig, str, int], list[Preference]]
+"""Prompts and completions of whole families, the config, the dominant language, the round."""
+
+
+def pair(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    config: PairConfig,
+    *,
+    dominant: str,
+    round: int,
+) -> list[Preference]:
+    """The preferences of the configured method, sorted by content, whatever the order of rows.
+
+    `dominant` is the language whose answers are trusted.
+    """
+    preferences = PAIRERS[config.method](prompts, completions, config, dominant, round)
+    return sorted(
+        preferences,
+        key=lambda p: (
+            p.family,
+            p.language,
+            p.prompt_id,
+            p.pair_type,
+            p.chosen_text,
+            p.rejected_text,
+        ),
+    )
+
+
+def translated_vs_direct(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    config: PairConfig,
+    dominant: str,
+    round: int,
+) -> list[Preference]:
+    """Language imbalance as reward (LIDR, arXiv:2410.08964, section 3).
+
+    | prompt | chosen | rejected | pair type |
+    |---|---|---|---|
+    | x^l | y^en→l | y^l | `dominant_translated` |
+    | x^en | y^en | y^l→en | `dominant_kept`, once for each l |
+    | x^l about translation | y^en as it is | y^l | `translation_prompt` |
+
+    Answers are matched by sampler and sample. A prompt whose answer is asked in the same language
+    as the dominant one's is about translation, too.
+    """
+    translated = {
+        (c.family, c.prompt_id, c.translated_from): c for c in completions if c.translated_from
+    }
+    direct = _direct_answers(prompts, completions)
+    about_translation = {*config.translation_prompts, *map(content_id, config.translation_prompts)}
+    preferences = []
+    for (family, tag, sampler, sample), (prompt, answer) in direct.items():
+        found = direct.get((family, dominant, sampler, sample))
+        if tag == dominant or found is None:
+            continue
+        dominant_prompt, trusted = found
+        forth = translated.get((family, prompt.prompt_id, trusted.completion_id))
+        back = translated.get((family, dominant_prompt.prompt_id, answer.completion_id))
+        kinds: list[tuple[str, Prompt, Completion, Completion | None]] = []
+        if family in about_translation or answer.language == trusted.language:
+            kinds.append(("translation_prompt", prompt, trusted, answer))
+        elif forth is not None:
+            kinds.append(("dominant_translated", prompt, forth, answer))
+        if config.dominant_pairs in ("all", tag):
+            kinds.append(("dominant_kept", dominant_prompt, trusted, back))
+        preferences += [
+            _preference(asked, chosen, rejected, pair_type, config, round)
+            for pair_type, asked, chosen, rejected in kinds
+            if rejected is not None
+        ]
+    if len({tag for _, tag, _, _ in direct}) > 1 and not translated and not preferences:
+        raise ValueError(
+            "translated_vs_direct: expected translations among the completions, came none; "
+            "add a translator to the recipe, or use another `pair.method`"
+        )
+    return preferences
+
+
+def best_vs_worst(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    config: PairConfig,
+    _dominant: str,
+    round: int,
+) -> list[Preference]:
+    """Highest against lowest reward of each prompt; no pair where nothing separates them.
+
+    Completions without a reward stay out. Among equals the smallest completion id wins, so that the
+    order of the rows decides nothing.
+    """
+    scored: dict[tuple[str, str], list[tuple[float, Completion]]] = defaultdict(list)
+    for completion in completions:
+        reward = completion.rewards.get(config.reward)
+        if reward is not None:
+            scored[completion.family, completion.prompt_id].append((reward, completion))
+    preferences = []
+    for prompt in prompts:
+        candidates = scored[prompt.family, prompt.prompt_id]
+        if not candidates:
+            continue
+        high, best = min(candidates, key=lambda pair: (-pair[0], pair[1].completion_id))
+        low, worst = min(candidates, key=lambda pair: (pair[0], pair[1].completion_id))
+        if high > low and high - low >= config.min_margin:
+            preferences.append(_preference(prompt, best, worst, "best_vs_worst", config, round))
+    return preferences
+
+
+PAIRERS: Mapping[str, Pairer] = {
+    "translated_vs_direct": translated_vs_direct,
+    "best_vs_worst": best_vs_worst,
+}
+
+
+def _direct_answers(
+    prompts: Sequence[Prompt], completions: Sequence[Completion]
+) -> dict[tuple[str, str, str, int], tuple[Prompt, Completion]]:
+    """Prompt and answer by family, language of the prompt, sampler and sample."""
+    prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
+    direct = {}
+    for completion in completions:
+        if completion.translated_from is None:
+            prompt = prompt_of[completion.family, completion.prompt_id]
+            key = (prompt.family, prompt.language, completion.sampler, completion.sample)
+            if key in direct:
+                raise ValueError(
+                    f"family {prompt.family} has two prompts in {prompt.language!r}: expected one "
+                    "of each language to compare; mend the `family` columns"
+                )
+            direct[key] = (prompt, completion)
+    return direct
+
+
+def _preference(
+    prompt: Prompt,
+    chosen: Completion,
+    rejected: Completion,
+    pair_type: str,
+    config: PairConfig,
+    round: int,
+) -> Preference:
+    return Preference(
+        prompt=prompt.prompt,
+        chosen=({"role": "assistant", "content": chosen.text},),
+        rejected=({"role": "assistant", "content": rejected.text},),
+        family=prompt.family,
+        prompt_id=prompt.prompt_id,
+        language=prompt.answer_language,
+        chosen_model=chosen.sampler,
+        rejected_model=rejected.sampler,
+        chosen_language=chosen.identified_language,
+        rejected_language=rejected.identified_language,
+        chosen_finish_reason=chosen.finish_reason,
+        rejected_finish_reason=rejected.finish_reason,
+        score_chosen=chosen.rewards.get(config.reward),
+        score_rejected=rejected.rewards.get(config.reward),
+        pair_type=pair_type,
+        round=round,
+    )

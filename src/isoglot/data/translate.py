@@ -1,0 +1,139 @@
+"""Prompts and answers in other languages, from any translator."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from isoglot.core.records import Completion, Dropped, FinishReason, Prompt, content_id
+from isoglot.models.protocols import Tick, Translator, no_tick
+
+
+def translate_completions(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    translator: Translator,
+    *,
+    dominant: str,
+    languages: Sequence[str],
+    tick: Tick = no_tick,
+) -> list[Completion]:
+    """The direct answers, then their translations between `dominant` and each other language.
+
+    A translation belongs to the prompt that it could answer: y^en→l to x^l, y^l→en to x^en (LIDR,
+    arXiv:2410.08964). An answer that was cut off, failed or is empty is not translated; its row has
+    no text and the answer's own finish reason. Where both prompts ask for an answer in the same
+    language there is nothing to translate, and no row.
+    """
+    prompt_in = _prompt_by_language(prompts)
+    language_of = {(p.family, p.prompt_id): p.language for p in prompts}
+    direct = [completion for completion in completions if completion.translated_from is None]
+    others = [tag for tag in dict.fromkeys(languages) if tag != dominant]
+    rows = []
+    for answer in direct:
+        own = language_of[answer.family, answer.prompt_id]
+        targets = {dominant: others}.get(own, [dominant] if own in others else [])
+        for tag in targets:
+            prompt = prompt_in.get((answer.family, tag))
+            if prompt is None:
+                raise ValueError(
+                    f"family {answer.family} has no prompt in {tag!r}: expected one for the "
+                    f"translation of its {own!r} answer; add the prompt, or leave the language out"
+                )
+            if prompt.answer_language != answer.language:
+                rows.append(_translation_row(answer, prompt, translator.name))
+    source_of = {(c.family, c.completion_id): c for c in direct}
+    sources = [source_of[row.family, row.translated_from or ""] for row in rows]
+    todo = [i for i, source in enumerate(sources) if _is_whole(source)]
+    translated = translator.translate(
+        [sources[i].text for i in todo],
+        [sources[i].language for i in todo],
+        [rows[i].language for i in todo],
+        tick,
+    )
+    for i, sampled in zip(todo, translated, strict=True):
+        rows[i] = replace(rows[i], text=sampled.text, finish_reason=sampled.finish_reason)
+    return direct + rows
+
+
+def translate_prompts(
+    prompts: Sequence[Prompt],
+    translator: Translator,
+    *,
+    source: str,
+    languages: Sequence[str],
+    tick: Tick = no_tick,
+) -> tuple[list[Prompt], list[Dropped]]:
+    """The prompts, then those that families lacked in `languages`, translated from `source`.
+
+    Gold answers carry over. A translation that failed makes no prompt and is dropped with its name
+    (pair type `prompt`). Families without a prompt in `source` stay as they are.
+    """
+    prompt_in = _prompt_by_language(prompts)
+    todo = [
+        (prompt, tag)
+        for prompt in prompts
+        if prompt.language == source
+        for tag in dict.fromkeys(languages)
+        if (prompt.family, tag) not in prompt_in
+    ]
+    turns = [(turn["content"], tag) for prompt, tag in todo for turn in prompt.prompt]
+    texts, targets = [text for text, _ in turns], [tag for _, tag in turns]
+    translated = iter(translator.translate(texts, [source] * len(texts), targets, tick))
+    made: list[Prompt] = []
+    dropped: list[Dropped] = []
+    for prompt, tag in todo:
+        sampled = [next(translated) for _ in prompt.prompt]
+        whole = all(s.finish_reason == FinishReason.STOP and s.text.strip() for s in sampled)
+        if whole:
+            made.append(_in_language(prompt, tag, [s.text for s in sampled], translator.name))
+        else:
+            reason, text = "translation_failed", sampled[-1].text
+            dropped.append(
+                Dropped(prompt.family, prompt.prompt_id, tag, "prompt", reason, prompt.text, text)
+            )
+    return [*prompts, *made], dropped
+
+
+def _in_language(prompt: Prompt, tag: str, texts: Sequence[str], translator: str) -> Prompt:
+    follows = prompt.answer_language == prompt.language
+    return replace(
+        prompt,
+        prompt_id=content_id(tag, *texts),
+        language=tag,
+        prompt=tuple(
+            {"role": turn["role"], "content": text}
+            for turn, text in zip(prompt.prompt, texts, strict=True)
+        ),
+        answer_language=tag if follows else prompt.answer_language,
+        translated_from=prompt.prompt_id,
+        translator=translator,
+    )
+
+
+def _translation_row(answer: Completion, prompt: Prompt, translator: str) -> Completion:
+    """The row of a translation before there is one: no text, and how the answer itself ended."""
+    return Completion(
+        family=answer.family,
+        prompt_id=prompt.prompt_id,
+        language=prompt.answer_language,
+        sampler=translator,
+        sample=answer.sample,
+        text="",
+        finish_reason=answer.finish_reason,
+        translated_from=answer.completion_id,
+    )
+
+
+def _is_whole(completion: Completion) -> bool:
+    return completion.finish_reason == FinishReason.STOP and bool(completion.text.strip())
+
+
+def _prompt_by_language(prompts: Sequence[Prompt]) -> dict[tuple[str, str], Prompt]:
+    prompt_in: dict[tuple[str, str], Prompt] = {}
+    for prompt in prompts:
+        known = prompt_in.setdefault((prompt.family, prompt.language), prompt)
+        if known.prompt_id != prompt.prompt_id:
+            raise ValueError(
+                f"family {prompt.family} has two prompts in {prompt.language!r}: expected one of "
+                "each language to translate between; mend the `family` columns"
+            )
+    return prompt_in

@@ -1,0 +1,33 @@
+"""Versions and machine: what a run writes down and `isoglot env` prints."""
+
+import importlib.metadata
+import os
+import platform
+from importlib.util import find_spec
+
+PACKAGES = (
+    "isoglot", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "pyarrow",
+    "pydantic", "py3langid", "plotly",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result; the absent ones are left out."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        if find_spec(name) is not None:
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def machine() -> dict[str, str]:
+    """Processor, system and accelerators; asks torch, where it is installed."""
+    facts = {"system": platform.platform(), "cpu_cores": str(os.cpu_count())}
+    if find_spec("torch") is not None:
+        import torch
+
+        count = torch.accelerator.device_count() if torch.accelerator.is_available() else 0
+        facts["accelerators"] = str(count)
+        if count and torch.cuda.is_available():
+            facts["accelerator"] = torch.cuda.get_device_name(0)
+    return facts

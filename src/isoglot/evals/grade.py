@@ -1,0 +1,149 @@
+"""Graders: how good is a text, measured against a gold answer? 1.0 is right, 0.0 is wrong."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Literal
+
+from isoglot.core import text as core_text
+
+Grader = Callable[[str, str], float | None]
+"""The text and the gold answer; 0 to 1, or None where the text cannot be graded."""
+
+_SEPARATORS = re.compile(r"[,;\n\u3001\uff0c\uff1b\u060c\u061b]")
+_HEADING = re.compile(r"^[^:\uff1a]*[:\uff1a]")
+_NUMBER = re.compile(r"(?<!\d)[-\u2212]?\d+(?:\.\d+)?")
+# Written without spaces between words: there an item is found wherever its characters stand.
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+
+
+def last_number(text: str, gold: str) -> float | None:
+    """1.0 where the last number of the text is exactly the gold's; a text without one is wrong."""
+    expected = core_text.last_number(gold)
+    if expected is None:
+        raise ValueError(f"gold {gold!r:.60}: expected a number, came none; mend the gold column")
+    return float(core_text.last_number(text) == expected)
+
+
+def listed_items(text: str, gold: str) -> float | None:
+    """How well the text lists `count` different ones of the allowed items.
+
+    Gold is JSON, `{"count": 3, "items": [["red", "crimson"], ["blue"], …]}`: each item with its
+    synonyms. The grade is (d - e) / count, at least 0: d different items are found as whole words,
+    of which at most `count` count; e are the items beyond `count`, and the entries of the list
+    (between commas, semicolons and line ends, after a heading with a colon) in which no item is
+    found. 1.0 is exactly `count` items and nothing else.
+    """
+    count, item_of = _listed_gold(gold)
+    pattern = _any_of(tuple(item_of))
+    body = _normalised(text)
+    # What stands before a colon is a heading, unless it names an item itself.
+    heading = _HEADING.match(body)
+    if heading and not pattern.search(heading.group()):
+        body = body[heading.end() :]
+    found: set[int] = set()
+    num_other = 0
+    for entry in filter(None, map(_bare, _SEPARATORS.split(body))):
+        items = {item_of[match.group()] for match in pattern.finditer(entry)}
+        found |= items
+        num_other += not items
+    excess = max(0, len(found) - count) + num_other
+    return max(0, min(len(found), count) - excess) / count
+
+
+def sequence(text: str, gold: str) -> float | None:
+    """Length of the common beginning of text and gold, over the longer of the two; 1.0 is equal.
+
+    Where gold is all numbers, the numbers of the text are compared, else the entries between
+    commas, semicolons and line ends, after a heading with a colon.
+    """
+    expected = _entries(gold, numeric=False)
+    numeric = all(_NUMBER.fullmatch(entry) for entry in expected)
+    if numeric:
+        expected = _entries(gold, numeric=True)
+    if not expected:
+        raise ValueError(
+            f"gold {gold!r:.60}: expected entries between commas, came none; mend the gold"
+        )
+    entries = _entries(text, numeric=numeric)
+    prefix = 0
+    for entry, wanted in zip(entries, expected, strict=False):
+        if entry != wanted:
+            break
+        prefix += 1
+    return prefix / max(len(entries), len(expected))
+
+
+def listed(text: str, gold: str) -> float | None:
+    """`listed_items` where the gold is its JSON, else `sequence`: for sets that hold both."""
+    return listed_items(text, gold) if gold.startswith("{") else sequence(text, gold)
+
+
+GraderName = Literal["last_number", "listed_items", "sequence", "listed"]
+
+GRADERS: Mapping[GraderName, Grader] = {
+    "last_number": last_number,
+    "listed_items": listed_items,
+    "sequence": sequence,
+    "listed": listed,
+}
+
+
+def _entries(text: str, *, numeric: bool) -> list[str]:
+    body = _normalised(text)
+    if numeric:
+        numbers = _NUMBER.findall(core_text.digits_to_ascii(body))
+        return [str(Decimal(number.replace("\u2212", "-")).normalize()) for number in numbers]
+    body = _HEADING.sub("", body, count=1)
+    return [entry for entry in map(_bare, _SEPARATORS.split(body)) if entry]
+
+
+def _listed_gold(gold: str) -> tuple[int, dict[str, int]]:
+    """How many items are asked for, and the item that each normalised synonym names."""
+    try:
+        parsed = json.loads(gold)
+        count, items = int(parsed["count"]), parsed["items"]
+        item_of = {
+            _normalised(synonym): i for i, synonyms in enumerate(items) for synonym in synonyms
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'gold {gold!r:.60}: expected JSON {{"count": 3, "items": [["red"], …]}}; mend the gold'
+        ) from error
+    if not 1 <= count <= len(items) or "" in item_of:
+        raise ValueError(
+            f"gold {gold!r:.60}: expected a count from 1 to {len(items)} and no empty item"
+        )
+    return count, item_of
+
+
+@lru_cache(maxsize=256)
+def _any_of(synonyms: Sequence[str]) -> re.Pattern[str]:
+    """Any of the synonyms as whole words, the longest first: `dark red` is not also `red`."""
+    longest_first = sorted(synonyms, key=lambda synonym: (-len(synonym), synonym))
+    return re.compile("|".join(map(_whole_word, longest_first)))
+
+
+def _whole_word(synonym: str) -> str:
+    if any(unicodedata.name(char, "").startswith(_UNSPACED) for char in synonym):
+        return re.escape(synonym)
+    return f"(?<![{_word_characters()}]){re.escape(synonym)}(?![{_word_characters()}])"
+
+
+@lru_cache(maxsize=1)
+def _word_characters() -> str:
+    r"""`\w` and the marks that it leaves out, such as the vowel signs of Devanagari."""
+    marks = (chr(code) for code in range(0x300, 0xFE30))
+    return r"\w" + "".join(mark for mark in marks if unicodedata.category(mark).startswith("M"))
+
+
+def _normalised(text: str) -> str:
+    return "\n".join(core_text.normalise(line) for line in text.casefold().splitlines())
+
+
+def _bare(entry: str) -> str:
+    """An entry without bullets, numbering and final punctuation."""
+    return re.sub(r"^(?:\d+[.)]\s+|[-*•\s])+|[\s.!?\u3002\uff01\uff1f\u0964]+$", "", entry)

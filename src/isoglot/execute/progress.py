@@ -1,0 +1,112 @@
+"""How far a stage is, and in which language: a bar on a terminal, a few lines in a log."""
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from isoglot.core.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_STEP = 0.1  # share of the work between two plain lines
+
+
+class Bar:
+    """Progress over one stage; calling it is a `Tick`."""
+
+    def __init__(self, total: int, show: Callable[[int, str], None]) -> None:
+        self.total = total
+        self.done = 0
+        self._show = show
+
+    def __call__(self, num: int, language: str) -> None:
+        """`num` more are done, the latest in this language."""
+        self._move(self.done + num, language)
+
+    def reach(self, num: int) -> None:
+        """`num` in all are done; what was ticked on the way is not counted twice."""
+        self._move(num, "")
+
+    def _move(self, done: int, language: str) -> None:
+        self.done = min(done, self.total)
+        self._show(self.done, _named(language))
+
+
+class Bars:
+    """Bars while the `with` block runs: live ones on a terminal, plain lines elsewhere."""
+
+    def __init__(self, *, silent: bool = False, stream: TextIO | None = None) -> None:
+        self._silent = silent
+        self._stream = stream or sys.stderr
+        self._live = None if silent or not self._stream.isatty() else _live_bars(self._stream)
+
+    def __enter__(self) -> "Bars":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def bar(self, description: str, total: int) -> Bar:
+        """A new bar; `total` is in the unit of its ticks, such as prompts."""
+        if self._silent:
+            return Bar(total, lambda done, language: None)  # noqa: ARG005
+        if self._live is None:
+            return Bar(total, _plain_lines(description, total, self._stream))
+        live = self._live
+        task = live.add_task(description, total=total, language="")
+
+        def show(done: int, language: str) -> None:
+            if language:
+                live.update(task, completed=done, language=language)
+            else:
+                live.update(task, completed=done)
+
+        return Bar(total, show)
+
+
+def _named(tag: str) -> str:
+    return f"{tag} {LANGUAGES[tag].english_name}" if tag in LANGUAGES else tag
+
+
+def _live_bars(stream: TextIO) -> "Progress":
+    # Imported here: rich costs more than the rest of the floor, and a log has no use for it.
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[language]}"),
+        console=Console(file=stream),
+    )
+
+
+def _plain_lines(description: str, total: int, stream: TextIO) -> Callable[[int, str], None]:
+    steps_shown = 0
+
+    def show(done: int, language: str) -> None:
+        nonlocal steps_shown
+        steps = int(done / (total * _STEP)) if total else 0
+        if steps > steps_shown:
+            steps_shown = steps
+            print(f"{description} {done}/{total} {language}".rstrip(), file=stream, flush=True)
+
+    return show

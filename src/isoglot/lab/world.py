@@ -1,0 +1,254 @@
+"""The lab's world: word problems and short instructions in twelve languages, each with its answer.
+
+A *problem* is language-neutral (kind, people, things, numbers); the sentences of `sentences/*.toml`
+say it in a language. Its content id decides whether it belongs to training, validation or test, so
+the three never share a problem, whichever seed samples them.
+"""
+
+import json
+import random
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.resources import files
+from itertools import islice
+from typing import Literal
+
+from isoglot.core.records import content_id
+
+Split = Literal["train", "validation", "test"]
+
+LANGUAGES = ("en", "es", "de", "fr", "ru", "sw", "it", "pt", "nl", "sv", "id", "zh-Hans")
+NUM_NAMES, NUM_ITEMS, NUM_CONTAINERS, NUM_WORDS = 12, 12, 2, 8
+CATEGORIES = ("fruit", "animal", "colour")
+
+
+@cache
+def sentences(language: str) -> Mapping:
+    """The words and templates of a language, as its TOML file has them."""
+    if language not in LANGUAGES:
+        raise ValueError(
+            f"the lab does not speak {language!r}: expected one of {', '.join(LANGUAGES)}; "
+            f"write lab/sentences/{language}.toml to teach it"
+        )
+    text = files("isoglot.lab").joinpath(f"sentences/{language}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A word problem without words: who (`a`, `b`), what (`item`, `container`), how many."""
+
+    kind: str
+    a: int
+    b: int
+    item: int
+    container: int
+    x: int
+    y: int
+    w: int
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """The intermediate number (equal to the answer in one-step problems) and the answer."""
+        return STEPS[self.kind](self.x, self.y, self.w)
+
+    @property
+    def family(self) -> str:
+        return content_id("lab", *(str(getattr(self, name)) for name in self.__slots__))
+
+
+STEPS = {
+    "buy": lambda x, y, w: (x + y, x + y),
+    "give": lambda x, y, w: (x - y, x - y),
+    "boxes": lambda x, y, w: (x * y, x * y),
+    "share": lambda x, y, w: (x // y, x // y),
+    "more": lambda x, y, w: (x + y, x + y),
+    "fewer": lambda x, y, w: (x - y, x - y),
+    "together": lambda x, y, w: (x + y, x + y),
+    "price": lambda x, y, w: (x * y, x * y),
+    "buy_give": lambda x, y, w: (x + y, x + y - w),
+    "boxes_give": lambda x, y, w: (x * y, x * y - w),
+    "twice": lambda x, y, w: (2 * x, 3 * x),
+    "change": lambda x, y, w: (x * y, w - x * y),
+}
+"""Kind of problem → its numbers. The last four take two steps."""
+
+
+WITH_OTHER = ("give", "more", "fewer", "together", "buy_give", "boxes_give", "twice")
+"""Kinds with a second person."""
+
+WITH_CONTAINERS = ("boxes", "boxes_give")
+
+
+def sample_numbers(kind: str, rng: random.Random) -> tuple[int, int, int]:
+    """`x`, `y`, `w` of a problem: all above 1, so that every language can use its plural."""
+    small, digit = partial(rng.randint, 2, 12), partial(rng.randint, 2, 9)
+    match kind:
+        case "buy" | "more" | "together":
+            return rng.randint(2, 20), rng.randint(2, 20), 0
+        case "give" | "fewer":
+            x = rng.randint(5, 30)
+            return x, rng.randint(2, x - 2), 0
+        case "boxes" | "price":
+            return digit(), digit(), 0
+        case "share":
+            y = digit()
+            return y * digit(), y, 0
+        case "buy_give":
+            x, y = small(), small()
+            return x, y, rng.randint(2, x + y - 2)
+        case "boxes_give":
+            x, y = rng.randint(2, 6), rng.randint(2, 6)
+            return x, y, rng.randint(2, x * y - 2)
+        case "twice":
+            return rng.randint(2, 15), 0, 0
+        case _:
+            x, y = rng.randint(2, 6), rng.randint(2, 6)
+            return x, y, x * y + rng.randint(2, 10)
+
+
+def sample_problem(rng: random.Random) -> Problem:
+    """A problem of any kind, as likely as any other; what its words would not name is 0."""
+    kind = rng.choice(list(STEPS))
+    a, b = rng.sample(range(NUM_NAMES), 2)
+    b = b if kind in WITH_OTHER else 0
+    item = rng.randrange(NUM_ITEMS)
+    container = rng.randrange(NUM_CONTAINERS) if kind in WITH_CONTAINERS else 0
+    x, y, w = sample_numbers(kind, rng)
+    return Problem(kind, a, b, item, container, x, y, w)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A short open instruction without words: list, count, sort or repeat."""
+
+    kind: str
+    category: int
+    numbers: tuple[int, ...]
+    words: tuple[int, ...]
+
+    @property
+    def family(self) -> str:
+        numbers, words = " ".join(map(str, self.numbers)), " ".join(map(str, self.words))
+        return content_id("lab-open", self.kind, str(self.category), numbers, words)
+
+
+def sample_instruction(rng: random.Random) -> Instruction:
+    kind = rng.choice(["list", "count", "sort", "repeat"])
+    category, n = rng.randrange(len(CATEGORIES)), rng.randint(2, 4)
+    match kind:
+        case "list":
+            return Instruction(kind, category, (n,), tuple(sorted(rng.sample(range(NUM_WORDS), 2))))
+        case "count":
+            start = rng.randint(1, 60)
+            return Instruction(kind, 0, tuple(range(start, start + rng.randint(3, 8))), ())
+        case "sort":
+            return Instruction(kind, 0, tuple(rng.sample(range(1, 60), rng.randint(3, 4))), ())
+        case _:
+            return Instruction(kind, category, (n,), tuple(rng.sample(range(NUM_WORDS), 2)))
+
+
+def split_of(family: str) -> Split:
+    """Where a family belongs: 10 % test, 5 % validation, the rest training; by content alone."""
+    bucket = int(family, 16) % 20
+    return "test" if bucket < 2 else "validation" if bucket < 3 else "train"
+
+
+def distinct(sample, split: Split, seed: str) -> Iterator:
+    """Endless distinct problems (or instructions) of one split, the same for the same seed."""
+    rng = random.Random(seed)
+    seen: set[str] = set()
+    for _ in range(50_000_000):
+        thing = sample(rng)
+        if thing.family not in seen and split_of(thing.family) == split:
+            seen.add(thing.family)
+            yield thing
+
+
+def problems(split: Split, seed: int, num: int, skip: int = 0) -> list[Problem]:
+    """`num` distinct word problems of a split, after the first `skip` of this seed."""
+    return list(islice(distinct(sample_problem, split, f"math-{split}-{seed}"), skip, skip + num))
+
+
+def noun(forms: Mapping[str, Sequence[str]], index: int, n: int) -> str:
+    """The form of a noun beside a number; Russian has three (CLDR plural rules `ru`)."""
+    if "few" in forms and n % 10 == 1 and n % 100 != 11:
+        return forms["singular"][index]
+    if "few" in forms and n % 10 in (2, 3, 4) and n % 100 not in (12, 13, 14):
+        return forms["few"][index]
+    return forms["noun"][index]
+
+
+def slots(problem: Problem, language: str) -> dict[str, str]:
+    """What the templates of a language may name: people, things, phrases, numbers."""
+    words = sentences(language)
+    items, containers = words["items"], words["containers"]
+    step, answer = problem.steps
+    filled = {"x": problem.x, "y": problem.y, "w": problem.w, "s": step, "z": answer}
+    for letter, index in (("A", problem.a), ("B", problem.b)):
+        filled[letter] = words["names"]["nom"][index]
+        for form, names in words["names"].items():
+            filled[f"{letter}_{form}"] = names[index]
+    for letter in "xyw":
+        n = filled[letter]
+        filled[f"{letter}n"] = words["count"].format(n=n, noun=noun(items, problem.item, n))
+    filled["noun"] = items["noun"][problem.item]
+    filled["boxes"] = words["count"].format(
+        n=problem.x, noun=noun(containers, problem.container, problem.x)
+    )
+    filled["each"] = containers["each"][problem.container]
+    filled["one"] = items["one"][problem.item]
+    if "how_many" in items:
+        filled["how_many"] = items["how_many"][problem.item]
+    else:
+        filled["how_many"] = words["how_many"].format(noun=filled["noun"])
+    for phrase in ("each", "one", "how_many"):
+        filled[phrase.capitalize()] = capital(filled[phrase])
+    filled["How_many"] = capital(filled["how_many"])
+    return {name: str(value) for name, value in filled.items()}
+
+
+def capital(phrase: str) -> str:
+    return phrase[0].upper() + phrase[1:]
+
+
+def say_problem(problem: Problem, language: str) -> tuple[str, str]:
+    """The question and its worked answer in a language."""
+    words = sentences(language)
+    question, working = words["math"][problem.kind]
+    filled = slots(problem, language)
+    space = "" if language.startswith("zh") else " "
+    return question.format(**filled), working.format(**filled) + space + words["final"].format(
+        **filled
+    )
+
+
+def say_instruction(instruction: Instruction, language: str) -> tuple[str, str, str]:
+    """The instruction, a right answer, and the gold that its grader reads."""
+    words = sentences(language)
+    category, *names = words["categories"][CATEGORIES[instruction.category]]
+    numbers, named = list(instruction.numbers), [names[i] for i in instruction.words]
+    filled: dict[str, object] = {"category": category, "n": numbers[0]}
+    if named:
+        filled |= {"word": named[0], "other": named[1]}
+    gold = None
+    match instruction.kind:
+        case "list":
+            allowed = [name for name in names if name not in named]
+            answer = random.Random(instruction.family).sample(allowed, numbers[0])
+            gold = json.dumps(
+                {"count": numbers[0], "items": [[name] for name in allowed]}, ensure_ascii=False
+            )
+        case "count":
+            answer = [str(n) for n in numbers]
+            filled |= {"a": numbers[0], "b": numbers[-1]}
+        case "sort":
+            answer = [str(n) for n in sorted(numbers)]
+            filled |= {"given": ", ".join(map(str, numbers))}
+        case _:
+            answer = [" ".join(named)] * numbers[0]
+    question, template = words["open"][instruction.kind]
+    filled["words"] = ", ".join(answer)
+    return question.format(**filled), template.format(**filled), gold or filled["words"]

@@ -1,0 +1,25 @@
+"""A scorer that asks one thing: is the answer in the language that was asked for?"""
+
+from collections.abc import Sequence
+
+from isoglot.core.records import Completion, Prompt
+from isoglot.models.protocols import LanguageIdentifier
+
+
+class LanguageMatch:
+    """Scorer: 1.0 for the language asked for, 0.0 for another, None where it is unsure."""
+
+    name = "language_match"
+
+    def __init__(self, identifier: LanguageIdentifier) -> None:
+        self._identifier = identifier
+
+    def score(
+        self, prompts: Sequence[Prompt], completions: Sequence[Completion]
+    ) -> list[float | None]:
+        """One reward for each completion; one that was cut off has a language, too."""
+        identified = self._identifier.identify([completion.text for completion in completions])
+        return [
+            None if tag is None else float(tag == prompt.answer_language)
+            for prompt, tag in zip(prompts, identified, strict=True)
+        ]

@@ -1,0 +1,90 @@
+"""Everything that answers when asked, each with one method. Stages import this file only."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from pydantic import Field
+
+from isoglot.core.records import Completion, Prompt
+from isoglot.core.section import Section
+
+Tick = Callable[[int, str], None]
+"""Called as work is done: how many prompts more, and the language of the latest."""
+
+
+def no_tick(num: int, language: str) -> None:
+    """The tick of a caller that shows no progress."""
+
+
+class Sampling(Section):
+    """How a sampler decodes."""
+
+    max_new_tokens: int = Field(512, ge=1)
+    temperature: float = Field(0.0, ge=0)
+    """0 is greedy decoding."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    repetition_penalty: float = Field(1.0, gt=0)
+    num_samples: int = Field(1, ge=1)
+    """Completions for each prompt."""
+    seed: int = 42
+
+
+class Sampled(NamedTuple):
+    """One answer of a model: its text and why it ended (`stop`, `length`, `error`)."""
+
+    text: str
+    finish_reason: str
+
+
+class Sampler(Protocol):
+    """A model that completes prompts: policy, teacher, judge, fake, or a file of completions."""
+
+    name: str
+    """`model@revision`: who wrote a completion."""
+
+    def sample(
+        self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
+    ) -> list[list[Sampled]]:
+        """`sampling.num_samples` answers for each prompt, in the order of the prompts.
+
+        A prompt whose last turn is the assistant's is continued, and the answer is what follows.
+        """
+        ...
+
+
+class Translator(Protocol):
+    """Turns texts into another language; a failure is an answer with finish reason `error`."""
+
+    name: str
+
+    def translate(
+        self,
+        texts: Sequence[str],
+        sources: Sequence[str],
+        targets: Sequence[str],
+        tick: Tick = no_tick,
+    ) -> list[Sampled]:
+        """One translation for each text, from its source to its target language (BCP-47)."""
+        ...
+
+
+class Scorer(Protocol):
+    """Gives each completion a reward, or None where it has no answer."""
+
+    name: str
+
+    def score(
+        self, prompts: Sequence[Prompt], completions: Sequence[Completion]
+    ) -> list[float | None]:
+        """One reward for each completion; `prompts[i]` is the prompt of `completions[i]`."""
+        ...
+
+
+class LanguageIdentifier(Protocol):
+    """Says in which language a text is written."""
+
+    name: str
+
+    def identify(self, texts: Sequence[str]) -> list[str | None]:
+        """A BCP-47 tag among the candidates for each text, or None when unsure."""
+        ...

@@ -1,0 +1,281 @@
+"""A causal language model of the Hugging Face format, on a CPU or a GPU, as a sampler."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from isoglot.core.records import FinishReason, Prompt, content_id
+from isoglot.core.section import Section
+from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_REVISION_DIGITS = 12
+_CONTENT = ("*.safetensors", "*.json", "*.jinja", "*.model")
+
+
+class TransformersConfig(Section):
+    """A model that `transformers` loads and runs in this process."""
+
+    kind: Literal["transformers"] = "transformers"
+    path: str
+    """A local folder or a Hugging Face hub id."""
+    revision: str = "main"
+    """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
+    dtype: str = "auto"
+    """`auto` is the precision in which the checkpoint was saved."""
+    device: str = "auto"
+    """`auto` spreads the model over the accelerators that are there; otherwise as in torch."""
+    batch_tokens: int = Field(16_384, ge=1)
+    """Upper bound of rows * (longest prompt + `max_new_tokens`) of a batch, in tokens."""
+
+
+def model_revision(path_or_id: str, revision: str = "main") -> str:
+    """What identifies the weights: the commit of a hub id, a content hash of a local folder.
+
+    Loads no model and imports no torch, so that a fingerprint costs no start-up. The hub is asked
+    for the commit of a branch or tag; without network the local cache answers. Raises ValueError
+    where neither knows the model.
+    """
+    folder = Path(path_or_id).expanduser()
+    if folder.is_dir():
+        return _folder_hash(folder)
+    if not _HUB_ID.fullmatch(path_or_id):
+        raise ValueError(
+            f"expected a model folder or a hub id, got {path_or_id!r}, where no folder "
+            f"stands; correct the path"
+        )
+    if _COMMIT.fullmatch(revision):
+        return revision
+    from huggingface_hub import hf_hub_download
+
+    try:
+        config = hf_hub_download(path_or_id, "config.json", revision=revision)
+    except OSError as error:
+        raise ValueError(
+            f"expected a model folder or a hub id that can be reached, got {path_or_id!r} at "
+            f"{revision!r} ({type(error).__name__}); correct the path, log in with `hf auth "
+            f"login` if the model is gated, or download it first"
+        ) from error
+    return Path(config).parent.name  # the hub's cache keeps a folder for each commit
+
+
+def model_name(path_or_id: str, revision: str = "main") -> str:
+    """`model@revision`; a local folder goes by its last name, so the name is no machine's own."""
+    folder = Path(path_or_id).expanduser()
+    model = folder.resolve().name if folder.is_dir() else path_or_id
+    return f"{model}@{model_revision(path_or_id, revision)[:_REVISION_DIGITS]}"
+
+
+def _folder_hash(folder: Path) -> str:
+    files = sorted({path for pattern in _CONTENT for path in folder.glob(pattern)})
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise ValueError(
+            f"expected a model with *.safetensors weights, got none in {folder}; save "
+            f"it with model.save_pretrained"
+        )
+    digests = [f"{path.name}:{_file_hash(path, path.stat().st_mtime_ns)}" for path in files]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:_REVISION_DIGITS]
+
+
+@lru_cache(maxsize=4096)
+def _file_hash(path: Path, _mtime_ns: int) -> str:
+    """Weights are gigabytes: read once in a process, and again when the file was written anew."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Row(NamedTuple):
+    place: int
+    ids: list[int]
+    limit: int
+    """New tokens that this row may have: what the context window leaves of `max_new_tokens`."""
+
+
+class TransformersSampler:
+    """A policy or teacher that runs in this process; greedy decoding, or sampling with a seed.
+
+    Loads safetensors only and never runs code from the checkpoint. Any `eos` id of the generation
+    config or of the tokenizer ends an answer; decoding settings in the checkpoint are ignored,
+    since the recipe states them. Raises ValueError where no model stands, or one without a chat
+    template or an end-of-turn token; without a pad token the eos token pads.
+    """
+
+    def __init__(self, config: TransformersConfig) -> None:
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+        revision = model_revision(config.path, config.revision)
+        hub = {} if Path(config.path).expanduser().is_dir() else {"revision": revision}
+        path = str(Path(config.path).expanduser()) if not hub else config.path
+        self.name = model_name(config.path, revision)
+        self.batch_tokens = config.batch_tokens
+        self.tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+        if self.tokenizer.chat_template is None:
+            raise ValueError(
+                f"expected a tokenizer with a chat template, got none in {config.path}; "
+                f"use the instruction-tuned model or put a chat_template.jinja beside it"
+            )
+        device, device_map = _placement(config.device)
+        self.model = AutoModelForCausalLM.from_pretrained(
+            path, dtype=config.dtype, device_map=device_map, use_safetensors=True, **hub
+        ).eval()
+        if device is not None:
+            self.model.to(device)
+        self.eos_ids = _eos_ids(
+            self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id
+        )
+        if not self.eos_ids:
+            raise ValueError(
+                f"expected a model with an end-of-turn token, got none in {config.path}; "
+                f"set eos_token_id in its generation_config.json"
+            )
+        pad = self.tokenizer.pad_token_id
+        # A checkpoint may bring temperature or top_k of its own, which generate would merge in.
+        self.model.generation_config = GenerationConfig(
+            eos_token_id=self.eos_ids, pad_token_id=self.eos_ids[0] if pad is None else pad
+        )
+
+    def sample(
+        self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
+    ) -> list[list[Sampled]]:
+        """As in the protocol; a prompt that fills the context window has finish reason `error`."""
+        if sampling.num_samples > 1 and sampling.temperature == 0:
+            raise ValueError(
+                f"expected temperature > 0 for several samples, got num_samples "
+                f"{sampling.num_samples} with greedy decoding; set temperature or one sample"
+            )
+        answers = [[Sampled("", FinishReason.ERROR)] * sampling.num_samples for _ in prompts]
+        rows = self._rows(prompts, sampling.max_new_tokens)
+        for row in (row for row in rows if row.limit < 1):
+            tick(1, prompts[row.place].language)
+        for batch in self._batches([row for row in rows if row.limit >= 1], sampling.num_samples):
+            seed = content_id(str(sampling.seed), *(prompts[row.place].prompt_id for row in batch))
+            texts = self._generate(batch, sampling, int(seed, 16) >> 1)
+            for row, row_answers in zip(batch, texts, strict=True):
+                answers[row.place] = row_answers
+            tick(len(batch), prompts[batch[-1].place].language)
+        return answers
+
+    def _rows(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[_Row]:
+        texts = [self._render(prompt) for prompt in prompts]
+        ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        rows = [
+            _Row(i, row, min(max_new_tokens, (context or len(row) + max_new_tokens) - len(row)))
+            for i, row in enumerate(ids)
+        ]
+        return sorted(rows, key=lambda row: len(row.ids))
+
+    def _render(self, prompt: Prompt) -> str:
+        messages = [dict(message) for message in prompt.prompt]
+        primed = messages[-1]["role"] == "assistant"
+        return self.tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=not primed,
+            continue_final_message=primed,
+        )
+
+    def _batches(self, rows: Sequence[_Row], num_samples: int) -> Iterator[list[_Row]]:
+        """Neighbours in length that fit the budget; rows are sorted, so the last is the longest."""
+        batch: list[_Row] = []
+        for row in rows:
+            width = len(row.ids) + row.limit
+            full = (len(batch) + 1) * num_samples * width > self.batch_tokens
+            # One limit for all rows, so that no answer depends on who else was in the batch.
+            if batch and (full or row.limit != batch[0].limit):
+                yield batch
+                batch = []
+            batch.append(row)
+        if batch:
+            yield batch
+
+    def _generate(self, batch: list[_Row], sampling: Sampling, seed: int) -> list[list[Sampled]]:
+        import torch
+
+        ids, mask = _left_padded([row.ids for row in batch])
+        device = self.model.device
+        with torch.inference_mode(), torch.random.fork_rng(_seeded_devices(device)):
+            torch.manual_seed(seed)
+            out = self.model.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                max_new_tokens=batch[0].limit,
+                repetition_penalty=sampling.repetition_penalty,
+                num_return_sequences=sampling.num_samples,
+                disable_compile=True,
+                **_decoding(sampling),
+                **self._cache(ids.shape[1] + batch[0].limit),
+            )
+        answers = [self._answer(row) for row in out[:, ids.shape[1] :].tolist()]
+        n = sampling.num_samples
+        return [answers[i : i + n] for i in range(0, len(answers), n)]
+
+    def _cache(self, width: int) -> dict[str, Any]:
+        """A cache of the batch's own size: a growing one is copied at every token, and the one that
+        generate makes on request keeps the size of the longest batch so far."""
+        from transformers import StaticCache
+
+        if not getattr(self.model, "_can_compile_fullgraph", False):
+            return {}  # state-space and other models that bring a cache of their own
+        return {"past_key_values": StaticCache(config=self.model.config, max_cache_len=width)}
+
+    def _answer(self, ids: list[int]) -> Sampled:
+        end = next((i for i, token in enumerate(ids) if token in self.eos_ids), None)
+        reason = FinishReason.LENGTH if end is None else FinishReason.STOP
+        text = self.tokenizer.decode(
+            ids[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return Sampled(text, reason)
+
+
+def _placement(device: str) -> tuple[str | None, str | None]:
+    """The device to move the model to, or the device map; a map needs no copy in main memory."""
+    import torch
+
+    if device != "auto":
+        return device, None
+    if torch.cuda.is_available():
+        return None, "auto"
+    return ("mps" if torch.backends.mps.is_available() else "cpu"), None
+
+
+def _seeded_devices(device: Any) -> list[Any]:
+    return [device] if device.type == "cuda" else []
+
+
+def _eos_ids(*sources: int | list[int] | None) -> list[int]:
+    ids = [
+        i for ids in sources if ids is not None for i in (ids if isinstance(ids, list) else [ids])
+    ]
+    return list(dict.fromkeys(ids))
+
+
+def _decoding(sampling: Sampling) -> dict[str, Any]:
+    if sampling.temperature == 0:
+        return {"do_sample": False}
+    return {
+        "do_sample": True,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": 0,
+    }
+
+
+def _left_padded(rows: list[list[int]]) -> tuple["Tensor", "Tensor"]:
+    """Ids and attention mask, batch * width. A row is filled with its own first token: masked, it
+    is never seen, and a repetition penalty meets no token that is not in the prompt."""
+    import torch
+
+    width = max(len(row) for row in rows)
+    ids = [[row[0]] * (width - len(row)) + row for row in rows]
+    mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor(ids), torch.tensor(mask)

@@ -1,0 +1,219 @@
+"""The line: stages in order, round after round. Read this file and you know the project.
+
+    prompts ─▶ generate ─▶ translate ─▶ score ─▶ pair ─▶ filter ─▶ train ─▶ evaluate
+       ▲                                                              │
+       └───────────────────── next round: M1, M2, … ──────────────────┘
+
+Each stage is made once: a run that was killed goes on where it stopped, a finished one loads no model.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from isoglot.config import EvaluationTask, Recipe, resolved
+from isoglot.core.store import write_json
+from isoglot.evals.task import compare, gains
+from isoglot.execute.ledger import Done, Ledger
+from isoglot.models.load import sampler_revision
+from isoglot.stages import (
+    Job,
+    Make,
+    make_completions,
+    make_evaluation,
+    make_filtered,
+    make_pairs,
+    make_policy,
+    make_prompts,
+    make_scores,
+    make_translations,
+    read_graded,
+)
+from isoglot.summary import write_summary
+
+CODE_VERSIONS = {
+    "prompts": 1,
+    "generate": 1,
+    "translate": 1,
+    "score": 1,
+    "pair": 1,
+    "filter": 1,
+    "train": 1,
+    "evaluate": 1,
+}
+"""Raised when a stage's code changes what it writes, so that old shards are not taken for new."""
+
+MODEL_STAGES = ("generate", "translate", "train", "evaluate")
+"""These hold a language model: with an accelerator each runs in a child process."""
+
+
+def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) -> dict[str, Any]:
+    """Take the recipe's policy from M0 to the last round that pays; returns the summary.
+
+    Raises:
+        ValueError: `out` holds another recipe's run, or a stage made with other settings.
+    """
+    _claim(recipe, out)
+    ledger = Ledger(out, redo=redo)
+    policy = recipe.policy.path
+    stopped = None
+    for round in range(recipe.rounds):
+        line = Line(recipe, ledger, round, policy, silent)
+        line.evaluate()
+        if round and (stopped := line.no_gain()):
+            break
+        trained = line.run_round()
+        write_summary(recipe, ledger, stopped)
+        if trained is None:
+            break
+        policy = trained
+    else:
+        Line(recipe, ledger, recipe.rounds, policy, silent).evaluate()
+    return write_summary(recipe, ledger, stopped)
+
+
+class Line:
+    """One round of the line over the ledger of a run."""
+
+    def __init__(
+        self, recipe: Recipe, ledger: Ledger, round: int, policy: str, silent: bool
+    ) -> None:
+        self.recipe = recipe
+        self.ledger = ledger
+        self.round = round
+        self.policy = policy
+        self.silent = silent
+
+    def run_round(self) -> str | None:
+        """A policy in, a better policy out (its folder); None where the recipe does not train."""
+        recipe = self.recipe
+        prompts = self.once(
+            "prompts", make_prompts, {"prompts": recipe.prompts, "seed": recipe.seed}
+        )
+        completions = self.once(
+            "generate",
+            make_completions,
+            {
+                "generate": recipe.generate,
+                "samplers": [sampler_revision(s) for s in recipe.samplers],
+            },
+            prompts=prompts,
+        )
+        if recipe.translate:
+            completions = self.once(
+                "translate",
+                make_translations,
+                {"translate": recipe.translate},
+                prompts=prompts,
+                generate=completions,
+            )
+        if recipe.score:
+            completions = self.once(
+                "score",
+                make_scores,
+                {"score": recipe.score},
+                prompts=prompts,
+                completions=completions,
+            )
+        settings = {"pair": recipe.pair, "dominant_language": recipe.dominant_language}
+        pairs = self.once("pair", make_pairs, settings, prompts=prompts, completions=completions)
+        kept = self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
+        if recipe.train is None:
+            return None
+        trained = self.once(
+            "train", make_policy, {"train": recipe.train, "seed": recipe.seed}, filter=kept
+        )
+        return str(trained.folder / "policy")
+
+    def evaluate(self) -> None:
+        """Measure M_t on every task and on the validation task of the stop rule."""
+        tasks = self.recipe.evaluate
+        for task in (*tasks.tasks, *([tasks.validation] if tasks.validation else [])):
+            settings = {"task": task, "seed": self.recipe.seed}
+            self.once(f"evaluate/{task.name}", make_evaluation, settings, task=task)
+
+    def no_gain(self) -> str | None:
+        """Why no further round pays: no trained language gained beyond its interval; else None."""
+        task = self.recipe.evaluate.validation
+        if task is None:
+            return None
+        new, old = (
+            self.ledger.done[f"round-{round}/evaluate/{task.name}"].folder
+            for round in (self.round, self.round - 1)
+        )
+        differences = compare(read_graded(new), read_graded(old), seed=self.recipe.seed)
+        if set(gains(differences)) & set(self.recipe.languages):
+            return None
+        return (
+            f"no language gained beyond its interval from M{self.round - 1} to M{self.round} "
+            f"on {task.name}"
+        )
+
+    def once(
+        self,
+        stage: str,
+        make: Make,
+        settings: Mapping[str, Any],
+        *,
+        task: EvaluationTask | None = None,
+        **inputs: Done,
+    ) -> Done:
+        """Make a stage of this round, unless it stands."""
+        kind = stage.partition("/")[0]
+        depends_on = {
+            **{key: _plain(value) for key, value in settings.items()},
+            "inputs": {name: done.fingerprint for name, done in inputs.items()},
+            "languages": [*self.recipe.languages, *self.recipe.unseen_languages],
+            "families_per_shard": self.recipe.families_per_shard,
+            "code_version": CODE_VERSIONS[kind],
+        }
+        if kind in MODEL_STAGES:
+            depends_on["policy"] = self.policy_fingerprint()
+        folders = {name: done.folder for name, done in inputs.items()}
+        job = Job(self.recipe, self.round, self.policy, folders, task, self.silent)
+        return self.ledger.once(
+            f"round-{self.round}/{stage}",
+            depends_on,
+            lambda folder: _in_its_process(kind, make, job, folder),
+        )
+
+    def policy_fingerprint(self) -> str:
+        """Of M0 its revision; of a trained policy what it was trained from."""
+        if self.round == 0:
+            return sampler_revision(self.recipe.policy)
+        return self.ledger.done[f"round-{self.round - 1}/train"].fingerprint
+
+
+def _in_its_process(kind: str, make: Make, job: Job, folder: Path) -> Mapping[str, Any]:
+    if kind in MODEL_STAGES:
+        from isoglot.execute.child import accelerator_present, run_in_child
+
+        if accelerator_present():
+            return run_in_child(make, job, folder)
+    return make(job, folder)
+
+
+def _plain(value: Any) -> Any:
+    """Sections as JSON has them, so that the ledger can compare them key by key."""
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+def _claim(recipe: Recipe, out: Path) -> None:
+    """Write `run.json`, unless the folder belongs to another recipe."""
+    import json
+
+    from isoglot.environment import versions
+
+    path = out / "run.json"
+    if path.exists():
+        try:
+            owner = json.loads(path.read_text(encoding="utf-8"))["recipe"]["name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ValueError(f"cannot read {path}: delete it, or choose another --out") from None
+        if owner != recipe.name:
+            raise ValueError(
+                f"{out} holds a run of recipe {owner!r}, not {recipe.name!r}: choose another --out"
+            )
+    elif out.exists() and any(out.iterdir()):
+        raise ValueError(f"{out} holds other files than a run: choose an empty or new --out")
+    write_json(path, {"recipe": resolved(recipe), "versions": versions()})

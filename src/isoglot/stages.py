@@ -1,0 +1,327 @@
+"""The stages of the line as jobs: what each reads, which model it loads, what it writes.
+
+The functions in `data/`, `train/` and `evals/` are rows in, rows out. Here they meet folders, models
+and progress bars. A job is picklable, so that it can run in a child process where there is an
+accelerator, which then gets its memory back.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from isoglot.config import EvaluationTask, PromptSource, Recipe
+from isoglot.core.records import Completion, Preference, Prompt
+from isoglot.core.store import (
+    count_rows,
+    read_shard,
+    shard_path,
+    shard_paths,
+    write_json,
+    write_shard,
+)
+from isoglot.data.filter import filter_preferences
+from isoglot.data.generate import generate
+from isoglot.data.pair import pair
+from isoglot.data.prompts import read_prompts, select_families
+from isoglot.data.score import score
+from isoglot.data.translate import translate_completions
+from isoglot.evals.grade import GRADERS
+from isoglot.evals.task import Graded, grade_completions, summarise
+from isoglot.execute.local import map_shards
+from isoglot.execute.progress import Bars
+from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.models.load import load_identifier, load_sampler, load_scorers
+from isoglot.models.protocols import Sampling
+from isoglot.models.translator import PromptTranslator
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One stage of one round."""
+
+    recipe: Recipe
+    round: int
+    policy: str
+    """Folder or hub id of M_t, the model of this round."""
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of the stages that it reads, by their names."""
+    task: EvaluationTask | None = None
+    silent: bool = False
+
+    def title(self, stage: str) -> str:
+        return f"round {self.round} · {stage}"
+
+    def sampler(self) -> Any:
+        """The policy of the round, ready to answer."""
+        return load_sampler(self.recipe.policy.model_copy(update={"path": self.policy}))
+
+    def identifier(self) -> Any:
+        """Tells the languages of the run apart."""
+        return load_identifier([*self.recipe.languages, *self.recipe.unseen_languages])
+
+
+Make = Callable[[Job, Path], Mapping[str, Any]]
+"""Makes a stage's folder and says what to count."""
+
+
+def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
+    """Fresh families for this round."""
+    recipe, wanted = job.recipe, job.recipe.prompts
+    skip = job.round * (wanted.num_families or 0)
+    return _write_prompts(
+        wanted.source, recipe, recipe.languages, wanted.num_families, skip, wanted.parallel, out
+    )
+
+
+def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
+    """What the samplers, or else the policy, answer."""
+
+    def load() -> list[Any]:
+        return [load_sampler(config) for config in job.recipe.samplers] or [job.sampler()]
+
+    num_samplers = len(job.recipe.samplers) or 1
+    return _generate(
+        job, job.title("generate"), load, num_samplers, job.recipe.generate.sampling, out
+    )
+
+
+def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
+    """The answers translated by the policy into and out of the dominant language."""
+    recipe, config = job.recipe, job.recipe.translate
+    assert config is not None
+    num = _num_rows(job.inputs["generate"], Completion)
+    with Bars(silent=job.silent) as bars:
+        # Each answer of another language is translated once, and met by one of the dominant's.
+        num_texts = num * 2 * (len(recipe.languages) - 1) // len(recipe.languages)
+        bar = bars.bar(job.title("translate"), num_texts)
+
+        def load() -> PromptTranslator:
+            return PromptTranslator(
+                job.sampler(), config.sampling, config.template, config.prefill, config.pattern
+            )
+
+        def stage(
+            prompts: list[Prompt], rows: list[Completion], translator: Any
+        ) -> list[Completion]:
+            return translate_completions(
+                prompts,
+                rows,
+                translator,
+                dominant=recipe.dominant_language,
+                languages=recipe.languages,
+                tick=bar,
+            )
+
+        inputs = [(job.inputs["prompts"], Prompt), (job.inputs["generate"], Completion)]
+        counts = map_shards(stage, inputs, out, Completion, load=load)
+    return {"rows": counts.num_rows}
+
+
+def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
+    """Rewards of the completions."""
+    config = job.recipe.score
+    assert config is not None
+
+    def stage(prompts: list[Prompt], rows: list[Completion], scorers: Any) -> list[Completion]:
+        return score(prompts, rows, scorers, config)
+
+    return _quick(
+        job, "score", stage, ["prompts", "completions"], Completion, out,
+        load=lambda: load_scorers(config.scorers, job.identifier()),
+    )  # fmt: skip
+
+
+def make_pairs(job: Job, out: Path) -> Mapping[str, Any]:
+    """Every candidate pair, good or bad."""
+    recipe = job.recipe
+
+    def stage(prompts: list[Prompt], rows: list[Completion]) -> list[Preference]:
+        return pair(prompts, rows, recipe.pair, dominant=recipe.dominant_language, round=job.round)
+
+    return _quick(job, "pair", stage, ["prompts", "completions"], Preference, out)
+
+
+def make_filtered(job: Job, out: Path) -> Mapping[str, Any]:
+    """The pairs that are fit for training, and the others with their reasons."""
+
+    def stage(rows: list[Preference], identifier: Any) -> Any:
+        return filter_preferences(rows, identifier, job.recipe.filter)
+
+    return _quick(job, "filter", stage, ["pair"], Preference, out, load=job.identifier)
+
+
+def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
+    """M_{t+1}, trained from M_t on the preferences; M_t is its own reference."""
+    from isoglot.train.dpo import train_dpo
+    from isoglot.train.sft import train_sft
+
+    config = job.recipe.train
+    assert config is not None
+    train = {"dpo": train_dpo, "sft": train_sft}[config.method]
+    files = [p for p in shard_paths(job.inputs["filter"]) if count_rows(p, Preference)]
+    if not files:
+        raise ValueError(
+            f"{job.inputs['filter']} holds no pair to train on: expected some after filtering; "
+            "see the reasons there (`isoglot report`), relax `filter:` or take more prompts"
+        )
+    with Bars(silent=job.silent) as bars:
+        bar = bars.bar(job.title(f"train {config.method}"), 0)
+
+        def on_step(step: int, total: int) -> None:
+            bar.total = total
+            bar.reach(step)
+
+        seed = job.recipe.seed * 1000 + job.round
+        return train(files, job.policy, out, config, seed=seed, on_step=on_step)
+
+
+def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
+    """A task's completions first, then their grades: grading again needs no model."""
+    recipe, task = job.recipe, job.task
+    assert task is not None
+    languages = (*recipe.languages, *recipe.unseen_languages)
+    if not shard_paths(out / "prompts"):
+        _write_prompts(task.prompts, recipe, languages, task.num_families, 0, True, out / "prompts")
+    answering = Job(recipe, job.round, job.policy, {"prompts": out / "prompts"}, silent=job.silent)
+    title = job.title(f"evaluate {task.name}")
+    completions = out / "completions"
+    _generate(answering, title, lambda: [job.sampler()], 1, task.decoding, completions)
+    graded, identifier = [], job.identifier()
+    for prompts, answers in zip(
+        shard_paths(out / "prompts"), shard_paths(completions), strict=True
+    ):
+        graded += grade_completions(
+            read_shard(prompts, Prompt),
+            read_shard(answers, Completion),
+            identifier,
+            GRADERS[task.grader],
+            cut_off=task.cut_off,
+        )
+    _write_results(job, graded, identifier.name, out)
+    return {"rows": len(graded)}
+
+
+def read_graded(folder: Path) -> list[Graded]:
+    """The grades that `make_evaluation` left in its folder."""
+    import json
+
+    rows = json.loads((folder / "graded.json").read_text(encoding="utf-8"))["rows"]
+    return [Graded(*row) for row in rows]
+
+
+def _write_results(job: Job, graded: list[Graded], identifier: str, out: Path) -> None:
+    task = job.task
+    assert task is not None
+    results = summarise(
+        graded,
+        task=task.name,
+        metric=task.metric,
+        trained=job.recipe.languages,
+        seed=job.recipe.seed,
+        signature=_signature(task, job.recipe.seed, identifier),
+    )
+    write_json(out / "graded.json", {"rows": [list(asdict(row).values()) for row in graded]})
+    write_json(out / "results.json", {"results": [_json_row(asdict(row)) for row in results]})
+
+
+def _json_row(row: dict[str, Any]) -> dict[str, Any]:
+    """NaN, the mean of nothing, is null in JSON."""
+    nan = lambda value: isinstance(value, float) and math.isnan(value)  # noqa: E731
+    return {name: None if nan(value) else value for name, value in row.items()}
+
+
+def _signature(task: EvaluationTask, seed: int, identifier: str) -> str:
+    from isoglot import __version__
+
+    decoding = task.decoding
+    how = "greedy" if decoding.temperature == 0 else f"temp={decoding.temperature}"
+    return (
+        f"{task.name}|grader:{task.grader}|n:{task.num_families}|shots:0|decode:{how}"
+        f"|max:{decoding.max_new_tokens}|cut_off:{task.cut_off}|seed:{seed}|lid:{identifier}"
+        f"|v:{__version__}"
+    )
+
+
+def _write_prompts(
+    source: PromptSource,
+    recipe: Recipe,
+    languages: tuple[str, ...],
+    num_families: int | None,
+    skip: int,
+    parallel: bool,
+    out: Path,
+) -> Mapping[str, Any]:
+    """Prompts in shards of whole families; of the lab's world one shard at a time."""
+    size = recipe.families_per_shard
+    if isinstance(source, LabPromptConfig):
+        total = num_families or size
+        ranges = [(i, min(size, total - i)) for i in range(0, total, size)]
+        take = partial(lab_prompts, source, languages, seed=recipe.seed)
+        shards = (list(take(num_families=num, skip=skip + start)) for start, num in ranges)
+    else:
+        from isoglot.core.store import shards_of
+
+        rows = read_prompts(source)
+        families = select_families(
+            rows,
+            languages=languages,
+            num_families=num_families or len({row.family for row in rows}),
+            seed=recipe.seed,
+            skip=skip,
+            parallel=parallel,
+        )
+        shards = iter(shards_of(families, size))
+    num_rows = 0
+    for index, rows in enumerate(shards):
+        write_shard(shard_path(out, index), rows, Prompt)
+        num_rows += len(rows)
+    return {"rows": num_rows}
+
+
+def _generate(
+    job: Job,
+    title: str,
+    load: Callable[[], list[Any]],
+    num_samplers: int,
+    sampling: Sampling,
+    out: Path,
+) -> Mapping[str, Any]:
+    total = _num_rows(job.inputs["prompts"], Prompt) * num_samplers
+    with Bars(silent=job.silent) as bars:
+        bar = bars.bar(title, total)
+
+        def stage(prompts: list[Prompt], samplers: list[Any]) -> list[Completion]:
+            return generate(prompts, samplers, sampling, bar)
+
+        def reached(num: int) -> None:
+            bar.reach(num * num_samplers)
+
+        inputs = [(job.inputs["prompts"], Prompt)]
+        counts = map_shards(stage, inputs, out, Completion, load=load, reached=reached)
+    return {"rows": counts.num_rows}
+
+
+def _quick(
+    job: Job,
+    name: str,
+    stage: Callable[..., Any],
+    inputs: list[str],
+    output: type,
+    out: Path,
+    load: Callable[[], Any] | None = None,
+) -> Mapping[str, Any]:
+    """A stage without a language model."""
+    kinds = {"prompts": Prompt, "completions": Completion, "pair": Preference}
+    first = job.inputs[inputs[0]]
+    with Bars(silent=job.silent) as bars:
+        bar = bars.bar(job.title(name), _num_rows(first, kinds[inputs[0]]))
+        folders = [(job.inputs[key], kinds[key]) for key in inputs]
+        counts = map_shards(stage, folders, out, output, load=load, reached=bar.reach)
+    return {"kept": counts.num_rows, "dropped": counts.num_dropped}
+
+
+def _num_rows(folder: Path, kind: type) -> int:
+    return sum(count_rows(path, kind) for path in shard_paths(folder))

@@ -1,0 +1,158 @@
+"""`summary.json`: the results of a whole run, read off the folders of its stages."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoglot.config import Recipe
+from isoglot.core.records import Completion, Dropped, Preference, Prompt
+from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
+from isoglot.evals.grade import GRADERS
+from isoglot.evals.task import agreements, compare, reward_accuracy
+from isoglot.execute.ledger import Ledger
+from isoglot.models.load import load_identifier
+from isoglot.stages import read_graded
+
+
+def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[str, Any]:
+    """Write `summary.json` of what is done so far, and return it.
+
+    Round t holds the results of policy M_t and the pairs that trained M_{t+1}.
+    """
+    rounds = []
+    for round in range(recipe.rounds + 1):
+        prefix = f"round-{round}/"
+        if not any(name.startswith(prefix) for name in ledger.done):
+            break
+        rounds.append(
+            {
+                "round": round,
+                "policy": f"M{round}",
+                "results": _results(recipe, ledger, round),
+                "pairs": _pairs(recipe, ledger, round),
+            }
+        )
+    summary: dict[str, Any] = {
+        "recipe": recipe.name,
+        "seed": recipe.seed,
+        "dominant_language": recipe.dominant_language,
+        "stopped": stopped,
+        "rounds": rounds,
+        "seconds": {name: done.seconds for name, done in ledger.done.items()},
+    }
+    if recipe.samplers:
+        summary["audit"] = {"rows": _audit(recipe, ledger)}
+    write_json(ledger.run / "summary.json", summary)
+    return summary
+
+
+def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]:
+    """The rows of every task, each with its paired change to M0."""
+    rows: list[dict[str, Any]] = []
+    tasks = recipe.evaluate
+    for task in (*tasks.tasks, *([tasks.validation] if tasks.validation else [])):
+        done = ledger.done.get(f"round-{round}/evaluate/{task.name}")
+        if done is None:
+            continue
+        text = (done.folder / "results.json").read_text(encoding="utf-8")
+        results = json.loads(text)["results"]
+        if round:
+            base = ledger.done[f"round-0/evaluate/{task.name}"].folder
+            differences = compare(read_graded(done.folder), read_graded(base), seed=recipe.seed)
+            by_language = {difference.language: difference for difference in differences}
+            for row in results:
+                if row["metric"] == task.metric and (change := by_language.get(row["language"])):
+                    row |= {
+                        "change": change.value,
+                        "change_low": change.low,
+                        "change_high": change.high,
+                    }
+        rows += results
+    return rows
+
+
+def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:
+    """Counts, lengths and reward accuracy of a round's pairs, one shard in memory at a time."""
+    filtered = ledger.done.get(f"round-{round}/filter")
+    if filtered is None:
+        return None
+    kept: Counter[str] = Counter()
+    dropped: dict[str, Counter[str]] = defaultdict(Counter)
+    chars: dict[tuple[str, str], list[int]] = defaultdict(list)
+    agreed = []
+    prompts = ledger.done[f"round-{round}/prompts"].folder
+    for path in shard_paths(filtered.folder):
+        preferences = read_shard(path, Preference)
+        for preference in preferences:
+            kept[preference.language] += 1
+            chars[preference.language, "chosen_chars"].append(len(preference.chosen_text))
+            chars[preference.language, "rejected_chars"].append(len(preference.rejected_text))
+        for row in read_shard(filtered.folder / DROPPED / path.name, Dropped):
+            dropped[row.language][row.reason] += 1
+        if recipe.prompts.grader:
+            grader = GRADERS[recipe.prompts.grader]
+            agreed += agreements(preferences, read_shard(prompts / path.name, Prompt), grader)
+    accuracy = {row.language: _row(row) for row in reward_accuracy(agreed, seed=recipe.seed)}
+    return {
+        "kept": kept.total(),
+        "dropped": dict(sum(dropped.values(), Counter())),
+        "reward_accuracy": accuracy.get("all"),
+        "by_language": {
+            tag: {
+                "kept": kept[tag],
+                "dropped": dict(dropped[tag]),
+                "reward_accuracy": accuracy.get(tag),
+                "chosen_chars": _lengths(chars[tag, "chosen_chars"]),
+                "rejected_chars": _lengths(chars[tag, "rejected_chars"]),
+            }
+            for tag in sorted({*kept, *dropped})
+        },
+    }
+
+
+def _row(accuracy: Any) -> dict[str, Any]:
+    row = asdict(accuracy)
+    del row["language"]
+    return row
+
+
+def _lengths(values: list[int]) -> dict[str, Any] | None:
+    """Mean and deciles in characters; None of nothing."""
+    if not values:
+        return None
+    deciles = np.percentile(values, range(0, 101, 10))
+    return {"mean": float(np.mean(values)), "deciles": [float(value) for value in deciles]}
+
+
+def _audit(recipe: Recipe, ledger: Ledger) -> list[Mapping[str, Any]]:
+    """Off-target rate of each sampler and language."""
+    from isoglot.data.audit import off_target_rates
+
+    folder = ledger.done["round-0/generate"].folder
+    completions = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
+    identifier = load_identifier([*recipe.languages, *recipe.unseen_languages])
+    rates = off_target_rates(completions, identifier, seed=recipe.seed)
+    return [_audit_row(asdict(rate)) for rate in rates]
+
+
+def _audit_row(row: dict[str, Any]) -> dict[str, Any]:
+    row["off_target_rate"] = row.pop("value")
+    return row
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """The summary of a run's folder; raises ValueError where there is none to read."""
+    path = run / "summary.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(
+            f"no summary.json in {run}: expected a run's folder (`isoglot run`)"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read {path} ({error}): run the recipe again") from None

@@ -1,0 +1,140 @@
+"""Direct preference optimisation with a likelihood term, over TRL's DPOTrainer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from isoglot.train.common import (
+    OnStep,
+    TrainConfig,
+    claim,
+    finished,
+    load_preferences,
+    load_tokenizer,
+    no_step,
+    peft_config,
+    quiet,
+    training_arguments,
+)
+from isoglot.train.trainer import PerLanguage, Recorder, run
+
+
+def train_dpo(
+    preference_files: Sequence[Path],
+    policy: str,
+    out: Path,
+    config: TrainConfig,
+    *,
+    seed: int,
+    on_step: OnStep = no_step,
+) -> dict[str, Any]:
+    """Trains `policy` against itself as it stood before, and returns a summary of the training.
+
+    Leaves `out/policy` (safetensors, tokenizer), `out/log.jsonl` (per language) and
+    `out/train.json` (the summary). Called again after an interruption it goes on from the last
+    complete checkpoint; called again when done it returns the summary. The log-probabilities of
+    the reference are computed once, before training, unless `precompute_ref_log_probs` is false:
+    then no second model is in memory. Raises ValueError for what the user has to mend.
+    """
+    with quiet():
+        from trl import DPOTrainer
+
+        args = _arguments(config, out, seed)
+        tokenizer = load_tokenizer(policy)
+        rows = load_preferences(preference_files, out / "cache")
+        claim(out, preference_files, policy, config, seed)
+        if (summary := finished(out)) is not None:
+            return summary
+        trainer_class = type("LanguageDPOTrainer", (PerLanguageDPO, DPOTrainer), {})
+        trainer = trainer_class(
+            model=policy,
+            args=args,
+            train_dataset=rows,
+            processing_class=tokenizer,
+            peft_config=peft_config(config.lora),
+        )
+        trainer.follow_pairs(out / "log.jsonl", config.nll)
+        return run(
+            trainer,
+            tokenizer=tokenizer,
+            policy=policy,
+            out=out,
+            num_given=len(rows),
+            on_step=on_step,
+        )
+
+
+def _arguments(config: TrainConfig, out: Path, seed: int) -> Any:
+    from trl import DPOConfig
+
+    args = training_arguments(
+        DPOConfig,
+        config,
+        out / "checkpoints",
+        seed=seed,
+        loss_type=["sigmoid"] if config.nll == "none" else ["sigmoid", "sft"],
+        precompute_ref_log_probs=not config.training.get("sync_ref_model", False),
+    )
+    if ("sft" in args.loss_type) != (config.nll != "none"):
+        raise ValueError(
+            f"expected 'sft' in `loss_type` if and only if `nll` is not none, got loss_type "
+            f"{args.loss_type} with nll {config.nll!r}; change one of them"
+        )
+    return args
+
+
+class PerLanguageDPO(PerLanguage):
+    """DPO that sees the log-probabilities of every pair: for the log, and for `sequence_mean`."""
+
+    loss_types: list[str]
+    loss_weights: list[float]
+
+    def follow_pairs(self, log_path: Path, nll: str) -> None:
+        """As `follow`; with `sequence_mean` TRL's own likelihood term gives way to ours."""
+        data = self.train_dataset
+        prompts, sides = data["prompt_ids"], (data["chosen_ids"], data["rejected_ids"])
+        self.follow(
+            log_path,
+            [
+                len(prompt) + max(len(chosen), len(rejected))
+                for prompt, chosen, rejected in zip(prompts, *sides, strict=True)
+            ],
+        )
+        self._nll_weight = 0.0
+        if nll == "sequence_mean":
+            weights = dict(zip(self.loss_types, self.loss_weights, strict=True))
+            self._nll_weight = weights.pop("sft")
+            self.loss_types, self.loss_weights = list(weights), list(weights.values())
+        # TRL reads the reference from the batch then, where we can see it; we put it there.
+        self.precompute_ref_logps = True
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
+    ) -> Any:
+        """TRL's loss, and `sequence_mean` where asked for: -mean(logp(chosen) / num_tokens)."""
+        assert not return_outputs
+        languages = inputs.pop("language")
+        if "ref_chosen_logps" not in inputs:
+            reference = self.compute_ref_log_probs(self.ref_model or self.model, inputs)
+            inputs["ref_chosen_logps"], inputs["ref_rejected_logps"] = reference
+        recorded = Recorder(model)
+        loss = super().compute_loss(recorded, inputs)
+        mask = inputs["completion_mask"][:, 1:]
+        logps = recorded.outputs.log_probs[:, -mask.shape[1] :].sum(dim=1)
+        means = logps / mask.sum(dim=1).clamp(min=1)
+        (chosen, rejected), (chosen_mean, rejected_mean) = logps.chunk(2), means.chunk(2)
+        loss = loss - self._nll_weight * chosen_mean.mean()
+        gain_chosen = chosen - inputs["ref_chosen_logps"]
+        gain_rejected = rejected - inputs["ref_rejected_logps"]
+        self.note(
+            loss,
+            languages,
+            {
+                "logp_chosen": chosen,
+                "logp_chosen_per_token": chosen_mean,
+                "logp_rejected": rejected,
+                "logp_rejected_per_token": rejected_mean,
+                "reward_margin": self.beta * (gain_chosen - gain_rejected),
+            },
+        )
+        return loss

@@ -1,0 +1,85 @@
+"""Supervised fine-tuning on the chosen side: the baseline that preferences have to beat."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from isoglot.train.common import (
+    OnStep,
+    TrainConfig,
+    claim,
+    finished,
+    load_preferences,
+    load_tokenizer,
+    no_step,
+    peft_config,
+    quiet,
+    training_arguments,
+)
+from isoglot.train.trainer import PerLanguage, Recorder, run
+
+
+def train_sft(
+    preference_files: Sequence[Path],
+    policy: str,
+    out: Path,
+    config: TrainConfig,
+    *,
+    seed: int,
+    on_step: OnStep = no_step,
+) -> dict[str, Any]:
+    """Trains `policy` on prompt and chosen, with the loss on chosen alone.
+
+    Same files, resuming and errors as `train_dpo`; `nll` has no meaning here, since the likelihood
+    is the whole loss.
+    """
+    with quiet():
+        from trl import SFTConfig, SFTTrainer
+
+        args = training_arguments(SFTConfig, config, out / "checkpoints", seed=seed)
+        if args.packing:
+            raise ValueError(
+                "expected packing: false, got true, which mixes languages in one row of "
+                "the log; remove it"
+            )
+        tokenizer = load_tokenizer(policy)
+        rows = load_preferences(preference_files, out / "cache")
+        claim(out, preference_files, policy, config, seed)
+        if (summary := finished(out)) is not None:
+            return summary
+        trainer_class = type("LanguageSFTTrainer", (PerLanguageSFT, SFTTrainer), {})
+        trainer = trainer_class(
+            model=policy,
+            args=args,
+            train_dataset=rows.remove_columns("rejected").rename_column("chosen", "completion"),
+            processing_class=tokenizer,
+            peft_config=peft_config(config.lora),
+        )
+        trainer.follow(out / "log.jsonl", [len(ids) for ids in trainer.train_dataset["input_ids"]])
+        return run(
+            trainer,
+            tokenizer=tokenizer,
+            policy=policy,
+            out=out,
+            num_given=len(rows),
+            on_step=on_step,
+        )
+
+
+class PerLanguageSFT(PerLanguage):
+    """SFT that sees the log-probability of every completion, for the log."""
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **counts: Any
+    ) -> Any:
+        """TRL's loss, unchanged."""
+        assert not return_outputs
+        languages = inputs.pop("language")
+        recorded = Recorder(model)
+        loss = super().compute_loss(recorded, inputs, **counts)
+        logps = recorded.outputs.log_probs.sum(dim=1)
+        num_tokens = recorded.outputs.label_mask.sum(dim=1).clamp(min=1)
+        self.note(
+            loss, languages, {"logp_chosen": logps, "logp_chosen_per_token": logps / num_tokens}
+        )
+        return loss

@@ -1,0 +1,130 @@
+"""Laws and gold rows of the small text functions, in many scripts."""
+
+import unicodedata
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isoglot.core.text import (
+    digits_to_ascii,
+    has_repetition,
+    last_number,
+    length_chars,
+    normalise,
+)
+
+ZEROS = "0٠۰०০௦౦๐０"
+numbers = st.decimals(-(10**9), 10**9, places=2)
+
+
+def in_digits_of(zero: str, text: str) -> str:
+    return "".join(chr(ord(zero) + int(c)) if c in "0123456789" else c for c in text)
+
+
+@given(st.text())
+def test_normalise_twice_is_normalise_once(text):
+    once = normalise(text)
+    assert normalise(once) == once
+    assert once.split() == once.split(" ") or once == ""
+
+
+@given(st.text())
+def test_decomposed_text_has_the_same_length(text):
+    assert length_chars(unicodedata.normalize("NFD", text)) == length_chars(text)
+
+
+@given(st.integers(0, 10**12), st.sampled_from(ZEROS))
+def test_digits_of_every_script_become_ascii(number, zero):
+    assert digits_to_ascii(in_digits_of(zero, f"({number})")) == f"({number})"
+
+
+@given(st.text())
+def test_digits_to_ascii_leaves_no_other_digit(text):
+    assert all(c in "0123456789" for c in digits_to_ascii(text) if c.isdecimal())
+
+
+@given(numbers, st.sampled_from(ZEROS), st.sampled_from([",.", ".,", "\u202f,", " .", "’.", "'."]))
+def test_last_number_reads_what_was_written(number, zero, separators):
+    group, point = separators
+    written = f"{number:,.2f}".replace(",", "G").replace(".", point).replace("G", group)
+    assert last_number(f"7 = {in_digits_of(zero, written)}.") == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1,234.5", "1234.5"),
+        ("1.234,5", "1234.5"),
+        ("1 234", "1234"),
+        ("1,234", "1234"),
+        ("1.234", "1234"),
+        ("1.234.567", "1234567"),
+        ("12,34,567.5", "1234567.5"),
+        ("0.125", "0.125"),
+        ("0,125", "0.125"),
+        ("1234.567", "1234.567"),
+        ("3,5 kg", "3.5"),
+        ("१२,३४५ रुपये", "12345"),
+        ("١٬٢٣٤٫٥", "1234.5"),
+        ("答案是-5。", "-5"),
+        ("Antwort: −5", "-5"),
+        ("10-5", "5"),
+        ("5 - 3", "3"),
+        ("COVID-19", "19"),
+        ("ב-5", "5"),
+        ("3,4,5,6", "6"),
+        ("20.11.2026", "2026"),
+        ("12:30", "30"),
+        ("The answer is 42.", "42"),
+        ("first 7, then 18.00", "18"),
+    ],
+)
+def test_last_number_gold(text, number):
+    assert last_number(text) == Decimal(number)
+
+
+def test_text_without_a_number_has_none():
+    assert last_number("x² und ½, drei") is None
+
+
+def test_line_repeats_from_five_copies_on():
+    line = "Tom has three apples.\n"
+    assert has_repetition(line * 5 + "So the answer is 3.")
+    assert not has_repetition(line * 4 + "So the answer is 3.")
+
+
+def test_line_without_letters_may_repeat():
+    assert not has_repetition("a = {\n}\nb = {\n}\nc = {\n}\nd = {\n}\ne = {\n}\nend")
+    assert not has_repetition("| name | age |\n" + "-" * 60)
+
+
+@pytest.mark.parametrize(
+    "unit", ["so und so weiter ", "好的", "ไป", "नमस्ते दुनिया। ", "7", "a, b, c\n"]
+)
+@pytest.mark.parametrize("cut", [0, 1])
+def test_text_that_ends_in_a_loop_is_seen(unit, cut):
+    loop = unit * 40
+    assert has_repetition("It begins well: " + loop[: len(loop) - cut])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no no no no no!",
+        "hahahahahaha",
+        "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20",
+        "Sie kauft 3 Äpfel und 4 Birnen. Zusammen sind es 3 + 4 = 7. Die Antwort ist 7.",
+        "她买了三个苹果和四个梨。一共是七个。答案是七。",
+    ],
+)
+def test_ordinary_text_is_no_repetition(text):
+    assert not has_repetition(text)
+
+
+@given(st.text(min_size=1, max_size=20), st.text(max_size=30))
+def test_any_worded_stretch_looped_long_enough_is_seen(unit, beginning):
+    unit = normalise(unit) + "x"
+    assert has_repetition(beginning + unit * 40)

@@ -1,0 +1,165 @@
+"""The pairing rules, and the laws that hold for each."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isoglot.core.records import Completion, Prompt, content_id
+from isoglot.data.pair import PAIRERS, PairConfig, pair
+
+LIDR = PairConfig()
+BEST = PairConfig(method="best_vs_worst")
+TAGS = ("en", "de", "sw")
+
+
+def answer(prompt, text, sampler="policy", sample=0, **columns):
+    ids = (prompt.family, prompt.prompt_id, prompt.answer_language)
+    return Completion(*ids, sampler, sample, text, columns.pop("finish_reason", "stop"), **columns)
+
+
+def world(name="f", sample=0):
+    """One family in three languages: prompts, direct answers, and all translations."""
+    prompts = {t: Prompt.from_text(f"{name} {t}", language=t, family=name) for t in TAGS}
+    direct = {t: answer(prompts[t], f"{name} y^{t} {sample}", sample=sample) for t in TAGS}
+    rows = list(direct.values())
+    for tag in ("de", "sw"):
+        for source, target in (("en", tag), (tag, "en")):
+            rows.append(
+                answer(
+                    prompts[target],
+                    f"{name} y^{source}>{target} {sample}",
+                    sampler="translator",
+                    sample=sample,
+                    translated_from=direct[source].completion_id,
+                )
+            )
+    return list(prompts.values()), rows
+
+
+def told(preferences):
+    return {(p.language, p.chosen_text, p.rejected_text, p.pair_type) for p in preferences}
+
+
+def test_lidr_pairs_are_those_of_the_paper():
+    preferences = pair(*world(), LIDR, 1)
+    assert told(preferences) == {
+        ("de", "f y^en>de 0", "f y^de 0", "dominant_translated"),
+        ("sw", "f y^en>sw 0", "f y^sw 0", "dominant_translated"),
+        ("en", "f y^en 0", "f y^de>en 0", "dominant_kept"),
+        ("en", "f y^en 0", "f y^sw>en 0", "dominant_kept"),
+    }
+    (german,) = [p for p in preferences if p.language == "de"]
+    assert (german.chosen_model, german.rejected_model) == ("translator", "policy")
+    assert (german.prompt[0]["content"], german.round) == ("f de", 1)
+
+
+@pytest.mark.parametrize(("keep", "expected"), [("sw", {"f y^sw>en 0"}), ("none", set())])
+def test_the_released_code_keeps_the_english_pairs_of_one_language(keep, expected):
+    preferences = pair(*world(), PairConfig(dominant_pairs=keep), 0)
+    assert {p.rejected_text for p in preferences if p.language == "en"} == expected
+    assert len(preferences) == 2 + len(expected)
+
+
+@pytest.mark.parametrize("name", ["f", content_id("f")])
+def test_a_prompt_about_translation_takes_the_dominant_answer_as_it_is(name):
+    preferences = pair(*world(name), PairConfig(translation_prompts=("f",)), 0)
+    assert ("de", f"{name} y^en 0", f"{name} y^de 0", "translation_prompt") in told(preferences)
+    assert {p.pair_type for p in preferences} == {"translation_prompt", "dominant_kept"}
+
+
+def test_one_answer_language_for_all_is_about_translation_too():
+    prompts = [
+        Prompt.from_text(t, language=t, family="f", answer_language="fr") for t in ("en", "de")
+    ]
+    (preference,) = pair(prompts, [answer(p, f"fr {p.language}") for p in prompts], LIDR, 0)
+    assert preference.pair_type == "translation_prompt"
+    assert (preference.language, preference.chosen_text) == ("fr", "fr en")
+
+
+def test_failed_candidates_make_pairs_that_tell_how_they_ended():
+    prompts, rows = world()
+    rows = [
+        replace(r, text="", finish_reason="error") if r.text == "f y^en>de 0" else r for r in rows
+    ]
+    (german,) = [p for p in pair(prompts, rows, LIDR, 0) if p.language == "de"]
+    assert (german.chosen_finish_reason, german.rejected_finish_reason) == ("error", "stop")
+
+
+def test_samples_are_matched_by_their_index():
+    prompts, rows = world()
+    both = pair(prompts, rows + world(sample=1)[1], LIDR, 0)
+    assert len(both) == 8
+    assert all(p.chosen_text[-1] == p.rejected_text[-1] for p in both)
+
+
+def test_lidr_without_translations_says_so():
+    prompts, rows = world()
+    with pytest.raises(ValueError, match="expected translations"):
+        pair(prompts, rows[:3], LIDR, 0)
+
+
+def rewarded(*rewards):
+    prompt = Prompt.from_text("x", language="en")
+    return [prompt], [
+        answer(prompt, f"answer {i}", sample=i, rewards={"total": reward})
+        for i, reward in enumerate(rewards)
+    ]
+
+
+def test_best_against_worst():
+    (preference,) = pair(*rewarded(0.5, None, 0.9, 0.1), BEST, 0)
+    assert (preference.chosen_text, preference.rejected_text) == ("answer 2", "answer 3")
+    assert (preference.score_chosen, preference.score_rejected) == (0.9, 0.1)
+
+
+@pytest.mark.parametrize("rewards", [(), (0.4,), (0.4, 0.4), (None, None), (None, 1.0)])
+def test_nothing_to_tell_apart_makes_no_pair(rewards):
+    assert pair(*rewarded(*rewards), BEST, 0) == []
+
+
+def test_the_margin_and_the_ranking_reward_are_options():
+    wide = PairConfig(method="best_vs_worst", min_margin=0.5)
+    assert len(pair(*rewarded(0.0, 0.5), wide, 0)) == 1
+    assert pair(*rewarded(0.0, 0.25), wide, 0) == []
+    assert pair(*rewarded(0.0, 1.0), PairConfig(method="best_vs_worst", reward="other"), 0) == []
+
+
+@given(
+    st.randoms(use_true_random=False),
+    st.lists(st.sampled_from([None, 0.0, 0.5, 1.0]), min_size=21, max_size=21),
+    st.sampled_from(sorted(PAIRERS)),
+)
+def test_the_order_of_rows_decides_nothing(rng: random.Random, rewards, method):
+    worlds = [world(name) for name in "abc"]
+    prompts = [prompt for ps, _ in worlds for prompt in ps]
+    rows = [row for _, rs in worlds for row in rs]
+    rows = [
+        replace(row, rewards={"total": reward}) for row, reward in zip(rows, rewards, strict=True)
+    ]
+    config = PairConfig(method=method)
+    expected = pair(prompts, rows, config, 0)
+    rng.shuffle(rows)
+    rng.shuffle(prompts)
+    assert pair(prompts, rows, config, 0) == expected
+    for preference in expected:
+        assert preference.chosen_text != preference.rejected_text
+        assert preference.family in {"a", "b", "c"}
+
+
+@given(st.integers(1, 3))
+def test_a_shard_at_a_time_is_the_same_as_all_at_once(num):
+    worlds = [world(name) for name in "abcd"]
+
+    def pairs(chunk):
+        return pair([p for ps, _ in chunk for p in ps], [r for _, rs in chunk for r in rs], LIDR, 0)
+
+    assert told(pairs(worlds)) == told(pairs(worlds[:num])) | told(pairs(worlds[num:]))
+
+
+def test_a_language_option_is_checked():
+    with pytest.raises(ValueError, match="unknown language"):
+        PairConfig(dominant_pairs="last one")
+    assert PairConfig(dominant_language="zh").dominant_language == "zh-Hans"

@@ -1,0 +1,183 @@
+"""Reading prompts from files, and choosing whole families."""
+
+import gzip
+import json
+import random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isoglot.core.records import Prompt, content_id
+from isoglot.data.prompts import PromptFileConfig, read_prompts, select_families
+
+ROWS = [
+    {"i": 0, "lang": "en", "task": "mono", "question": "What is 2 + 2?", "answer": 4},
+    {"i": 0, "lang": "zh", "task": "mono", "question": "2 + 2 等于几?", "answer": 4},
+    {"i": 1, "lang": "en", "task": "cross", "question": "Name a river.", "answer": None},
+]
+COLUMNS = {"prompt": "question", "language": "lang", "gold": "answer"}
+
+
+def written(path, rows):
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(lines) if path.suffix == ".gz" else lines)
+    return str(path)
+
+
+def config_of(path, **keys):
+    return PromptFileConfig(**{"path": path, "columns": COLUMNS, "family": ["i"], **keys})
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz", "p.parquet"])
+def test_every_format_reads_the_same(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist(ROWS), path)
+    else:
+        written(path, ROWS)
+    prompts = read_prompts(config_of(str(path)))
+    assert [p.language for p in prompts] == ["en", "zh-Hans", "en"]
+    assert [p.gold for p in prompts] == ["4", "4", None]
+    assert prompts[0].family == prompts[1].family == content_id("0") != prompts[2].family
+    assert prompts[0].prompt_id == Prompt.from_text("What is 2 + 2?", language="en").prompt_id
+    assert prompts[0].text == "What is 2 + 2?"
+
+
+def test_id_columns_give_the_ids_that_a_file_of_completions_joins_on(tmp_path):
+    path = written(tmp_path / "p.jsonl", ROWS)
+    prompts = read_prompts(config_of(path, id=["task", "lang", "i"]))
+    assert prompts[1].prompt_id == content_id("mono", "zh", "0")
+
+
+def test_where_keeps_the_named_values(tmp_path):
+    path = written(tmp_path / "p.jsonl", ROWS)
+    assert [p.text for p in read_prompts(config_of(path, where={"task": ["cross"]}))] == [
+        "Name a river."
+    ]
+    assert len(read_prompts(config_of(path, where={"i": [0]}))) == 2
+
+
+def test_a_constant_language_and_a_column_for_the_answer(tmp_path):
+    path = written(tmp_path / "p.jsonl", [{"prompt": "Reply in Swahili.", "to": "sw"}])
+    config = PromptFileConfig(path=path, language="en", columns={"answer_language": "to"})
+    (prompt,) = read_prompts(config)
+    assert (prompt.language, prompt.answer_language) == ("en", "sw")
+
+
+def test_a_conversation_is_taken_as_it_is(tmp_path):
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    path = written(tmp_path / "p.jsonl", [{"prompt": turns}])
+    (prompt,) = read_prompts(PromptFileConfig(path=path, language="en"))
+    assert list(prompt.prompt) == turns
+
+
+def test_globs_join_files_and_repeated_rows_are_read_once(tmp_path):
+    written(tmp_path / "b.jsonl", ROWS)
+    written(tmp_path / "a.jsonl", ROWS[:1])
+    prompts = read_prompts(config_of(str(tmp_path / "*.jsonl")))
+    assert len(prompts) == 3
+    assert prompts[0].source == "a.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lang": "xx-none"}, "row 1.*unknown language 'xx-none'"),
+        ({"question": "  "}, "row 1: empty prompt"),
+        ({"question": None}, "row 1: expected text"),
+        ({"question": [{"role": "user"}]}, "row 1: expected text"),
+    ],
+)
+def test_a_bad_row_is_named_with_its_place(tmp_path, change, message):
+    path = written(tmp_path / "p.jsonl", [ROWS[0] | change])
+    with pytest.raises(ValueError, match=message) as caught:
+        read_prompts(config_of(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_column_lists_those_that_came(tmp_path):
+    path = written(tmp_path / "p.jsonl", [{"text": "Hi", "lang": "en", "i": 0}])
+    with pytest.raises(ValueError, match="expected a column 'question', came text, lang, i"):
+        read_prompts(config_of(path, columns=COLUMNS | {"gold": None}))
+
+
+def test_two_contents_with_one_id_are_refused(tmp_path):
+    path = written(tmp_path / "p.jsonl", [ROWS[0], ROWS[0] | {"answer": 5}])
+    with pytest.raises(ValueError, match="row 2: expected one row for each prompt"):
+        read_prompts(config_of(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("p.jsonl", b'{"question": "half'),
+        ("p.jsonl", b"\xff\xfe"),
+        ("p.jsonl", b"[1, 2]\n"),
+        ("p.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 999)[:-12]),
+        ("p.parquet", b"PAR1 not really"),
+        ("p.csv", b"a,b"),
+    ],
+)
+def test_an_unreadable_file_is_one_clear_line(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{path}: expected") as caught:
+        read_prompts(
+            config_of(str(path), columns={"prompt": "a", "language": "a"}, where={"a": [0]})
+        )
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file_and_no_row_are_errors(tmp_path):
+    with pytest.raises(ValueError, match="came nothing"):
+        read_prompts(config_of(str(tmp_path / "none*.jsonl")))
+    path = written(tmp_path / "p.jsonl", ROWS)
+    with pytest.raises(ValueError, match="check `where`"):
+        read_prompts(config_of(path, where={"task": ["other"]}))
+
+
+@pytest.mark.parametrize("keys", [{"language": "en"}, {"columns": {"prompt": "question"}}])
+def test_the_language_is_given_exactly_once(keys):
+    with pytest.raises(ValueError, match="expected `language`"):
+        config_of("p.jsonl", **keys)
+
+
+def families(num, languages=("en", "de", "sw")):
+    return [
+        Prompt.from_text(f"{tag} {i}", language=tag, family=f"f{i}")
+        for i in range(num)
+        for tag in languages
+    ]
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 5), st.integers(1, 5))
+def test_selection_takes_whole_families_in_any_order_of_rows(rng: random.Random, skip, num):
+    rows = families(10)
+    ask = {"languages": ["sw", "en"], "num_families": num, "seed": 3, "skip": skip}
+    chosen = select_families(rows, **ask)
+    rng.shuffle(rows)
+    assert select_families(rows, **ask) == chosen
+    assert [p.language for p in chosen] == ["sw", "en"] * num
+    assert len({p.family for p in chosen}) == num
+
+
+def test_rounds_take_fresh_families_and_seeds_differ():
+    def taken(**keys):
+        rows = select_families(families(12), languages=["en"], num_families=6, **keys)
+        return {row.family for row in rows}
+
+    assert taken(seed=1) | taken(seed=1, skip=6) == {f"f{i}" for i in range(12)}
+    assert taken(seed=1) != taken(seed=2)
+
+
+def test_too_few_families_and_a_missing_parallel_are_named():
+    with pytest.raises(ValueError, match=r"at least 5 families in en \(3 were taken.*came 4"):
+        select_families(families(4), languages=["en"], num_families=2, seed=0, skip=3)
+    gap = [p for p in families(4) if (p.family, p.language) != ("f2", "sw")]
+    with pytest.raises(ValueError, match=r"family f2 .* has no prompt in 'sw'"):
+        select_families(gap, languages=["en", "sw"], num_families=1, seed=0)
+    loose = select_families(gap, languages=["en", "sw"], num_families=4, seed=0, parallel=False)
+    assert len(loose) == 7

@@ -1,0 +1,113 @@
+"""Answers and prompts in other languages."""
+
+import pytest
+
+from isoglot.core.records import Completion, Prompt
+from isoglot.data.translate import translate_completions, translate_prompts
+from isoglot.models.protocols import Sampled, no_tick
+
+
+class Tagger:
+    name = "tagger"
+
+    def __init__(self):
+        self.calls = []
+
+    def translate(self, texts, sources, targets, tick=no_tick):
+        tick(len(texts), "")
+        self.calls.append(list(zip(texts, sources, targets, strict=True)))
+        return [
+            Sampled("", "error") if "untranslatable" in text else Sampled(f"{tag}:{text}", "stop")
+            for text, tag in zip(texts, targets, strict=True)
+        ]
+
+
+def family(name, *tags, **columns):
+    return [Prompt.from_text(f"{name} {t}", language=t, family=name, **columns) for t in tags]
+
+
+def answer(prompt, text, finish_reason="stop", **columns):
+    return Completion(
+        prompt.family,
+        prompt.prompt_id,
+        prompt.answer_language,
+        "policy",
+        0,
+        text,
+        finish_reason,
+        **columns,
+    )
+
+
+def test_the_dominant_answer_goes_everywhere_and_the_others_come_back():
+    prompts = family("f", "en", "de", "sw")
+    direct = [answer(p, f"says {p.language}") for p in prompts]
+    translator = Tagger()
+    rows = translate_completions(
+        prompts, direct, translator, dominant="en", languages=["en", "de", "sw"]
+    )
+    assert rows[:3] == direct
+    assert {(r.prompt_id, r.language, r.text, r.translated_from) for r in rows[3:]} == {
+        (prompts[1].prompt_id, "de", "de:says en", direct[0].completion_id),
+        (prompts[2].prompt_id, "sw", "sw:says en", direct[0].completion_id),
+        (prompts[0].prompt_id, "en", "en:says de", direct[1].completion_id),
+        (prompts[0].prompt_id, "en", "en:says sw", direct[2].completion_id),
+    }
+    assert all(r.sampler == "tagger" and r.family == "f" for r in rows[3:])
+    assert len(translator.calls) == 1, "one batch for all texts"
+    again = translate_completions(prompts, rows, Tagger(), dominant="en", languages=["de", "sw"])
+    assert again == rows, "translations are not translated again"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "expected"),
+    [
+        ("half an ans", "length", "length"),
+        ("", "error", "error"),
+        ("  ", "stop", "stop"),
+        ("untranslatable", "stop", "error"),
+    ],
+)
+def test_what_is_not_whole_keeps_its_name(text, reason, expected):
+    prompts = family("f", "en", "de")
+    translator = Tagger()
+    completions = [answer(prompts[0], text, reason)]
+    row = translate_completions(prompts, completions, translator, dominant="en", languages=["de"])[
+        1
+    ]
+    assert (row.text, row.finish_reason) == ("", expected)
+    assert bool(translator.calls[0]) == (text == "untranslatable")
+
+
+def test_nothing_is_translated_into_its_own_language():
+    prompts = family("f", "en", "de", answer_language="fr")
+    rows = [answer(p, "oui") for p in prompts]
+    assert translate_completions(prompts, rows, Tagger(), dominant="en", languages=["de"]) == rows
+
+
+def test_a_missing_parallel_prompt_is_named():
+    (prompt,) = family("f", "en")
+    with pytest.raises(ValueError, match="family f has no prompt in 'de'"):
+        translate_completions(
+            [prompt], [answer(prompt, "yes")], Tagger(), dominant="en", languages=["de"]
+        )
+
+
+def test_two_prompts_of_one_language_are_refused():
+    prompts = [*family("f", "en"), Prompt.from_text("other", language="en", family="f")]
+    with pytest.raises(ValueError, match="two prompts in 'en'"):
+        translate_completions(prompts, [], Tagger(), dominant="en", languages=["de"])
+
+
+def test_prompts_are_translated_where_a_family_lacks_them():
+    prompts = family("f", "en", "de", gold="4") + family("untranslatable", "en")
+    rows, dropped = translate_prompts(prompts, Tagger(), source="en", languages=["en", "de", "sw"])
+    assert rows[:3] == prompts
+    (made,) = rows[3:]
+    assert (made.family, made.language, made.answer_language, made.gold) == ("f", "sw", "sw", "4")
+    assert (made.translated_from, made.translator) == (prompts[0].prompt_id, "tagger")
+    assert made.prompt_id == Prompt.from_text("sw:f en", language="sw").prompt_id
+    assert [(d.family, d.language, d.reason) for d in dropped] == [
+        ("untranslatable", "de", "translation_failed"),
+        ("untranslatable", "sw", "translation_failed"),
+    ]

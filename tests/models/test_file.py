@@ -1,0 +1,104 @@
+"""Completions from a file join on the ids of prompts; what is missing is not invented."""
+
+import gzip
+import json
+
+import pytest
+
+from isoglot.core.records import Prompt, content_id
+from isoglot.models.file import FileSampler, FileSamplerConfig
+from isoglot.models.protocols import Sampling
+
+ROWS = [
+    {"task": "qa", "i": 1, "lang": "sw", "completion": "saba", "end": "stop", "model": "a"},
+    {"task": "qa", "i": 1, "lang": "sw", "completion": "nane", "end": "length", "model": "a"},
+    {"task": "qa", "i": 2, "lang": "sw", "completion": "tisa", "end": "stop", "model": "b"},
+]
+IDS = ("task", "lang", "i")
+
+
+def prompt(i):
+    return Prompt(
+        "f", content_id("qa", "sw", str(i)), "sw", [{"role": "user", "content": "?"}], "sw"
+    )
+
+
+def write(tmp_path, suffix, rows=ROWS):
+    path = tmp_path / f"answers{suffix}"
+    if suffix == ".parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+        return path
+    opened = gzip.open if suffix.endswith(".gz") else open
+    with opened(path, "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".parquet"])
+def test_rows_join_and_missing_is_an_error(tmp_path, suffix):
+    sampler = FileSampler(
+        FileSamplerConfig(path=write(tmp_path, suffix), id_columns=IDS, finish_reason_column="end")
+    )
+    ticks = []
+    answers = sampler.sample(
+        [prompt(2), prompt(1), prompt(3)], Sampling(num_samples=2), lambda *tick: ticks.append(tick)
+    )
+    assert answers == [
+        [("tisa", "stop"), ("", "error")],
+        [("saba", "stop"), ("nane", "length")],
+        [("", "error"), ("", "error")],
+    ]
+    assert ticks == [(1, "sw")] * 3
+    assert sampler.name.startswith("answers@")
+
+
+def test_a_null_completion_is_an_error(tmp_path):
+    rows = [{"prompt_id": prompt(1).prompt_id, "completion": None}]
+    sampler = FileSampler(FileSamplerConfig(path=write(tmp_path, ".jsonl", rows)))
+    assert sampler.sample([prompt(1)], Sampling()) == [[("", "error")]]
+
+
+def test_several_models_in_one_file(tmp_path):
+    path = write(tmp_path, ".jsonl")
+    config = {"path": path, "id_columns": IDS, "sampler_column": "model"}
+    with pytest.raises(ValueError, match=r"got a, b; say which one with `sampler`"):
+        FileSampler(FileSamplerConfig(**config))
+    sampler = FileSampler(FileSamplerConfig(**config, sampler="b"))
+    assert sampler.name.startswith("b@")
+    assert sampler.sample([prompt(1), prompt(2)], Sampling()) == [
+        [("", "error")],
+        [("tisa", "stop")],
+    ]
+    with pytest.raises(ValueError, match="got none"):
+        FileSampler(FileSamplerConfig(**config, sampler="c"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text_column": "answer"}, "expected column 'answer' in row 1"),
+        (
+            {"finish_reason_column": "model"},
+            "expected a finish reason among stop, length, error, got 'a'",
+        ),
+    ],
+)
+def test_a_file_that_is_not_as_the_config_says(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        FileSampler(FileSamplerConfig(path=write(tmp_path, ".jsonl"), id_columns=IDS, **change))
+
+
+def test_no_file_wrong_format_broken_line(tmp_path):
+    with pytest.raises(ValueError, match="not there"):
+        FileSampler(FileSamplerConfig(path=tmp_path / "none.jsonl"))
+    table = tmp_path / "answers.csv"
+    table.write_text("a,b")
+    with pytest.raises(ValueError, match="convert the file"):
+        FileSampler(FileSamplerConfig(path=table))
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"prompt_id": "a", "completion": "b"}\n{"prompt')
+    with pytest.raises(ValueError, match="in line 2"):
+        FileSampler(FileSamplerConfig(path=broken))

@@ -1,0 +1,21 @@
+"""The language asked for is the reward."""
+
+from isoglot.core.records import Completion, Prompt
+from isoglot.models.language_match import LanguageMatch
+
+
+class Fixed:
+    name = "fixed"
+
+    def __init__(self, *tags):
+        self.tags = list(tags)
+
+    def identify(self, texts):
+        return self.tags[: len(texts)]
+
+
+def test_one_for_the_asked_zero_for_another_none_when_unsure():
+    prompt = Prompt.from_text("Reply in German.", language="en", answer_language="de")
+    row = Completion(prompt.family, prompt.prompt_id, "de", "m", 0, "text", "length")
+    scorer = LanguageMatch(Fixed("de", "en", None))
+    assert scorer.score([prompt] * 3, [row] * 3) == [1.0, 0.0, None]

@@ -1,0 +1,212 @@
+"""A tiny random model answers the same whoever else is in the batch; errors say the mend."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from isoglot.core.records import Prompt
+from isoglot.models.protocols import Sampling
+from isoglot.models.transformers import (
+    TransformersConfig,
+    TransformersSampler,
+    _left_padded,
+    model_name,
+    model_revision,
+)
+
+SHORT = Sampling(max_new_tokens=12)
+
+
+@pytest.fixture(scope="module")
+def sampler(tiny_model):
+    return TransformersSampler(TransformersConfig(path=str(tiny_model), batch_tokens=400))
+
+
+def prompts(num=12):
+    return [
+        Prompt.from_text("How many apples" + " left" * i + "?", language="en") for i in range(num)
+    ]
+
+
+def unpadded_greedy(sampler, prompt, num_tokens):
+    """Greedy decoding by hand: one row, no padding, no cache."""
+    import torch
+
+    text = sampler.tokenizer.apply_chat_template(
+        list(prompt.prompt), tokenize=False, add_generation_prompt=True
+    )
+    ids = sampler.tokenizer(text, add_special_tokens=False)["input_ids"]
+    start = len(ids)
+    with torch.inference_mode():
+        for _ in range(num_tokens):
+            token = int(sampler.model(torch.tensor([ids])).logits[0, -1].argmax())
+            if token in (1, 2):
+                return sampler.tokenizer.decode(ids[start:], skip_special_tokens=True), "stop"
+            ids.append(token)
+    return sampler.tokenizer.decode(ids[start:], skip_special_tokens=True), "length"
+
+
+def test_batched_greedy_is_greedy_by_hand(sampler):
+    answers = sampler.sample(prompts(), SHORT)
+    by_hand = [unpadded_greedy(sampler, prompt, 12) for prompt in prompts()]
+    assert [tuple(samples[0]) for samples in answers] == by_hand
+    assert {reason for _, reason in by_hand} == {"stop", "length"}
+
+
+def test_order_is_restored(sampler):
+    forwards = sampler.sample(prompts(), SHORT)
+    backwards = sampler.sample(prompts()[::-1], SHORT)
+    assert backwards == forwards[::-1]
+
+
+def test_every_eos_of_the_generation_config_ends_an_answer(sampler):
+    assert sampler.eos_ids == [1, 2]
+    assert sampler._answer([70, 2, 71]) == (sampler.tokenizer.decode([70]), "stop")
+    assert sampler._answer([70, 71])[1] == "length"
+
+
+def test_a_primed_prefix_is_continued(sampler):
+    primed = Prompt(
+        "f",
+        "p",
+        "en",
+        [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": "There are"}],
+        "en",
+    )
+    assert sampler._render(primed).endswith("<|assistant|>There are")
+
+
+def test_sampling_is_seeded_by_seed_and_content(sampler):
+    warm = Sampling(max_new_tokens=8, temperature=1.0, top_p=0.9, num_samples=3)
+    first = sampler.sample(prompts(3), warm)
+    assert first == sampler.sample(prompts(3), warm)
+    assert first != sampler.sample(prompts(3), warm.model_copy(update={"seed": 7}))
+    assert len({answer.text for answer in first[0]}) > 1
+
+
+def test_sampling_leaves_the_global_generator_alone(sampler):
+    import torch
+
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    sampler.sample(prompts(2), Sampling(max_new_tokens=2, temperature=1.0))
+    assert torch.rand(1) == expected
+
+
+def test_repetition_penalty_does_not_see_the_padding(sampler):
+    penal = Sampling(max_new_tokens=8, repetition_penalty=1.5)
+    together = sampler.sample(prompts(), penal)
+    alone = [sampler.sample([prompt], penal)[0] for prompt in prompts()]
+    assert together == alone
+
+
+def test_a_batch_keeps_the_token_budget(sampler):
+    rows = sampler._rows(prompts(30), 12)
+    batches = list(sampler._batches(rows, num_samples=2))
+    assert [row for batch in batches for row in batch] == rows
+    for batch in batches:
+        assert len(batch) == 1 or 2 * len(batch) * (len(batch[-1].ids) + 12) <= 400
+
+
+def test_tick_counts_every_prompt(sampler):
+    ticks = []
+    sampler.sample(prompts(30), SHORT, lambda num, language: ticks.append((num, language)))
+    assert sum(num for num, _ in ticks) == 30
+    assert len(ticks) > 1
+    assert {language for _, language in ticks} == {"en"}
+
+
+def test_the_context_window_cuts_or_refuses(sampler):
+    long = Prompt.from_text("7 " * 200, language="en")
+    assert sampler.sample([long], SHORT) == [[("", "error")]]
+    near = Prompt.from_text("7" * 121, language="en")
+    (row,) = sampler._rows([near], 12)
+    assert 0 < row.limit < 12
+    assert sampler.sample([near], SHORT)[0][0].finish_reason in ("stop", "length")
+
+
+def test_several_greedy_samples_are_refused(sampler):
+    with pytest.raises(ValueError, match="set temperature"):
+        sampler.sample(prompts(1), Sampling(num_samples=2))
+
+
+def test_no_prompts_no_answers(sampler):
+    assert sampler.sample([], SHORT) == []
+
+
+def test_no_chat_template(tiny_model, tmp_path):
+    bare = shutil.copytree(tiny_model, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    with pytest.raises(ValueError, match="chat template"):
+        TransformersSampler(TransformersConfig(path=str(bare)))
+
+
+def test_no_pad_token(tiny_model, tmp_path, sampler):
+    from transformers import AutoTokenizer
+
+    unpadded = shutil.copytree(tiny_model, tmp_path / "unpadded")
+    tokenizer = AutoTokenizer.from_pretrained(unpadded)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(unpadded)
+    other = TransformersSampler(TransformersConfig(path=str(unpadded), batch_tokens=400))
+    assert other.model.generation_config.pad_token_id == 1
+    assert other.sample(prompts(), SHORT) == sampler.sample(prompts(), SHORT)
+
+
+def test_decoding_settings_of_the_checkpoint_are_ignored(tiny_model, tmp_path, sampler):
+    from transformers import GenerationConfig
+
+    hot = shutil.copytree(tiny_model, tmp_path / "hot")
+    settings = GenerationConfig(
+        eos_token_id=[1, 2], do_sample=True, temperature=5.0, top_k=2, repetition_penalty=3.0
+    )
+    settings.save_pretrained(hot)
+    other = TransformersSampler(TransformersConfig(path=str(hot), batch_tokens=400))
+    assert other.sample(prompts(), SHORT) == sampler.sample(prompts(), SHORT)
+
+
+def test_revision_is_content(tiny_model, tmp_path):
+    copy = shutil.copytree(tiny_model, tmp_path / "copy")
+    assert model_revision(str(copy)) == model_revision(str(tiny_model))
+    assert model_name(str(copy)) == f"copy@{model_revision(str(copy))}"
+    with (copy / "chat_template.jinja").open("a") as file:
+        file.write("\n")
+    assert model_revision(str(copy)) != model_revision(str(tiny_model))
+
+
+def test_a_commit_is_its_own_revision():
+    assert model_revision("org/model", "0123456789" * 4) == "0123456789" * 4
+
+
+@pytest.mark.parametrize("path", ["/no/such/folder", "./runs/policy/x"])
+def test_no_such_folder(path):
+    with pytest.raises(ValueError, match="correct the path"):
+        model_revision(path)
+
+
+def test_a_folder_without_weights(tmp_path):
+    with pytest.raises(ValueError, match="safetensors"):
+        model_revision(str(tmp_path))
+
+
+def test_an_unknown_hub_id_offline(tmp_path):
+    code = (
+        "from isoglot.models.transformers import model_revision\n"
+        "import sys\n"
+        "try: model_revision('org/no-such-model')\n"
+        "except ValueError as error: assert 'download it first' in str(error), error\n"
+        "else: raise SystemExit('no error')\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_row_is_filled_with_tokens_of_its_own():
+    ids, mask = _left_padded([[7, 8], [9, 10, 11]])
+    assert ids.tolist() == [[7, 7, 8], [9, 10, 11]]
+    assert mask.tolist() == [[0, 1, 1], [1, 1, 1]]

@@ -1,0 +1,63 @@
+"""What a translator asks, and how it reads every kind of reply."""
+
+import pytest
+
+from isoglot.models.fake import FakeSampler
+from isoglot.models.protocols import Sampled, Sampling
+from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Sampled("Sieben\nÄpfel</translation> ok", "stop"), ("Sieben\nÄpfel", "stop")),
+        (Sampled("Sieben</translation> and on and on", "length"), ("Sieben", "stop")),
+        (Sampled("Sieben Äp", "length"), ("Sieben Äp", "length")),
+        (Sampled("Sieben Äpfel", "stop"), ("Sieben Äpfel", "error")),
+        (Sampled("  </translation>", "stop"), ("  </translation>", "error")),
+        (Sampled("", "error"), ("", "error")),
+    ],
+)
+def test_replies(reply, expected):
+    translator = PromptTranslator(FakeSampler(lambda _prompt, _sample: reply, name="m@1"))
+    assert translator.translate(["Seven apples"], ["en"], ["de"]) == [expected]
+    assert translator.name == "m@1"
+
+
+def test_the_request_names_the_language_and_primes_the_answer():
+    seen = []
+
+    def answer(prompt, _sample):
+        seen.append(prompt)
+        return "x</translation>"
+
+    PromptTranslator(FakeSampler(answer)).translate(["{language} 7"], ["en"], ["sw"])
+    (prompt,) = seen
+    assert "Swahili" in prompt.text
+    assert "<text>\n{language} 7\n</text>" in prompt.text
+    assert prompt.prompt[-1] == {"role": "assistant", "content": "<translation>"}
+    assert prompt.language == "sw"
+
+
+def test_own_template_prefill_and_pattern():
+    config = PromptTranslatorConfig(
+        template="{source}>{language}: {text}", prefill="", pattern="T=(.*)"
+    )
+    sampler = FakeSampler(lambda prompt, _: f"T={prompt.text}" * (len(prompt.prompt) == 1))
+    translator = PromptTranslator(
+        sampler, Sampling(), config.template, config.prefill, config.pattern
+    )
+    assert translator.translate(["7"], ["en"], ["sw"]) == [("English>Swahili: 7", "stop")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("template", "Translate {text}", "{language}"),
+        ("pattern", "a(b", "regular expression"),
+        ("pattern", "ab", "a group"),
+    ],
+)
+def test_config_errors(key, value, message):
+    with pytest.raises(ValueError, match=message):
+        PromptTranslatorConfig(**{key: value})

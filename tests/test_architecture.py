@@ -1,0 +1,184 @@
+"""The floor plan: arrows go down only, files stay small, and `import isoglot` stays light."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SRC = ROOT / "src" / "isoglot"
+FILES = sorted(SRC.rglob("*.py"))
+
+MAY_IMPORT = {
+    "core": set(),
+    "execute": {"core"},
+    "report": {"core"},
+    "models": {"core"},
+    "data": {"core", "models"},
+    "train": {"core", "models"},
+    "evals": {"core", "models"},
+    "lab": {"core", "models", "execute"},
+    "environment": set(),
+    "config": {"core", "models", "data", "train", "evals", "lab"},
+    "stages": {"config", "core", "models", "data", "train", "evals", "lab", "execute"},
+    "summary": {"stages", "config", "core", "models", "data", "evals", "execute"},
+    "pipeline": {
+        "summary",
+        "stages",
+        "config",
+        "core",
+        "models",
+        "evals",
+        "execute",
+        "environment",
+    },
+    "cli": {"pipeline", "summary", "config", "report", "lab", "core", "environment"},
+}
+HEAVY = {
+    "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2", "tokenizers",
+    "py3langid", "ray", "vllm", "rich",
+}  # fmt: skip
+ROWS_IN_ROWS_OUT = {"open", "print", "input", "exec", "eval"}
+
+
+def floor_of(path: Path) -> str:
+    return path.relative_to(SRC).parts[0].removesuffix(".py")
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """Every module that a tree imports, wherever the import stands."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            names.add(node.module or "")
+    return names
+
+
+def imports_at_top(tree: ast.Module) -> set[str]:
+    typing_only = [n for n in tree.body if not isinstance(n, ast.If)]
+    top = [n for n in typing_only if isinstance(n, ast.Import | ast.ImportFrom)]
+    return imports(ast.Module(body=top, type_ignores=[]))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
+def test_arrows_go_down_only(path: Path) -> None:
+    floor = floor_of(path)
+    for name in imports(tree_of(path)):
+        parts = name.split(".")
+        if parts[0] == "isoglot" and len(parts) > 1 and parts[1] != floor:
+            assert parts[1] in MAY_IMPORT[floor], f"{floor} may not import {name}"
+
+
+@pytest.mark.parametrize("path", sorted((SRC / "data").glob("*.py")), ids=lambda p: p.name)
+def test_no_stage_imports_another_or_an_implementation(path: Path) -> None:
+    for name in imports(tree_of(path)):
+        assert not name.startswith("isoglot.data"), name
+        if name.startswith("isoglot.models"):
+            assert name == "isoglot.models.protocols", name
+
+
+@pytest.mark.parametrize("path", sorted((SRC / "data").glob("*.py")), ids=lambda p: p.name)
+def test_a_stage_is_rows_in_rows_out(path: Path) -> None:
+    calls = {
+        node.func.id
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not calls & ROWS_IN_ROWS_OUT
+
+
+def test_only_load_knows_the_implementations_of_the_models() -> None:
+    implementations = {"transformers", "file", "langid", "language_match"}
+    for path in FILES:
+        if path.name == "load.py" or floor_of(path) == "models":
+            continue
+        for name in imports(tree_of(path)):
+            parts = name.split(".")
+            if parts[:2] == ["isoglot", "models"] and len(parts) > 2 and floor_of(path) != "train":
+                assert parts[2] not in implementations, f"{path}: {name}"
+
+
+def test_there_is_no_import_cycle() -> None:
+    graph = {
+        ".".join(p.relative_to(SRC.parent).with_suffix("").parts): imports(tree_of(p))
+        for p in FILES
+    }
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, f"cycle: {' -> '.join([*above, module])}"
+        if module in done:
+            return
+        for name in graph.get(module, set()):
+            visit(name, (*above, module))
+        done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
+def test_heavy_libraries_are_imported_where_they_are_needed(path: Path) -> None:
+    top = {name.split(".")[0] for name in imports_at_top(tree_of(path))}
+    assert not top & HEAVY
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
+def test_files_and_functions_are_small(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < 50, f"{node.name} is too long"
+
+
+def test_no_file_is_a_drawer() -> None:
+    assert not {p.stem for p in FILES} & {"utils", "helpers", "misc", "common_utils"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
+def test_every_public_name_has_a_docstring(path: Path) -> None:
+    tree = tree_of(path)
+    if path.name != "__init__.py":
+        assert ast.get_docstring(tree), "the module"
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), node.name
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = (
+        f"import sys, isoglot, isoglot.cli; print(sorted({HEAVY - {'rich'}!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_constraints_pin_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [d for group in project["optional-dependencies"].values() for d in group]
+    wanted = {
+        d.split(">")[0].split("[")[0].lower() for d in [*project["dependencies"], *extras]
+    } - {"isoglot"}
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
+    assert wanted <= pinned, sorted(wanted - pinned)
+
+
+def test_the_readme_tree_is_the_real_one() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for folder in sorted(p for p in SRC.iterdir() if p.is_dir() and p.name != "__pycache__"):
+        assert f"{folder.name}/" in readme, folder.name
+    for path in sorted(SRC.glob("*.py")):
+        if path.name != "__init__.py":
+            assert path.name in readme, path.name

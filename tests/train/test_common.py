@@ -1,0 +1,60 @@
+"""What both trainings share."""
+
+import json
+import shutil
+
+import pytest
+
+from isoglot.train.common import by_language, last_checkpoint, load_preferences, load_tokenizer
+from isoglot.train.trainer import LengthGrouped
+
+
+def test_last_complete_checkpoint(tmp_path):
+    assert last_checkpoint(tmp_path) is None
+    for step in (4, 12):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    (tmp_path / "checkpoint-16").mkdir()
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-12")
+    assert not (tmp_path / "checkpoint-16").exists()
+
+
+def test_tokenizer_without_template_or_pad(tiny_model, tmp_path):
+    from transformers import AutoTokenizer
+
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(folder)
+    assert load_tokenizer(str(folder)).pad_token == "<|end|>"
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(ValueError, match="chat template"):
+        load_tokenizer(str(folder))
+
+
+def test_no_preferences(tmp_path):
+    with pytest.raises(ValueError, match="expected files of preferences, got none"):
+        load_preferences([], tmp_path)
+
+
+def test_means_by_language():
+    rows = [("sw", {"x": 1.0}), ("en", {"x": 5.0}), ("sw", {"x": 3.0})]
+    assert by_language(rows) == {"en": {"x": 5.0, "n": 1}, "sw": {"x": 2.0, "n": 2}}
+
+
+def test_length_grouped():
+    lengths = [(7 * i) % 100 for i in range(402)]
+    order = LengthGrouped(lengths, 4, seed=1)
+    first = list(order)
+    assert sorted(first) == list(range(402))
+    assert first == list(order)
+    assert max(lengths) in [lengths[i] for i in first[:4]]
+    spreads = [
+        max(group) - min(group)
+        for group in ([lengths[i] for i in first[k : k + 4]] for k in range(0, 400, 4))
+    ]
+    assert sum(spreads) / len(spreads) < 5
+    order.set_epoch(1)
+    assert list(order) != first
+    assert list(LengthGrouped(lengths, 4, seed=2)) != first

@@ -1,0 +1,60 @@
+"""The baseline: loss on the chosen side alone, with the same files and the same resuming."""
+
+import pytest
+from by_hand import (
+    Killed,
+    largest_difference,
+    log_lines,
+    preference_rows,
+    sequence_logps,
+    write_rows,
+)
+
+from isoglot.train.common import TrainConfig
+from isoglot.train.sft import train_sft
+
+
+def test_loss_by_hand(tiny_model, tmp_path):
+    rows = preference_rows(4)
+    training = {"per_device_train_batch_size": 4, "max_steps": 1, "logging_steps": 1}
+    config = TrainConfig(method="sft", training=training)
+    train_sft(
+        [write_rows(tmp_path / "p.parquet", rows)],
+        str(tiny_model),
+        tmp_path / "out",
+        config,
+        seed=0,
+    )
+    (line,) = log_lines(tmp_path / "out")
+    chosen = [sequence_logps(tiny_model, row, "chosen") for row in rows]
+    assert line["loss"] == pytest.approx(-sum(map(sum, chosen)) / sum(map(len, chosen)), rel=1e-5)
+    assert line["languages"]["sw"] == pytest.approx(
+        {
+            "logp_chosen": sum(chosen[2]),
+            "logp_chosen_per_token": sum(chosen[2]) / len(chosen[2]),
+            "n": 1,
+        },
+        rel=1e-5,
+    )
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
+def test_resumed_is_uninterrupted(tiny_model, preferences, training, tmp_path, lora):
+    config = TrainConfig(method="sft", lora=lora, training=training)
+    train_sft(preferences, str(tiny_model), tmp_path / "whole", config, seed=3)
+
+    def kill(step, _total):
+        if step == 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_sft(preferences, str(tiny_model), tmp_path / "cut", config, seed=3, on_step=kill)
+    summary = train_sft(preferences, str(tiny_model), tmp_path / "cut", config, seed=3)
+    assert summary["resumed_from"] == "checkpoint-4"
+    assert largest_difference(tmp_path / "whole/policy", tmp_path / "cut/policy") < 1e-6
+
+
+def test_packing_is_refused(tiny_model, preferences, tmp_path):
+    config = TrainConfig(method="sft", training={"packing": True})
+    with pytest.raises(ValueError, match="packing"):
+        train_sft(preferences, str(tiny_model), tmp_path / "out", config, seed=0)
