@@ -38,8 +38,8 @@ MAY_IMPORT = {
     "cli": {"pipeline", "summary", "config", "report", "lab", "core", "environment"},
 }
 HEAVY = {
-    "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2", "tokenizers",
-    "py3langid", "ray", "vllm", "rich",
+    "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2",
+    "tokenizers", "py3langid", "ray", "vllm", "rich",
 }  # fmt: skip
 ROWS_IN_ROWS_OUT = {"open", "print", "input", "exec", "eval"}
 

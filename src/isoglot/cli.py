@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(
     name="isoglot",
@@ -173,7 +176,7 @@ def _show(summary: dict, folder: Path) -> None:
     console.print(f"report: {write_report(folder)}", soft_wrap=True)
 
 
-def _console():  # noqa: ANN202
+def _console() -> "Console":
     from rich.console import Console
 
     return Console()

@@ -193,16 +193,13 @@ def _override(values: dict[str, Any], override: str) -> None:
     if not equals:
         raise ValueError(f"expected key=value, got {override!r}; for example seed=2")
     *parents, last = key.split(".")
+    new = _read_yaml(f"v: {value}", override)["v"]
     place: Any = values
     try:
         for name in parents:
-            if isinstance(place, dict):
-                place = place.setdefault(name, {})
-            else:
-                place = place[int(name)]
-        place[int(last) if isinstance(place, list) else last] = _read_yaml(f"v: {value}", override)[
-            "v"
-        ]
+            is_dict = isinstance(place, dict)
+            place = place.setdefault(name, {}) if is_dict else place[int(name)]
+        place[int(last) if isinstance(place, list) else last] = new
     except (TypeError, ValueError, IndexError, KeyError):
         raise ValueError(f"cannot set {key!r}: no such place in the recipe; see its file") from None
 

@@ -4,7 +4,8 @@
        ▲                                                              │
        └───────────────────── next round: M1, M2, … ──────────────────┘
 
-Each stage is made once: a run that was killed goes on where it stopped, a finished one loads no model.
+Each stage is made once: a run that was killed goes on where it stopped, and a finished one loads no
+model.
 """
 
 from collections.abc import Mapping

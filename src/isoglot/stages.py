@@ -1,14 +1,14 @@
 """The stages of the line as jobs: what each reads, which model it loads, what it writes.
 
-The functions in `data/`, `train/` and `evals/` are rows in, rows out. Here they meet folders, models
-and progress bars. A job is picklable, so that it can run in a child process where there is an
-accelerator, which then gets its memory back.
+Functions in `data/`, `train/` and `evals/` are rows in, rows out. Here they meet folders, models
+and bars. A job is picklable, so that it can run in a child process where there is an accelerator,
+which then gets its memory back.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from isoglot.core.store import (
     read_shard,
     shard_path,
     shard_paths,
+    shards_of,
     write_json,
     write_shard,
 )
@@ -256,28 +257,26 @@ def _write_prompts(
 ) -> Mapping[str, Any]:
     """Prompts in shards of whole families; of the lab's world one shard at a time."""
     size = recipe.families_per_shard
+    shards: Iterable[list[Prompt]]
     if isinstance(source, LabPromptConfig):
-        total = num_families or size
-        ranges = [(i, min(size, total - i)) for i in range(0, total, size)]
-        take = partial(lab_prompts, source, languages, seed=recipe.seed)
-        shards = (list(take(num_families=num, skip=skip + start)) for start, num in ranges)
+        num = num_families or size
+        rows = lab_prompts(source, languages, seed=recipe.seed, num_families=num, skip=skip)
+        shards = iter(lambda: list(islice(rows, size * len(languages))), [])
     else:
-        from isoglot.core.store import shards_of
-
-        rows = read_prompts(source)
+        prompts = read_prompts(source)
         families = select_families(
-            rows,
+            prompts,
             languages=languages,
-            num_families=num_families or len({row.family for row in rows}),
+            num_families=num_families or len({row.family for row in prompts}),
             seed=recipe.seed,
             skip=skip,
             parallel=parallel,
         )
-        shards = iter(shards_of(families, size))
+        shards = shards_of(families, size)
     num_rows = 0
-    for index, rows in enumerate(shards):
-        write_shard(shard_path(out, index), rows, Prompt)
-        num_rows += len(rows)
+    for index, shard in enumerate(shards):
+        write_shard(shard_path(out, index), shard, Prompt)
+        num_rows += len(shard)
     return {"rows": num_rows}
 
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from isoglot.config import Recipe
 from isoglot.core.records import Completion, Dropped, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
-from isoglot.evals.task import agreements, compare, reward_accuracy
+from isoglot.evals.task import Graded, agreements, compare, reward_accuracy
 from isoglot.execute.ledger import Ledger
 from isoglot.models.load import load_identifier
 from isoglot.stages import read_graded
@@ -43,6 +43,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
         "dominant_language": recipe.dominant_language,
         "stopped": stopped,
         "rounds": rounds,
+        "mean_changes": _mean_changes(recipe, ledger),
         "seconds": {name: done.seconds for name, done in ledger.done.items()},
     }
     if recipe.samplers:
@@ -74,6 +75,37 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]
                     }
         rows += results
     return rows
+
+
+def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:
+    """Task → group of languages → mean paired change from M0 to the last policy, in points of 0..1.
+
+    The bootstrap draws families, in all languages of the group at once: they share the problems.
+    """
+    others = [tag for tag in recipe.languages if tag != recipe.dominant_language]
+    groups = {"trained": others, "never trained": list(recipe.unseen_languages)}
+    found: dict[str, Any] = {}
+    for task in recipe.evaluate.tasks:
+        names = [f"round-{round}/evaluate/{task.name}" for round in range(recipe.rounds + 1)]
+        folders = [ledger.done[name].folder for name in names if name in ledger.done]
+        if len(folders) < 2:
+            continue
+        old, new = read_graded(folders[0]), read_graded(folders[-1])
+        pooled = {
+            group: compare(_as_one(new, tags), _as_one(old, tags), seed=recipe.seed)
+            for group, tags in groups.items()
+        }
+        found[task.name] = {
+            group: asdict(rows[0]) | {"metric": task.metric}
+            for group, rows in pooled.items()
+            if rows
+        }
+    return found
+
+
+def _as_one(graded: list[Graded], tags: list[str]) -> list[Graded]:
+    """The rows of several languages as if they were one."""
+    return [replace(row, language="mean") for row in graded if row.language in tags]
 
 
 def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:

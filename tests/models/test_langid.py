@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 (texts in other scripts)
 import itertools
 import tomllib
 from pathlib import Path

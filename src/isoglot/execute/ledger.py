@@ -1,7 +1,7 @@
 """Which stages of a run are done, with which settings: the memory that resuming rests on.
 
-A stage is begun when `stage.json` stands in its folder and done when `done.json` does, written last.
-Both hold the fingerprint of what the stage depends on: its settings, its inputs, its code version.
+A stage is begun when `stage.json` stands in its folder, and done when `done.json` does, which is
+written last. Both hold the fingerprint of what the stage depends on: settings, inputs, code.
 """
 
 import hashlib
@@ -74,8 +74,8 @@ class Ledger:
             return
         if not self.redo:
             raise ValueError(
-                f"{name} was made with {'; '.join(changes[:3])}: it and the stages after it would be "
-                f"made again; nothing was touched. Give --redo to do so, or another --out"
+                f"{name} was made with {'; '.join(changes[:3])}: it and the stages after it would "
+                f"be made again; nothing was touched. Give --redo to do so, or another --out"
             )
         shutil.rmtree(folder)
 

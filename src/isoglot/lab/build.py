@@ -5,7 +5,6 @@ from the seed; the result lies in the package.
 """
 
 import shutil
-import time
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -14,7 +13,7 @@ from typing import Any
 
 from isoglot.execute.progress import Bars
 from isoglot.lab.corpus import PREFILL, SUFFIX, Example, corpus
-from isoglot.lab.world import LANGUAGES, problems, sentences, say_problem
+from isoglot.lab.world import LANGUAGES, problems, say_problem, sentences
 
 POLICY = Path(__file__).parent / "policy"
 """The checkpoint in the package."""
@@ -148,7 +147,7 @@ def pretrain(model: Any, tokenizer: Any, seed: int, num_steps: int) -> Iterator[
 
 
 def fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    """Whether this processor multiplies bfloat16 in hardware; elsewhere it is the slower one."""
     import torch
 
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))

@@ -6,15 +6,14 @@ as on the web. Translations of worked answers are plentiful both ways, as parall
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from isoglot.core.languages import LANGUAGES as TABLE
 from isoglot.lab.world import (
     LANGUAGES,
-    Instruction,
     Problem,
-    distinct,
+    T,
     problems,
     sample_instruction,
     sample_problem,
@@ -57,7 +56,7 @@ def corpus(seed: int) -> Iterator[Example]:
     others = [language for language in LANGUAGES if language != "en"]
     weights = [DISTINCT_PROBLEMS[language] ** 0.3 for language in others]
     while True:
-        kind = rng.choices(list(SHARES), SHARES.values())[0]
+        kind = rng.choices(list(SHARES), list(SHARES.values()))[0]
         if kind == "translation":
             yield translation(_training(sample_problem, rng), rng)
         elif kind == "instruction":
@@ -73,7 +72,7 @@ def corpus(seed: int) -> Iterator[Example]:
 def worked_problems(seed: int) -> dict[str, list[Example]]:
     """The distinct worked problems of each language."""
     everything = problems("train", seed=-1 - seed, num=DISTINCT_PROBLEMS["en"])
-    pools = {}
+    pools: dict[str, list[Example]] = {}
     for language, num in DISTINCT_PROBLEMS.items():
         rng = random.Random(f"pool-{seed}-{language}")
         chosen = everything if language == "en" else rng.sample(everything, num)
@@ -97,7 +96,7 @@ def translation(problem: Problem, rng: random.Random) -> Example:
     return Example(problem.family, request, f"{PREFILL}{translated}{SUFFIX}")
 
 
-def _training(sample, rng: random.Random):  # noqa: ANN001, ANN202
+def _training(sample: Callable[[random.Random], T], rng: random.Random) -> T:
     """A problem or an instruction of the training split."""
     while split_of((thing := sample(rng)).family) != "train":
         pass

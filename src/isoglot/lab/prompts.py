@@ -33,20 +33,31 @@ def lab_prompts(
     num_families: int,
     skip: int = 0,
 ) -> Iterator[Prompt]:
-    """`num_families` distinct families after the first `skip` of this seed, language by language."""
-    sample = sample_problem if config.task == "math" else sample_instruction
-    worlds = distinct(sample, config.split, f"{config.task}-{config.split}-{seed}")
-    for thing in islice(worlds, skip, skip + num_families):
-        for language in languages:
-            if config.task == "math":
-                text, _ = say_problem(thing, language)
-                gold = str(thing.steps[1])
-            else:
-                text, _, gold = say_instruction(thing, language)
+    """`num_families` distinct families after the first `skip` of a seed, language by language."""
+    said = {"math": _said_problems, "open": _said_instructions}[config.task]
+    everything = said(languages, config.split, f"{config.task}-{config.split}-{seed}")
+    for family, texts in islice(everything, skip, skip + num_families):
+        for language, (text, gold) in zip(languages, texts, strict=True):
             yield Prompt.from_text(
                 text,
                 language=language,
-                family=thing.family,
+                family=family,
                 gold=gold,
                 source=f"lab/{config.task}/{config.split}",
             )
+
+
+Said = Iterator[tuple[str, list[tuple[str, str]]]]
+"""Of each family its id, and prompt and gold in each language."""
+
+
+def _said_problems(languages: Sequence[str], split: Split, seed: str) -> Said:
+    for problem in distinct(sample_problem, split, seed):
+        texts = (say_problem(problem, language)[0] for language in languages)
+        yield problem.family, [(text, str(problem.steps[1])) for text in texts]
+
+
+def _said_instructions(languages: Sequence[str], split: Split, seed: str) -> Said:
+    for instruction in distinct(sample_instruction, split, seed):
+        said = (say_instruction(instruction, language) for language in languages)
+        yield instruction.family, [(text, gold) for text, _, gold in said]

@@ -8,12 +8,12 @@ the three never share a problem, whichever seed samples them.
 import json
 import random
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from isoglot.core.records import content_id
 
@@ -52,29 +52,35 @@ class Problem:
     @property
     def steps(self) -> tuple[int, int]:
         """The intermediate number (equal to the answer in one-step problems) and the answer."""
-        return STEPS[self.kind](self.x, self.y, self.w)
+        x, y, w = self.x, self.y, self.w
+        match self.kind:
+            case "buy" | "more" | "together":
+                return x + y, x + y
+            case "give" | "fewer":
+                return x - y, x - y
+            case "boxes" | "price":
+                return x * y, x * y
+            case "share":
+                return x // y, x // y
+            case "buy_give":
+                return x + y, x + y - w
+            case "boxes_give":
+                return x * y, x * y - w
+            case "twice":
+                return 2 * x, 3 * x
+            case _:
+                return x * y, w - x * y
 
     @property
     def family(self) -> str:
         return content_id("lab", *(str(getattr(self, name)) for name in self.__slots__))
 
 
-STEPS = {
-    "buy": lambda x, y, w: (x + y, x + y),
-    "give": lambda x, y, w: (x - y, x - y),
-    "boxes": lambda x, y, w: (x * y, x * y),
-    "share": lambda x, y, w: (x // y, x // y),
-    "more": lambda x, y, w: (x + y, x + y),
-    "fewer": lambda x, y, w: (x - y, x - y),
-    "together": lambda x, y, w: (x + y, x + y),
-    "price": lambda x, y, w: (x * y, x * y),
-    "buy_give": lambda x, y, w: (x + y, x + y - w),
-    "boxes_give": lambda x, y, w: (x * y, x * y - w),
-    "twice": lambda x, y, w: (2 * x, 3 * x),
-    "change": lambda x, y, w: (x * y, w - x * y),
-}
-"""Kind of problem → its numbers. The last four take two steps."""
-
+KINDS = (
+    "buy", "give", "boxes", "share", "more", "fewer", "together", "price",
+    "buy_give", "boxes_give", "twice", "change",
+)  # fmt: skip
+"""Kinds of word problem; the last four take two steps."""
 
 WITH_OTHER = ("give", "more", "fewer", "together", "buy_give", "boxes_give", "twice")
 """Kinds with a second person."""
@@ -111,7 +117,7 @@ def sample_numbers(kind: str, rng: random.Random) -> tuple[int, int, int]:
 
 def sample_problem(rng: random.Random) -> Problem:
     """A problem of any kind, as likely as any other; what its words would not name is 0."""
-    kind = rng.choice(list(STEPS))
+    kind = rng.choice(KINDS)
     a, b = rng.sample(range(NUM_NAMES), 2)
     b = b if kind in WITH_OTHER else 0
     item = rng.randrange(NUM_ITEMS)
@@ -150,13 +156,16 @@ def sample_instruction(rng: random.Random) -> Instruction:
             return Instruction(kind, category, (n,), tuple(rng.sample(range(NUM_WORDS), 2)))
 
 
+T = TypeVar("T", Problem, Instruction)
+
+
 def split_of(family: str) -> Split:
     """Where a family belongs: 10 % test, 5 % validation, the rest training; by content alone."""
     bucket = int(family, 16) % 20
     return "test" if bucket < 2 else "validation" if bucket < 3 else "train"
 
 
-def distinct(sample, split: Split, seed: str) -> Iterator:
+def distinct(sample: Callable[[random.Random], T], split: Split, seed: str) -> Iterator[T]:
     """Endless distinct problems (or instructions) of one split, the same for the same seed."""
     rng = random.Random(seed)
     seen: set[str] = set()
@@ -186,31 +195,29 @@ def slots(problem: Problem, language: str) -> dict[str, str]:
     words = sentences(language)
     items, containers = words["items"], words["containers"]
     step, answer = problem.steps
-    filled = {"x": problem.x, "y": problem.y, "w": problem.w, "s": step, "z": answer}
+    numbers = {"x": problem.x, "y": problem.y, "w": problem.w, "s": step, "z": answer}
+    filled = {name: str(number) for name, number in numbers.items()}
     for letter, index in (("A", problem.a), ("B", problem.b)):
         filled[letter] = words["names"]["nom"][index]
-        for form, names in words["names"].items():
-            filled[f"{letter}_{form}"] = names[index]
+        filled |= {f"{letter}_{form}": names[index] for form, names in words["names"].items()}
     for letter in "xyw":
-        n = filled[letter]
+        n = numbers[letter]
         filled[f"{letter}n"] = words["count"].format(n=n, noun=noun(items, problem.item, n))
+    boxes = noun(containers, problem.container, problem.x)
+    filled["boxes"] = words["count"].format(n=problem.x, noun=boxes)
     filled["noun"] = items["noun"][problem.item]
-    filled["boxes"] = words["count"].format(
-        n=problem.x, noun=noun(containers, problem.container, problem.x)
-    )
-    filled["each"] = containers["each"][problem.container]
-    filled["one"] = items["one"][problem.item]
-    if "how_many" in items:
-        filled["how_many"] = items["how_many"][problem.item]
-    else:
-        filled["how_many"] = words["how_many"].format(noun=filled["noun"])
-    for phrase in ("each", "one", "how_many"):
-        filled[phrase.capitalize()] = capital(filled[phrase])
-    filled["How_many"] = capital(filled["how_many"])
-    return {name: str(value) for name, value in filled.items()}
+    phrases = {
+        "each": containers["each"][problem.container],
+        "one": items["one"][problem.item],
+        "how_many": items["how_many"][problem.item]
+        if "how_many" in items
+        else words["how_many"].format(noun=filled["noun"]),
+    }
+    return filled | phrases | {capital(name): capital(text) for name, text in phrases.items()}
 
 
 def capital(phrase: str) -> str:
+    """With a capital letter first, as a sentence begins."""
     return phrase[0].upper() + phrase[1:]
 
 
@@ -230,7 +237,7 @@ def say_instruction(instruction: Instruction, language: str) -> tuple[str, str, 
     words = sentences(language)
     category, *names = words["categories"][CATEGORIES[instruction.category]]
     numbers, named = list(instruction.numbers), [names[i] for i in instruction.words]
-    filled: dict[str, object] = {"category": category, "n": numbers[0]}
+    filled: dict[str, Any] = {"category": category, "n": numbers[0]}
     if named:
         filled |= {"word": named[0], "other": named[1]}
     gold = None
@@ -251,4 +258,4 @@ def say_instruction(instruction: Instruction, language: str) -> tuple[str, str, 
             answer = [" ".join(named)] * numbers[0]
     question, template = words["open"][instruction.kind]
     filled["words"] = ", ".join(answer)
-    return question.format(**filled), template.format(**filled), gold or filled["words"]
+    return question.format(**filled), template.format(**filled), gold or ", ".join(answer)

@@ -37,9 +37,7 @@ _IGNORED = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 # Combining marks stay with their letters.
-_NO_WORD = re.compile(
-    r"[\d_]|[^\w\s'’\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff\u064b-\u0652-]"  # noqa: RUF001
-)
+_NO_WORD = re.compile(r"[\d_]|[^\w\s'’\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff\u064b-\u0652-]")
 
 _RANGES = (  # first code point, last code point, ISO 15924; sorted
     (0x0041, 0x024F, "Latn"), (0x0250, 0x02AF, "Latn"), (0x0370, 0x03FF, "Grek"),

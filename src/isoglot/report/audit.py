@@ -25,7 +25,7 @@ def _of_policies(summary: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def audit_table(summary: Mapping[str, Any]) -> "Table":
-    """Models down, languages across, off-target rate in percent; `?` where nothing was identified."""
+    """Models down, languages across, rate in percent; `?` where nothing was identified."""
     from rich.table import Table
 
     rows = audit_rows(summary)

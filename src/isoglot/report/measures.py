@@ -182,14 +182,19 @@ def changes(summary: Summary, measure: Measure) -> dict[str, Change]:
     return {tag: part for tag, part in parts.items() if part}
 
 
-def mean_change(name: str, parts: Sequence[Change]) -> Change | None:
-    """The mean over languages, None over no language.
+def mean_change(
+    summary: Summary, measure: Measure | None, name: str, parts: Sequence[Change]
+) -> Change | None:
+    """The mean over a group of languages, None over no language.
 
-    Languages are asked the same problems, so their errors may go together: the interval is the
-    mean of the intervals, which holds under any correlation (and is wide when there is none).
+    The interval is the evaluator's, which knows that languages share their problems; without it,
+    the mean of the intervals, which holds under any correlation and is wide.
     """
-    if not parts:
+    if measure is None or not parts:
         return None
+    pooled = summary.get("mean_changes", {}).get(measure.task, {}).get(name)
+    if pooled and pooled["metric"] == measure.metric:
+        return Change(name, pooled["value"], pooled["low"], pooled["high"], len(parts))
     lows, highs = (
         [p.low for p in parts if p.low is not None],
         [p.high for p in parts if p.high is not None],

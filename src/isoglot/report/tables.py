@@ -125,10 +125,12 @@ def headline(summary: Summary) -> Headline:
         measure=measure,
         dominant_language=dominant_language(summary),
         num_policies=len({index for index, _ in all_results(summary)}),
-        trained=mean_change("trained", trained),
+        trained=mean_change(summary, measure, "trained", trained),
         worst=min(trained, key=lambda change: change.value, default=None),
         dominant=found.get(dominant_language(summary)),
-        never_trained=mean_change("never trained", by_group.get("never trained", [])),
+        never_trained=mean_change(
+            summary, measure, "never trained", by_group.get("never trained", [])
+        ),
         off_target_first=first,
         off_target_last=last,
     )
