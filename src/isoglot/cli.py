@@ -165,12 +165,20 @@ def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -
 
 
 def _show(summary: dict, folder: Path) -> None:
+    from isoglot.report.audit import audit_table
     from isoglot.report.page import write_report
     from isoglot.report.tables import console_table, headline
 
     console = _console()
-    console.print(console_table(summary))
-    console.print(headline(summary).sentence)
+    if "audit" in summary:
+        console.print(audit_table(summary))
+    if any(round["results"] for round in summary["rounds"]):
+        console.print(console_table(summary))
+        console.print(headline(summary).sentence)
+    for round in summary["rounds"]:
+        if pairs := round["pairs"]:
+            dropped = ", ".join(f"{n} {why}" for why, n in sorted(pairs["dropped"].items()))
+            console.print(f"round {round['round']}: {pairs['kept']} pairs; dropped: {dropped or 0}")
     if summary["stopped"]:
         console.print(f"Stopped: {summary['stopped']}.")
     console.print(f"report: {write_report(folder)}", soft_wrap=True)

@@ -33,7 +33,8 @@ PromptSource = Annotated[LabPromptConfig | PromptFileConfig, Field(discriminator
 class PromptsConfig(Section):
     """Where the prompts of each round come from."""
 
-    source: PromptSource
+    source: PromptSource | tuple[PromptFileConfig, ...]
+    """One source, or several files whose rows differ in form."""
     num_families: int | None = Field(None, ge=1)
     """Families in each round, fresh ones every time; left out, all there are (one round)."""
     parallel: bool = True
@@ -68,6 +69,8 @@ class Recipe(Section):
     """Trained in the loop, BCP-47."""
     unseen_languages: tuple[str, ...] = ()
     """Evaluated only, to see transfer."""
+    system: str = ""
+    """System message before every prompt, in the loop and in evaluation."""
     dominant_language: str = "en"
     seed: int = 1
     """Of the prompts, the sampling and the training."""

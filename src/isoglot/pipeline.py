@@ -8,15 +8,17 @@ Each stage is made once: a run that was killed goes on where it stopped, and a f
 model.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import EvaluationTask, Recipe, resolved
-from isoglot.core.store import write_json
+from isoglot.config import EvaluationTask, PromptSource, Recipe, resolved
+from isoglot.data.prompts import PromptFileConfig, prompts_revision
+from isoglot.environment import versions
 from isoglot.evals.task import compare, gains
 from isoglot.execute.ledger import Done, Ledger
-from isoglot.models.load import sampler_revision
+from isoglot.models.load import ModelConfig, sampler_revision
 from isoglot.stages import (
     Job,
     Make,
@@ -54,8 +56,11 @@ def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) 
     Raises:
         ValueError: `out` holds another recipe's run, or a stage made with other settings.
     """
-    _claim(recipe, out)
-    ledger = Ledger(out, redo=redo)
+    _check_owner(recipe, out)
+    for model in (recipe.policy, *recipe.samplers):
+        sampler_revision(model)  # a path that leads nowhere is told before anything is written
+    record = {"recipe": resolved(recipe), "versions": versions()}
+    ledger = Ledger(out, record, redo=redo)
     policy = recipe.policy.path
     stopped = None
     for round in range(recipe.rounds):
@@ -89,14 +94,16 @@ class Line:
         """A policy in, a better policy out (its folder); None where the recipe does not train."""
         recipe = self.recipe
         prompts = self.once(
-            "prompts", make_prompts, {"prompts": recipe.prompts, "seed": recipe.seed}
+            "prompts",
+            make_prompts,
+            {"prompts": recipe.prompts, **self.asked(recipe.prompts.source)},
         )
         completions = self.once(
             "generate",
             make_completions,
             {
                 "generate": recipe.generate,
-                "samplers": [sampler_revision(s) for s in recipe.samplers],
+                "samplers": [_model(sampler) for sampler in recipe.samplers],
             },
             prompts=prompts,
         )
@@ -130,7 +137,7 @@ class Line:
         """Measure M_t on every task and on the validation task of the stop rule."""
         tasks = self.recipe.evaluate
         for task in (*tasks.tasks, *([tasks.validation] if tasks.validation else [])):
-            settings = {"task": task, "seed": self.recipe.seed}
+            settings = {"task": task, **self.asked(task.prompts)}
             self.once(f"evaluate/{task.name}", make_evaluation, settings, task=task)
 
     def no_gain(self) -> str | None:
@@ -178,10 +185,16 @@ class Line:
             lambda folder: _in_its_process(kind, make, job, folder),
         )
 
-    def policy_fingerprint(self) -> str:
+    def asked(self, source: PromptSource | tuple[PromptFileConfig, ...]) -> Mapping[str, Any]:
+        """What decides the prompts beside their section: of the user's files also the content."""
+        files = source if isinstance(source, tuple) else (source,)
+        revisions = [prompts_revision(file) for file in files if file.kind == "file"]
+        return {"system": self.recipe.system, "seed": self.recipe.seed, "files": revisions}
+
+    def policy_fingerprint(self) -> Any:
         """Of M0 its revision; of a trained policy what it was trained from."""
         if self.round == 0:
-            return sampler_revision(self.recipe.policy)
+            return _model(self.recipe.policy)
         return self.ledger.done[f"round-{self.round - 1}/train"].fingerprint
 
 
@@ -194,17 +207,19 @@ def _in_its_process(kind: str, make: Make, job: Job, folder: Path) -> Mapping[st
     return make(job, folder)
 
 
+def _model(config: ModelConfig) -> Mapping[str, Any]:
+    """What decides the answers of a model: not where it lies, nor what only makes it fast."""
+    settings = config.model_dump(mode="json", exclude={"path", "device", "batch_tokens"})
+    return {**settings, "revision": sampler_revision(config)}
+
+
 def _plain(value: Any) -> Any:
     """Sections as JSON has them, so that the ledger can compare them key by key."""
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 
-def _claim(recipe: Recipe, out: Path) -> None:
-    """Write `run.json`, unless the folder belongs to another recipe."""
-    import json
-
-    from isoglot.environment import versions
-
+def _check_owner(recipe: Recipe, out: Path) -> None:
+    """Raise ValueError where the folder belongs to another recipe, or to no run."""
     path = out / "run.json"
     if path.exists():
         try:
@@ -217,4 +232,3 @@ def _claim(recipe: Recipe, out: Path) -> None:
             )
     elif out.exists() and any(out.iterdir()):
         raise ValueError(f"{out} holds other files than a run: choose an empty or new --out")
-    write_json(path, {"recipe": resolved(recipe), "versions": versions()})

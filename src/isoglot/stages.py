@@ -7,7 +7,7 @@ which then gets its memory back.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from isoglot.config import EvaluationTask, PromptSource, Recipe
 from isoglot.core.records import Completion, Preference, Prompt
 from isoglot.core.store import (
     count_rows,
+    naming_a_full_disk,
     read_shard,
     shard_path,
     shard_paths,
@@ -26,7 +27,7 @@ from isoglot.core.store import (
 from isoglot.data.filter import filter_preferences
 from isoglot.data.generate import generate
 from isoglot.data.pair import pair
-from isoglot.data.prompts import read_prompts, select_families
+from isoglot.data.prompts import PromptFileConfig, read_prompts, select_families
 from isoglot.data.score import score
 from isoglot.data.translate import translate_completions
 from isoglot.evals.grade import GRADERS
@@ -176,7 +177,8 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
             bar.reach(step)
 
         seed = job.recipe.seed * 1000 + job.round
-        return train(files, job.policy, out, config, seed=seed, on_step=on_step)
+        with naming_a_full_disk(out):
+            return train(files, job.policy, out, config, seed=seed, on_step=on_step)
 
 
 def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
@@ -184,8 +186,7 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
     recipe, task = job.recipe, job.task
     assert task is not None
     languages = (*recipe.languages, *recipe.unseen_languages)
-    if not shard_paths(out / "prompts"):
-        _write_prompts(task.prompts, recipe, languages, task.num_families, 0, True, out / "prompts")
+    _write_prompts(task.prompts, recipe, languages, task.num_families, 0, True, out / "prompts")
     answering = Job(recipe, job.round, job.policy, {"prompts": out / "prompts"}, silent=job.silent)
     title = job.title(f"evaluate {task.name}")
     completions = out / "completions"
@@ -247,7 +248,7 @@ def _signature(task: EvaluationTask, seed: int, identifier: str) -> str:
 
 
 def _write_prompts(
-    source: PromptSource,
+    source: PromptSource | tuple[PromptFileConfig, ...],
     recipe: Recipe,
     languages: tuple[str, ...],
     num_families: int | None,
@@ -263,7 +264,8 @@ def _write_prompts(
         rows = lab_prompts(source, languages, seed=recipe.seed, num_families=num, skip=skip)
         shards = iter(lambda: list(islice(rows, size * len(languages))), [])
     else:
-        prompts = read_prompts(source)
+        sources = source if isinstance(source, tuple) else (source,)
+        prompts = [prompt for file in sources for prompt in read_prompts(file)]
         families = select_families(
             prompts,
             languages=languages,
@@ -275,9 +277,14 @@ def _write_prompts(
         shards = shards_of(families, size)
     num_rows = 0
     for index, shard in enumerate(shards):
-        write_shard(shard_path(out, index), shard, Prompt)
+        write_shard(shard_path(out, index), [_with_system(p, recipe.system) for p in shard], Prompt)
         num_rows += len(shard)
     return {"rows": num_rows}
+
+
+def _with_system(prompt: Prompt, system: str) -> Prompt:
+    message = {"role": "system", "content": system}
+    return replace(prompt, prompt=(message, *prompt.prompt)) if system else prompt
 
 
 def _generate(

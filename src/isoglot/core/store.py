@@ -3,9 +3,11 @@
 A file is written to a temporary name in its own folder and renamed, so it is whole or not there.
 """
 
+import errno
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -184,7 +186,9 @@ def _open_shard(path: Path, schema: pa.Schema) -> pq.ParquetFile:
 
 def _unreadable(path: Path, why: object) -> ValueError:
     reason = str(why).split("\n", 1)[0]
-    return ValueError(f"cannot read {path} ({reason}): delete that file and run again")
+    return ValueError(
+        f"cannot read {path} ({reason}): delete that file and its stage's done.json, and run again"
+    )
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -220,7 +224,38 @@ def _write_whole(path: Path, data: bytes | pa.Buffer) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise OSError(
-            f"cannot write {path} ({error.strerror}): make room there or choose another --out, "
-            "then run again; what is finished is kept"
-        ) from error
+        raise _unwritable(path, error.strerror) from error
+
+
+@contextmanager
+def naming_a_full_disk(folder: Path) -> Iterator[None]:
+    """For libraries that write into `folder`, each with an error of its own for a full disk.
+
+    Raises:
+        OSError: the disk is full, as `write_shard` says it; any other error passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        if why := _full_disk(error):
+            raise _unwritable(folder, why) from error
+        raise
+
+
+def _full_disk(error: BaseException | None) -> str | None:
+    """What is full, where that is the cause of an error; else None."""
+    while error is not None:
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+                return os.strerror(number)
+        if "PytorchStreamWriter failed writing" in str(error):  # torch does not say why
+            return os.strerror(errno.ENOSPC)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _unwritable(path: Path, why: str | None) -> OSError:
+    return OSError(
+        f"cannot write {path} ({why}): make room there or choose another --out, "
+        "then run again; what is finished is kept"
+    )

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from glob import glob
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -86,6 +87,15 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
             f"check `where` {dict(config.where)}"
         )
     return list(prompts.values())
+
+
+def prompts_revision(config: PromptFileConfig) -> str:
+    """What identifies the content of the files; ValueError where there are none."""
+    digests = []
+    for name in _files(config.path):
+        with Path(name).open("rb") as file:
+            digests.append(file_digest(file, "sha256").hexdigest())
+    return content_id(*digests)
 
 
 def select_families(
@@ -191,10 +201,7 @@ def _cell(row: Row, column: str, place: str) -> Any:
 
 def _rows(path: str) -> Iterator[tuple[str, Row]]:
     """Each row with its place, `file, row 1`, for messages."""
-    files = sorted(glob(str(Path(path).expanduser()), recursive=True))
-    if not files:
-        raise ValueError(f"{path}: expected a file or a glob of files, came nothing; check `path`")
-    for file in files:
+    for file in _files(path):
         if file.endswith(".parquet"):
             rows = _parquet_rows(file)
         elif file.endswith((".jsonl", ".jsonl.gz")):
@@ -218,6 +225,13 @@ def _rows(path: str) -> Iterator[tuple[str, Row]]:
                 f"{file}: expected a readable file, came an error after row {num} ({reason}); "
                 "fetch or write it again"
             ) from error
+
+
+def _files(path: str) -> list[str]:
+    files = sorted(glob(str(Path(path).expanduser()), recursive=True))
+    if not files:
+        raise ValueError(f"{path}: expected a file or a glob of files, came nothing; check `path`")
+    return files
 
 
 def _jsonl_rows(file: str) -> Iterator[Any]:

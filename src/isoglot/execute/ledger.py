@@ -29,11 +29,13 @@ class Done:
 class Ledger:
     """The stages of one run's folder; each is made once.
 
+    `record` is written to `run.json` before a stage is made, so that a refused run changes nothing.
     `redo` makes again, instead of refusing, what was made with other settings.
     """
 
-    def __init__(self, run: Path, *, redo: bool = False) -> None:
+    def __init__(self, run: Path, record: Mapping[str, Any], *, redo: bool = False) -> None:
         self.run = run
+        self.record = record
         self.redo = redo
         self.done: dict[str, Done] = {}
         """By name, in the order of the line."""
@@ -52,6 +54,7 @@ class Ledger:
         done = read_done(folder)
         if done is None or done["fingerprint"] != fingerprint:
             self._check_settings(name, folder, plain)
+            write_json(self.run / "run.json", self.record)
             write_json(folder / "stage.json", {"fingerprint": fingerprint, "depends_on": plain})
             start = time.monotonic()
             counts = dict(make(folder))

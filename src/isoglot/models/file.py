@@ -38,11 +38,7 @@ class FileSampler:
     """
 
     def __init__(self, config: FileSamplerConfig) -> None:
-        if not config.path.is_file():
-            raise ValueError(
-                f"expected a file of completions, got {config.path}, which is not there; "
-                f"correct `path`"
-            )
+        revision = file_revision(config.path)
         self._completions: dict[str, list[Sampled]] = {}
         samplers: set[str] = set()
         for number, row in enumerate(_rows(config.path), start=1):
@@ -66,7 +62,7 @@ class FileSampler:
                 f"got {', '.join(sorted(samplers))}; say which one with `sampler`"
             )
         model = samplers.pop() if samplers else config.path.name.split(".")[0]
-        self.name = f"{model}@{file_revision(config.path)}"
+        self.name = f"{model}@{revision}"
 
     def sample(
         self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
@@ -82,7 +78,11 @@ class FileSampler:
 
 
 def file_revision(path: Path) -> str:
-    """First 12 hexadecimal digits of the SHA-256 of a file."""
+    """First 12 hexadecimal digits of the SHA-256 of a file; ValueError where there is none."""
+    if not path.is_file():
+        raise ValueError(
+            f"expected a file of completions, got {path}, which is not there; correct `path`"
+        )
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 

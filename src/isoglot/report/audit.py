@@ -26,6 +26,7 @@ def _of_policies(summary: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def audit_table(summary: Mapping[str, Any]) -> "Table":
     """Models down, languages across, rate in percent; `?` where nothing was identified."""
+    from rich.box import SIMPLE
     from rich.table import Table
 
     rows = audit_rows(summary)
@@ -33,7 +34,9 @@ def audit_table(summary: Mapping[str, Any]) -> "Table":
         raise ValueError("the run has no completions to audit yet: expected `generate` to be done")
     languages = sorted({row["language"] for row in rows})
     rates = {(row["sampler"], row["language"]): row for row in rows}
-    table = Table("model", *languages, title="off-target rate, %")
+    table = Table("model", title="off-target rate, %", box=SIMPLE, padding=(0, 1, 0, 0))
+    for language in languages:
+        table.add_column(language, justify="right", no_wrap=True)
     for sampler in dict.fromkeys(row["sampler"] for row in rows):
         cells = [_percent(rates.get((sampler, language))) for language in languages]
         table.add_row(sampler, *cells)
@@ -44,4 +47,4 @@ def _percent(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return ""
     value = row["off_target_rate"]
-    return "?" if value is None else f"{100 * value:.1f}"
+    return "?" if value is None else f"{100 * value:.0f}"
