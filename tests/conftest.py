@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tiny_run import stopping_copy, tiny_recipe
+
+from isoglot.pipeline import run
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
@@ -68,3 +71,17 @@ def save_tiny_model(
 def tiny_model(tmp_path_factory) -> Path:
     """The folder of a tiny random Llama; treat it as read-only."""
     return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_policy(tiny_model, tmp_path_factory) -> Path:
+    """The tiny Llama, made to end most of its answers; treat it as read-only."""
+    return stopping_copy(tiny_model, tmp_path_factory.mktemp("policies") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tiny_policy, tmp_path_factory) -> Path:
+    """The folder of a whole tiny run that nothing interrupted; treat it as read-only."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    run(tiny_recipe(tiny_policy), out, silent=True)
+    return out

@@ -25,9 +25,10 @@ def stopping_copy(model: Path, folder: Path) -> Path:
 
 
 def tiny_overrides(policy: Path, *more: str) -> list[str]:
-    """What turns `lidr-lab` into a run of two rounds on three languages, four shards a stage."""
+    """What turns `lidr-lab` into a run of two rounds on three languages, three shards a stage."""
     return [
         f"policy.path={policy}",
+        "policy.device=cpu",
         f"languages=[{', '.join(LANGUAGES)}]",
         "unseen_languages=[it]",
         "families_per_shard=3",
@@ -37,7 +38,9 @@ def tiny_overrides(policy: Path, *more: str) -> list[str]:
         'translate.pattern="(.*)"',
         'translate.prefill=""',
         "filter.filters=[empty, same_text]",
-        "train.training.per_device_train_batch_size=8",
+        "train.training.use_cpu=true",
+        "train.training.bf16=false",
+        "train.training.per_device_train_batch_size=4",
         "train.training.save_steps=1",
         "train.training.logging_steps=1",
         *(f"evaluate.tasks.{i}.{setting}" for i in (0, 1) for setting in _EVALUATION),
@@ -55,3 +58,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Every file under a folder."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def mtimes(folder: Path) -> dict[str, int]:
+    """When each shard of model answers or pairs was written; prompts cost nothing to write again."""
+    shards = [p for p in folder.rglob("part-*.parquet") if p.parent.name != "prompts"]
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in shards}

@@ -1,6 +1,7 @@
 """The command line: one sub-command per verb. Exit codes: 0 done, 2 bad input, 1 failed."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,10 +139,10 @@ def lab_build(
     print(f"policy: {out}")
 
 
-def main() -> None:
-    """Run the command line; an error of the user's is one line and exit code 2."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default of this process; an error of the user's is one line."""
     try:
-        app()
+        app(arguments)
     except (ValueError, OSError) as error:
         _fail(str(error), 2)
     except RuntimeError as error:

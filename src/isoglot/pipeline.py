@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import EvaluationTask, PromptSource, Recipe, resolved
-from isoglot.data.prompts import PromptFileConfig, prompts_revision
+from isoglot.config import EvaluationTask, Recipe, resolved
 from isoglot.environment import versions
 from isoglot.evals.task import compare, gains
 from isoglot.execute.ledger import Done, Ledger
@@ -22,6 +21,9 @@ from isoglot.models.load import ModelConfig, sampler_revision
 from isoglot.stages import (
     Job,
     Make,
+    PromptSources,
+    check_settings,
+    file_revisions,
     make_completions,
     make_evaluation,
     make_filtered,
@@ -57,8 +59,7 @@ def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) 
         ValueError: `out` holds another recipe's run, or a stage made with other settings.
     """
     _check_owner(recipe, out)
-    for model in (recipe.policy, *recipe.samplers):
-        sampler_revision(model)  # a path that leads nowhere is told before anything is written
+    check_settings(recipe, out)
     record = {"recipe": resolved(recipe), "versions": versions()}
     ledger = Ledger(out, record, redo=redo)
     policy = recipe.policy.path
@@ -185,11 +186,10 @@ class Line:
             lambda folder: _in_its_process(kind, make, job, folder),
         )
 
-    def asked(self, source: PromptSource | tuple[PromptFileConfig, ...]) -> Mapping[str, Any]:
+    def asked(self, source: PromptSources) -> Mapping[str, Any]:
         """What decides the prompts beside their section: of the user's files also the content."""
-        files = source if isinstance(source, tuple) else (source,)
-        revisions = [prompts_revision(file) for file in files if file.kind == "file"]
-        return {"system": self.recipe.system, "seed": self.recipe.seed, "files": revisions}
+        recipe = self.recipe
+        return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
 
     def policy_fingerprint(self) -> Any:
         """Of M0 its revision; of a trained policy what it was trained from."""

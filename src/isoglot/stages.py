@@ -27,17 +27,23 @@ from isoglot.core.store import (
 from isoglot.data.filter import filter_preferences
 from isoglot.data.generate import generate
 from isoglot.data.pair import pair
-from isoglot.data.prompts import PromptFileConfig, read_prompts, select_families
+from isoglot.data.prompts import (
+    PromptFileConfig,
+    prompts_revision,
+    read_prompts,
+    select_families,
+)
 from isoglot.data.score import score
 from isoglot.data.translate import translate_completions
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.task import Graded, grade_completions, summarise
 from isoglot.execute.local import map_shards
-from isoglot.execute.progress import Bars
+from isoglot.execute.progress import Bar, Bars
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
-from isoglot.models.load import load_identifier, load_sampler, load_scorers
+from isoglot.models.load import load_identifier, load_sampler, load_scorers, sampler_revision
 from isoglot.models.protocols import Sampling
 from isoglot.models.translator import PromptTranslator
+from isoglot.train.common import check_training
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,16 @@ class Job:
         return load_identifier([*self.recipe.languages, *self.recipe.unseen_languages])
 
 
+PromptSources = PromptSource | tuple[PromptFileConfig, ...]
+
 Make = Callable[[Job, Path], Mapping[str, Any]]
 """Makes a stage's folder and says what to count."""
+
+
+def file_revisions(source: PromptSources) -> list[str]:
+    """What identifies the content of each of the user's files of prompts; the lab has none."""
+    files = source if isinstance(source, tuple) else (source,)
+    return [prompts_revision(file) for file in files if isinstance(file, PromptFileConfig)]
 
 
 def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
@@ -155,6 +169,17 @@ def make_filtered(job: Job, out: Path) -> Mapping[str, Any]:
     return _quick(job, "filter", stage, ["pair"], Preference, out, load=job.identifier)
 
 
+def check_settings(recipe: Recipe, out: Path) -> None:
+    """Raise ValueError for what would fail only after hours: model paths, keys of the trainer.
+
+    A run that has trained is not asked again, since that would import TRL for nothing.
+    """
+    for model in (recipe.policy, *recipe.samplers):
+        sampler_revision(model)
+    if recipe.train and not (out / "round-0/train/done.json").exists():
+        check_training(recipe.train)
+
+
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
     """M_{t+1}, trained from M_t on the preferences; M_t is its own reference."""
     from isoglot.train.dpo import train_dpo
@@ -170,11 +195,12 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
             "see the reasons there (`isoglot report`), relax `filter:` or take more prompts"
         )
     with Bars(silent=job.silent) as bars:
-        bar = bars.bar(job.title(f"train {config.method}"), 0)
+        bar: list[Bar] = []  # made at the first step, when the number of steps is known
 
         def on_step(step: int, total: int) -> None:
-            bar.total = total
-            bar.reach(step)
+            if not bar:
+                bar.append(bars.bar(job.title(f"train {config.method}"), total))
+            bar[0].reach(step)
 
         seed = job.recipe.seed * 1000 + job.round
         with naming_a_full_disk(out):
@@ -248,7 +274,7 @@ def _signature(task: EvaluationTask, seed: int, identifier: str) -> str:
 
 
 def _write_prompts(
-    source: PromptSource | tuple[PromptFileConfig, ...],
+    source: PromptSources,
     recipe: Recipe,
     languages: tuple[str, ...],
     num_families: int | None,

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from isoglot import __version__
 from isoglot.config import Recipe
 from isoglot.core.records import Completion, Dropped, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.task import Graded, agreements, compare, reward_accuracy
-from isoglot.execute.ledger import Ledger
+from isoglot.execute.ledger import Done, Ledger
 from isoglot.models.load import load_identifier
 from isoglot.stages import read_graded
 
@@ -109,10 +110,25 @@ def _as_one(graded: list[Graded], tags: list[str]) -> list[Graded]:
 
 
 def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:
-    """Counts, lengths and reward accuracy of a round's pairs, one shard in memory at a time."""
+    """`_count_pairs` of a round, kept in its folder: a summary is written after each round."""
     filtered = ledger.done.get(f"round-{round}/filter")
     if filtered is None:
         return None
+    path = ledger.run / f"round-{round}" / "pairs.json"
+    made_from = [filtered.fingerprint, recipe.prompts.grader, recipe.seed, __version__]
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before["made_from"] == made_from:
+            return before["pairs"]
+    except (OSError, ValueError, KeyError):
+        pass  # not there, or not whole: it is only what the shards say
+    pairs = _count_pairs(recipe, ledger, filtered, round)
+    write_json(path, {"made_from": made_from, "pairs": pairs})
+    return pairs
+
+
+def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> dict[str, Any]:
+    """Counts, lengths and reward accuracy of a round's pairs, one shard in memory at a time."""
     kept: Counter[str] = Counter()
     dropped: dict[str, Counter[str]] = defaultdict(Counter)
     chars: dict[tuple[str, str], list[int]] = defaultdict(list)

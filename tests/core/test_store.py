@@ -130,7 +130,7 @@ def test_truncated_shard_says_which_file_to_delete(tmp_path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     for read in (read_shard, count_rows):
         with pytest.raises(
-            ValueError, match=f"cannot read {path} .*delete that file and its stage's done.json, and run again"
+            ValueError, match=f"cannot read {path} .*delete that file and its stage's done.json"
         ):
             read(path, Completion)
 

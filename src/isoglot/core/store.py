@@ -87,7 +87,7 @@ SCHEMAS: dict[type, pa.Schema] = {
         ]
     ),
 }
-"""The columns of each record class; a column that may be None is the nullable one."""
+"""The columns of each record class, in the order of its fields; a nullable one may be None."""
 
 
 class _HasFamily(Protocol):
@@ -156,7 +156,8 @@ def read_shard(path: Path, record_type: type[R]) -> list[R]:
             table = file.read(columns=schema.names).select(schema.names).cast(schema)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _unreadable(path, error) from error
-    return [_record(row, record_type) for row in table.to_pylist(maps_as_pydicts="strict")]
+    columns = [_values(table.column(name)) for name in schema.names]
+    return [record_type(*values) for values in zip(*columns, strict=True)]
 
 
 def count_rows(path: Path, record_type: type) -> int:
@@ -165,9 +166,10 @@ def count_rows(path: Path, record_type: type) -> int:
         return file.metadata.num_rows
 
 
-def _record(row: dict[str, Any], record_type: type[R]) -> R:
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    values = column.to_pylist(maps_as_pydicts="strict")
     # Frozen records hold their messages in a tuple, as `Prompt.from_text` makes them.
-    return record_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+    return [tuple(value) for value in values] if column.type == _MESSAGES else values
 
 
 def _open_shard(path: Path, schema: pa.Schema) -> pq.ParquetFile:

@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from decimal import Decimal
 
-_DIGIT = re.compile(r"\d")
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _WORDED = re.compile(r"[^\W_]")
 
 # Thai to Lao, Burmese, Khmer, kana and Han: a minus sign may touch the letter before it.
@@ -43,7 +43,7 @@ def length_chars(text: str) -> int:
 
 def digits_to_ascii(text: str) -> str:
     """The text with every decimal digit of Unicode (category Nd) as one of 0 to 9."""
-    return _DIGIT.sub(lambda digit: str(int(digit[0])), text)
+    return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text)
 
 
 def last_number(text: str) -> Decimal | None:

@@ -111,7 +111,9 @@ class TransformersSampler:
 
     def __init__(self, config: TransformersConfig) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # the stage has a bar of its own
         revision = model_revision(config.path, config.revision)
         hub = {} if Path(config.path).expanduser().is_dir() else {"revision": revision}
         path = str(Path(config.path).expanduser()) if not hub else config.path

@@ -57,15 +57,14 @@ class TrainConfig(Section):
     """Arguments of TRL's DPOConfig or SFTConfig under their own names, passed on unchanged."""
 
 
-def training_arguments(
-    config_class: type, config: TrainConfig, out: Path, *, seed: int, **defaults: Any
-) -> Any:
-    """TRL's config: our defaults, then the recipe's `training`, then what the caller decides.
+def check_training(config: TrainConfig) -> None:
+    """Raise ValueError for a key of `training` that TRL does not know, with a did-you-mean."""
+    from trl import DPOConfig, SFTConfig
 
-    Raises ValueError for an unknown key, with a did-you-mean.
-    """
-    import torch
+    _check_keys({"dpo": DPOConfig, "sft": SFTConfig}[config.method], config)
 
+
+def _check_keys(config_class: type, config: TrainConfig) -> None:
     known = [field.name for field in fields(config_class)]
     for key in config.training:
         if key in _OURS:
@@ -80,6 +79,18 @@ def training_arguments(
                 f"unknown key {key!r} in `training`, expected one of "
                 f"{config_class.__name__}; {hint}"
             )
+
+
+def training_arguments(
+    config_class: type, config: TrainConfig, out: Path, *, seed: int, **defaults: Any
+) -> Any:
+    """TRL's config: our defaults, then the recipe's `training`, then what the caller decides.
+
+    Raises ValueError for an unknown key, with a did-you-mean.
+    """
+    import torch
+
+    _check_keys(config_class, config)
     on_gpu = torch.cuda.is_available()
     ours = {
         "report_to": "none",

@@ -1,0 +1,299 @@
+"""The whole line on a tiny model: what a run leaves behind, changed settings, the stop rule."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny_run import contents, mtimes, tiny_overrides, tiny_recipe
+
+from isoglot.cli import main
+from isoglot.core.records import Preference, Prompt
+from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
+from isoglot.data.prompts import PromptFileConfig, read_prompts
+from isoglot.execute.ledger import Done, Ledger
+from isoglot.pipeline import Line, run
+
+RESULT_KEYS = {
+    "task", "language", "trained", "metric", "value", "low", "high", "n", "unknown", "signature",
+}  # fmt: skip
+
+
+def isoglot(capsys, *arguments):
+    """Exit code and what stands on stderr, without the lines of progress."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("isoglot:")]
+    return ended.value.code, "\n".join(error)
+
+
+@pytest.fixture
+def copied_run(finished_run, tmp_path):
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
+
+
+def test_the_summary_has_its_shape(finished_run):
+    summary = json.loads((finished_run / "summary.json").read_text())
+    assert {"recipe", "seed", "rounds", "seconds", "stopped"} <= summary.keys()
+    assert (summary["recipe"], summary["seed"]) == ("lidr-lab", 1)
+    assert [(r["round"], r["policy"]) for r in summary["rounds"]] == [(0, "M0"), (1, "M1")]
+    for round in summary["rounds"]:
+        for row in round["results"]:
+            assert row.keys() >= RESULT_KEYS
+            assert row["trained"] == (row["language"] != "it")
+            assert row["n"] + row["unknown"] == 6
+            assert (row["value"] is None) == (row["n"] == 0)
+        metrics = {(row["task"], row["metric"]) for row in round["results"]}
+        assert {("lab_math", "accuracy"), ("lab_math", "off_target_rate")} <= metrics
+        assert {row["language"] for row in round["results"]} == {"en", "es", "sw", "it"}
+    assert all(isinstance(seconds, int | float) for seconds in summary["seconds"].values())
+    stages = ("prompts", "generate", "translate", "pair", "filter", "train", "evaluate/lab_math")
+    assert {f"round-0/{stage}" for stage in stages} <= summary["seconds"].keys()
+
+
+def test_the_pairs_of_the_summary_are_those_on_disk(finished_run):
+    summary = json.loads((finished_run / "summary.json").read_text())
+    pairs, folder = summary["rounds"][0]["pairs"], finished_run / "round-0/filter"
+    assert summary["rounds"][1]["pairs"] is None
+    assert pairs.keys() == {"kept", "dropped", "by_language", "reward_accuracy"}
+    rows = [row for path in shard_paths(folder) for row in read_shard(path, Preference)]
+    assert pairs["kept"] == len(rows) > 0
+    assert pairs["dropped"].keys() == {"empty"}
+    by_language = pairs["by_language"]
+    assert sum(row["kept"] for row in by_language.values()) == len(rows)
+    dropped = sum(n for row in by_language.values() for n in row["dropped"].values())
+    assert dropped == sum(pairs["dropped"].values()) > 0
+    assert len(shard_paths(folder / DROPPED)) == len(shard_paths(folder))
+    assert pairs["reward_accuracy"].keys() == {"value", "low", "high", "n", "ties", "unknown"}
+
+
+def test_run_json_says_how_it_was_made(finished_run, tiny_policy):
+    facts = json.loads((finished_run / "run.json").read_text())
+    assert facts["recipe"]["policy"]["path"] == str(tiny_policy)
+    assert facts["recipe"]["train"]["training"]["beta"] == 0.1
+    assert {"python", "torch", "trl"} <= facts["versions"].keys()
+
+
+def test_each_round_has_fresh_prompts_and_its_own_policy(tiny_policy, tmp_path):
+    """Without a validation task every round is run."""
+    short = ("evaluate.validation=null", "evaluate.tasks=[]", "prompts.num_families=6")
+    summary = run(tiny_recipe(tiny_policy, *short), tmp_path / "run", silent=True)
+    assert [round["policy"] for round in summary["rounds"]] == ["M0", "M1"]
+    assert summary["stopped"] is None
+    first, second = (
+        {p.family for path in shard_paths(tmp_path / f"run/round-{t}/prompts")
+         for p in read_shard(path, Prompt)}
+        for t in (0, 1)
+    )  # fmt: skip
+    assert len(first) == len(second) == 6
+    assert not first & second
+    inputs = json.loads((tmp_path / "run/round-1/train/inputs.json").read_text())
+    assert inputs != json.loads((tmp_path / "run/round-0/train/inputs.json").read_text())
+    weights = [tmp_path / f"run/round-{t}/train/policy/model.safetensors" for t in (0, 1)]
+    assert weights[0].read_bytes() != weights[1].read_bytes()
+
+
+CHANGES = [
+    ("seed=2", "round-0/evaluate/lab_math", "seed = 1 (now 2)"),
+    ("system=Be brief.", "round-0/evaluate/lab_math", "system = '' (now 'Be brief.')"),
+    ("policy.dtype=bfloat16", "round-0/evaluate/lab_math", "policy.dtype = 'auto'"),
+    ("evaluate.tasks.1.num_families=5", "round-0/evaluate/lab_open", "task.num_families = 6"),
+    ("prompts.grader=sequence", "round-0/prompts", "prompts.grader = 'last_number'"),
+    ("generate.sampling.seed=7", "round-0/generate", "generate.sampling.seed = 42 (now 7)"),
+    ("translate.sampling.max_new_tokens=9", "round-0/translate", "max_new_tokens = 8 (now 9)"),
+    ("pair.dominant_pairs=none", "round-0/pair", "pair.dominant_pairs = 'all' (now 'none')"),
+    ("filter.max_length_ratio=3", "round-0/filter", "filter.max_length_ratio = 4.0 (now 3.0)"),
+    ("train.training.beta=0.3", "round-0/train", "train.training.beta = 0.1 (now 0.3)"),
+]
+
+
+@pytest.mark.parametrize(("change", "stage", "words"), CHANGES)
+def test_a_changed_key_is_named_and_nothing_is_touched(
+    change, stage, words, copied_run, tiny_policy, capsys
+):
+    before = contents(copied_run)
+    arguments = ["run", "lidr-lab", "--out", str(copied_run), *tiny_overrides(tiny_policy, change)]
+    code, error = isoglot(capsys, *arguments)
+    assert code == 2
+    assert stage in error
+    assert words in error
+    assert "--redo" in error
+    assert "\n" not in error
+    assert contents(copied_run) == before
+
+
+def test_redo_makes_that_stage_and_those_after_it(copied_run, tiny_policy):
+    before, policy = mtimes(copied_run), copied_run / "round-0/train/policy/model.safetensors"
+    weights = policy.read_bytes()
+    changed = tiny_recipe(tiny_policy, "pair.dominant_pairs=none")
+    run(changed, copied_run, redo=True, silent=True)
+    after = mtimes(copied_run)
+    kept = ("round-0/evaluate", "round-0/generate", "round-0/translate")
+    for path, mtime in before.items():
+        assert (after[path] == mtime) == path.startswith(kept), path
+    assert policy.read_bytes() != weights
+    facts = json.loads((copied_run / "run.json").read_text())
+    assert facts["recipe"]["pair"]["dominant_pairs"] == "none"
+    run(changed, copied_run, silent=True)
+    assert mtimes(copied_run) == after
+
+
+def test_what_only_makes_it_fast_invalidates_nothing(copied_run, tiny_policy):
+    before = mtimes(copied_run)
+    run(tiny_recipe(tiny_policy, "policy.batch_tokens=99999"), copied_run, silent=True)
+    assert mtimes(copied_run) == before
+
+
+def graded(value, languages):
+    return {"rows": [[f"f{i}", f"{tag}{i}", tag, value, 0.0] for tag in languages for i in range(9)]}
+
+
+def stop_reason(tmp_path, policy, gaining):
+    """What the stop rule says after a round in which these languages went from 0 to 1."""
+    ledger = Ledger(tmp_path, {})
+    languages = ("en", "es", "sw", "it")
+    for round in (0, 1):
+        name = f"round-{round}/evaluate/lab_math_validation"
+        rows = graded(0.0, languages)["rows"]
+        if round:
+            rows = [[*row[:3], float(row[2] in gaining), 0.0] for row in rows]
+        write_json(tmp_path / name / "graded.json", {"rows": rows})
+        ledger.done[name] = Done(tmp_path / name, "", {}, 0.0)
+    return Line(tiny_recipe(policy), ledger, 1, "", True).no_gain()
+
+
+def test_the_rounds_end_when_no_trained_language_gains(tmp_path, tiny_model):
+    reason = stop_reason(tmp_path / "none", tiny_model, gaining=())
+    assert reason == "no language gained beyond its interval from M0 to M1 on lab_math_validation"
+    assert stop_reason(tmp_path / "it", tiny_model, gaining=("it",)) == reason
+    assert stop_reason(tmp_path / "sw", tiny_model, gaining=("sw",)) is None
+
+
+def test_a_run_that_gains_nothing_stops_and_says_why(finished_run):
+    summary = json.loads((finished_run / "summary.json").read_text())
+    assert "no language gained" in summary["stopped"]
+    assert not (finished_run / "round-1/prompts").exists()
+    assert not (finished_run / "round-2").exists()
+
+
+def test_the_preference_rows_train_in_a_bare_trl_as_they_are(finished_run, tiny_policy, tmp_path):
+    from datasets import load_dataset
+    from trl import DPOConfig, DPOTrainer
+
+    files = [str(path) for path in shard_paths(finished_run / "round-0/filter")]
+    rows = load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "c"))
+    assert {"prompt", "chosen", "rejected", "language", "family", "pair_type"} <= set(
+        rows.column_names
+    )
+    arguments = DPOConfig(
+        output_dir=str(tmp_path / "out"),
+        max_steps=1,
+        per_device_train_batch_size=2,
+        gradient_checkpointing=False,
+        report_to="none",
+        use_cpu=True,
+        bf16=False,
+        save_strategy="no",
+    )
+    trainer = DPOTrainer(model=str(tiny_policy), args=arguments, train_dataset=rows)
+    assert len(trainer.train_dataset) == len(rows) > 0
+    assert trainer.train().training_loss > 0
+
+
+PROMPTS = [
+    {"i": i, "lang": tag, "text": f"{text} {i}?"}
+    for i in range(4)
+    for tag, text in (("en", "How many apples are left"), ("es", "¿Cuántas manzanas quedan"))
+]
+
+
+def file_run(policy, folder, *more):
+    """A recipe that only reads: the user's prompts, the user's completions, scored and paired."""
+    recipe = {
+        "languages": "[en, es]",
+        "unseen_languages": "[]",
+        "rounds": "1",
+        "evaluate": "{}",
+        "train": "null",
+        "translate": "null",
+        "prompts.num_families": "null",
+        "prompts.grader": "null",
+        "prompts.source": "{kind: file, path: %s, columns: {prompt: text, language: lang}, "
+        "family: [i], id: [i, lang]}" % (folder / "prompts.jsonl"),
+        "samplers": "[{kind: file, path: %s, id_columns: [i, lang]}]" % (folder / "answers.jsonl"),
+        "score": "{scorers: [language_match]}",
+        "pair.method": "best_vs_worst",
+    }
+    keys = [f"{key}={value}" for key, value in recipe.items()]
+    return tiny_recipe(policy, *keys, "generate.sampling.num_samples=3", *more)
+
+
+@pytest.fixture
+def own_files(tmp_path):
+    """Prompts, and three completions of each: in English, in Spanish, empty."""
+    texts = ("There are seven apples left on the table.", "Quedan siete manzanas en la mesa.", "")
+    answers = [
+        {"i": row["i"], "lang": row["lang"], "completion": text, "other": text}
+        for row in PROMPTS
+        for text in texts
+    ]
+    for name, rows in (("prompts", PROMPTS), ("answers", answers)):
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    return tmp_path
+
+
+def test_own_completions_become_preferences_and_an_audit(own_files, tiny_model):
+    summary = run(file_run(tiny_model, own_files), own_files / "run", silent=True)
+    assert summary["rounds"][0]["pairs"]["by_language"].keys() == {"en", "es"}
+    assert summary["rounds"][0]["pairs"]["kept"] == len(PROMPTS)
+    rates = {row["language"]: row["off_target_rate"] for row in summary["audit"]["rows"]}
+    assert rates == {"en": 0.5, "es": 0.5}, "an empty answer is unknown, not wrong"
+
+
+def test_an_empty_completion_is_dropped_by_name(own_files, tiny_model):
+    rows = [
+        {"i": row["i"], "lang": row["lang"], "completion": text, "score": 0}
+        for row in PROMPTS
+        for text in (" ", "Quedan siete manzanas en la mesa.")
+    ]
+    (own_files / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lidr = (
+        "translate={}",
+        "score=null",
+        "pair.method=translated_vs_direct",
+        "generate.sampling.num_samples=1",
+    )
+    summary = run(file_run(tiny_model, own_files, *lidr), own_files / "run", silent=True)
+    assert summary["rounds"][0]["pairs"]["kept"] == 0
+    assert summary["rounds"][0]["pairs"]["dropped"] == {"empty": 2 * 4}
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"), [("prompts.jsonl", "round-0/prompts"), ("answers.jsonl", "round-0/generate")]
+)
+def test_a_changed_file_of_the_user_counts_as_a_changed_key(own_files, tiny_model, file, stage):
+    run(file_run(tiny_model, own_files), own_files / "run", silent=True)
+    path = own_files / file
+    path.write_text(path.read_text().replace("apples", "pears"))
+    before = contents(own_files / "run")
+    with pytest.raises(ValueError, match=f"{stage} was made with .*--redo"):
+        run(file_run(tiny_model, own_files), own_files / "run", silent=True)
+    assert contents(own_files / "run") == before
+
+
+def test_another_column_of_completions_counts_as_a_changed_key(own_files, tiny_model):
+    run(file_run(tiny_model, own_files), own_files / "run", silent=True)
+    changed = file_run(tiny_model, own_files, "samplers.0.text_column=other")
+    with pytest.raises(ValueError, match=r"round-0/generate was made with .*text_column"):
+        run(changed, own_files / "run", silent=True)
+
+
+def test_the_prompts_of_the_files_are_those_of_the_run(own_files, tiny_model):
+    recipe = file_run(tiny_model, own_files)
+    run(recipe, own_files / "run", silent=True)
+    assert isinstance(recipe.prompts.source, PromptFileConfig)
+    wanted = {p.prompt_id for p in read_prompts(recipe.prompts.source)}
+    folder = own_files / "run/round-0/prompts"
+    found = {p.prompt_id for path in shard_paths(folder) for p in read_shard(path, Prompt)}
+    assert found == wanted
