@@ -3,7 +3,7 @@
 Run from the root of the repository, on a machine that does nothing else:
 
     python bench/line.py --json runs/bench-line.json
-    python bench/line.py --families 60 --memory-families 500 2000    # a small one
+    python bench/line.py --families 60 --memory-families 1 500 2000    # a small one
 
 Both sides get the same model, prompts, wordings and limits from the recipe, the same threads and
 the CPU. Neither side evaluates.
@@ -48,7 +48,7 @@ def main() -> None:
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(args.threads),
     }
-    found: dict[str, Any] = {"families": args.families, "threads": args.threads}
+    found: dict[str, Any] = {"threads": args.threads}
     with tempfile.TemporaryDirectory(prefix="bench-line-", dir=args.scratch) as scratch:
         found["line"] = compare(args, Path(scratch))
         _print_line(found["line"])
@@ -67,8 +67,9 @@ def compare(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     from isoglot.core.store import read_shard, shard_paths
 
     recipe = load_recipe(args.recipe)
+    families = args.families or recipe.prompts.num_families
     line = scratch / "isoglot"
-    seconds, ours = _part("isoglot", recipe=args.recipe, out=str(line), families=args.families)
+    seconds, ours = _part("isoglot", recipe=args.recipe, out=str(line), families=families)
     plain = scratch / "plain"
     plain.mkdir()
     for path in shard_paths(line / "round-0" / "prompts"):
@@ -84,6 +85,7 @@ def compare(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     }
     model = ours["calls"]["sample"] + ours["calls"]["train"]
     return {
+        "families": families,
         "pairs": ours["pairs"],
         "batch_size": args.batch_size,
         "isoglot": {**stages, "whole": seconds},
@@ -239,7 +241,10 @@ def _process(command: list[str], what: str) -> tuple[float, dict[str, Any]]:
 
 def _print_line(line: dict[str, Any]) -> None:
     ours, theirs, calls = line["isoglot"], line["plain"], line["isoglot_calls"]
-    print(f"\n{line['pairs']} pairs; plain scripts in batches of {line['batch_size']}; seconds")
+    print(
+        f"\n{line['families']} prompts in each language, {line['pairs']} pairs; plain scripts in "
+        f"batches of {line['batch_size']}; seconds"
+    )
     print(ROW.format("", "plain", "isoglot", "ratio"))
     for stage in ours:
         ratio = theirs[stage] / max(ours[stage], 0.01)
@@ -260,6 +265,13 @@ def _print_memory(peaks: dict[str, dict[str, float]]) -> None:
     for families, found in peaks.items():
         stages = ", ".join(f"{name} {peak:.0f}" for name, peak in found.items() if name != "pairs")
         print(f"{families:>6}: {stages}")
+    if len(peaks) >= 3:
+        none, few, many = [found["filter"] for found in peaks.values()][-3:]
+        shard, growth = few - none, many - few
+        print(
+            f"up to the filter the first shards cost {shard:.0f} MB, all others {growth:.0f} MB; "
+            f"must: no more than about one shard: {_met(growth <= shard)}"
+        )
 
 
 def _met(met: bool) -> str:
@@ -271,7 +283,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--recipe", default="lidr-lab", help="a recipe of LIDR")
-    parser.add_argument("--families", type=int, default=250, help="prompts in each language")
+    parser.add_argument("--families", type=int, help="prompts in each language [the recipe's]")
     parser.add_argument("--batch-size", type=int, default=16, help="of the plain scripts")
     parser.add_argument("--bf16", choices=["trl", "off"], default="trl", help="see above")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of both sides")

@@ -35,6 +35,7 @@ MAY_IMPORT = {
         "execute",
         "environment",
     },
+    "__main__": {"cli"},
     "cli": {"pipeline", "summary", "config", "report", "lab", "core", "environment"},
 }
 HEAVY = {
@@ -182,3 +183,9 @@ def test_the_readme_tree_is_the_real_one() -> None:
     for path in sorted(SRC.glob("*.py")):
         if path.name != "__init__.py":
             assert path.name in readme, path.name
+
+
+def test_every_public_name_is_there() -> None:
+    import isoglot
+
+    assert all(getattr(isoglot, name) is not None for name in isoglot.__all__)

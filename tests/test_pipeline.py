@@ -144,21 +144,18 @@ def test_what_only_makes_it_fast_invalidates_nothing(copied_run, tiny_policy):
     assert mtimes(copied_run) == before
 
 
-def graded(value, languages):
-    return {"rows": [[f"f{i}", f"{tag}{i}", tag, value, 0.0] for tag in languages for i in range(9)]}
-
-
-def stop_reason(tmp_path, policy, gaining):
+def stop_reason(folder, policy, gaining):
     """What the stop rule says after a round in which these languages went from 0 to 1."""
-    ledger = Ledger(tmp_path, {})
-    languages = ("en", "es", "sw", "it")
+    ledger = Ledger(folder, {})
     for round in (0, 1):
         name = f"round-{round}/evaluate/lab_math_validation"
-        rows = graded(0.0, languages)["rows"]
-        if round:
-            rows = [[*row[:3], float(row[2] in gaining), 0.0] for row in rows]
-        write_json(tmp_path / name / "graded.json", {"rows": rows})
-        ledger.done[name] = Done(tmp_path / name, "", {}, 0.0)
+        rows = [
+            [f"f{i}", f"{tag}{i}", tag, float(round and tag in gaining), 0.0]
+            for tag in ("en", "es", "sw", "it")
+            for i in range(9)
+        ]
+        write_json(folder / name / "graded.json", {"rows": rows})
+        ledger.done[name] = Done(folder / name, "", {}, 0.0)
     return Line(tiny_recipe(policy), ledger, 1, "", True).no_gain()
 
 
@@ -218,9 +215,9 @@ def file_run(policy, folder, *more):
         "translate": "null",
         "prompts.num_families": "null",
         "prompts.grader": "null",
-        "prompts.source": "{kind: file, path: %s, columns: {prompt: text, language: lang}, "
-        "family: [i], id: [i, lang]}" % (folder / "prompts.jsonl"),
-        "samplers": "[{kind: file, path: %s, id_columns: [i, lang]}]" % (folder / "answers.jsonl"),
+        "prompts.source": f"{{kind: file, path: {folder}/prompts.jsonl, family: [i], "
+        "id: [i, lang], columns: {prompt: text, language: lang}}",
+        "samplers": f"[{{kind: file, path: {folder}/answers.jsonl, id_columns: [i, lang]}}]",
         "score": "{scorers: [language_match]}",
         "pair.method": "best_vs_worst",
     }

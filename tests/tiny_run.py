@@ -61,6 +61,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def mtimes(folder: Path) -> dict[str, int]:
-    """When each shard of model answers or pairs was written; prompts cost nothing to write again."""
+    """When each shard of answers or pairs was written; prompts cost nothing to write again."""
     shards = [p for p in folder.rglob("part-*.parquet") if p.parent.name != "prompts"]
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in shards}

@@ -1,3 +1,43 @@
-"""isoglot: make a language model as good in every language as it is in its best one."""
+"""isoglot: make a language model as good in every language as it is in its best one.
+
+    from isoglot import load_recipe, run
+    summary = run(load_recipe("lidr-lab", ["seed=2"]), Path("runs/mine"))
+
+A name is imported when it is first used, so that `import isoglot` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_WHERE = {
+    "Completion": "core.records",
+    "Dropped": "core.records",
+    "LANGUAGES": "core.languages",
+    "Language": "core.languages",
+    "LanguageIdentifier": "models.protocols",
+    "Preference": "core.records",
+    "Prompt": "core.records",
+    "Recipe": "config",
+    "Result": "core.records",
+    "Sampler": "models.protocols",
+    "Sampling": "models.protocols",
+    "Scorer": "models.protocols",
+    "Translator": "models.protocols",
+    "load_identifier": "models.load",
+    "load_recipe": "config",
+    "load_sampler": "models.load",
+    "read_shard": "core.store",
+    "recipe_names": "config",
+    "run": "pipeline",
+    "write_report": "report.page",
+}
+
+__all__ = ["__version__", *_WHERE]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'isoglot' has no attribute {name!r}")
+    return getattr(import_module(f"isoglot.{_WHERE[name]}"), name)

@@ -73,7 +73,7 @@ class Recipe(Section):
     """System message before every prompt, in the loop and in evaluation."""
     dominant_language: str = "en"
     seed: int = 1
-    """Of the prompts, the sampling and the training."""
+    """Of the prompts, the bootstrap and the training; sampling has `generate.sampling.seed`."""
     rounds: int = Field(1, ge=1)
     families_per_shard: int = Field(250, ge=1)
     policy: PolicyConfig
@@ -93,7 +93,10 @@ class Recipe(Section):
     @field_validator("languages", "unseen_languages")
     @classmethod
     def _tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(language(tag).tag for tag in tags)
+        known = tuple(language(tag).tag for tag in tags)
+        if twice := [tag for tag in known if known.count(tag) > 1]:
+            raise ValueError(f"{twice[0]!r} stands there twice; leave one out")
+        return known
 
     @field_validator("dominant_language")
     @classmethod
@@ -209,9 +212,11 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 def _first_problem(error: ValidationError) -> str:
     """One line: where in the recipe, and what is wrong there."""
-    problem = error.errors()[0]
+    # Of the branches of a union, the one that came furthest is the one that was meant.
+    problem = max(error.errors(), key=lambda problem: len(problem["loc"]))
     kinds = ("lab", "file", "transformers")
-    place = ".".join(str(part) for part in problem["loc"] if part not in kinds)
+    parts = [str(part) for part in problem["loc"] if part not in kinds]
+    place = ".".join(part for part in parts if "[" not in part)  # the name of a branch is no key
     message = problem["msg"].removeprefix("Value error, ")
     came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
     return f"{place}: {message}{came}" if place else f"{message}{came}"

@@ -170,12 +170,14 @@ def make_filtered(job: Job, out: Path) -> Mapping[str, Any]:
 
 
 def check_settings(recipe: Recipe, out: Path) -> None:
-    """Raise ValueError for what would fail only after hours: model paths, keys of the trainer.
+    """Raise ValueError for what would else fail only after hours: paths, keys of the trainer.
 
     A run that has trained is not asked again, since that would import TRL for nothing.
     """
     for model in (recipe.policy, *recipe.samplers):
         sampler_revision(model)
+    for source in (recipe.prompts.source, *(task.prompts for task in recipe.evaluate.tasks)):
+        file_revisions(source)
     if recipe.train and not (out / "round-0/train/done.json").exists():
         check_training(recipe.train)
 

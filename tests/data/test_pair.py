@@ -13,6 +13,7 @@ from isoglot.data.pair import PAIRERS, PairConfig, pair
 LIDR = PairConfig()
 BEST = PairConfig(method="best_vs_worst")
 TAGS = ("en", "de", "sw")
+EN = {"dominant": "en"}
 
 
 def answer(prompt, text, sampler="policy", sample=0, **columns):
@@ -44,7 +45,7 @@ def told(preferences):
 
 
 def test_lidr_pairs_are_those_of_the_paper():
-    preferences = pair(*world(), LIDR, 1)
+    preferences = pair(*world(), LIDR, **EN, round=1)
     assert told(preferences) == {
         ("de", "f y^en>de 0", "f y^de 0", "dominant_translated"),
         ("sw", "f y^en>sw 0", "f y^sw 0", "dominant_translated"),
@@ -58,14 +59,14 @@ def test_lidr_pairs_are_those_of_the_paper():
 
 @pytest.mark.parametrize(("keep", "expected"), [("sw", {"f y^sw>en 0"}), ("none", set())])
 def test_the_released_code_keeps_the_english_pairs_of_one_language(keep, expected):
-    preferences = pair(*world(), PairConfig(dominant_pairs=keep), 0)
+    preferences = pair(*world(), PairConfig(dominant_pairs=keep), **EN, round=0)
     assert {p.rejected_text for p in preferences if p.language == "en"} == expected
     assert len(preferences) == 2 + len(expected)
 
 
 @pytest.mark.parametrize("name", ["f", content_id("f")])
 def test_a_prompt_about_translation_takes_the_dominant_answer_as_it_is(name):
-    preferences = pair(*world(name), PairConfig(translation_prompts=("f",)), 0)
+    preferences = pair(*world(name), PairConfig(translation_prompts=("f",)), **EN, round=0)
     assert ("de", f"{name} y^en 0", f"{name} y^de 0", "translation_prompt") in told(preferences)
     assert {p.pair_type for p in preferences} == {"translation_prompt", "dominant_kept"}
 
@@ -74,7 +75,9 @@ def test_one_answer_language_for_all_is_about_translation_too():
     prompts = [
         Prompt.from_text(t, language=t, family="f", answer_language="fr") for t in ("en", "de")
     ]
-    (preference,) = pair(prompts, [answer(p, f"fr {p.language}") for p in prompts], LIDR, 0)
+    (preference,) = pair(
+        prompts, [answer(p, f"fr {p.language}") for p in prompts], LIDR, **EN, round=0
+    )
     assert preference.pair_type == "translation_prompt"
     assert (preference.language, preference.chosen_text) == ("fr", "fr en")
 
@@ -84,13 +87,13 @@ def test_failed_candidates_make_pairs_that_tell_how_they_ended():
     rows = [
         replace(r, text="", finish_reason="error") if r.text == "f y^en>de 0" else r for r in rows
     ]
-    (german,) = [p for p in pair(prompts, rows, LIDR, 0) if p.language == "de"]
+    (german,) = [p for p in pair(prompts, rows, LIDR, **EN, round=0) if p.language == "de"]
     assert (german.chosen_finish_reason, german.rejected_finish_reason) == ("error", "stop")
 
 
 def test_samples_are_matched_by_their_index():
     prompts, rows = world()
-    both = pair(prompts, rows + world(sample=1)[1], LIDR, 0)
+    both = pair(prompts, rows + world(sample=1)[1], LIDR, **EN, round=0)
     assert len(both) == 8
     assert all(p.chosen_text[-1] == p.rejected_text[-1] for p in both)
 
@@ -98,7 +101,7 @@ def test_samples_are_matched_by_their_index():
 def test_lidr_without_translations_says_so():
     prompts, rows = world()
     with pytest.raises(ValueError, match="expected translations"):
-        pair(prompts, rows[:3], LIDR, 0)
+        pair(prompts, rows[:3], LIDR, **EN, round=0)
 
 
 def rewarded(*rewards):
@@ -110,21 +113,24 @@ def rewarded(*rewards):
 
 
 def test_best_against_worst():
-    (preference,) = pair(*rewarded(0.5, None, 0.9, 0.1), BEST, 0)
+    (preference,) = pair(*rewarded(0.5, None, 0.9, 0.1), BEST, **EN, round=0)
     assert (preference.chosen_text, preference.rejected_text) == ("answer 2", "answer 3")
     assert (preference.score_chosen, preference.score_rejected) == (0.9, 0.1)
 
 
 @pytest.mark.parametrize("rewards", [(), (0.4,), (0.4, 0.4), (None, None), (None, 1.0)])
 def test_nothing_to_tell_apart_makes_no_pair(rewards):
-    assert pair(*rewarded(*rewards), BEST, 0) == []
+    assert pair(*rewarded(*rewards), BEST, **EN, round=0) == []
 
 
 def test_the_margin_and_the_ranking_reward_are_options():
     wide = PairConfig(method="best_vs_worst", min_margin=0.5)
-    assert len(pair(*rewarded(0.0, 0.5), wide, 0)) == 1
-    assert pair(*rewarded(0.0, 0.25), wide, 0) == []
-    assert pair(*rewarded(0.0, 1.0), PairConfig(method="best_vs_worst", reward="other"), 0) == []
+    assert len(pair(*rewarded(0.0, 0.5), wide, **EN, round=0)) == 1
+    assert pair(*rewarded(0.0, 0.25), wide, **EN, round=0) == []
+    assert (
+        pair(*rewarded(0.0, 1.0), PairConfig(method="best_vs_worst", reward="other"), **EN, round=0)
+        == []
+    )
 
 
 @given(
@@ -140,10 +146,10 @@ def test_the_order_of_rows_decides_nothing(rng: random.Random, rewards, method):
         replace(row, rewards={"total": reward}) for row, reward in zip(rows, rewards, strict=True)
     ]
     config = PairConfig(method=method)
-    expected = pair(prompts, rows, config, 0)
+    expected = pair(prompts, rows, config, **EN, round=0)
     rng.shuffle(rows)
     rng.shuffle(prompts)
-    assert pair(prompts, rows, config, 0) == expected
+    assert pair(prompts, rows, config, **EN, round=0) == expected
     for preference in expected:
         assert preference.chosen_text != preference.rejected_text
         assert preference.family in {"a", "b", "c"}
@@ -154,7 +160,13 @@ def test_a_shard_at_a_time_is_the_same_as_all_at_once(num):
     worlds = [world(name) for name in "abcd"]
 
     def pairs(chunk):
-        return pair([p for ps, _ in chunk for p in ps], [r for _, rs in chunk for r in rs], LIDR, 0)
+        return pair(
+            [p for ps, _ in chunk for p in ps],
+            [r for _, rs in chunk for r in rs],
+            LIDR,
+            **EN,
+            round=0,
+        )
 
     assert told(pairs(worlds)) == told(pairs(worlds[:num])) | told(pairs(worlds[num:]))
 
@@ -162,4 +174,4 @@ def test_a_shard_at_a_time_is_the_same_as_all_at_once(num):
 def test_a_language_option_is_checked():
     with pytest.raises(ValueError, match="unknown language"):
         PairConfig(dominant_pairs="last one")
-    assert PairConfig(dominant_language="zh").dominant_language == "zh-Hans"
+    assert PairConfig(dominant_pairs="zh").dominant_pairs == "zh-Hans"

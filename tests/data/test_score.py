@@ -30,7 +30,7 @@ def test_rewards_stand_by_name_beside_their_weighted_sum():
         PROMPTS,
         ROWS,
         [Fixed("a", 1.0, None, 0.5), Fixed("b", 0.25, 1.0, float("nan"))],
-        ScoreConfig(weights={"b": 2.0}),
+        ScoreConfig(scorers=(), weights={"b": 2.0}),
     )
     assert rows[0].rewards == {"before": 1.0, "a": 1.0, "b": 0.25, "total": 1.5}
     assert rows[1].rewards["total"] is None, "unknown is not zero"
@@ -41,8 +41,10 @@ def test_rewards_stand_by_name_beside_their_weighted_sum():
 
 def test_a_weight_without_its_scorer_is_refused():
     with pytest.raises(ValueError, match="weight for 'fluency': expected one of the scorers a;"):
-        score(PROMPTS, ROWS, [Fixed("a", 1, 1, 1)], ScoreConfig(weights={"fluency": 1.0}))
+        score(
+            PROMPTS, ROWS, [Fixed("a", 1, 1, 1)], ScoreConfig(scorers=(), weights={"fluency": 1.0})
+        )
 
 
 def test_without_scorers_there_is_no_total():
-    assert score(PROMPTS, ROWS, [], ScoreConfig())[0].rewards["total"] is None
+    assert score(PROMPTS, ROWS, [], ScoreConfig(scorers=()))[0].rewards["total"] is None

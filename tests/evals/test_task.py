@@ -9,6 +9,7 @@ from isoglot.core.records import Completion, Preference, Prompt
 from isoglot.evals.grade import last_number
 from isoglot.evals.task import (
     Graded,
+    agreements,
     compare,
     gains,
     grade_completions,
@@ -137,7 +138,8 @@ def test_reward_accuracy_counts_ties_and_unknown_apart():
         preference("1", "2"),
         preference("7", "8", bare),
     ]
-    german, swahili, overall = reward_accuracy(pairs, [PROMPT, bare], last_number, seed=0)
+    agreed = agreements(pairs, [PROMPT, bare], last_number)
+    german, swahili, overall = reward_accuracy(agreed, seed=0)
     assert (german.language, german.value, german.n, german.ties) == ("de", 0.75, 4, 2)
     assert german.unknown == 0
     assert (swahili.language, swahili.value, swahili.n, swahili.unknown) == ("sw", None, 0, 1)

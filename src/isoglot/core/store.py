@@ -250,7 +250,8 @@ def _full_disk(error: BaseException | None) -> str | None:
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
                 return os.strerror(number)
-        if "PytorchStreamWriter failed writing" in str(error):  # torch does not say why
+        if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
+            # torch.save does not say why it could not write
             return os.strerror(errno.ENOSPC)
         error = error.__cause__ or error.__context__
     return None

@@ -58,7 +58,7 @@ def sequence(text: str, gold: str) -> float | None:
     """Length of the common beginning of text and gold, over the longer of the two; 1.0 is equal.
 
     Where gold is all numbers, the numbers of the text are compared, else the entries between
-    commas, semicolons and line ends, after a heading with a colon.
+    commas, semicolons and line ends; both after a heading with a colon.
     """
     expected = _entries(gold, numeric=False)
     numeric = all(_NUMBER.fullmatch(entry) for entry in expected)
@@ -93,11 +93,10 @@ GRADERS: Mapping[GraderName, Grader] = {
 
 
 def _entries(text: str, *, numeric: bool) -> list[str]:
-    body = _normalised(text)
+    body = _HEADING.sub("", _normalised(text), count=1)
     if numeric:
         numbers = _NUMBER.findall(core_text.digits_to_ascii(body))
         return [str(Decimal(number.replace("\u2212", "-")).normalize()) for number in numbers]
-    body = _HEADING.sub("", body, count=1)
     return [entry for entry in map(_bare, _SEPARATORS.split(body)) if entry]
 
 

@@ -1,0 +1,237 @@
+"""The lab's world: right answers in every language, and evaluation problems in no training data."""
+
+import random
+import re
+from functools import cache
+from itertools import islice
+
+import pytest
+
+from isoglot.evals.grade import GRADERS
+from isoglot.lab.corpus import CODE_SWITCHING, DISTINCT_PROBLEMS, corpus, worked_problems
+from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.lab.world import (
+    CATEGORIES,
+    KINDS,
+    LANGUAGES,
+    NUM_CONTAINERS,
+    NUM_ITEMS,
+    NUM_NAMES,
+    NUM_WORDS,
+    WITH_CONTAINERS,
+    WITH_OTHER,
+    Problem,
+    noun,
+    problems,
+    sample_instruction,
+    sample_numbers,
+    say_instruction,
+    say_problem,
+    sentences,
+    split_of,
+)
+
+INSTRUCTIONS = ("list", "count", "sort", "repeat")
+SEEDS, ROUNDS, NUM_FAMILIES = (1, 2, 3), 3, 1000
+
+
+def of_kind(kind, seed):
+    rng = random.Random(f"{kind}-{seed}")
+    a, b = rng.sample(range(NUM_NAMES), 2)
+    return Problem(
+        kind, a, b if kind in WITH_OTHER else 0, rng.randrange(NUM_ITEMS),
+        rng.randrange(NUM_CONTAINERS) if kind in WITH_CONTAINERS else 0, *sample_numbers(kind, rng),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_says_everything(language):
+    words = sentences(language)
+    assert words["math"].keys() == set(KINDS)
+    assert words["open"].keys() == set(INSTRUCTIONS)
+    assert words["categories"].keys() == set(CATEGORIES)
+    english = sentences("en")
+    assert words.keys() >= english.keys() - {"how_many"}
+    for name in ("names", "items", "containers"):
+        assert words[name].keys() >= english[name].keys()
+    lengths = {"names": NUM_NAMES, "items": NUM_ITEMS, "containers": NUM_CONTAINERS}
+    for name, length in lengths.items():
+        for form, row in words[name].items():
+            assert (len(row), len(set(row))) == (length, length), form
+    for row in words["categories"].values():
+        assert (len(row), len(set(row))) == (1 + NUM_WORDS, 1 + NUM_WORDS)
+    assert ("few" in words["items"]) == ("few" in words["containers"]) == (language == "ru")
+    templates = [
+        text for table in ("math", "open") for row in words[table].values() for text in row
+    ]
+    assert all(isinstance(text, str) and text.strip() == text for text in templates)
+    assert len(set(templates)) == 2 * len(KINDS) + 2 * len(INSTRUCTIONS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_worked_answer_is_right(language, kind):
+    for seed in range(20):
+        problem = of_kind(kind, seed)
+        question, answer = say_problem(problem, language)
+        gold = str(problem.steps[1])
+        assert GRADERS["last_number"](answer, gold) == 1.0
+        assert re.findall(r"\d+", answer)[-1] == gold
+        assert problem.steps[1] > 0
+        equations = re.findall(r"(\d+) ([+×÷-]) (\d+) = (\d+)", answer)
+        assert 1 <= len(equations) == 1 + (kind in KINDS[-4:])
+        for left, sign, right, result in equations:
+            a, b = int(left), int(right)
+            computed = {"+": a + b, "-": a - b, "×": a * b, "÷": a / b}[sign]
+            assert computed == int(result)
+        assert not set("{}") & set(question + answer)
+        assert question[0] == question[0].upper()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_language_asks_the_same(kind):
+    for seed in range(10):
+        problem = of_kind(kind, seed)
+        asked = {
+            language: sorted(re.findall(r"\d+", say_problem(problem, language)[0]))
+            for language in LANGUAGES
+        }
+        assert all(numbers == asked["en"] for numbers in asked.values()), asked
+        worked = {
+            language: re.findall(r"\d+ [+×÷-] \d+ = \d+", say_problem(problem, language)[1])
+            for language in LANGUAGES
+        }
+        assert all(equations == worked["en"] for equations in worked.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_answers_to_instructions_are_right(language):
+    rng = random.Random(0)
+    kinds = set()
+    for _ in range(200):
+        instruction = sample_instruction(rng)
+        question, answer, gold = say_instruction(instruction, language)
+        assert GRADERS["listed"](answer, gold) == 1.0, answer
+        if instruction.kind != "sort":  # its numbers may come in order by chance
+            assert GRADERS["listed"](question, gold) < 1.0, "to repeat the question is no answer"
+        assert not set("{}") & set(question + answer)
+        kinds.add(instruction.kind)
+    assert kinds == set(INSTRUCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("n", "form"),
+    [
+        (1, "singular"), (21, "singular"), (101, "singular"), (2, "few"), (3, "few"), (4, "few"),
+        (22, "few"), (34, "few"), (5, "noun"), (10, "noun"), (11, "noun"), (12, "noun"),
+        (14, "noun"), (20, "noun"), (25, "noun"), (111, "noun"), (112, "noun"),
+    ],
+)  # fmt: skip
+def test_russian_nouns_agree_with_their_numbers(n, form):
+    items = sentences("ru")["items"]
+    assert noun(items, 0, n) == items[form][0]
+    assert noun(sentences("en")["items"], 0, n) == "apples"
+
+
+def test_russian_problems_use_the_three_forms():
+    said = say_problem(Problem("together", 0, 1, 0, 0, 2, 5, 0), "ru")[0]
+    assert "2 яблока" in said
+    assert "5 яблок" in said
+    assert "21 яблоко" in say_problem(Problem("give", 0, 1, 0, 0, 21, 5, 0), "ru")[0]
+
+
+def test_a_language_that_the_lab_does_not_speak():
+    with pytest.raises(ValueError, match=r"does not speak 'fi': expected one of en, .*fi\.toml"):
+        sentences("fi")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_family_has_a_text_of_its_own(language):
+    prompts = list(_loop_prompts("math", 1, 0, (language,)))
+    prompts += _loop_prompts("open", 1, 0, (language,))
+    family_of = {}
+    for prompt in prompts:
+        assert family_of.setdefault(prompt.text, prompt.family) == prompt.family
+    assert len(family_of) == len({prompt.family for prompt in prompts}) == 2 * NUM_FAMILIES
+
+
+def test_prompts_are_the_same_for_the_same_seed_only():
+    first, again, other = (list(_loop_prompts("math", seed, 0)) for seed in (1, 1, 2))
+    assert first == again
+    assert {p.family for p in first} != {p.family for p in other}
+    assert [p.language for p in first[: len(LANGUAGES)]] == list(LANGUAGES)
+    assert len({p.family for p in first[: len(LANGUAGES)]}) == 1
+    assert len({p.gold for p in first[: len(LANGUAGES)]}) == 1
+
+
+def _loop_prompts(task, seed, round, languages=LANGUAGES, split="train", num=NUM_FAMILIES):
+    config = LabPromptConfig(task=task, split=split)
+    return lab_prompts(config, languages, seed=seed, num_families=num, skip=round * num)
+
+
+@cache
+def held_out(task):
+    """Ids and texts of validation and test, as many as an evaluation of each seed takes."""
+    ids, texts = set(), set()
+    for split in ("validation", "test"):
+        for seed in SEEDS:
+            for prompt in _loop_prompts(task, seed, 0, split=split, num=400):
+                ids.add(prompt.family)
+                texts.add(prompt.text)
+    return ids, texts
+
+
+@pytest.mark.parametrize("task", ["math", "open"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_evaluation_problem_is_among_the_prompts_of_the_loop(task, seed):
+    ids, texts = held_out(task)
+    rounds = [list(_loop_prompts(task, seed, round)) for round in range(ROUNDS)]
+    for prompts in rounds:
+        assert {split_of(prompt.family) for prompt in prompts} == {"train"}
+        assert not ids & {prompt.family for prompt in prompts}
+        assert not texts & {prompt.text for prompt in prompts}
+    families = [{prompt.family for prompt in prompts} for prompts in rounds]
+    assert sum(map(len, families)) == len(set.union(*families)) == ROUNDS * NUM_FAMILIES
+
+
+def test_no_evaluation_problem_is_in_the_corpus_of_pre_training():
+    ids, texts = (
+        math | opened for math, opened in zip(held_out("math"), held_out("open"), strict=True)
+    )
+    assert len(texts) > 20_000
+    for example in islice(corpus(seed=0), 20_000):
+        assert split_of(example.family) == "train"
+        assert example.family not in ids
+        assert example.prompt not in texts
+        assert example.answer not in texts
+        translated = re.search("<text>(.*)</text>", example.prompt)
+        assert translated is None or translated.group(1) not in texts
+
+
+def test_no_evaluation_problem_is_among_the_worked_problems():
+    ids, texts = held_out("math")
+    pools = worked_problems(seed=0)
+    assert {language: len(pool) for language, pool in pools.items()} == DISTINCT_PROBLEMS
+    for pool in pools.values():
+        assert {split_of(example.family) for example in pool} == {"train"}
+        assert not ids & {example.family for example in pool}
+        assert not texts & {example.prompt for example in pool}
+        assert len({example.prompt for example in pool}) == len(pool)
+
+
+def test_some_of_the_weaker_languages_answers_are_in_english():
+    english = {say_problem(p, "en")[1] for p in problems("train", seed=-1, num=40_000)}
+    pools = worked_problems(seed=0)
+    weaker = [e for language, pool in pools.items() if language != "en" for e in pool]
+    share = sum(example.answer in english for example in weaker) / len(weaker)
+    assert abs(share - CODE_SWITCHING) < 0.08
+
+
+def test_a_tenth_of_the_families_is_for_the_test():
+    splits = [split_of(problem.family) for problem in _any_problems(4000)]
+    assert 0.08 < splits.count("test") / len(splits) < 0.12
+    assert 0.035 < splits.count("validation") / len(splits) < 0.065
+
+
+def _any_problems(num):
+    return [of_kind(KINDS[i % len(KINDS)], i) for i in range(num)]

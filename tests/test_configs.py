@@ -1,0 +1,134 @@
+"""Recipes: each of the package loads, every key is read, and YAML is 1.2."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from isoglot.config import Recipe, load_recipe, recipe_names, resolved
+from isoglot.core.section import Section
+
+SRC = Path(__file__).parent.parent / "src" / "isoglot"
+
+
+def sections(section: type[BaseModel]) -> set[type[Section]]:
+    """A section's class and those of every section in it."""
+    found = {section}
+    for field in section.model_fields.values():
+        for kind in classes_in(field.annotation):
+            if kind not in found:
+                found |= sections(kind)
+    return found
+
+
+def classes_in(annotation) -> set[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return {annotation}
+    inner = getattr(annotation, "__args__", ())
+    return set().union(*(classes_in(part) for part in inner)) if inner else set()
+
+
+def names_that_are_read() -> set[str]:
+    """What follows a dot somewhere in the package: `config.beta`, or `"beta"` of a getattr."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in SRC.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    read = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    return read | {"kind"}  # pydantic reads it, to choose the class
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_each_recipe_of_the_package_loads(name):
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.description
+    assert len(recipe.description) < 120
+    again = Recipe.model_validate(resolved(recipe))
+    assert again == recipe, "what run.json holds is the recipe"
+
+
+def test_the_recipes_of_the_package():
+    assert {"lidr", "lidr-lab", "own-completions"} <= set(recipe_names())
+
+
+def test_every_key_of_every_section_is_read():
+    read = names_that_are_read()
+    found = sections(Recipe)
+    assert {section.__name__ for section in found} >= {
+        "Recipe", "PromptsConfig", "LabPromptConfig", "PromptFileConfig", "PromptColumns",
+        "TransformersConfig", "FileSamplerConfig", "GenerateConfig", "Sampling", "TrainConfig",
+        "LoraConfig", "PairConfig", "FilterConfig", "EvaluateConfig", "EvaluationTask",
+    }  # fmt: skip
+    unread = {
+        f"{section.__name__}.{key}"
+        for section in found
+        for key in section.model_fields
+        if key not in read
+    }
+    assert unread == set()
+
+
+def test_every_key_of_a_shipped_recipe_is_explained_by_its_class():
+    for section in sections(Recipe):
+        assert section.__doc__, section.__name__
+
+
+def written(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def lab_recipe(**changes):
+    text = (SRC / "recipes/lidr-lab.yaml").read_text(encoding="utf-8")
+    for key, value in changes.items():
+        text = re.sub(rf"^{key}: .*$", f"{key}: {value}", text, flags=re.MULTILINE)
+    return text
+
+
+def test_no_is_norwegian_and_not_false(tmp_path):
+    recipe = load_recipe(written(tmp_path, lab_recipe(languages="[en, no]")))
+    assert recipe.languages == ("en", "nb")
+    assert load_recipe("lidr-lab", ["unseen_languages=[no]"]).unseen_languages == ("nb",)
+
+
+@pytest.mark.parametrize("word", ["no", "yes", "on", "off", "y", "n"])
+def test_only_true_and_false_are_booleans(word):
+    assert load_recipe("lidr-lab", [f"name={word}"]).name == word
+
+
+def test_numbers_as_people_write_them():
+    overrides = ["train.training.learning_rate=1e-6", "families_per_shard=010"]
+    recipe = load_recipe("lidr-lab", overrides)
+    assert recipe.train.training["learning_rate"] == pytest.approx(1e-6)
+    assert isinstance(recipe.train.training["learning_rate"], float)
+    assert recipe.families_per_shard == 10, "not octal"
+
+
+def test_a_key_twice_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"is not YAML: .*duplicate key"):
+        load_recipe(written(tmp_path, lab_recipe() + "\nseed: 2\n"))
+
+
+def test_overrides_reach_everywhere_and_leave_the_rest():
+    recipe = load_recipe(
+        "lidr-lab", ["train.lora.r=4", "evaluate.tasks.1.num_families=7", "score=null"]
+    )
+    plain = load_recipe("lidr-lab")
+    assert recipe.train.lora.r == 4
+    assert [task.num_families for task in recipe.evaluate.tasks][1] == 7
+    assert recipe.evaluate.tasks[0] == plain.evaluate.tasks[0]
+    assert recipe.train.training == plain.train.training
+    assert recipe.pair == plain.pair
+
+
+def test_aliases_become_tags():
+    recipe = load_recipe("lidr-lab", ["languages=[en, zh, iw]", "unseen_languages=[]"])
+    assert recipe.languages == ("en", "zh-Hans", "he")
+
+
+def test_a_recipe_is_frozen():
+    recipe = load_recipe("lidr-lab")
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.seed = 2
