@@ -24,9 +24,11 @@ MAY_IMPORT = {
     "environment": set(),
     "config": {"core", "models", "data", "train", "evals", "lab"},
     "stages": {"config", "core", "models", "data", "train", "evals", "lab", "execute"},
-    "summary": {"stages", "config", "core", "models", "data", "evals", "execute"},
+    "evaluation": {"stages", "config", "core", "evals"},
+    "summary": {"evaluation", "config", "core", "models", "data", "evals", "execute"},
     "pipeline": {
         "summary",
+        "evaluation",
         "stages",
         "config",
         "core",

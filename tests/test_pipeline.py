@@ -93,6 +93,28 @@ def test_each_round_has_fresh_prompts_and_its_own_policy(tiny_policy, tmp_path):
     assert weights[0].read_bytes() != weights[1].read_bytes()
 
 
+def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp_path):
+    recipe = tiny_recipe(
+        tiny_policy, "prompts.translate_from=en", "rounds=1", "train=null", "system=Be brief."
+    )
+    run(recipe, tmp_path / "run", silent=True)
+    given = [
+        p
+        for path in shard_paths(tmp_path / "run/round-0/prompts")
+        for p in read_shard(path, Prompt)
+    ]
+    folder = tmp_path / "run/round-0/translate_prompts"
+    prompts = [p for path in shard_paths(folder) for p in read_shard(path, Prompt)]
+    dropped = json.loads((folder / "done.json").read_text())["counts"]["dropped"]
+    assert {p.language for p in given} == {"en"}
+    assert len(prompts) + dropped == 3 * len(given)
+    made = [p for p in prompts if p.translated_from]
+    assert made
+    for prompt in made:
+        assert prompt.answer_language == prompt.language != "en"
+        assert prompt.prompt[0] == {"role": "system", "content": "Be brief."}
+
+
 CHANGES = [
     ("seed=2", "round-0/evaluate/lab_math", "seed = 1 (now 2)"),
     ("system=Be brief.", "round-0/evaluate/lab_math", "system = '' (now 'Be brief.')"),

@@ -39,6 +39,8 @@ class PromptsConfig(Section):
     """Families in each round, fresh ones every time; left out, all there are (one round)."""
     parallel: bool = True
     """Whether each family must have a prompt in every language."""
+    translate_from: str | None = None
+    """The one language that there are prompts in; the policy translates them into the others."""
     grader: GraderName | None = None
     """Measures the reward accuracy of the pairs, where prompts carry a gold answer."""
 
@@ -125,6 +127,8 @@ class Recipe(Section):
                 )
             if self.translate is None:
                 raise ValueError("pair.method translated_vs_direct needs a `translate:` section")
+        if self.prompts.translate_from and self.translate is None:
+            raise ValueError("prompts.translate_from needs a `translate:` section")
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
             raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
         return self

@@ -16,6 +16,7 @@ from typing import Any
 from isoglot.config import EvaluationTask, Recipe, resolved
 from isoglot.environment import versions
 from isoglot.evals.task import compare, gains
+from isoglot.evaluation import make_evaluation, read_graded
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.models.load import ModelConfig, sampler_revision
 from isoglot.stages import (
@@ -25,19 +26,19 @@ from isoglot.stages import (
     check_settings,
     file_revisions,
     make_completions,
-    make_evaluation,
     make_filtered,
     make_pairs,
     make_policy,
+    make_prompt_translations,
     make_prompts,
     make_scores,
     make_translations,
-    read_graded,
 )
 from isoglot.summary import write_summary
 
 CODE_VERSIONS = {
     "prompts": 1,
+    "translate_prompts": 1,
     "generate": 1,
     "translate": 1,
     "score": 1,
@@ -48,7 +49,7 @@ CODE_VERSIONS = {
 }
 """Raised when a stage's code changes what it writes, so that old shards are not taken for new."""
 
-MODEL_STAGES = ("generate", "translate", "train", "evaluate")
+MODEL_STAGES = ("translate_prompts", "generate", "translate", "train", "evaluate")
 """These hold a language model: with an accelerator each runs in a child process."""
 
 
@@ -99,6 +100,13 @@ class Line:
             make_prompts,
             {"prompts": recipe.prompts, **self.asked(recipe.prompts.source)},
         )
+        if recipe.prompts.translate_from:
+            prompts = self.once(
+                "translate_prompts",
+                make_prompt_translations,
+                {"translate": recipe.translate},
+                prompts=prompts,
+            )
         completions = self.once(
             "generate",
             make_completions,

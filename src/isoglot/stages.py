@@ -5,23 +5,20 @@ and bars. A job is picklable, so that it can run in a child process where there 
 which then gets its memory back.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from isoglot.config import EvaluationTask, PromptSource, Recipe
-from isoglot.core.records import Completion, Preference, Prompt
+from isoglot.core.records import Completion, Dropped, Preference, Prompt
 from isoglot.core.store import (
     count_rows,
     naming_a_full_disk,
-    read_shard,
     shard_path,
     shard_paths,
     shards_of,
-    write_json,
     write_shard,
 )
 from isoglot.data.filter import filter_preferences
@@ -34,9 +31,7 @@ from isoglot.data.prompts import (
     select_families,
 )
 from isoglot.data.score import score
-from isoglot.data.translate import translate_completions
-from isoglot.evals.grade import GRADERS
-from isoglot.evals.task import Graded, grade_completions, summarise
+from isoglot.data.translate import translate_completions, translate_prompts
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bar, Bars
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
@@ -66,6 +61,14 @@ class Job:
         """The policy of the round, ready to answer."""
         return load_sampler(self.recipe.policy.model_copy(update={"path": self.policy}))
 
+    def translator(self) -> Any:
+        """The policy of the round, asked to translate."""
+        config = self.recipe.translate
+        assert config is not None
+        return PromptTranslator(
+            self.sampler(), config.sampling, config.template, config.prefill, config.pattern
+        )
+
     def identifier(self) -> Any:
         """Tells the languages of the run apart."""
         return load_identifier([*self.recipe.languages, *self.recipe.unseen_languages])
@@ -87,9 +90,28 @@ def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
     """Fresh families for this round."""
     recipe, wanted = job.recipe, job.recipe.prompts
     skip = job.round * (wanted.num_families or 0)
-    return _write_prompts(
-        wanted.source, recipe, recipe.languages, wanted.num_families, skip, wanted.parallel, out
+    there = (wanted.translate_from,) if wanted.translate_from else recipe.languages
+    return write_prompts(
+        wanted.source, recipe, there, wanted.num_families, skip, wanted.parallel, out
     )
+
+
+def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
+    """The prompts that there are, and those of the other languages, translated by the policy."""
+    recipe, source = job.recipe, job.recipe.prompts.translate_from
+    assert source is not None
+    num = _num_rows(job.inputs["prompts"], Prompt)
+    with Bars(silent=job.silent) as bars:
+        bar = bars.bar(job.title("translate prompts"), num * (len(recipe.languages) - 1))
+
+        def stage(prompts: list[Prompt], translator: Any) -> tuple[list[Prompt], list[Dropped]]:
+            return translate_prompts(
+                prompts, translator, source=source, languages=recipe.languages, tick=bar
+            )
+
+        inputs = [(job.inputs["prompts"], Prompt)]
+        counts = map_shards(stage, inputs, out, Prompt, load=job.translator)
+    return {"rows": counts.num_rows, "dropped": counts.num_dropped}
 
 
 def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
@@ -99,25 +121,19 @@ def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
         return [load_sampler(config) for config in job.recipe.samplers] or [job.sampler()]
 
     num_samplers = len(job.recipe.samplers) or 1
-    return _generate(
+    return run_samplers(
         job, job.title("generate"), load, num_samplers, job.recipe.generate.sampling, out
     )
 
 
 def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
     """The answers translated by the policy into and out of the dominant language."""
-    recipe, config = job.recipe, job.recipe.translate
-    assert config is not None
+    recipe = job.recipe
     num = _num_rows(job.inputs["generate"], Completion)
     with Bars(silent=job.silent) as bars:
         # Each answer of another language is translated once, and met by one of the dominant's.
         num_texts = num * 2 * (len(recipe.languages) - 1) // len(recipe.languages)
         bar = bars.bar(job.title("translate"), num_texts)
-
-        def load() -> PromptTranslator:
-            return PromptTranslator(
-                job.sampler(), config.sampling, config.template, config.prefill, config.pattern
-            )
 
         def stage(
             prompts: list[Prompt], rows: list[Completion], translator: Any
@@ -132,7 +148,7 @@ def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
             )
 
         inputs = [(job.inputs["prompts"], Prompt), (job.inputs["generate"], Completion)]
-        counts = map_shards(stage, inputs, out, Completion, load=load)
+        counts = map_shards(stage, inputs, out, Completion, load=job.translator)
     return {"rows": counts.num_rows}
 
 
@@ -209,73 +225,7 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
             return train(files, job.policy, out, config, seed=seed, on_step=on_step)
 
 
-def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
-    """A task's completions first, then their grades: grading again needs no model."""
-    recipe, task = job.recipe, job.task
-    assert task is not None
-    languages = (*recipe.languages, *recipe.unseen_languages)
-    _write_prompts(task.prompts, recipe, languages, task.num_families, 0, True, out / "prompts")
-    answering = Job(recipe, job.round, job.policy, {"prompts": out / "prompts"}, silent=job.silent)
-    title = job.title(f"evaluate {task.name}")
-    completions = out / "completions"
-    _generate(answering, title, lambda: [job.sampler()], 1, task.decoding, completions)
-    graded, identifier = [], job.identifier()
-    for prompts, answers in zip(
-        shard_paths(out / "prompts"), shard_paths(completions), strict=True
-    ):
-        graded += grade_completions(
-            read_shard(prompts, Prompt),
-            read_shard(answers, Completion),
-            identifier,
-            GRADERS[task.grader],
-            cut_off=task.cut_off,
-        )
-    _write_results(job, graded, identifier.name, out)
-    return {"rows": len(graded)}
-
-
-def read_graded(folder: Path) -> list[Graded]:
-    """The grades that `make_evaluation` left in its folder."""
-    import json
-
-    rows = json.loads((folder / "graded.json").read_text(encoding="utf-8"))["rows"]
-    return [Graded(*row) for row in rows]
-
-
-def _write_results(job: Job, graded: list[Graded], identifier: str, out: Path) -> None:
-    task = job.task
-    assert task is not None
-    results = summarise(
-        graded,
-        task=task.name,
-        metric=task.metric,
-        trained=job.recipe.languages,
-        seed=job.recipe.seed,
-        signature=_signature(task, job.recipe.seed, identifier),
-    )
-    write_json(out / "graded.json", {"rows": [list(asdict(row).values()) for row in graded]})
-    write_json(out / "results.json", {"results": [_json_row(asdict(row)) for row in results]})
-
-
-def _json_row(row: dict[str, Any]) -> dict[str, Any]:
-    """NaN, the mean of nothing, is null in JSON."""
-    nan = lambda value: isinstance(value, float) and math.isnan(value)  # noqa: E731
-    return {name: None if nan(value) else value for name, value in row.items()}
-
-
-def _signature(task: EvaluationTask, seed: int, identifier: str) -> str:
-    from isoglot import __version__
-
-    decoding = task.decoding
-    how = "greedy" if decoding.temperature == 0 else f"temp={decoding.temperature}"
-    return (
-        f"{task.name}|grader:{task.grader}|n:{task.num_families}|shots:0|decode:{how}"
-        f"|max:{decoding.max_new_tokens}|cut_off:{task.cut_off}|seed:{seed}|lid:{identifier}"
-        f"|v:{__version__}"
-    )
-
-
-def _write_prompts(
+def write_prompts(
     source: PromptSources,
     recipe: Recipe,
     languages: tuple[str, ...],
@@ -315,7 +265,7 @@ def _with_system(prompt: Prompt, system: str) -> Prompt:
     return replace(prompt, prompt=(message, *prompt.prompt)) if system else prompt
 
 
-def _generate(
+def run_samplers(
     job: Job,
     title: str,
     load: Callable[[], list[Any]],
@@ -323,6 +273,7 @@ def _generate(
     sampling: Sampling,
     out: Path,
 ) -> Mapping[str, Any]:
+    """The answers of the loaded samplers to the prompts of the job, shard by shard."""
     total = _num_rows(job.inputs["prompts"], Prompt) * num_samplers
     with Bars(silent=job.silent) as bars:
         bar = bars.bar(title, total)

@@ -15,9 +15,9 @@ from isoglot.core.records import Completion, Dropped, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.task import Graded, agreements, compare, reward_accuracy
+from isoglot.evaluation import read_graded
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.models.load import load_identifier
-from isoglot.stages import read_graded
 
 
 def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[str, Any]:
@@ -133,7 +133,8 @@ def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> 
     dropped: dict[str, Counter[str]] = defaultdict(Counter)
     chars: dict[tuple[str, str], list[int]] = defaultdict(list)
     agreed = []
-    prompts = ledger.done[f"round-{round}/prompts"].folder
+    stage = "translate_prompts" if recipe.prompts.translate_from else "prompts"
+    prompts = ledger.done[f"round-{round}/{stage}"].folder
     for path in shard_paths(filtered.folder):
         preferences = read_shard(path, Preference)
         for preference in preferences:

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from isoglot.core.records import Completion, Dropped, FinishReason, Prompt, content_id
+from isoglot.core.records import (
+    Completion,
+    Dropped,
+    FinishReason,
+    Message,
+    Prompt,
+    content_id,
+)
 from isoglot.models.protocols import Tick, Translator, no_tick
 
 
@@ -20,8 +27,9 @@ def translate_completions(
 
     A translation belongs to the prompt that it could answer: y^en→l to x^l, y^l→en to x^en (LIDR,
     arXiv:2410.08964). An answer that was cut off, failed or is empty is not translated; its row has
-    no text and the answer's own finish reason. Where both prompts ask for an answer in the same
-    language there is nothing to translate, and no row.
+    no text and the answer's own finish reason. There is no row where both prompts ask for an answer
+    in the same language, or where the family has no prompt in the other one: either its translation
+    failed, or the recipe does not ask for parallel prompts, which are checked when they are read.
     """
     prompt_in = _prompt_by_language(prompts)
     language_of = {(p.family, p.prompt_id): p.language for p in prompts}
@@ -33,12 +41,7 @@ def translate_completions(
         targets = {dominant: others}.get(own, [dominant] if own in others else [])
         for tag in targets:
             prompt = prompt_in.get((answer.family, tag))
-            if prompt is None:
-                raise ValueError(
-                    f"family {answer.family} has no prompt in {tag!r}: expected one for the "
-                    f"translation of its {own!r} answer; add the prompt, or leave the language out"
-                )
-            if prompt.answer_language != answer.language:
+            if prompt is not None and prompt.answer_language != answer.language:
                 rows.append(_translation_row(answer, prompt, translator.name))
     source_of = {(c.family, c.completion_id): c for c in direct}
     sources = [source_of[row.family, row.translated_from or ""] for row in rows]
@@ -75,13 +78,13 @@ def translate_prompts(
         for tag in dict.fromkeys(languages)
         if (prompt.family, tag) not in prompt_in
     ]
-    turns = [(turn["content"], tag) for prompt, tag in todo for turn in prompt.prompt]
+    turns = [(turn["content"], tag) for prompt, tag in todo for turn in _said(prompt)]
     texts, targets = [text for text, _ in turns], [tag for _, tag in turns]
     translated = iter(translator.translate(texts, [source] * len(texts), targets, tick))
     made: list[Prompt] = []
     dropped: list[Dropped] = []
     for prompt, tag in todo:
-        sampled = [next(translated) for _ in prompt.prompt]
+        sampled = [next(translated) for _ in _said(prompt)]
         whole = all(s.finish_reason == FinishReason.STOP and s.text.strip() for s in sampled)
         if whole:
             made.append(_in_language(prompt, tag, [s.text for s in sampled], translator.name))
@@ -95,18 +98,25 @@ def translate_prompts(
 
 def _in_language(prompt: Prompt, tag: str, texts: Sequence[str], translator: str) -> Prompt:
     follows = prompt.answer_language == prompt.language
+    system = tuple(turn for turn in prompt.prompt if turn["role"] == "system")
     return replace(
         prompt,
         prompt_id=content_id(tag, *texts),
         language=tag,
-        prompt=tuple(
+        prompt=system
+        + tuple(
             {"role": turn["role"], "content": text}
-            for turn, text in zip(prompt.prompt, texts, strict=True)
+            for turn, text in zip(_said(prompt), texts, strict=True)
         ),
         answer_language=tag if follows else prompt.answer_language,
         translated_from=prompt.prompt_id,
         translator=translator,
     )
+
+
+def _said(prompt: Prompt) -> list[Message]:
+    """The turns but for the system message, which stays in its language."""
+    return [turn for turn in prompt.prompt if turn["role"] != "system"]
 
 
 def _translation_row(answer: Completion, prompt: Prompt, translator: str) -> Completion:

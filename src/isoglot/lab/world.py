@@ -158,6 +158,9 @@ def sample_instruction(rng: random.Random) -> Instruction:
 
 T = TypeVar("T", Problem, Instruction)
 
+MAX_MISSES = 100_000
+"""Draws in a row without a new family after which a split is taken to be used up."""
+
 
 def split_of(family: str) -> Split:
     """Where a family belongs: 10 % test, 5 % validation, the rest training; by content alone."""
@@ -166,14 +169,21 @@ def split_of(family: str) -> Split:
 
 
 def distinct(sample: Callable[[random.Random], T], split: Split, seed: str) -> Iterator[T]:
-    """Endless distinct problems (or instructions) of one split, the same for the same seed."""
+    """Distinct problems (or instructions) of one split, the same for the same seed.
+
+    Raises ValueError when there are no more.
+    """
     rng = random.Random(seed)
     seen: set[str] = set()
-    for _ in range(50_000_000):
+    misses = 0
+    while misses < MAX_MISSES:
         thing = sample(rng)
+        misses += 1
         if thing.family not in seen and split_of(thing.family) == split:
             seen.add(thing.family)
+            misses = 0
             yield thing
+    raise ValueError(f"the lab has about {len(seen)} families in {split!r}, no more: ask for fewer")
 
 
 def problems(split: Split, seed: int, num: int, skip: int = 0) -> list[Problem]:
