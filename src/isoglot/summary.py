@@ -42,6 +42,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
         "recipe": recipe.name,
         "seed": recipe.seed,
         "dominant_language": recipe.dominant_language,
+        "validation": recipe.evaluate.validation.name if recipe.evaluate.validation else None,
         "stopped": stopped,
         "rounds": rounds,
         "mean_changes": _mean_changes(recipe, ledger),

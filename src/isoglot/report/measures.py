@@ -91,8 +91,12 @@ def all_results(summary: Summary) -> Iterator[tuple[int, Row]]:
 
 
 def measures(summary: Summary) -> list[Measure]:
-    """The measures of the run: accuracies, other scores, off-target rates; none without values."""
-    rows = [row for _, row in all_results(summary) if number(row) is not None]
+    """The measures of the run: accuracies, other scores, off-target rates; none without values.
+
+    The validation task of the stop rule is no result: it stands in the table of all numbers only.
+    """
+    shown = ((row, row["task"] != summary.get("validation")) for _, row in all_results(summary))
+    rows = [row for row, is_result in shown if is_result and number(row) is not None]
     found = dict.fromkeys(Measure(row["task"], row["metric"]) for row in rows)
     rank = {"accuracy": 0, OFF_TARGET: 2}
     return sorted(found, key=lambda measure: rank.get(measure.metric, 1))

@@ -193,15 +193,16 @@ def console_table(summary: Summary) -> "Table":
     table = Table(
         title=Text(f"{title.title}, %" if title else "No results yet"),
         caption="★ dominant   ● trained   ○ never trained   change: points, 95 % interval",
+        padding=(0, 1, 0, 0),
     )
     table.add_column("")
     table.add_column("language")
     for index in indices:
-        table.add_column(f"M{index}", justify="right")
+        table.add_column(f"M{index}", justify="right", no_wrap=True)
     if len(indices) > 1:
-        table.add_column("change", justify="right")
-        table.add_column("interval", justify="right")
-    table.add_column("off-target", justify="right")
+        table.add_column("change", justify="right", no_wrap=True)
+        table.add_column("interval", justify="right", no_wrap=True)
+    table.add_column("off-target", justify="right", no_wrap=True)
     marks = {"dominant": "★", "trained": "●", "never trained": "○"}
     previous = None
     for row in language_rows(summary):
