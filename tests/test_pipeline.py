@@ -5,13 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_run import contents, mtimes, tiny_overrides, tiny_recipe
+from tiny_run import contents, mtimes, stopping_copy, tiny_overrides, tiny_recipe
 
 from isoglot.cli import main
-from isoglot.core.records import Preference, Prompt
+from isoglot.core.records import Completion, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.data.prompts import PromptFileConfig, read_prompts
 from isoglot.execute.ledger import Done, Ledger
+from isoglot.models.transformers import model_name
 from isoglot.pipeline import Line, run
 
 RESULT_KEYS = {
@@ -113,6 +114,19 @@ def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp
     for prompt in made:
         assert prompt.answer_language == prompt.language != "en"
         assert prompt.prompt[0] == {"role": "system", "content": "Be brief."}
+
+
+def test_another_model_may_translate(tiny_policy, tiny_model, tmp_path):
+    folder = stopping_copy(tiny_model, tmp_path / "other")
+    other = f"translator={{kind: transformers, path: {folder}, device: cpu}}"
+    recipe = tiny_recipe(tiny_policy, other, "rounds=1", "train=null")
+    run(recipe, tmp_path / "run", silent=True)
+    folder = tmp_path / "run/round-0/translate"
+    rows = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
+    direct = {row.sampler for row in rows if row.translated_from is None}
+    translated = {row.sampler for row in rows if row.translated_from}
+    assert len(direct) == len(translated) == 1
+    assert translated == {model_name(str(tmp_path / "other"))} != direct
 
 
 CHANGES = [

@@ -84,7 +84,9 @@ class Recipe(Section):
     """Who answers the prompts; left out, the policy of the round."""
     generate: GenerateConfig = GenerateConfig()
     translate: PromptTranslatorConfig | None = None
-    """Answers are translated into and out of the dominant language by the policy, if given."""
+    """How answers are translated into and out of the dominant language, if they are."""
+    translator: ModelConfig | None = None
+    """Who translates; left out, the policy of the round."""
     score: ScoreConfig | None = None
     pair: PairConfig = PairConfig()
     filter: FilterConfig = FilterConfig()

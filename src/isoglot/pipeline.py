@@ -104,7 +104,7 @@ class Line:
             prompts = self.once(
                 "translate_prompts",
                 make_prompt_translations,
-                {"translate": recipe.translate},
+                self.translation(),
                 prompts=prompts,
             )
         completions = self.once(
@@ -120,7 +120,7 @@ class Line:
             completions = self.once(
                 "translate",
                 make_translations,
-                {"translate": recipe.translate},
+                self.translation(),
                 prompts=prompts,
                 generate=completions,
             )
@@ -198,6 +198,12 @@ class Line:
         """What decides the prompts beside their section: of the user's files also the content."""
         recipe = self.recipe
         return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
+
+    def translation(self) -> Mapping[str, Any]:
+        """What decides a translation, beside the policy."""
+        translator = self.recipe.translator
+        who = {"translator": _model(translator)} if translator else {}
+        return {"translate": self.recipe.translate, **who}
 
     def policy_fingerprint(self) -> Any:
         """Of M0 its revision; of a trained policy what it was trained from."""

@@ -62,11 +62,12 @@ class Job:
         return load_sampler(self.recipe.policy.model_copy(update={"path": self.policy}))
 
     def translator(self) -> Any:
-        """The policy of the round, asked to translate."""
-        config = self.recipe.translate
+        """The recipe's translator, or else the policy of the round, asked to translate."""
+        config, other = self.recipe.translate, self.recipe.translator
         assert config is not None
+        sampler = load_sampler(other) if other else self.sampler()
         return PromptTranslator(
-            self.sampler(), config.sampling, config.template, config.prefill, config.pattern
+            sampler, config.sampling, config.template, config.prefill, config.pattern
         )
 
     def identifier(self) -> Any:
@@ -190,7 +191,8 @@ def check_settings(recipe: Recipe, out: Path) -> None:
 
     A run that has trained is not asked again, since that would import TRL for nothing.
     """
-    for model in (recipe.policy, *recipe.samplers):
+    translators = [recipe.translator] if recipe.translator else []
+    for model in (recipe.policy, *recipe.samplers, *translators):
         sampler_revision(model)
     for source in (recipe.prompts.source, *(task.prompts for task in recipe.evaluate.tasks)):
         file_revisions(source)
