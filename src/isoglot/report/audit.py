@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from isoglot.report.measures import without_revisions
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -37,9 +39,10 @@ def audit_table(summary: Mapping[str, Any]) -> "Table":
     table = Table("model", title="off-target rate, %", box=SIMPLE, padding=(0, 1, 0, 0))
     for language in languages:
         table.add_column(language, justify="right", no_wrap=True)
-    for sampler in dict.fromkeys(row["sampler"] for row in rows):
+    samplers = list(dict.fromkeys(row["sampler"] for row in rows))
+    for sampler, name in zip(samplers, without_revisions(samplers), strict=True):
         cells = [_percent(rates.get((sampler, language))) for language in languages]
-        table.add_row(sampler, *cells)
+        table.add_row(name, *cells)
     return table
 
 

@@ -26,6 +26,7 @@ from isoglot.report.measures import (
     languages,
     number,
     series,
+    without_revisions,
 )
 from isoglot.report.tables import interval, percent, signed
 
@@ -281,7 +282,7 @@ def audit_heat_map(rows: Sequence[Row]) -> Chart:
         [None if (v := number(c, "off_target_rate")) is None else 100 * v for c in line]
         for line in grid
     ]
-    figure = new_figure(130 + 30 * len(tags), margin={"l": 8, "r": 40, "t": 8, "b": 8})
+    figure = new_figure(130 + 30 * len(tags), margin={"l": 8, "r": 90, "t": 8, "b": 8})
     figure.add_heatmap(
         z=values,
         x=list(range(len(samplers))),
@@ -301,8 +302,9 @@ def audit_heat_map(rows: Sequence[Row]) -> Chart:
         tickvals=list(range(len(tags))), ticktext=[label(language_name(t)) for t in tags],
         autorange="reversed", showgrid=False,
     )  # fmt: skip
+    names = [label(_shortened(name)) for name in without_revisions(samplers)]
     figure.update_xaxes(
-        tickvals=list(range(len(samplers))), ticktext=[label(_shortened(s)) for s in samplers],
+        tickvals=list(range(len(samplers))), ticktext=names,
         side="top", tickangle=-40, showgrid=False,
     )  # fmt: skip
     return Chart("Off-target rate, %", finished(figure), (), 140 + 46 * len(samplers))

@@ -211,3 +211,9 @@ def mean_change(
         sum(highs) / len(parts) if known else None,
         len(parts),
     )
+
+
+def without_revisions(samplers: Sequence[str]) -> list[str]:
+    """`model` for `model@revision`, where the names still differ."""
+    short = [sampler.partition("@")[0] for sampler in samplers]
+    return short if len(set(short)) == len(samplers) else list(samplers)
