@@ -24,7 +24,7 @@ app.add_typer(lab, name="lab", no_args_is_help=True)
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...", help="Recipe keys, such as seed=2 or train.method=sft."
+        metavar="[KEY=VALUE]...", help="Recipe keys, such as seed=2 or prompts.num_families=500."
     ),
 ]
 Redo = Annotated[bool, typer.Option(help="Make again what was made with other settings.")]
