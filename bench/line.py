@@ -13,8 +13,9 @@ direction of translation, unsorted batches of `--batch-size`, then the pairs, th
 `DPOTrainer` with TRL's defaults but for what the recipe says of the loss, its weights, the learning
 rate and its schedule, the batch size, the epochs and the longest sequence. (`--bf16 off` takes
 TRL's mixed precision away, which helps on a CPU without bfloat16.) TRL has no likelihood by
-sequence, so they train with its mean over tokens, which costs the same. To be the same work they
-train on as many pairs as isoglot kept, although they filter less.
+sequence, so they train with its mean over tokens, which costs the same. They train on as many pairs
+as isoglot kept, to be the same work; with `--pairs all` on every pair that has both translations, as
+the released code, which filters nothing else, would.
 
 Measured besides: how much of isoglot's wall time passes outside model calls (`sample`, the training
 loop, the pass of the reference), and the peak memory before training, for few and for many prompts
@@ -76,7 +77,9 @@ def compare(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         for prompt in read_shard(path, Prompt):
             with (plain / f"{prompt.language}.prompts.jsonl").open("a") as file:
                 file.write(json.dumps(list(prompt.prompt)) + "\n")
-    theirs = _plain_scripts(recipe, plain, args, num_pairs=ours["pairs"])
+    theirs = _plain_scripts(
+        recipe, plain, args, num_pairs=ours["pairs"] if args.pairs == "kept" else sys.maxsize
+    )
     stages = {
         "generate": ours["stages"]["generate"],
         "translate": ours["stages"]["translate"],
@@ -285,6 +288,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--recipe", default="lidr-lab", help="a recipe of LIDR")
     parser.add_argument("--families", type=int, help="prompts in each language [the recipe's]")
     parser.add_argument("--batch-size", type=int, default=16, help="of the plain scripts")
+    parser.add_argument("--pairs", choices=["kept", "all"], default="kept", help="see above")
     parser.add_argument("--bf16", choices=["trl", "off"], default="trl", help="see above")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of both sides")
     parser.add_argument("--memory-families", type=int, nargs="*", default=[1, 1000, 20_000])
