@@ -13,9 +13,9 @@ direction of translation, unsorted batches of `--batch-size`, then the pairs, th
 `DPOTrainer` with TRL's defaults but for what the recipe says of the loss, its weights, the learning
 rate and its schedule, the batch size, the epochs and the longest sequence. (`--bf16 off` takes
 TRL's mixed precision away, which helps on a CPU without bfloat16.) TRL has no likelihood by
-sequence, so they train with its mean over tokens, which costs the same. They train on as many pairs
-as isoglot kept, to be the same work; with `--pairs all` on every pair that has both translations, as
-the released code, which filters nothing else, would.
+sequence, so they train with its mean over tokens, which costs the same. They train on as many
+pairs as isoglot kept, to be the same work; with `--pairs all` on every pair that has both
+translations, as the released code, which filters nothing else, would.
 
 Measured besides: how much of isoglot's wall time passes outside model calls (`sample`, the training
 loop, the pass of the reference), and the peak memory before training, for few and for many prompts
