@@ -61,6 +61,11 @@ class EvaluateConfig(Section):
     """The task of the stop rule: no further round when no trained language gains on it beyond its
     interval. Its examples are never those of `tasks`. Left out: every round is run."""
 
+    @property
+    def all_tasks(self) -> tuple[EvaluationTask, ...]:
+        """The tasks, and the validation task where there is one."""
+        return (*self.tasks, self.validation) if self.validation else self.tasks
+
 
 class Recipe(Section):
     """A method: the parts that stand on the line, and their settings."""
@@ -93,6 +98,11 @@ class Recipe(Section):
     train: TrainConfig | None = None
     """Left out: the run ends with the preferences."""
     evaluate: EvaluateConfig = EvaluateConfig()
+
+    @property
+    def all_languages(self) -> tuple[str, ...]:
+        """The languages that are trained, then those that are evaluated only."""
+        return (*self.languages, *self.unseen_languages)
 
     @field_validator("languages", "unseen_languages")
     @classmethod

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,14 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
     """A task's completions first, then their grades: grading again needs no model."""
     recipe, task = job.recipe, job.task
     assert task is not None
-    languages = (*recipe.languages, *recipe.unseen_languages)
-    write_prompts(task.prompts, recipe, languages, task.num_families, 0, True, out / "prompts")
-    answering = Job(recipe, job.round, job.policy, {"prompts": out / "prompts"}, silent=job.silent)
+    asked = out / "prompts"
+    write_prompts(task.prompts, recipe, recipe.all_languages, task.num_families, 0, True, asked)
+    answering = replace(job, inputs={"prompts": asked})
     title = job.title(f"evaluate {task.name}")
     completions = out / "completions"
     run_samplers(answering, title, lambda: [job.sampler()], 1, task.decoding, completions)
     graded, identifier = [], job.identifier()
-    for prompts, answers in zip(
-        shard_paths(out / "prompts"), shard_paths(completions), strict=True
-    ):
+    for prompts, answers in zip(shard_paths(asked), shard_paths(completions), strict=True):
         graded += grade_completions(
             read_shard(prompts, Prompt),
             read_shard(answers, Completion),

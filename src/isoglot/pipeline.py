@@ -144,8 +144,7 @@ class Line:
 
     def evaluate(self) -> None:
         """Measure M_t on every task and on the validation task of the stop rule."""
-        tasks = self.recipe.evaluate
-        for task in (*tasks.tasks, *([tasks.validation] if tasks.validation else [])):
+        for task in self.recipe.evaluate.all_tasks:
             settings = {"task": task, **self.asked(task.prompts)}
             self.once(f"evaluate/{task.name}", make_evaluation, settings, task=task)
 
@@ -180,7 +179,7 @@ class Line:
         depends_on = {
             **{key: _plain(value) for key, value in settings.items()},
             "inputs": {name: done.fingerprint for name, done in inputs.items()},
-            "languages": [*self.recipe.languages, *self.recipe.unseen_languages],
+            "languages": self.recipe.all_languages,
             "families_per_shard": self.recipe.families_per_shard,
             "code_version": CODE_VERSIONS[kind],
         }

@@ -72,7 +72,7 @@ class Job:
 
     def identifier(self) -> Any:
         """Tells the languages of the run apart."""
-        return load_identifier([*self.recipe.languages, *self.recipe.unseen_languages])
+        return load_identifier(self.recipe.all_languages)
 
 
 PromptSources = PromptSource | tuple[PromptFileConfig, ...]
@@ -194,7 +194,7 @@ def check_settings(recipe: Recipe, out: Path) -> None:
     translators = [recipe.translator] if recipe.translator else []
     for model in (recipe.policy, *recipe.samplers, *translators):
         sampler_revision(model)
-    for source in (recipe.prompts.source, *(task.prompts for task in recipe.evaluate.tasks)):
+    for source in (recipe.prompts.source, *(task.prompts for task in recipe.evaluate.all_tasks)):
         file_revisions(source)
     if recipe.train and not (out / "round-0/train/done.json").exists():
         check_training(recipe.train)

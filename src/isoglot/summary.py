@@ -57,8 +57,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
 def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]:
     """The rows of every task, each with its paired change to M0."""
     rows: list[dict[str, Any]] = []
-    tasks = recipe.evaluate
-    for task in (*tasks.tasks, *([tasks.validation] if tasks.validation else [])):
+    for task in recipe.evaluate.all_tasks:
         done = ledger.done.get(f"round-{round}/evaluate/{task.name}")
         if done is None:
             continue
@@ -185,7 +184,7 @@ def _audit(recipe: Recipe, ledger: Ledger) -> list[Mapping[str, Any]]:
 
     folder = ledger.done["round-0/generate"].folder
     completions = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
-    identifier = load_identifier([*recipe.languages, *recipe.unseen_languages])
+    identifier = load_identifier(recipe.all_languages)
     rates = off_target_rates(completions, identifier, seed=recipe.seed)
     return [_audit_row(asdict(rate)) for rate in rates]
 
