@@ -51,7 +51,8 @@ def main() -> None:
 def lab_job(families: int, scratch: Path) -> tuple[Any, Path]:
     """The first round of `lidr-lab`, and the folder of its prompts in 20 shards."""
     from isoglot.config import load_recipe
-    from isoglot.stages import Job, make_prompts
+    from isoglot.job import Job
+    from isoglot.stages import make_prompts
 
     sizes = [f"prompts.num_families={families}", f"families_per_shard={max(1, families // 20)}"]
     recipe = load_recipe("lidr-lab", [*sizes, "policy.device=cpu"])

@@ -18,6 +18,7 @@ from isoglot.evals.task import OFF_TARGET, grade_choices, grade_completions, gra
 from isoglot.evals.turns import content_of, next_turn
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
+from isoglot.job import Job
 from isoglot.models.protocols import LanguageIdentifier, Tick
 from isoglot.prompting import (
     MapShards,
@@ -27,7 +28,6 @@ from isoglot.prompting import (
     with_system,
     write_prompts,
 )
-from isoglot.stages import Job
 
 
 class _NoIdentifier:

@@ -18,22 +18,21 @@ from isoglot.environment import versions
 from isoglot.evals.measure import compare, gains
 from isoglot.evaluation import make_evaluation, read_graded, task_metrics
 from isoglot.execute.ledger import Done, Ledger
+from isoglot.job import Job, Make
 from isoglot.models.load import answer_settings, scorer_settings
 from isoglot.prompting import PromptSources, file_revisions
 from isoglot.stages import (
-    Job,
-    Make,
     check_settings,
     make_completions,
     make_filtered,
     make_pairs,
-    make_policy,
     make_prompt_translations,
     make_prompts,
     make_scores,
     make_translations,
 )
 from isoglot.summary import write_summary
+from isoglot.training import make_policy
 
 CODE_VERSIONS = {
     "prompts": 1,

@@ -1,45 +1,33 @@
 """The stages of the line as jobs: what each reads, which model it loads, what it writes.
 
 Functions in `data/`, `train/` and `evals/` are rows in, rows out. Here they meet folders, models
-and bars. A job is picklable, so that it can run in a child process where there is an accelerator,
-which then gets its memory back.
+and bars.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import EvaluationTask, RayConfig, Recipe
+from isoglot.config import RayConfig, Recipe
 from isoglot.core.records import Completion, Dropped, Preference, Prompt
-from isoglot.core.store import (
-    count_rows,
-    naming_a_full_disk,
-    shard_paths,
-)
 from isoglot.data.artefacts import artefact_check
 from isoglot.data.filter import filter_preferences
 from isoglot.data.pair import pair
 from isoglot.data.score import score
 from isoglot.data.translate import translate_completions, translate_prompts
 from isoglot.data.untranslatable import untranslatable
-from isoglot.evals.benchmark import Answering
 from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
-from isoglot.execute.progress import Bar, Bars
-from isoglot.execute.ray import check_ray, map_shards_on_ray
+from isoglot.execute.progress import Bars
+from isoglot.execute.ray import check_ray
+from isoglot.job import Job
 from isoglot.models.load import (
-    load_identifier,
-    load_likelihood,
     load_sampler,
     load_scorers,
-    load_translator,
     sampler_revision,
     scorer_settings,
 )
 from isoglot.models.protocols import GoldConfig, Tick
-from isoglot.models.translator import PromptTranslator
 from isoglot.prompting import (
     MapShards,
     Wanted,
@@ -48,66 +36,7 @@ from isoglot.prompting import (
     run_samplers,
     write_prompts,
 )
-from isoglot.train.common import Policy, check_training
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One stage of one round."""
-
-    recipe: Recipe
-    round: int
-    policy: str
-    """Folder or hub id of M_t, the model of this round."""
-    inputs: Mapping[str, Path] = field(default_factory=dict)
-    """Folders of the stages that it reads, by their names."""
-    task: EvaluationTask | None = None
-    silent: bool = False
-
-    def title(self, stage: str) -> str:
-        return f"round {self.round} · {stage}"
-
-    def sampler(self) -> Any:
-        """The policy of the round, ready to answer."""
-        return load_sampler(self.recipe.policy.model_copy(update={"path": self.policy}))
-
-    def model(self, answering: Answering) -> Any:
-        """The policy of the round, ready to write or to weigh choices."""
-        config = self.recipe.policy.model_copy(update={"path": self.policy})
-        return load_likelihood(config) if answering == "likelihood" else load_sampler(config)
-
-    def start(self) -> Policy:
-        """Where the training of the round begins: a policy of our own has no revision."""
-        is_given = self.policy == self.recipe.policy.path
-        return Policy(self.policy, self.recipe.policy.revision if is_given else "main")
-
-    def translator(self) -> Any:
-        """The recipe's translator, or else the policy of the round, asked to translate."""
-        config, other = self.recipe.translate, self.recipe.translator
-        if other:
-            return load_translator(other, config, self.recipe.languages)
-        assert config is not None
-        return PromptTranslator(
-            self.sampler(), config.sampling, config.template, config.prefill, config.pattern
-        )
-
-    def identifier(self) -> Any:
-        """Tells the languages of the run apart."""
-        return load_identifier(self.recipe.all_languages)
-
-    @property
-    def executor(self) -> MapShards:
-        """Runs the stages whose models take the time, as the recipe's `execute:` says."""
-        config = self.recipe.execute
-        if isinstance(config, RayConfig):
-            return partial(
-                map_shards_on_ray, num_workers=config.num_workers, address=config.address
-            )
-        return map_shards
-
-
-Make = Callable[[Job, Path], Mapping[str, Any]]
-"""Makes a stage's folder and says what to count."""
+from isoglot.train.common import check_training
 
 
 def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
@@ -261,33 +190,6 @@ def check_settings(recipe: Recipe, out: Path) -> None:
         file_revisions(source)
     if recipe.train and not (out / "round-0/train/done.json").exists():
         check_training(recipe.train)
-
-
-def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
-    """M_{t+1}, trained from M_t on the preferences; M_t is its own reference."""
-    from isoglot.train.dpo import train_dpo
-    from isoglot.train.sft import train_sft
-
-    config = job.recipe.train
-    assert config is not None
-    train = {"dpo": train_dpo, "sft": train_sft}[config.method]
-    files = [p for p in shard_paths(job.inputs["filter"]) if count_rows(p, Preference)]
-    if not files:
-        raise ValueError(
-            f"{job.inputs['filter']} holds no pair to train on: expected some after filtering; "
-            "see the reasons there (`isoglot report`), relax `filter:` or take more prompts"
-        )
-    with Bars(silent=job.silent) as bars:
-        bar: list[Bar] = []  # made at the first step, when the number of steps is known
-
-        def on_step(step: int, total: int) -> None:
-            if not bar:
-                bar.append(bars.bar(job.title(f"train {config.method}"), total))
-            bar[0].reach(step)
-
-        seed = job.recipe.seed * 1000 + job.round
-        with naming_a_full_disk(out):
-            return train(files, job.start(), out, config, seed=seed, on_step=on_step)
 
 
 def _quick(

@@ -18,11 +18,11 @@ from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.data.generate import generate
 from isoglot.execute.local import Counts, map_shards
 from isoglot.execute.ray import map_shards_on_ray
+from isoglot.job import Job
 from isoglot.models.load import load_sampler
 from isoglot.models.protocols import Sampling, no_tick
 from isoglot.pipeline import run
 from isoglot.stages import (
-    Job,
     make_completions,
     make_prompt_translations,
     make_scores,
