@@ -186,7 +186,7 @@ def memory(sizes: list[int], scratch: Path) -> dict[str, dict[str, float]]:
 
 def memory_part(job: dict[str, Any]) -> None:
     """The stages before training, with answers in the language asked for that cost nothing."""
-    from isoglot import stages
+    from isoglot import job as jobs
     from isoglot.config import load_recipe
     from isoglot.execute.ledger import Ledger
     from isoglot.lab.prompts import LabPromptConfig, lab_prompts
@@ -210,7 +210,7 @@ def memory_part(job: dict[str, Any]) -> None:
         peaks[name.removeprefix("round-0/")] = _peak()
         return done
 
-    stages.load_sampler, Ledger.once = lambda _: FakeSampler(answer), noted  # type: ignore
+    jobs.load_sampler, Ledger.once = lambda _: FakeSampler(answer), noted  # type: ignore
     kept = run(recipe, Path(job["out"]), silent=True)["rounds"][0]["pairs"]["kept"]
     print(json.dumps({**peaks, "summary": _peak(), "pairs": kept}))
 
