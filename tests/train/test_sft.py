@@ -60,3 +60,15 @@ def test_packing_is_refused(tiny_model, preferences, tmp_path):
     config = TrainConfig(method="sft", training={"packing": True})
     with pytest.raises(ValueError, match="packing"):
         train_sft(preferences, Policy(str(tiny_model)), tmp_path / "out", config, seed=0)
+
+
+def test_every_row_is_in_the_log(tiny_model, tmp_path):
+    """Also of a step whose batches end with the rows: the last one has two, the others four."""
+    files = [write_rows(tmp_path / "p.parquet", preference_rows(10))]
+    training = {
+        "per_device_train_batch_size": 4, "gradient_accumulation_steps": 3, "max_steps": 1,
+    }  # fmt: skip
+    config = TrainConfig(method="sft", training=training)
+    train_sft(files, Policy(str(tiny_model)), tmp_path / "out", config, seed=0)
+    (line,) = log_lines(tmp_path / "out")
+    assert sum(row["n"] for row in line["languages"].values()) == 10

@@ -207,7 +207,14 @@ def last_checkpoint(folder: Path) -> str | None:
     return str(complete[max(complete)]) if complete else None
 
 
-def claim(out: Path, files: Sequence[Path], policy: Policy, config: TrainConfig, seed: int) -> None:
+def claim(
+    out: Path,
+    files: Sequence[Path],
+    policy: Policy,
+    config: TrainConfig,
+    seed: int,
+    num_processes: int = 1,
+) -> None:
     """Makes `out` the folder of this training and of no other, so that a resume continues it.
 
     Raises ValueError where another training has begun there.
@@ -217,11 +224,12 @@ def claim(out: Path, files: Sequence[Path], policy: Policy, config: TrainConfig,
         "policy": model_revision(*policy),
         "config": config.model_dump(mode="json"),
         "seed": seed,
+        "num_processes": num_processes,
         "preferences": hashlib.sha256("".join(digests).encode()).hexdigest(),
     }
     path = out / "inputs.json"
     if path.exists():
-        before = json.loads(path.read_text())
+        before = {"num_processes": 1, **json.loads(path.read_text())}
         different = [key for key in inputs if before.get(key) != inputs[key]]
         begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
         if different and begun:
@@ -245,28 +253,59 @@ def save_policy(
 ) -> None:
     """Writes policy and summary under their final names, whole or not at all; then tidies up.
 
+    Called by every process, since each may hold a part of the weights; the first one writes.
     Adapters are merged, and the weights keep the precision of the checkpoint they came from.
     Raises ValueError, and writes nothing, where a weight is not finite.
     """
     import torch
     from transformers import AutoConfig
 
-    if not trainer.is_world_process_zero():
-        return
+    model = _whole_model(trainer)
+    if trainer.is_world_process_zero():
+        if hasattr(model, "merge_and_unload"):
+            model = model.merge_and_unload()
+        if not all(torch.isfinite(weight).all() for weight in model.parameters()):
+            raise ValueError(diverged(trainer.state.global_step))
+        dtype = AutoConfig.from_pretrained(policy.path, **policy.arguments).dtype
+        temporary = out / "policy.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        (model.to(dtype) if dtype is not None else model).save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        _write_whole(out / "train.json", json.dumps(summary, indent=2))
+        temporary.rename(out / "policy")
+        for folder in ("checkpoints", "cache"):
+            shutil.rmtree(out / folder, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+
+
+def _whole_model(trainer: Any) -> Any:
+    """The trained model with all its weights in the first process; every process takes part."""
     model = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    if not all(torch.isfinite(weight).all() for weight in model.parameters()):
-        raise ValueError(diverged(trainer.state.global_step))
-    dtype = AutoConfig.from_pretrained(policy.path, **policy.arguments).dtype
-    temporary = out / "policy.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    (model.to(dtype) if dtype is not None else model).save_pretrained(temporary)
-    tokenizer.save_pretrained(temporary)
-    _write_whole(out / "train.json", json.dumps(summary, indent=2))
-    temporary.rename(out / "policy")
-    for folder in ("checkpoints", "cache"):
-        shutil.rmtree(out / folder, ignore_errors=True)
+    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+        return model
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return unsharded(model, weights) if trainer.is_world_process_zero() else model
+
+
+def unsharded(model: Any, weights: Mapping[str, Any]) -> Any:
+    """A model like `model`, whose own weights are shards, with these whole ones in main memory."""
+    import torch
+
+    sharded = model.get_base_model() if hasattr(model, "get_base_model") else model
+    # FSDP2 changes the class of a model to one of its own, made from it.
+    classes = type(sharded).__mro__
+    model_class = classes[2] if type(sharded).__name__.startswith("FSDP") else classes[0]
+    with torch.device("meta"):
+        whole = model_class(sharded.config)
+        if sharded is not model:
+            from peft import get_peft_model
+
+            whole = get_peft_model(whole, model.peft_config["default"])
+    whole.load_state_dict(weights, assign=True)
+    base = whole.get_base_model() if sharded is not model else whole
+    base.tie_weights()
+    base.generation_config = sharded.generation_config
+    return whole
 
 
 def diverged(step: int) -> str:

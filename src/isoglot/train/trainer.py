@@ -122,7 +122,9 @@ class PerLanguage(_Trainer):
         if not torch.isfinite(loss):
             raise ValueError(diverged(self.state.global_step + 1))
         values = torch.stack([column.detach().float() for column in columns.values()], dim=1)
-        places, values = self.accelerator.gather_for_metrics((languages, values))
+        # Not gather_for_metrics: at the end of an epoch that cuts every batch of a step to the size
+        # of the last. Rows that fill up the last batch are learned from, and counted, twice.
+        places, values = self.accelerator.gather((languages, values))
         for place, row in zip(places.tolist(), values.tolist(), strict=True):
             self._rows.append((self.languages[place], dict(zip(columns, row, strict=True))))
 
@@ -135,6 +137,12 @@ class PerLanguage(_Trainer):
             with self._log_path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         self._rows.clear()
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        # The first process then writes the trainer's state, by which `last_checkpoint` knows that
+        # the checkpoint is whole: every other has to have written its part.
+        self.accelerator.wait_for_everyone()
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
@@ -162,10 +170,18 @@ def train(
     seed: int,
     on_step: OnStep,
 ) -> dict[str, Any]:
-    """The course of every training: what is done is returned, what was begun goes on."""
-    tokenizer = load_tokenizer(policy)
-    rows = load_preferences(preference_files, out / "cache")
-    claim(out, preference_files, policy, config, seed)
+    """The course of every training: what is done is returned, what was begun goes on.
+
+    Called by every process of a training; the first one prepares the data and writes the files.
+    """
+    from accelerate import PartialState
+
+    processes = PartialState()
+    with processes.main_process_first():
+        tokenizer = load_tokenizer(policy)
+        rows = load_preferences(preference_files, out / "cache")
+        if processes.is_main_process:
+            claim(out, preference_files, policy, config, seed, processes.num_processes)
     if (summary := finished(out)) is not None:
         return summary
     trainer = prepare(rows, tokenizer)
@@ -180,26 +196,40 @@ def _run(
     """Trains from the last complete checkpoint, if there is one, and saves the policy."""
     from transformers import PrinterCallback
 
-    checkpoint = last_checkpoint(out / "checkpoints")
-    _forget_lines_after(out / "log.jsonl", checkpoint)
+    checkpoint = _checkpoint_for_all(trainer, out)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress(on_step))
     result = trainer.train(resume_from_checkpoint=checkpoint)
-    max_length = trainer.args.max_length
-    summary = {
-        "policy": str(out / "policy"),
-        "num_preferences": num_given,
-        "num_dropped": num_given - len(trainer.train_dataset),
-        "num_truncated": sum(n >= max_length for n in trainer.lengths) if max_length else 0,
-        "num_steps": trainer.state.global_step,
-        "loss": result.training_loss,
-        "seconds": result.metrics["train_runtime"],
-        "resumed_from": Path(checkpoint).name if checkpoint else None,
-        "languages": _last_line(out / "log.jsonl")["languages"],
-    }
+    summary = {}
+    if trainer.is_world_process_zero():
+        max_length = trainer.args.max_length
+        summary = {
+            "policy": str(out / "policy"),
+            "num_preferences": num_given,
+            "num_dropped": num_given - len(trainer.train_dataset),
+            "num_truncated": sum(n >= max_length for n in trainer.lengths) if max_length else 0,
+            "num_steps": trainer.state.global_step,
+            "loss": result.training_loss,
+            "seconds": result.metrics["train_runtime"],
+            "resumed_from": Path(checkpoint).name if checkpoint else None,
+            "languages": _last_line(out / "log.jsonl")["languages"],
+        }
     save_policy(trainer, tokenizer, policy, out, summary)
     saved = finished(out)
-    return saved if saved is not None else summary
+    assert saved is not None
+    return saved
+
+
+def _checkpoint_for_all(trainer: Any, out: Path) -> str | None:
+    """What the first process finds, which also tidies up: the others would race with it."""
+    from accelerate.utils import broadcast_object_list
+
+    found: list[str | None] = [None]
+    if trainer.is_world_process_zero():
+        found[0] = last_checkpoint(out / "checkpoints")
+        _forget_lines_after(out / "log.jsonl", found[0])
+    broadcast_object_list(found)
+    return found[0]
 
 
 def _progress(on_step: OnStep) -> Any:
