@@ -83,6 +83,9 @@ def refused(isoglot, tmp_path):
         ("samplers=[{kind: file, path: none.jsonl}]", "none.jsonl, which is not there; correct"),
         ("samplers=[{kind: fille, path: a}]", "samplers.0: .*'fille'.*expected tags.*'file'"),
         ("prompts.source={kind: file, path: no.jsonl, language: en}", "no.jsonl: .*came nothing"),
+        ("launch={num_processes: 0}", "launch.num_processes: .*greater than or equal to 1.*0"),
+        ("launch={num_processes: 2, config: zero}", "launch.config: .*'zero'; did you mean 'zero"),
+        ("launch={num_processes: 2, config: my.yaml}", "my.yaml is not there; correct the path"),
     ],
 )
 def test_a_recipe_that_cannot_be_run(override, words, refused):

@@ -28,6 +28,7 @@ from isoglot.lab.prompts import LabPromptConfig
 from isoglot.models.load import ModelConfig, PolicyConfig, TranslatorConfig
 from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.train.common import TrainConfig
+from isoglot.train.launch import LaunchConfig
 
 PromptSource = Annotated[LabPromptConfig | PromptFileConfig, Field(discriminator="kind")]
 
@@ -127,6 +128,8 @@ class Recipe(Section):
     filter: FilterConfig = FilterConfig()
     train: TrainConfig | None = None
     """Left out: the run ends with the preferences."""
+    launch: LaunchConfig | None = None
+    """Training by several processes, with `accelerate launch`; left out, by one."""
     evaluate: EvaluateConfig = EvaluateConfig()
     execute: ExecuteConfig = LocalConfig()
     """Where the stages run; it changes no shard."""
@@ -175,6 +178,12 @@ class Recipe(Section):
             raise ValueError("prompts.translate_from needs a `translate:` section")
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
             raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_launch(self) -> Self:
+        if self.launch and self.train is None:
+            raise ValueError("`launch:` needs a `train:` section; remove it or add one")
         return self
 
 

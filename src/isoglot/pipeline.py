@@ -135,9 +135,7 @@ class Line:
         kept = self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
         if recipe.train is None:
             return None
-        trained = self.once(
-            "train", make_policy, {"train": recipe.train, "seed": recipe.seed}, filter=kept
-        )
+        trained = self.once("train", make_policy, self.training(), filter=kept)
         return str(trained.folder / "policy")
 
     def evaluate(self) -> None:
@@ -208,6 +206,12 @@ class Line:
         translator = self.recipe.translator
         who = {"translator": answer_settings(translator)} if translator else {}
         return {"translate": self.recipe.translate, **who}
+
+    def training(self) -> Mapping[str, Any]:
+        """What decides a trained policy, beside the preferences and the policy it starts from."""
+        recipe = self.recipe
+        launch = {"launch": recipe.launch.settings} if recipe.launch else {}
+        return {"train": recipe.train, "seed": recipe.seed, **launch}
 
     def policy_fingerprint(self) -> Any:
         """Of M0 its revision; of a trained policy what it was trained from."""

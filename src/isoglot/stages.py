@@ -37,6 +37,7 @@ from isoglot.prompting import (
     write_prompts,
 )
 from isoglot.train.common import check_training
+from isoglot.train.launch import check_launch
 
 
 def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
@@ -190,6 +191,8 @@ def check_settings(recipe: Recipe, out: Path) -> None:
         file_revisions(source)
     if recipe.train and not (out / "round-0/train/done.json").exists():
         check_training(recipe.train)
+        if recipe.launch:
+            check_launch(recipe.launch, recipe.train)
 
 
 def _quick(

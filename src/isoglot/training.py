@@ -1,6 +1,7 @@
 """The train stage as a job: which method of `train/`, on which files, behind which bar."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from isoglot.job import Job
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
     """M_{t+1}, trained from M_t on the preferences; M_t is its own reference."""
     from isoglot.train.dpo import train_dpo
+    from isoglot.train.launch import train_launched
     from isoglot.train.sft import train_sft
 
-    config = job.recipe.train
+    config, launch = job.recipe.train, job.recipe.launch
     assert config is not None
-    train = {"dpo": train_dpo, "sft": train_sft}[config.method]
+    train: Callable[..., Any] = {"dpo": train_dpo, "sft": train_sft}[config.method]
+    if launch:
+        train = partial(train_launched, launch, train)
     files = [p for p in shard_paths(job.inputs["filter"]) if count_rows(p, Preference)]
     if not files:
         raise ValueError(

@@ -1,0 +1,260 @@
+"""Training by several processes: `accelerate launch` in a child, its progress and errors here.
+
+    make_policy ── accelerate launch ──┬─ rank 0: train/launched.py ── train_dpo
+         ▲                             └─ rank 1: train/launched.py ── train_dpo
+         └── steps and errors, as lines of their output ──┘
+
+Every process calls the same training function with the same arguments. They end when this process
+does, even by `kill -9`: their standard input is a pipe from here, which then closes.
+"""
+
+import json
+import os
+import pickle
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from isoglot.core.section import Section
+from isoglot.core.store import write_whole
+from isoglot.train.common import OnStep, Policy, TrainConfig, finished, no_step
+from isoglot.train.launched import MARK, WATCHED
+
+_CONFIGS = Path(__file__).parent / "launch_configs"
+_PORT = 29500  # accelerate's, where several machines have to agree on one
+_PATIENCE_SECONDS = 20
+
+
+class LaunchConfig(Section):
+    """How many processes train, and how they share the work."""
+
+    num_processes: int = Field(ge=1)
+    """On all machines together, one for each accelerator; a step learns from
+    `num_processes` * `per_device_train_batch_size` * `gradient_accumulation_steps` rows."""
+    config: str = "ddp"
+    """`ddp`, `fsdp2`, `zero2`, `zero3`, or the path of a file of accelerate."""
+    num_machines: int = Field(1, ge=1)
+    """They share the file system; the run says what to start on the others."""
+    main_process_ip: str | None = None
+    """Of the machine where the run is, as the others reach it."""
+    main_process_port: int | None = Field(None, ge=1, le=65535)
+
+    @property
+    def path(self) -> Path:
+        """The file that accelerate reads."""
+        return Path(self.config) if _is_path(self.config) else _CONFIGS / f"{self.config}.yaml"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What decides the trained weights: not where the machines are."""
+        return {"num_processes": self.num_processes, "config": self.path.read_text("utf-8")}
+
+    @field_validator("config")
+    @classmethod
+    def _known(cls, config: str) -> str:
+        ready = sorted(path.stem for path in _CONFIGS.glob("*.yaml"))
+        if _is_path(config) or config in ready:
+            return config
+        close = get_close_matches(config, ready, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"expected {', '.join(ready)} or the path of a .yaml file, got {config!r}{hint}"
+        )
+
+    @model_validator(mode="after")
+    def _shared_out(self) -> Self:
+        if self.num_processes % self.num_machines:
+            raise ValueError(
+                f"expected num_processes to be a multiple of num_machines ({self.num_machines}), "
+                f"got {self.num_processes}; give each machine as many"
+            )
+        if self.num_machines > 1 and self.main_process_ip is None:
+            raise ValueError("num_machines > 1 needs main_process_ip, the address of this machine")
+        return self
+
+
+def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
+    """Raise ValueError for what accelerate would say in many lines, and late.
+
+    A file that is not there or not accelerate's, DeepSpeed that is not installed, and more
+    processes than this machine has accelerators.
+    """
+    import torch
+
+    kind = _distributed_type(launch.path)
+    if kind in ("NO", "MULTI_CPU"):
+        raise ValueError(
+            f"expected a distributed_type that starts several processes in {launch.path}, got "
+            f"{kind}; MULTI_GPU does, on CPUs too"
+        )
+    if kind == "DEEPSPEED" and find_spec("deepspeed") is None:
+        raise ValueError(
+            f"launch.config {launch.config} needs DeepSpeed, which is not installed; "
+            "pip install 'isoglot[deepspeed]', or use fsdp2"
+        )
+    num_here = launch.num_processes // launch.num_machines
+    if config.training.get("use_cpu") or not torch.accelerator.is_available():
+        if kind != "MULTI_GPU":
+            raise ValueError(
+                f"launch.config {launch.config} needs accelerators, and this training has none; "
+                "use ddp, which runs on CPUs too"
+            )
+    elif num_here > torch.accelerator.device_count():
+        raise ValueError(
+            f"expected at most {torch.accelerator.device_count()} processes, one for each "
+            f"accelerator of this machine, got {num_here}; lower launch.num_processes"
+        )
+
+
+def train_launched(
+    launch: LaunchConfig,
+    train: Callable[..., Any],
+    files: Sequence[Path],
+    policy: Policy,
+    out: Path,
+    config: TrainConfig,
+    *,
+    seed: int,
+    on_step: OnStep = no_step,
+) -> dict[str, Any]:
+    """`train(files, policy, out, config, seed=seed)` by several processes, on_step in this one.
+
+    Same files, resuming and errors as `train` itself.
+
+    Raises:
+        ValueError, OSError: what one of the processes raised.
+        RuntimeError: a process failed otherwise; their output stays in `out/launch.log`.
+    """
+    check_launch(launch, config)
+    out = out.resolve()
+    job, output = out / "launch.job", out / "launch.log"
+    write_whole(job, pickle.dumps(partial(train, files, policy, out, config, seed=seed)))
+    try:
+        _announce(launch, job)
+        code, errors = _watched(_command(launch, job, machine_rank=0), output, on_step)
+    finally:
+        job.unlink()
+    if code != 0:
+        raise _failure(launch, code, errors, output)
+    output.unlink()
+    summary = finished(out)
+    assert summary is not None
+    return summary
+
+
+class _Error(NamedTuple):
+    """What one of the processes says of its end."""
+
+    rank: int
+    kind: str
+    message: str
+
+
+def _is_path(config: str) -> bool:
+    return config.endswith((".yaml", ".yml", ".json"))
+
+
+def _distributed_type(path: Path) -> str:
+    """As accelerate reads it, which also refuses keys that it does not know."""
+    from accelerate.commands.config.config_args import load_config_from_file
+    from yaml import YAMLError
+
+    if not path.is_file():
+        raise ValueError(f"launch.config {path} is not there; correct the path")
+    try:
+        return load_config_from_file(str(path)).distributed_type.value
+    except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"expected a file that `accelerate config` writes at launch.config {path}, got: "
+            f"{reason}; correct the path or the file"
+        ) from None
+
+
+def _command(launch: LaunchConfig, job: Path, machine_rank: int) -> list[str]:
+    # On one machine accelerate finds a free port itself: two runs must not meet.
+    port = launch.main_process_port or (_PORT if launch.num_machines > 1 else 0)
+    options: dict[str, Any] = {
+        "config_file": launch.path.resolve(),
+        "num_processes": launch.num_processes,
+        "num_machines": launch.num_machines,
+        "machine_rank": machine_rank,
+        "main_process_port": port,
+    }
+    if launch.main_process_ip:
+        options["main_process_ip"] = launch.main_process_ip
+    given = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+    accelerate = [sys.executable, "-m", "accelerate.commands.launch", *given]
+    return [*accelerate, "-m", "isoglot.train.launched", str(job)]
+
+
+def _announce(launch: LaunchConfig, job: Path) -> None:
+    for rank in range(1, launch.num_machines):
+        command = shlex.join(_command(launch, job, rank))
+        print(f"isoglot: on machine {rank}, in {Path.cwd()}: {command}", file=sys.stderr)
+
+
+def _watched(command: Sequence[str], output: Path, on_step: OnStep) -> tuple[int, Sequence[_Error]]:
+    """The exit code of a launch and what its processes said; what else they print is kept."""
+    errors = []
+    with (
+        output.open("wb", buffering=0) as kept,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, WATCHED: "1"},
+            start_new_session=True,  # Ctrl-C comes to this process, which ends the others
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if not line.startswith(MARK):
+                    kept.write(line)
+                    continue
+                message = json.loads(line.removeprefix(MARK))
+                if "step" in message:
+                    on_step(message["step"], message["total"])
+                else:
+                    errors.append(_Error(**message))
+        finally:
+            process.stdin.close()  # ends every process of the training that still runs
+            try:
+                process.wait(_PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    return process.returncode, errors
+
+
+def _failure(
+    launch: LaunchConfig, code: int, errors: Sequence[_Error], output: Path
+) -> ValueError | OSError | RuntimeError:
+    """The error that the user has to read; of several, the one that can be mended."""
+    for error in errors:
+        if error.kind in ("ValueError", "OSError"):
+            output.unlink()
+            return (ValueError if error.kind == "ValueError" else OSError)(error.message)
+    if b"SIGKILL" in output.read_bytes():
+        # The others only say that they have lost the one that was killed.
+        why = (
+            "one was ended by SIGKILL: the memory was most likely full; a smaller batch size helps"
+        )
+    elif errors:
+        why = f"{errors[0].kind} in process {errors[0].rank}: {errors[0].message}"
+    else:
+        why = f"exit code {code}"
+    return RuntimeError(
+        f"training by {launch.num_processes} processes failed ({why}); their output stands in "
+        f"{output}"
+    )

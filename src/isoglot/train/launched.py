@@ -1,0 +1,78 @@
+"""One process of a launched training: `python -m isoglot.train.launched JOB`.
+
+Started by accelerate; JOB is a pickled call of a training function, written by `train/launch.py`.
+"""
+
+import json
+import os
+import pickle
+import sys
+import traceback
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from isoglot.core.store import naming_a_full_disk
+
+MARK = b"\x1eisoglot "
+"""Begins a line of output that is for the process that launched the training."""
+
+WATCHED = "ISOGLOT_WATCHED"
+"""Set in the environment where that process reads our output, and holds our standard input."""
+
+_LONGEST_MESSAGE = 900  # characters: a line must fit the 4096 bytes that a pipe takes at once
+
+
+def main() -> None:
+    """Trains; exit code 2 for an error of the user's, 1 for any other."""
+    is_watched = WATCHED in os.environ
+    if is_watched:
+        Thread(target=_end_with_launcher, daemon=True).start()
+    job = Path(sys.argv[1])
+    try:
+        call = pickle.loads(job.read_bytes())
+        with naming_a_full_disk(job.parent):
+            call(on_step=_tell_step if is_watched else _tell_nobody)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the launcher has to hear of it
+        traceback.print_exc()
+        _end(error, is_watched)
+    from accelerate import PartialState
+
+    PartialState().destroy_process_group()
+
+
+def _end(error: Exception, is_watched: bool) -> None:
+    """Ends this process at once: leaving in order would wait for its peers, which wait for it."""
+    kinds = [kind.__name__ for kind in (ValueError, OSError) if isinstance(error, kind)]
+    message = str(error)[:_LONGEST_MESSAGE]
+    if is_watched:
+        kind = kinds[0] if kinds else type(error).__name__
+        _tell({"rank": int(os.environ["RANK"]), "kind": kind, "message": message})
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2 if kinds else 1)
+
+
+def _tell_step(step: int, total: int) -> None:
+    _tell({"step": step, "total": total})
+
+
+def _tell_nobody(step: int, total: int) -> None:
+    """The machine of the first process shows how far the training is."""
+
+
+def _tell(message: dict[str, Any]) -> None:
+    line = json.dumps(message, ensure_ascii=False).encode(errors="replace")
+    # In one call, with a line break first: others write to the same pipe, and may be in a line.
+    os.write(sys.stdout.fileno(), b"\n" + MARK + line + b"\n")
+
+
+def _end_with_launcher() -> None:
+    """Standard input is a pipe from the launching process, and ends when that does."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
