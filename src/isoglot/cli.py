@@ -136,14 +136,25 @@ def env() -> None:
 
 @lab.command("build")
 def lab_build(
+    model: Annotated[
+        str, typer.Argument(help="policy, teacher, english (a weaker one) or translator.")
+    ] = "policy",
     seed: Annotated[int, typer.Option(help="Of the data and of the weights.")] = 0,
-    out: Annotated[Path, typer.Option(help="Where the policy goes.")] = Path("runs/lab/policy"),
+    out: Annotated[
+        Path | None, typer.Option(help="Where the model goes; default: runs/lab/MODEL.")
+    ] = None,
 ) -> None:
-    """Pre-train the lab's policy from scratch, at most 30 minutes on two cores."""
+    """Pre-train a model of the lab from scratch, at most 30 minutes on two cores.
+
+    Those in the package are called `lab:policy`, `lab:teacher` … wherever a model is named.
+
+    Example: isoglot lab build teacher --seed 1
+    """
     from isoglot.lab.build import build
 
-    build(out, seed=seed)
-    print(f"policy: {out}")
+    folder = out or Path("runs/lab") / model
+    build(folder, model, seed=seed)
+    print(f"{model}: {folder}")
 
 
 @train.command("reward")

@@ -23,7 +23,7 @@ from isoglot.data.score import ScoreConfig
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.grade import GraderName
 from isoglot.evals.task import TaskConfig
-from isoglot.lab.build import POLICY as LAB_POLICY
+from isoglot.lab.build import lab_path
 from isoglot.lab.prompts import LabPromptConfig
 from isoglot.models.load import ModelConfig, PolicyConfig, TranslatorConfig
 from isoglot.models.translator import PromptTranslatorConfig
@@ -151,13 +151,9 @@ class Recipe(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _lab_policy(cls, values: Any) -> Any:
-        """`policy: {path: lab}` is the checkpoint in the package."""
-        if isinstance(values, dict) and isinstance(values.get("policy"), dict):
-            policy = values["policy"]
-            if policy.get("path") == "lab":
-                return {**values, "policy": {**policy, "path": str(LAB_POLICY)}}
-        return values
+    def _lab_paths(cls, values: Any) -> Any:
+        """Every `path: lab:NAME` is the checkpoint in the package; `lab` alone is its policy."""
+        return _in_package(values)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -176,6 +172,18 @@ class Recipe(Section):
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
             raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
         return self
+
+
+def _in_package(values: Any) -> Any:
+    """The same values, with the folders of the lab's models in place of their names."""
+    if isinstance(values, list):
+        return [_in_package(value) for value in values]
+    if isinstance(values, dict):
+        return {
+            key: lab_path(value) if key == "path" and isinstance(value, str) else _in_package(value)
+            for key, value in values.items()
+        }
+    return values
 
 
 def recipe_names() -> list[str]:
