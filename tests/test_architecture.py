@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "stages": {
         "job", "prompting", "config", "core", "models", "data", "train", "evals", "lab", "execute",
     },
-    "training": {"job", "core", "models", "train", "execute"},
+    "training": {"job", "core", "models", "data", "train", "execute"},
     "evaluation": {"job", "prompting", "config", "core", "models", "evals", "execute"},
     "measuring": {
         "evaluation", "job", "prompting", "config", "core", "models", "data", "evals", "lab",

@@ -126,7 +126,8 @@ class Recipe(Section):
     pair: PairConfig = PairConfig()
     filter: FilterConfig = FilterConfig()
     train: TrainConfig | None = None
-    """Left out: the run ends with the preferences."""
+    """Left out: the run ends with the preferences. Method rloo goes from the prompts straight to
+    here: nothing is generated, paired and filtered before."""
     evaluate: EvaluateConfig = EvaluateConfig()
     execute: ExecuteConfig = LocalConfig()
     """Where the stages run; it changes no shard."""
@@ -135,6 +136,11 @@ class Recipe(Section):
     def all_languages(self) -> tuple[str, ...]:
         """The languages that are trained, then those that are evaluated only."""
         return (*self.languages, *self.unseen_languages)
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the policy learns from prompts, while it answers them, and not from pairs."""
+        return self.train is not None and self.train.method == "rloo"
 
     @field_validator("languages", "unseen_languages")
     @classmethod
@@ -159,7 +165,9 @@ class Recipe(Section):
     def _consistent(self) -> Self:
         if twice := set(self.languages) & set(self.unseen_languages):
             raise ValueError(f"{min(twice)!r} is both in languages and unseen_languages; keep one")
-        if self.pair.method == "translated_vs_direct":
+        if self.is_online and self.score is None:
+            raise ValueError("train.method rloo needs a `score:` section, whose reward it learns")
+        if self.pair.method == "translated_vs_direct" and not self.is_online:
             if self.dominant_language not in self.languages:
                 raise ValueError(
                     f"dominant_language {self.dominant_language!r} is not among languages "

@@ -12,12 +12,14 @@ from typing import Any
 
 from isoglot.config import EvaluationTask, RayConfig, Recipe
 from isoglot.evals.benchmark import Answering
+from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.models.load import (
     load_identifier,
     load_likelihood,
     load_sampler,
+    load_scorers,
     load_translator,
 )
 from isoglot.models.translator import PromptTranslator
@@ -68,6 +70,13 @@ class Job:
     def identifier(self) -> Any:
         """Tells the languages of the run apart."""
         return load_identifier(self.recipe.all_languages)
+
+    def scorers(self) -> tuple[Any, Any]:
+        """The scorers of the recipe's `score:`, and the identifier that its gates ask."""
+        assert self.recipe.score is not None
+        identifier = self.identifier()
+        graders = {str(name): grader for name, grader in GRADERS.items()}
+        return load_scorers(self.recipe.score.scorers, identifier, graders), identifier
 
     @property
     def executor(self) -> MapShards:

@@ -4,6 +4,8 @@
        ▲                                                              │
        └───────────────────── next round: M1, M2, … ──────────────────┘
 
+Online training (`method: rloo`) answers and scores while it learns: prompts ─▶ train ─▶ evaluate.
+
 Each stage is made once: a run that was killed goes on where it stopped, and a finished one loads no
 model.
 """
@@ -32,7 +34,7 @@ from isoglot.stages import (
     make_translations,
 )
 from isoglot.summary import write_summary
-from isoglot.training import make_policy
+from isoglot.training import make_online_policy, make_policy
 
 CODE_VERSIONS = {
     "prompts": 1,
@@ -105,6 +107,21 @@ class Line:
                 {**self.translation(), "artefacts": recipe.prompts.artefacts},
                 prompts=prompts,
             )
+        if recipe.train is not None and recipe.is_online:
+            settings = {"train": recipe.train, "seed": recipe.seed, **self.reward()}
+            trained = self.once("train", make_online_policy, settings, prompts=prompts)
+            return str(trained.folder / "policy")
+        kept = self.preferences(prompts)
+        if recipe.train is None:
+            return None
+        trained = self.once(
+            "train", make_policy, {"train": recipe.train, "seed": recipe.seed}, filter=kept
+        )
+        return str(trained.folder / "policy")
+
+    def preferences(self, prompts: Done) -> Done:
+        """Prompts in, the pairs that are fit for training out."""
+        recipe = self.recipe
         completions = self.once(
             "generate",
             make_completions,
@@ -126,19 +143,13 @@ class Line:
             completions = self.once(
                 "score",
                 make_scores,
-                {"score": recipe.score, "scorers": self.scorers()},
+                self.reward(),
                 prompts=prompts,
                 completions=completions,
             )
         settings = {"pair": recipe.pair, "dominant_language": recipe.dominant_language}
         pairs = self.once("pair", make_pairs, settings, prompts=prompts, completions=completions)
-        kept = self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
-        if recipe.train is None:
-            return None
-        trained = self.once(
-            "train", make_policy, {"train": recipe.train, "seed": recipe.seed}, filter=kept
-        )
-        return str(trained.folder / "policy")
+        return self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
 
     def evaluate(self) -> None:
         """Measure M_t on every task and on the validation task of the stop rule."""
@@ -198,10 +209,11 @@ class Line:
         recipe = self.recipe
         return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
 
-    def scorers(self) -> list[Mapping[str, Any]]:
+    def reward(self) -> Mapping[str, Any]:
         """What decides the rewards, beside the completions."""
         score = self.recipe.score
-        return [scorer_settings(scorer) for scorer in score.scorers] if score else []
+        scorers = [scorer_settings(scorer) for scorer in score.scorers] if score else []
+        return {"score": score, "scorers": scorers}
 
     def translation(self) -> Mapping[str, Any]:
         """What decides a translation, beside the policy."""

@@ -23,7 +23,6 @@ from isoglot.execute.ray import check_ray
 from isoglot.job import Job
 from isoglot.models.load import (
     load_sampler,
-    load_scorers,
     sampler_revision,
     scorer_settings,
 )
@@ -135,19 +134,13 @@ def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
     config = job.recipe.score
     assert config is not None
 
-    graders = {str(name): grader for name, grader in GRADERS.items()}
-
-    def load() -> Any:
-        identifier = job.identifier()
-        return load_scorers(config.scorers, identifier, graders), identifier
-
     def stage(prompts: list[Prompt], rows: list[Completion], loaded: Any) -> list[Completion]:
         scorers, identifier = loaded
         return score(prompts, rows, scorers, config, identifier)
 
     return _quick(
         job, "score", stage, ["prompts", "completions"], Completion, out,
-        load=load, executor=job.executor,
+        load=job.scorers, executor=job.executor,
     )  # fmt: skip
 
 

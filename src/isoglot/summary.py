@@ -42,6 +42,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
     summary: dict[str, Any] = {
         "recipe": recipe.name,
         "seed": recipe.seed,
+        "method": recipe.train.method if recipe.train else None,
         "dominant_language": recipe.dominant_language,
         "validation": recipe.evaluate.validation.name if recipe.evaluate.validation else None,
         "stopped": stopped,
@@ -49,7 +50,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
         "mean_changes": _mean_changes(recipe, ledger),
         "seconds": {name: done.seconds for name, done in ledger.done.items()},
     }
-    if recipe.samplers:
+    if recipe.samplers and "round-0/generate" in ledger.done:
         summary["audit"] = {"rows": _audit(recipe, ledger)}
     write_json(ledger.run / "summary.json", summary)
     return summary

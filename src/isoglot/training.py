@@ -1,13 +1,16 @@
 """The train stage as a job: which method of `train/`, on which files, behind which bar."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.records import Preference
+from isoglot.core.records import Completion, Preference, Prompt
 from isoglot.core.store import count_rows, naming_a_full_disk, shard_paths
+from isoglot.data.score import score
 from isoglot.execute.progress import Bar, Bars
 from isoglot.job import Job
+from isoglot.train.common import OnStep
 
 
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
@@ -24,14 +27,53 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
             f"{job.inputs['filter']} holds no pair to train on: expected some after filtering; "
             "see the reasons there (`isoglot report`), relax `filter:` or take more prompts"
         )
-    with Bars(silent=job.silent) as bars:
-        bar: list[Bar] = []  # made at the first step, when the number of steps is known
+    with _behind_a_bar(job, out) as on_step:
+        return train(files, job.start(), out, config, seed=_seed(job), on_step=on_step)
+
+
+def make_online_policy(job: Job, out: Path) -> Mapping[str, Any]:
+    """M_{t+1}, trained from M_t on its own answers to the prompts, by the reward of `score:`."""
+    from isoglot.train.rloo import train_rloo
+
+    config = job.recipe.train
+    assert config is not None
+    files = [p for p in shard_paths(job.inputs["prompts"]) if count_rows(p, Prompt)]
+    reward, identify = _reward(job)
+    with _behind_a_bar(job, out) as on_step:
+        return train_rloo(
+            files, job.start(), out, config, reward, identify, seed=_seed(job), on_step=on_step
+        )
+
+
+def _reward(job: Job) -> tuple[Callable[..., list[float | None]], Callable[..., Any]]:
+    """The total of the recipe's scorers behind its gates, and what tells languages apart."""
+    scorers, identifier = job.scorers()
+    config = job.recipe.score
+    assert config is not None
+
+    def reward(prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
+        rows = score(prompts, completions, scorers, config, identifier)
+        return [row.rewards["total"] for row in rows]
+
+    return reward, identifier.identify
+
+
+def _seed(job: Job) -> int:
+    return job.recipe.seed * 1000 + job.round
+
+
+@contextmanager
+def _behind_a_bar(job: Job, out: Path) -> Iterator[OnStep]:
+    """What a training calls at each step; the bar is made when the number of steps is known."""
+    config = job.recipe.train
+    assert config is not None
+    title = job.title(f"train {config.method}")
+    with Bars(silent=job.silent) as bars, naming_a_full_disk(out):
+        bar: list[Bar] = []
 
         def on_step(step: int, total: int) -> None:
             if not bar:
-                bar.append(bars.bar(job.title(f"train {config.method}"), total))
+                bar.append(bars.bar(title, total))
             bar[0].reach(step)
 
-        seed = job.recipe.seed * 1000 + job.round
-        with naming_a_full_disk(out):
-            return train(files, job.start(), out, config, seed=seed, on_step=on_step)
+        yield on_step

@@ -134,7 +134,7 @@ def _sections(summary: Summary) -> list[Section]:
             [chart for m in scores if (chart := figures.change_per_language(summary, m))],
         ),
         *over[1:],
-        *_pair_sections(summary),
+        *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
     ]
 
 

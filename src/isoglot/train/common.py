@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from isoglot.core.section import Section
 from isoglot.models.transformers import located, model_revision
@@ -55,10 +56,11 @@ class LoraConfig(Section):
 
 
 class TrainConfig(Section):
-    """How the policy learns from preferences."""
+    """How the policy learns: from preferences, or from the rewards of its own answers."""
 
-    method: Literal["dpo", "sft"] = "dpo"
-    """`sft` trains on the chosen side alone: the baseline that preferences have to beat."""
+    method: Literal["dpo", "sft", "rloo"] = "dpo"
+    """`sft` trains on the chosen side alone: the baseline that preferences have to beat. `rloo`
+    answers the prompts while it learns, and is rewarded by the recipe's `score:`."""
     nll: Literal["token_mean", "sequence_mean", "none"] = "sequence_mean"
     """Likelihood of chosen, added to the DPO loss; its weight is that of `sft` in `loss_weights`.
 
@@ -67,15 +69,52 @@ class TrainConfig(Section):
     """
     lora: LoraConfig | None = None
     """None trains all weights."""
+    num_preferences: int | None = Field(None, ge=1)
+    """So many pairs, as evenly over the languages as there are; left out, all of them."""
+    balance_languages: bool | None = None
+    """Batches in which each language has its share of the examples, in place of batches of like
+    length; left out, `rloo` does so and the others do not."""
     training: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of TRL's DPOConfig or SFTConfig under their own names, passed on unchanged."""
+    """Arguments of TRL's DPOConfig, SFTConfig or RLOOConfig under their own names, passed on
+    unchanged."""
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether batches are balanced over the languages."""
+        return self.method == "rloo" if self.balance_languages is None else self.balance_languages
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> Self:
+        if self.method == "rloo":
+            if self.num_preferences:
+                raise ValueError(
+                    "num_preferences counts pairs, and method rloo has prompts; set "
+                    "prompts.num_families"
+                )
+            num = self.training.get("num_generations", 2)
+            if not isinstance(num, int) or num < 2:
+                raise ValueError(
+                    f"method rloo compares the answers to a prompt: expected training: "
+                    f"{{num_generations: 2}} or more, got {num!r}"
+                )
+        if self.is_balanced and "train_sampling_strategy" in self.training:
+            raise ValueError(
+                "balance_languages orders the examples itself; remove train_sampling_strategy "
+                "from `training`, or set balance_languages: false"
+            )
+        return self
 
 
 def check_training(config: TrainConfig) -> None:
     """Raise ValueError for a key of `training` that TRL does not know, with a did-you-mean."""
-    from trl import DPOConfig, SFTConfig
+    from trl import DPOConfig, RLOOConfig, SFTConfig
 
-    _check_keys({"dpo": DPOConfig, "sft": SFTConfig}[config.method], config)
+    _check_keys({"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}[config.method], config)
+    if config.training.get("use_vllm") and find_spec("vllm") is None:
+        raise ValueError(
+            "expected the package vllm for `use_vllm: true`, got none; install it (pip install "
+            "vllm) or remove use_vllm"
+        )
 
 
 def _check_keys(config_class: type, config: TrainConfig) -> None:
@@ -175,21 +214,28 @@ def load_tokenizer(policy: Policy) -> Any:
 
 def load_preferences(files: Sequence[Path], cache: Path) -> Any:
     """The preferences as a Hugging Face dataset: prompt, chosen, rejected and language."""
-    from datasets import load_dataset
-
     if not files:
         raise ValueError("expected files of preferences, got none; run the filter stage first")
-    names = [str(file) for file in files]
-    columns = ["prompt", "chosen", "rejected", "language"]
-    rows = load_dataset(
-        "parquet", data_files=names, columns=columns, split="train", cache_dir=str(cache)
-    )
+    rows = load_rows(files, cache, ["prompt", "chosen", "rejected", "language"])
     if len(rows) == 0:
         raise ValueError(
-            f"expected preferences, got none in {len(names)} files; the audit says which "
+            f"expected preferences, got none in {len(files)} files; the audit says which "
             f"filter took them"
         )
     return rows
+
+
+def load_rows(files: Sequence[Path], cache: Path, columns: Sequence[str]) -> Any:
+    """Columns of Parquet files as a Hugging Face dataset."""
+    from datasets import load_dataset
+
+    return load_dataset(
+        "parquet",
+        data_files=[str(file) for file in files],
+        columns=list(columns),
+        split="train",
+        cache_dir=str(cache),
+    )
 
 
 def last_checkpoint(folder: Path) -> str | None:
@@ -306,19 +352,32 @@ def quiet() -> Iterator[None]:
             os.environ["TQDM_DISABLE"] = tqdm_was
 
 
-def means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of every column over the rows, and `n`, how many there are."""
-    return {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]} | {"n": len(rows)}
+Row = Mapping[str, float | None]
+"""What the log keeps of an example; None where it has no such value."""
+
+
+def means(rows: Sequence[Row], may_lack: Sequence[str] = ()) -> dict[str, float | None]:
+    """The mean of every column over the rows that have it, and `n`, how many rows there are.
+
+    Of a column that rows `may_lack` (None) it is counted how many do: `num_without_COLUMN`.
+    """
+    found: dict[str, float | None] = {}
+    for key in rows[0]:
+        known = [value for row in rows if (value := row[key]) is not None]
+        found[key] = sum(known) / len(known) if known else None
+        if key in may_lack:
+            found[f"num_without_{key}"] = len(rows) - len(known)
+    return found | {"n": len(rows)}
 
 
 def by_language(
-    rows: Sequence[tuple[str, Mapping[str, float]]],
-) -> dict[str, dict[str, float]]:
+    rows: Sequence[tuple[str, Row]], may_lack: Sequence[str] = ()
+) -> dict[str, dict[str, float | None]]:
     """Means of the rows of each language, in the order of the tags."""
-    grouped: dict[str, list[Mapping[str, float]]] = defaultdict(list)
+    grouped: dict[str, list[Row]] = defaultdict(list)
     for language, row in rows:
         grouped[language].append(row)
-    return {language: means(grouped[language]) for language in sorted(grouped)}
+    return {language: means(grouped[language], may_lack) for language in sorted(grouped)}
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -47,7 +47,7 @@ def train_dpo(
                 processing_class=tokenizer,
                 peft_config=peft_config(config.lora),
             )
-            trainer.follow_pairs(out / "log.jsonl", config.nll)
+            trainer.follow_pairs(out / "log.jsonl", config)
             return trainer
 
         return train(preference_files, policy, out, config, prepare, seed=seed, on_step=on_step)
@@ -79,7 +79,7 @@ class PerLanguageDPO(PerLanguage):
     loss_types: list[str]
     loss_weights: list[float]
 
-    def follow_pairs(self, log_path: Path, nll: str) -> None:
+    def follow_pairs(self, log_path: Path, config: TrainConfig) -> None:
         """As `follow`; with `sequence_mean` TRL's own likelihood term gives way to ours."""
         data = self.train_dataset
         prompts, sides = data["prompt_ids"], (data["chosen_ids"], data["rejected_ids"])
@@ -89,9 +89,10 @@ class PerLanguageDPO(PerLanguage):
                 len(prompt) + max(len(chosen), len(rejected))
                 for prompt, chosen, rejected in zip(prompts, *sides, strict=True)
             ],
+            config,
         )
         self._nll_weight = 0.0
-        if nll == "sequence_mean":
+        if config.nll == "sequence_mean":
             weights = dict(zip(self.loss_types, self.loss_weights, strict=True))
             self._nll_weight = weights.pop("sft")
             self.loss_types, self.loss_weights = list(weights), list(weights.values())

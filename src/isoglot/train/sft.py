@@ -49,9 +49,8 @@ def train_sft(
                 processing_class=tokenizer,
                 peft_config=peft_config(config.lora),
             )
-            trainer.follow(
-                out / "log.jsonl", [len(ids) for ids in trainer.train_dataset["input_ids"]]
-            )
+            lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
+            trainer.follow(out / "log.jsonl", lengths, config)
             return trainer
 
         return train(preference_files, policy, out, config, prepare, seed=seed, on_step=on_step)

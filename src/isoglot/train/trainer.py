@@ -5,14 +5,15 @@ read. They are mixins over TRL's public methods, joined with a trainer where TRL
 """
 
 import json
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isoglot.train.common import (
     OnStep,
     Policy,
+    Row,
     TrainConfig,
     by_language,
     claim,
@@ -23,11 +24,11 @@ from isoglot.train.common import (
     load_tokenizer,
     save_policy,
 )
+from isoglot.train.order import LanguageBalanced, LengthGrouped, even_choice
 
 _Trainer: Any = object
 """Stands for TRL's trainer, which comes in as the second base where TRL is imported."""
 
-_WINDOW_BATCHES = 50
 _LOGGED = ("epoch", "loss", "learning_rate", "grad_norm")
 
 
@@ -60,78 +61,58 @@ class KeepLanguage:
         return batch
 
 
-class LengthGrouped:
-    """The order of an epoch: batches of like length, since padding costs, in a random order.
-
-    A function of seed and epoch alone, so that a resumed epoch goes on in the same order; the batch
-    with the longest example comes first, to run out of memory at once or never.
-    """
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self._lengths = lengths
-        self._batch_size = batch_size
-        self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer before an epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        rng = random.Random(f"{self._seed}:{self._epoch}")
-        order = rng.sample(range(len(self)), len(self))
-        window = self._batch_size * _WINDOW_BATCHES
-        for start in range(0, len(order), window):
-            order[start : start + window] = sorted(
-                order[start : start + window], key=self._lengths.__getitem__
-            )
-        whole = len(order) - len(order) % self._batch_size
-        batches = [order[i : i + self._batch_size] for i in range(0, whole, self._batch_size)]
-        rng.shuffle(batches)
-        batches.sort(key=lambda batch: not self._has_longest(batch))
-        return iter([i for batch in batches for i in batch] + order[whole:])
-
-    def _has_longest(self, batch: Sequence[int]) -> bool:
-        return max(self._lengths[i] for i in batch) == max(self._lengths)
-
-
 class PerLanguage(_Trainer):
     """The mixin of all our trainers; `follow` is called once, before training."""
 
     data_collator: Any
     _signature_columns: list[str]
+    may_lack: Sequence[str] = ()
+    """Columns of the log that an example may have no value in."""
 
-    def follow(self, log_path: Path, lengths: Sequence[int]) -> None:
+    def follow(self, log_path: Path, lengths: Sequence[int], config: TrainConfig) -> None:
         """Logs to `log_path`; `lengths` are the tokens of each row of the prepared dataset."""
         self.languages: list[str] = sorted(set(self.train_dataset["language"]))
         self.lengths = lengths
+        self._is_balanced = config.is_balanced
         self._log_path = log_path
-        self._rows: list[tuple[str, Mapping[str, float]]] = []
-        self.data_collator = KeepLanguage(self.data_collator, self.languages)
+        self._rows: list[tuple[str, Row]] = []
+        self.data_collator = self.collator()
 
-    def note(self, loss: Any, languages: Any, columns: Mapping[str, Any]) -> None:
-        """Keeps a value of each example (tensors of the batch's size) for the log.
+    def collator(self) -> Any:
+        """TRL's collator, and the language."""
+        return KeepLanguage(self.data_collator, self.languages)
 
-        Raises ValueError for a loss that is no number, before it reaches a weight.
-        """
+    def check(self, loss: Any) -> None:
+        """Raises ValueError for a loss that is no number, before it reaches a weight."""
         import torch
 
         if not torch.isfinite(loss):
             raise ValueError(diverged(self.state.global_step + 1))
+
+    def note(self, loss: Any, languages: Any, columns: Mapping[str, Any]) -> None:
+        """Checks the loss, and keeps a value of each example (tensors of the batch's size) for the
+        log."""
+        import torch
+
+        self.check(loss)
         values = torch.stack([column.detach().float() for column in columns.values()], dim=1)
-        places, values = self.accelerator.gather_for_metrics((languages, values))
+        self.keep(columns, *self.accelerator.gather_for_metrics((languages, values)))
+
+    def keep(self, names: Iterable[str], places: Any, values: Any) -> None:
+        """Keeps the gathered rows for the log; a column that a row may lack has NaN there."""
         for place, row in zip(places.tolist(), values.tolist(), strict=True):
-            self._rows.append((self.languages[place], dict(zip(columns, row, strict=True))))
+            known = {
+                name: None if name in self.may_lack and math.isnan(value) else value
+                for name, value in zip(names, row, strict=True)
+            }
+            self._rows.append((self.languages[place], known))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As TRL, and a line with the means of each language since the last one."""
         super().log(logs, start_time)
         if "loss" in logs and self._rows and self.is_world_process_zero():
             line = {"step": self.state.global_step, **{k: logs[k] for k in _LOGGED if k in logs}}
-            line["languages"] = by_language(self._rows)
+            line["languages"] = by_language(self._rows, self.may_lack)
             with self._log_path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         self._rows.clear()
@@ -142,6 +123,8 @@ class PerLanguage(_Trainer):
             self._signature_columns = [*self._signature_columns, "language"]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self._is_balanced:
+            return LanguageBalanced(self.train_dataset["language"], self.args.seed)
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
         batch_size = self.args.train_batch_size * self.args.world_size
@@ -153,7 +136,7 @@ Prepare = Callable[[Any, Any], Any]
 
 
 def train(
-    preference_files: Sequence[Path],
+    files: Sequence[Path],
     policy: Policy,
     out: Path,
     config: TrainConfig,
@@ -161,21 +144,30 @@ def train(
     *,
     seed: int,
     on_step: OnStep,
+    load: Callable[[Sequence[Path], Path], Any] = load_preferences,
+    num_key: str = "num_preferences",
 ) -> dict[str, Any]:
     """The course of every training: what is done is returned, what was begun goes on."""
     tokenizer = load_tokenizer(policy)
-    rows = load_preferences(preference_files, out / "cache")
-    claim(out, preference_files, policy, config, seed)
+    rows = load(files, out / "cache")
+    if config.num_preferences:
+        rows = rows.select(even_choice(rows, config.num_preferences, seed))
+    claim(out, files, policy, config, seed)
     if (summary := finished(out)) is not None:
         return summary
     trainer = prepare(rows, tokenizer)
-    return _run(
-        trainer, tokenizer=tokenizer, policy=policy, out=out, num_given=len(rows), on_step=on_step
-    )
+    given = {num_key: len(rows), "num_dropped": len(rows) - len(trainer.train_dataset)}
+    return _run(trainer, tokenizer=tokenizer, policy=policy, out=out, given=given, on_step=on_step)
 
 
 def _run(
-    trainer: Any, *, tokenizer: Any, policy: Policy, out: Path, num_given: int, on_step: OnStep
+    trainer: Any,
+    *,
+    tokenizer: Any,
+    policy: Policy,
+    out: Path,
+    given: Mapping[str, int],
+    on_step: OnStep,
 ) -> dict[str, Any]:
     """Trains from the last complete checkpoint, if there is one, and saves the policy."""
     from transformers import PrinterCallback
@@ -185,11 +177,10 @@ def _run(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress(on_step))
     result = trainer.train(resume_from_checkpoint=checkpoint)
-    max_length = trainer.args.max_length
+    max_length = getattr(trainer.args, "max_length", None)
     summary = {
         "policy": str(out / "policy"),
-        "num_preferences": num_given,
-        "num_dropped": num_given - len(trainer.train_dataset),
+        **given,
         "num_truncated": sum(n >= max_length for n in trainer.lengths) if max_length else 0,
         "num_steps": trainer.state.global_step,
         "loss": result.training_loss,
