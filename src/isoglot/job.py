@@ -20,7 +20,7 @@ from isoglot.models.load import (
     load_sampler,
     load_translator,
 )
-from isoglot.models.translator import PromptTranslator
+from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
 from isoglot.prompting import MapShards
 from isoglot.train.common import Policy
 
@@ -57,10 +57,9 @@ class Job:
 
     def translator(self) -> Any:
         """The recipe's translator, or else the policy of the round, asked to translate."""
-        config, other = self.recipe.translate, self.recipe.translator
+        config, other = self.recipe.translate or PromptTranslatorConfig(), self.recipe.translator
         if other:
-            return load_translator(other, config, self.recipe.languages)
-        assert config is not None
+            return load_translator(other, config, self.recipe.translated_languages)
         return PromptTranslator(
             self.sampler(), config.sampling, config.template, config.prefill, config.pattern
         )
