@@ -27,8 +27,10 @@ MAY_IMPORT = {
     "prompting": {"config", "core", "models", "data", "evals", "lab", "execute"},
     "job": {"prompting", "config", "models", "train", "evals", "execute"},
     "stages": {
-        "job", "prompting", "config", "core", "models", "data", "train", "evals", "lab", "execute",
+        "pool", "job", "prompting", "config", "core", "models", "data", "train", "evals", "lab",
+        "execute",
     },
+    "pool": {"job", "prompting", "config", "core", "models", "data", "execute"},
     "training": {"job", "core", "models", "data", "train", "execute"},
     "evaluation": {"job", "prompting", "config", "core", "models", "evals", "execute"},
     "measuring": {
@@ -42,6 +44,7 @@ MAY_IMPORT = {
         "evaluation",
         "training",
         "stages",
+        "pool",
         "job",
         "config",
         "core",

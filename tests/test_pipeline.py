@@ -128,10 +128,10 @@ def test_another_model_may_translate(tiny_policy, tiny_model, tmp_path):
     run(recipe, tmp_path / "run", silent=True)
     folder = tmp_path / "run/round-0/translate"
     rows = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
-    direct = {row.sampler for row in rows if row.translated_from is None}
-    translated = {row.sampler for row in rows if row.translated_from}
-    assert len(direct) == len(translated) == 1
-    assert translated == {model_name(str(tmp_path / "other"))} != direct
+    assert len({row.sampler for row in rows}) == 1, "who wrote it, also where it is translated"
+    assert {row.translator for row in rows if row.translated_from is None} == {None}
+    translated = {row.translator for row in rows if row.translated_from}
+    assert translated == {model_name(str(tmp_path / "other"))} != {rows[0].sampler}
 
 
 CHANGES = [

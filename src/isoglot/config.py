@@ -25,7 +25,13 @@ from isoglot.evals.grade import GraderName
 from isoglot.evals.task import TaskConfig
 from isoglot.lab.build import lab_path
 from isoglot.lab.prompts import LabPromptConfig
-from isoglot.models.load import ModelConfig, PolicyConfig, TranslatorConfig
+from isoglot.models.load import PolicyConfig, TranslatorConfig
+from isoglot.models.member import (
+    MemberConfig,
+    PolicyMember,
+    check_candidates,
+    check_languages,
+)
 from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.train.common import TrainConfig
 
@@ -115,11 +121,13 @@ class Recipe(Section):
     families_per_shard: int = Field(250, ge=1)
     policy: PolicyConfig
     prompts: PromptsConfig
-    samplers: tuple[ModelConfig, ...] = ()
-    """Who answers the prompts; left out, the policy of the round."""
+    samplers: tuple[MemberConfig, ...] = ()
+    """Who answers the prompts; left out, the policy of the round alone."""
     generate: GenerateConfig = GenerateConfig()
     translate: PromptTranslatorConfig | None = None
-    """How answers are translated into and out of the dominant language, if they are."""
+    """How a sampler is asked to translate. With it, and for `translated_vs_direct`, all answers are
+    translated into and out of the dominant language; in a pool, those of the members with
+    `answers_in: dominant`."""
     translator: TranslatorConfig | None = None
     """Who translates; left out, the policy of the round."""
     score: ScoreConfig | None = None
@@ -142,6 +150,31 @@ class Recipe(Section):
         """Whether the policy learns from prompts, while it answers them, and not from pairs."""
         return self.train is not None and self.train.method == "rloo"
 
+    @property
+    def pool(self) -> tuple[MemberConfig, ...]:
+        """Who answers the prompts."""
+        return self.samplers or (PolicyMember(),)
+
+    @property
+    def is_translated_pool(self) -> bool:
+        """Whether members answer in the dominant language only: then no more is translated."""
+        return any(member.answers_in == "dominant" for member in self.pool)
+
+    @property
+    def translates_answers(self) -> bool:
+        """Whether there is a translate stage."""
+        return bool(
+            self.translate or self.is_translated_pool or self.pair.method == "translated_vs_direct"
+        )
+
+    @property
+    def translated_languages(self) -> tuple[str, ...]:
+        """What the translator must know."""
+        if self.prompts.translate_from or not self.is_translated_pool:
+            return self.languages
+        members = [member for member in self.pool if member.answers_in == "dominant"]
+        return tuple(tag for tag in self.languages if any(m.serves(tag) for m in members))
+
     @field_validator("languages", "unseen_languages")
     @classmethod
     def _tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -161,6 +194,16 @@ class Recipe(Section):
         """Every `path: lab:NAME` is the checkpoint in the package; `lab` alone is its policy."""
         return _in_package(values)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _sampling_of_members(cls, values: Any) -> Any:
+        """What a sampler's own `sampling` leaves out stands in `generate.sampling`."""
+        if not isinstance(values, dict) or not isinstance(values.get("samplers"), list):
+            return values
+        generate = values.get("generate")
+        shared = generate.get("sampling") if isinstance(generate, dict) else None
+        return {**values, "samplers": [_completed(each, shared) for each in values["samplers"]]}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if twice := set(self.languages) & set(self.unseen_languages):
@@ -173,13 +216,33 @@ class Recipe(Section):
                     f"dominant_language {self.dominant_language!r} is not among languages "
                     f"({', '.join(self.languages)}); add it"
                 )
-            if self.translate is None:
-                raise ValueError("pair.method translated_vs_direct needs a `translate:` section")
-        if self.prompts.translate_from and self.translate is None:
-            raise ValueError("prompts.translate_from needs a `translate:` section")
+            self._has_translator("pair.method translated_vs_direct")
+            if self.is_translated_pool:
+                raise ValueError(
+                    "pair.method translated_vs_direct compares answers of one sampler: "
+                    "`answers_in: dominant` is for the methods that rank, such as best_vs_worst"
+                )
+        if self.prompts.translate_from:
+            self._has_translator("prompts.translate_from")
+        self._pool_consistent()
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
             raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
         return self
+
+    def _has_translator(self, what: str) -> None:
+        if self.translate is None and self.translator is None:
+            raise ValueError(
+                f"{what} needs a `translate:` section (the policy translates) or a `translator:`"
+            )
+
+    def _pool_consistent(self) -> None:
+        check_languages(self.pool, self.languages, self.dominant_language)
+        if self.is_translated_pool:
+            self._has_translator("answers_in: dominant")
+        is_asked = self.train or any(member.languages for member in self.samplers)
+        if is_asked and (self.is_translated_pool or not self.translates_answers):
+            sampling = self.generate.sampling
+            check_candidates(self.pool, self.languages, sampling, self.pair.method)
 
 
 def _in_package(values: Any) -> Any:
@@ -228,6 +291,13 @@ def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
 def resolved(recipe: Recipe) -> dict[str, Any]:
     """Every key of a recipe with its value, as JSON has them."""
     return json.loads(recipe.model_dump_json())
+
+
+def _completed(sampler: Any, shared: Any) -> Any:
+    own = sampler.get("sampling") if isinstance(sampler, dict) else None
+    if not isinstance(own, dict) or not isinstance(shared, dict):
+        return sampler
+    return {**sampler, "sampling": {**shared, **own}}
 
 
 def _recipe_text(name_or_path: str) -> tuple[str, str]:
@@ -294,10 +364,12 @@ def _first_problem(error: ValidationError) -> str:
         "seq2seq",
         "local",
         "ray",
+        "policy",
         "gold",
         "reward_model",
     )
-    parts = [str(part) for part in problem["loc"] if part not in kinds]
+    loc = problem["loc"]  # its first part is a key, also where it is called as a kind is
+    parts = [str(part) for i, part in enumerate(loc) if i == 0 or part not in kinds]
     place = ".".join(part for part in parts if "[" not in part)  # the name of a branch is no key
     message = problem["msg"].removeprefix("Value error, ")
     came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"

@@ -24,7 +24,7 @@ from isoglot.prompting import (
     MapShards,
     Wanted,
     num_rows,
-    run_samplers,
+    run_sampler,
     with_system,
     write_prompts,
 )
@@ -166,9 +166,9 @@ def _write_answers(measurement: Measurement, load: Load, out: Path) -> None:
     """The answers, then those to each later turn, which has a folder `turn-2` of its own."""
     folder, turn = out, 1
     while True:
-        run_samplers(
+        run_sampler(
             folder / "prompts",
-            lambda: [load("generation")],
+            lambda: load("generation"),
             measurement.task.decoding,
             folder / "completions",
             title=measurement.title + (f" turn {turn}" if turn > 1 else ""),

@@ -22,7 +22,7 @@ from isoglot.models.load import (
     load_scorers,
     load_translator,
 )
-from isoglot.models.translator import PromptTranslator
+from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
 from isoglot.prompting import MapShards
 from isoglot.train.common import Policy
 
@@ -59,10 +59,9 @@ class Job:
 
     def translator(self) -> Any:
         """The recipe's translator, or else the policy of the round, asked to translate."""
-        config, other = self.recipe.translate, self.recipe.translator
+        config, other = self.recipe.translate or PromptTranslatorConfig(), self.recipe.translator
         if other:
-            return load_translator(other, config, self.recipe.languages)
-        assert config is not None
+            return load_translator(other, config, self.recipe.translated_languages)
         return PromptTranslator(
             self.sampler(), config.sampling, config.template, config.prefill, config.pattern
         )

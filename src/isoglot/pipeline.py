@@ -22,16 +22,15 @@ from isoglot.evaluation import make_evaluation, read_graded, task_metrics
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.job import Job, Make
 from isoglot.models.load import answer_settings, scorer_settings
+from isoglot.pool import make_completions, make_translations, member_settings
 from isoglot.prompting import PromptSources, file_revisions
 from isoglot.stages import (
     check_settings,
-    make_completions,
     make_filtered,
     make_pairs,
     make_prompt_translations,
     make_prompts,
     make_scores,
-    make_translations,
 )
 from isoglot.summary import write_summary
 from isoglot.training import make_online_policy, make_policy
@@ -39,13 +38,13 @@ from isoglot.training import make_online_policy, make_policy
 CODE_VERSIONS = {
     "prompts": 1,
     "translate_prompts": 2,
-    "generate": 1,
-    "translate": 1,
-    "score": 2,
-    "pair": 2,
+    "generate": 2,
+    "translate": 2,
+    "score": 3,
+    "pair": 3,
     "filter": 1,
     "train": 1,
-    "evaluate": 2,
+    "evaluate": 3,
 }
 """Raised when a stage's code changes what it writes, so that old shards are not taken for new."""
 
@@ -127,15 +126,15 @@ class Line:
             make_completions,
             {
                 "generate": recipe.generate,
-                "samplers": [answer_settings(sampler) for sampler in recipe.samplers],
+                "samplers": [member_settings(member) for member in recipe.samplers],
             },
             prompts=prompts,
         )
-        if recipe.translate:
+        if recipe.translates_answers:
             completions = self.once(
                 "translate",
                 make_translations,
-                self.translation(),
+                {**self.translation(), "artefacts": recipe.prompts.artefacts},
                 prompts=prompts,
                 generate=completions,
             )

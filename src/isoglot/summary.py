@@ -185,10 +185,11 @@ def _lengths(counts: Counter[int]) -> dict[str, Any] | None:
 
 
 def _audit(recipe: Recipe, ledger: Ledger) -> list[Mapping[str, Any]]:
-    """Off-target rate of each sampler and language."""
+    """Off-target rate of each sampler and language; of a pool also of what was translated."""
     from isoglot.data.audit import off_target_rates
 
-    folder = ledger.done["round-0/generate"].folder
+    stage = "translate" if recipe.is_translated_pool else "generate"
+    folder = ledger.done[f"round-0/{stage}"].folder
     completions = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
     identifier = load_identifier(recipe.all_languages)
     rates = off_target_rates(completions, identifier, seed=recipe.seed)

@@ -90,11 +90,11 @@ class Answers:
 
         from isoglot.models.load import ModelConfig
 
-        return [load_sampler(TypeAdapter(ModelConfig).validate_python(config))]
+        return load_sampler(TypeAdapter(ModelConfig).validate_python(config))
 
-    def __call__(self, prompts, samplers, tick):
+    def __call__(self, prompts, sampler, tick):
         sampling = Sampling(max_new_tokens=8, temperature=1.0, num_samples=2, seed=3)
-        answers = generate(prompts, samplers, sampling, tick)
+        answers = generate(prompts, sampler, sampling, tick)
         where = ray.get_runtime_context().get_node_id() if ray.is_initialized() else "here"
         self.mark(prompts[0].text, where)
         if where == self.doomed and len(self.shards_of(where)) == 2:

@@ -75,7 +75,7 @@ class Plan(NamedTuple):
 PLANS = {
     "policy": Plan(POLICY_MIXTURE, 3000, 4e-3),
     "teacher": Plan(TEACHER, 1500, 2e-3, from_policy=True),
-    "english": Plan(ENGLISH, 1500, 4e-3, hidden_size=64, num_layers=2),
+    "english": Plan(ENGLISH, 800, 4e-3, hidden_size=64, num_layers=2),
 }
 TRANSLATOR_STEPS, TRANSLATOR_RATE = 4000, 4e-3
 

@@ -54,7 +54,7 @@ TEACHER = Mixture(
 )
 """Strong in every language."""
 
-ENGLISH = Mixture({"en": 2_000}, {"math": 1.0}, english=1.0)
+ENGLISH = Mixture({"en": 500}, {"math": 1.0}, english=1.0)
 """Speaks English alone."""
 
 TRANSLATE = "Translate into {language}: <text>{text}</text>"

@@ -47,7 +47,7 @@ from isoglot.models.load import (
 from isoglot.models.protocols import Sampling
 from isoglot.prompting import Wanted, file_revisions
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised when what an evaluation writes changes."""
 
 DOMINANT = "en"

@@ -23,6 +23,7 @@ from isoglot.models.protocols import (
 from isoglot.models.seq2seq import (
     Seq2SeqConfig,
     Seq2SeqTranslator,
+    seq2seq_codes,
     seq2seq_name,
     seq2seq_revision,
 )
@@ -76,6 +77,15 @@ def load_translator(
     return PromptTranslator(
         load_sampler(config), how.sampling, how.template, how.prefill, how.pattern
     )
+
+
+def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None:
+    """Raise ValueError for a language that a model of kind seq2seq does not know.
+
+    Only its vocabulary is read; any other model is asked in words, and may know any language.
+    """
+    if isinstance(config, Seq2SeqConfig):
+        seq2seq_codes(config, languages)
 
 
 def load_likelihood(config: ModelConfig) -> LikelihoodModel:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -241,5 +242,5 @@ def mean_change(
 
 def without_revisions(samplers: Sequence[str]) -> list[str]:
     """`model` for `model@revision`, where the names still differ."""
-    short = [sampler.partition("@")[0] for sampler in samplers]
+    short = [re.sub(r"@\S+", "", sampler) for sampler in samplers]
     return short if len(set(short)) == len(samplers) else list(samplers)
