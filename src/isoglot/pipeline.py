@@ -43,7 +43,7 @@ CODE_VERSIONS = {
     "pair": 2,
     "filter": 1,
     "train": 1,
-    "evaluate": 2,
+    "evaluate": 3,
 }
 """Raised when a stage's code changes what it writes, so that old shards are not taken for new."""
 
@@ -179,7 +179,7 @@ class Line:
         depends_on = {
             **{key: _plain(value) for key, value in settings.items()},
             "inputs": {name: done.fingerprint for name, done in inputs.items()},
-            "languages": self.recipe.all_languages,
+            "languages": self.languages(kind),
             "families_per_shard": self.recipe.families_per_shard,
             "code_version": CODE_VERSIONS[kind],
         }
@@ -198,6 +198,12 @@ class Line:
         recipe = self.recipe
         return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
 
+    def languages(self, kind: str) -> Any:
+        """Which are trained decides the data; to be measured, they are asked in one order."""
+        if kind == "evaluate":
+            return sorted(self.recipe.all_languages)
+        return {"trained": self.recipe.languages, "unseen": self.recipe.unseen_languages}
+
     def scorers(self) -> list[Mapping[str, Any]]:
         """What decides the rewards, beside the completions."""
         score = self.recipe.score
@@ -207,7 +213,8 @@ class Line:
         """What decides a translation, beside the policy."""
         translator = self.recipe.translator
         who = {"translator": answer_settings(translator)} if translator else {}
-        return {"translate": self.recipe.translate, **who}
+        dominant = self.recipe.dominant_language
+        return {"translate": self.recipe.translate, "dominant_language": dominant, **who}
 
     def policy_fingerprint(self) -> Any:
         """Of M0 its revision; of a trained policy what it was trained from."""
