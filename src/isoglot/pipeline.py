@@ -18,6 +18,7 @@ from isoglot.environment import versions
 from isoglot.evals.measure import compare, gains
 from isoglot.evaluation import make_evaluation, read_graded, task_metrics
 from isoglot.execute.ledger import Done, Ledger
+from isoglot.execute.siblings import Siblings
 from isoglot.job import Job, Make
 from isoglot.models.load import answer_settings, scorer_settings
 from isoglot.prompting import PromptSources, file_revisions
@@ -51,8 +52,17 @@ MODEL_STAGES = ("translate_prompts", "generate", "translate", "train", "evaluate
 """These hold a language model: with an accelerator each runs in a child process."""
 
 
-def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) -> dict[str, Any]:
+def run(
+    recipe: Recipe,
+    out: Path,
+    *,
+    redo: bool = False,
+    silent: bool = False,
+    siblings: Siblings | None = None,
+) -> dict[str, Any]:
     """Take the recipe's policy from M0 to the last round that pays; returns the summary.
+
+    What a run of `siblings` has made already is taken from it.
 
     Raises:
         ValueError: `out` holds another recipe's run, or a stage made with other settings.
@@ -60,7 +70,7 @@ def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) 
     _check_owner(recipe, out)
     check_settings(recipe, out)
     record = {"recipe": resolved(recipe), "versions": versions()}
-    ledger = Ledger(out, record, redo=redo)
+    ledger = Ledger(out, record, redo=redo, siblings=siblings)
     policy = recipe.policy.path
     stopped = None
     for round in range(recipe.rounds):
