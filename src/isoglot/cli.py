@@ -91,6 +91,7 @@ def study(
 
     Example: isoglot study my-study.yaml --out runs/my-study --num-processes 2
     """
+    from isoglot.report.study import write_study_report
     from isoglot.report.study_table import study_tables
     from isoglot.study.study import study as run_study
 
@@ -98,7 +99,7 @@ def study(
     console = _console()
     for table in study_tables(content):
         console.print(table)
-    console.print(f"study: {folder / 'study.json'}", soft_wrap=True)
+    console.print(f"report: {write_study_report(folder)}", soft_wrap=True)
     if content["failures"]:
         raise typer.Exit(1)
 
