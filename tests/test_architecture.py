@@ -53,9 +53,13 @@ MAY_IMPORT = {
         "execute",
         "environment",
     },
+    "study": {
+        "pipeline", "summary", "evaluation", "stages", "prompting", "config", "core", "models",
+        "evals", "execute",
+    },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "train", "pipeline", "summary", "config", "report", "lab", "core",
+        "cli_measure", "study", "train", "pipeline", "summary", "config", "report", "lab", "core",
         "environment",
     },
     "cli_measure": {"measuring", "evals", "report"},

@@ -135,6 +135,11 @@ def test_another_model_may_translate(tiny_policy, tiny_model, tmp_path):
 
 
 CHANGES = [
+    (
+        "languages=[en, es]",
+        "round-0/evaluate/lab_math",
+        "languages = ['en', 'es', 'it', 'sw'] (now",
+    ),
     ("seed=2", "round-0/evaluate/lab_math", "seed = 1 (now 2)"),
     ("system=Be brief.", "round-0/evaluate/lab_math", "system = '' (now 'Be brief.')"),
     ("policy.dtype=bfloat16", "round-0/evaluate/lab_math", "policy.dtype = 'auto'"),
@@ -161,6 +166,15 @@ def test_a_changed_key_is_named_and_nothing_is_touched(
     assert "--redo" in error
     assert "\n" not in error
     assert contents(copied_run) == before
+
+
+def test_a_language_that_is_no_longer_trained_makes_other_data_of_the_same_m0(
+    copied_run, tiny_policy, capsys
+):
+    moved = tiny_overrides(tiny_policy, "languages=[en, es]", "unseen_languages=[sw, it]")
+    code, error = isoglot(capsys, "run", "lidr-lab", "--out", str(copied_run), *moved)
+    assert code == 2
+    assert "round-0/prompts was made with languages.trained = ['en', 'es', 'sw']" in error
 
 
 def test_redo_makes_that_stage_and_those_after_it(copied_run, tiny_policy):

@@ -76,6 +76,35 @@ def run(
 
 
 @app.command()
+def study(
+    path: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The grid and its questions.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The study's folder; default: runs/NAME.")
+    ] = None,
+    num_processes: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    redo: Redo = False,
+) -> None:
+    """Run a grid of recipes and seeds; the same command again goes on where it stopped.
+
+    Prints win-rates against M0, the answers to the study's claims and the costs; a run that fails
+    stops no other, and the exit code is then 1.
+
+    Example: isoglot study my-study.yaml --out runs/my-study --num-processes 2
+    """
+    from isoglot.report.study import write_study_report
+    from isoglot.report.study_table import study_tables
+    from isoglot.study.study import study as run_study
+
+    content, folder = run_study(path, out, num_processes=num_processes, redo=redo)
+    console = _console()
+    for table in study_tables(content):
+        console.print(table)
+    console.print(f"report: {write_study_report(folder)}", soft_wrap=True)
+    if content["failures"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write RUN/report.html again and print the table."""
     from isoglot.summary import read_summary

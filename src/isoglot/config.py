@@ -156,6 +156,12 @@ class Recipe(Section):
         return self.samplers or (PolicyMember(),)
 
     @property
+    def models(self) -> tuple[TranslatorConfig, ...]:
+        """The policy, and every other model that answers or translates."""
+        others = [member for member in self.samplers if not isinstance(member, PolicyMember)]
+        return (self.policy, *others, *([self.translator] if self.translator else []))
+
+    @property
     def is_translated_pool(self) -> bool:
         """Whether members answer in the dominant language only: then no more is translated."""
         return any(member.answers_in == "dominant" for member in self.pool)
@@ -271,13 +277,14 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         ValueError: no such recipe, not YAML, an unknown key, a value out of its range.
     """
-    values = _read_yaml(*_recipe_text(name_or_path))
+    text, name = _recipe_text(name_or_path)
+    values = read_yaml(text, f"recipe {name}")
     for override in overrides:
         _override(values, override)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise ValueError(f"recipe {name_or_path}: {_first_problem(error)}") from None
+        raise ValueError(f"recipe {name_or_path}: {first_problem(error)}") from None
 
 
 def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
@@ -321,7 +328,8 @@ def _recipe_text(name_or_path: str) -> tuple[str, str]:
     ), name_or_path
 
 
-def _read_yaml(text: str, name: str) -> dict[str, Any]:
+def read_yaml(text: str, name: str) -> dict[str, Any]:
+    """The keys and values of a YAML 1.2 text, called `name` in an error (ValueError)."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -329,9 +337,9 @@ def _read_yaml(text: str, name: str) -> dict[str, Any]:
         values = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         problem = " ".join(str(error).split())
-        raise ValueError(f"recipe {name} is not YAML: {problem}") from None
+        raise ValueError(f"{name} is not YAML: {problem}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"recipe {name}: expected keys and values, got {type(values).__name__}")
+        raise ValueError(f"{name}: expected keys and values, got {type(values).__name__}")
     return values
 
 
@@ -341,7 +349,7 @@ def _override(values: dict[str, Any], override: str) -> None:
     if not equals:
         raise ValueError(f"expected key=value, got {override!r}; for example seed=2")
     *parents, last = key.split(".")
-    new = _read_yaml(f"v: {value}", override)["v"]
+    new = read_yaml(f"v: {value}", override)["v"]
     place: Any = values
     try:
         for name in parents:
@@ -352,7 +360,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise ValueError(f"cannot set {key!r}: no such place in the recipe; see its file") from None
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """One line: where in the recipe, and what is wrong there."""
     # Of the branches of a union, the one that came furthest is the one that was meant.
     problem = max(error.errors(), key=lambda problem: len(problem["loc"]))

@@ -20,6 +20,7 @@ from isoglot.environment import versions
 from isoglot.evals.measure import compare, gains
 from isoglot.evaluation import make_evaluation, read_graded, task_metrics
 from isoglot.execute.ledger import Done, Ledger
+from isoglot.execute.siblings import Siblings
 from isoglot.job import Job, Make
 from isoglot.models.load import answer_settings, scorer_settings
 from isoglot.pool import make_completions, make_translations, member_settings
@@ -52,8 +53,17 @@ MODEL_STAGES = ("translate_prompts", "generate", "translate", "train", "evaluate
 """These hold a language model: with an accelerator each runs in a child process."""
 
 
-def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) -> dict[str, Any]:
+def run(
+    recipe: Recipe,
+    out: Path,
+    *,
+    redo: bool = False,
+    silent: bool = False,
+    siblings: Siblings | None = None,
+) -> dict[str, Any]:
     """Take the recipe's policy from M0 to the last round that pays; returns the summary.
+
+    What a run of `siblings` has made already is taken from it.
 
     Raises:
         ValueError: `out` holds another recipe's run, or a stage made with other settings.
@@ -61,7 +71,7 @@ def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) 
     _check_owner(recipe, out)
     check_settings(recipe, out)
     record = {"recipe": resolved(recipe), "versions": versions()}
-    ledger = Ledger(out, record, redo=redo)
+    ledger = Ledger(out, record, redo=redo, siblings=siblings)
     policy = recipe.policy.path
     stopped = None
     for round in range(recipe.rounds):
@@ -189,7 +199,7 @@ class Line:
         depends_on = {
             **{key: _plain(value) for key, value in settings.items()},
             "inputs": {name: done.fingerprint for name, done in inputs.items()},
-            "languages": self.recipe.all_languages,
+            "languages": self.languages(kind),
             "families_per_shard": self.recipe.families_per_shard,
             "code_version": CODE_VERSIONS[kind],
         }
@@ -208,6 +218,12 @@ class Line:
         recipe = self.recipe
         return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
 
+    def languages(self, kind: str) -> Any:
+        """Which are trained decides the data; to be measured, they are asked in one order."""
+        if kind == "evaluate":
+            return sorted(self.recipe.all_languages)
+        return {"trained": self.recipe.languages, "unseen": self.recipe.unseen_languages}
+
     def reward(self) -> Mapping[str, Any]:
         """What decides the rewards, beside the completions."""
         score = self.recipe.score
@@ -218,7 +234,8 @@ class Line:
         """What decides a translation, beside the policy."""
         translator = self.recipe.translator
         who = {"translator": answer_settings(translator)} if translator else {}
-        return {"translate": self.recipe.translate, **who}
+        dominant = self.recipe.dominant_language
+        return {"translate": self.recipe.translate, "dominant_language": dominant, **who}
 
     def policy_fingerprint(self) -> Any:
         """Of M0 its revision; of a trained policy what it was trained from."""

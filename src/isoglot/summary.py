@@ -65,6 +65,8 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]
             continue
         text = (done.folder / "results.json").read_text(encoding="utf-8")
         results = json.loads(text)["results"]
+        for row in results:  # M0 itself was trained on none of them
+            row["trained"] = row["language"] in recipe.languages
         if round:
             base = ledger.done[f"round-0/evaluate/{task.name}"].folder
             differences = compare(
