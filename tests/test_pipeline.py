@@ -103,7 +103,7 @@ def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp
         "train=null",
         "system=Be brief.",
     )
-    run(recipe, tmp_path / "run", silent=True)
+    summary = run(recipe, tmp_path / "run", silent=True)
     given = [
         p
         for path in shard_paths(tmp_path / "run/round-0/prompts")
@@ -116,6 +116,13 @@ def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp
     assert len(prompts) + dropped == 3 * len(given)
     made = [p for p in prompts if p.translated_from]
     assert made
+    table = summary["rounds"][0]["translations"]
+    assert {(row["what"], row["language"]) for row in table} == {
+        ("prompts", "es"),
+        ("prompts", "sw"),
+    }
+    assert sum(row["kept"] for row in table) == len(made)
+    assert sum(sum(row["lost"].values()) for row in table) == dropped
     for prompt in made:
         assert prompt.answer_language == prompt.language != "en"
         assert prompt.prompt[0] == {"role": "system", "content": "Be brief."}

@@ -31,17 +31,17 @@ SAID = {
     "sw": "Leo yamebaki maapulo {} juu ya meza.",
 }
 NUM = 4
-LANGUAGE = {"Spanish": "es", "Swahili": "sw"}
+LANGUAGE = {"English": "en", "Spanish": "es", "Swahili": "sw"}
 
 
 def translated(handler, asked):
     """Translates the sentence of `SAID`; in Swahili the number of the last family goes lost."""
     request = next(m["content"] for m in asked.body["messages"] if m["role"] == "user")
-    tag = next(tag for name, tag in LANGUAGE.items() if name in request)
-    number = int(re.search(r"There are (\d+) apples", request).group(1))
+    tag = next(tag for name, tag in LANGUAGE.items() if f"in {name}" in request)
+    number = int(re.search(r"\d+", request).group())
     is_lost = tag == "sw" and number == 700 + NUM - 1
     text = SAID[tag].format("kadhaa" if is_lost else number)
-    answer(f"<translation>{text}</translation>")(handler, asked)
+    answer(f"<translation>{text}</translation>", usage=(10, 1000))(handler, asked)
 
 
 def rows_of(folder, kind):
@@ -121,6 +121,9 @@ def test_translated_and_direct_answers_of_one_prompt_are_ranked_together(files, 
     assert {row.sampler.split("@")[0] for row in made} == {"weak"}
     assert {row.translator.split("@")[0] for row in made} == {"m"}
     assert [row.artefact for row in made if row.artefact] == ["lost_number"]
+    lost = {row["language"]: (row["what"], row["kept"], row["lost"])
+            for row in summary["rounds"][0]["translations"]}  # fmt: skip
+    assert lost == {"es": ("answers", NUM, {}), "sw": ("answers", NUM - 1, {"lost_number": 1})}
     rates = {(row["sampler"], row["language"]): row for row in summary["audit"]["rows"]}
     names = {(re.sub(r"@\S+", "", name), tag) for name, tag in rates}
     assert names == {
@@ -169,6 +172,33 @@ def test_a_killed_pool_goes_on_shard_by_shard(files, tiny_model):
     assert before.items() <= after.items()
     assert len(after) == len(before) + 2
     assert contents(out / "round-0/pair") == whole
+
+
+def test_a_server_translates_for_lidr_within_a_cap_and_nothing_is_asked_twice(files, tiny_model):
+    """Both ways, with another model than the policy and no `translate:` section."""
+    out, server = files / "run", Misbehaving(default=translated)
+    lidr = ("score=null", "pair.method=translated_vs_direct")
+    alone = f"samplers=[{member(files, 'strong')}]"
+    prices = "usd_per_million_prompt_tokens: 0, usd_per_million_completion_tokens: 1000"
+    with server.serve() as url:
+
+        def capped(usd):
+            settings = f"model: m, base_url: '{url}', cache: {files}/cache.sqlite, {prices}"
+            translator = f"translator={{kind: openai, {settings}, max_cost_usd: {usd}}}"
+            return pool_recipe(tiny_model, files, url, *lidr, alone, translator)
+
+        with pytest.raises(ValueError, match=r"max_cost_usd is 6 and .* a higher max_cost_usd"):
+            run(capped(6), out, silent=True)
+        assert 0 < len(server.asked) <= 6, "1 USD each"
+        summary = run(capped(100), out, silent=True)
+    assert len(server.asked) == NUM * 3 + 1, "the wrong Spanish answers are one and the same"
+    rows = rows_of(out / "round-0/translate", Completion)
+    assert {row.translator.split("@")[0] for row in rows if row.translated_from} == {"m"}
+    found = set(told(rows_of(out / "round-0/filter", Preference)))
+    for i in range(NUM):
+        assert ("es", SAID["es"].format(700 + i), "strong via m", "strong") in found
+        assert ("en", SAID["en"].format(700 + i), "strong", "strong via m") in found
+    assert summary["rounds"][0]["translations"] == [], "LIDR's filters name what is lost"
 
 
 class Watched(Job):
@@ -232,7 +262,7 @@ POOLS = [
     ("languages: []", (), r"samplers\.1\.languages: .*at least 1"),
     ("language: [en]", (), r"samplers\.1: unknown key 'language'; did you mean 'languages'"),
     ("languages: [es, sw]" + WEAK, (), r"samplers\.1: answers_in dominant answers in 'en'"),
-    ("languages: [en, es]", (), r"'sw' has 1 completions of each prompt, .* needs 2 or more"),
+    ("languages: [en, es]", (), r"2 or more completions of each prompt for .*, got 1 in 'sw'; let"),
     ("answers_in: dominant", ("translator=null",), "answers_in: dominant needs a `translate:`"),
     (
         "answers_in: dominant",

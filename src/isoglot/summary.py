@@ -11,7 +11,7 @@ import numpy as np
 
 from isoglot import __version__
 from isoglot.config import Recipe
-from isoglot.core.records import Completion, Dropped, Graded, Preference, Prompt
+from isoglot.core.records import Completion, Dropped, FinishReason, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.measure import compare
@@ -36,6 +36,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
                 "round": round,
                 "policy": f"M{round}",
                 "results": _results(recipe, ledger, round),
+                "translations": _translations(recipe, ledger, round),
                 "pairs": _pairs(recipe, ledger, round),
             }
         )
@@ -113,6 +114,46 @@ def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:
 def _as_one(graded: list[Graded], tags: list[str]) -> list[Graded]:
     """The rows of several languages as if they were one."""
     return [replace(row, language="mean") for row in graded if row.language in tags]
+
+
+def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]:
+    """What became of translated prompts, and of a pool's translated answers, by language.
+
+    A prompt that is not kept is no prompt of the run; an answer with an artefact stays to be
+    rejected, unless a gate keeps it out.
+    """
+    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    stages = {"prompts": "translate_prompts"}
+    if recipe.is_translated_pool:
+        stages["answers"] = "translate"
+    for what, stage in stages.items():
+        done = ledger.done.get(f"round-{round}/{stage}")
+        for path in shard_paths(done.folder) if done else ():
+            if what == "prompts":
+                rows: list[Any] = [p for p in read_shard(path, Prompt) if p.translated_from]
+                rows += read_shard(done.folder / DROPPED / path.name, Dropped) if done else []
+            else:
+                rows = [c for c in read_shard(path, Completion) if c.translated_from]
+            for row in rows:
+                found[what, row.language][_fate(row)] += 1
+    return [
+        {"what": what, "language": tag, "kept": counts.pop("", 0), "lost": dict(counts)}
+        for (what, tag), counts in sorted(found.items())
+    ]
+
+
+def _fate(row: Prompt | Dropped | Completion) -> str:
+    """Why a translation is none, or empty where it is one."""
+    match row:
+        case Dropped():
+            return row.reason
+        case Completion(finish_reason=FinishReason.LENGTH):
+            return "cut_off"
+        case Completion(finish_reason=FinishReason.ERROR):
+            return "translation_failed"
+        case Completion():
+            return row.artefact or ("" if row.text.strip() else "empty")
+    return ""
 
 
 def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:

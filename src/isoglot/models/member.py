@@ -88,6 +88,6 @@ def check_candidates(
             num[tag] += (member.sampling or sampling).num_samples * member.serves(tag)
     if few := [tag for tag in languages if num[tag] < 2]:
         raise ValueError(
-            f"samplers: {few[0]!r} has {num[few[0]]} completions of each prompt, and pair.method "
-            f"{method} needs 2 or more; let another sampler serve it, or raise num_samples"
+            f"samplers: expected 2 or more completions of each prompt for pair.method {method}, "
+            f"got {num[few[0]]} in {few[0]!r}; let another sampler serve it, or raise num_samples"
         )

@@ -20,6 +20,7 @@ from isoglot.report.measures import (
 )
 from isoglot.report.pairs import pair_browser, sample_pairs
 from isoglot.report.shell import Page, Section, Tile, render_page, result_rows, write_page
+from isoglot.report.translations import translation_sections
 
 
 def write_report(run: Path) -> Path:
@@ -134,6 +135,7 @@ def _sections(summary: Summary) -> list[Section]:
             [chart for m in scores if (chart := figures.change_per_language(summary, m))],
         ),
         *over[1:],
+        *translation_sections(summary),
         *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
     ]
 
