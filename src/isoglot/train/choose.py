@@ -137,7 +137,8 @@ class Choice:
         if best["step"] != self._trainer.state.global_step:
             kept = load_file(self._weights(best["step"]))
             model = self._trainer.accelerator.unwrap_model(self._trainer.model)
-            model.load_state_dict(kept, strict=False)
+            unknown = model.load_state_dict(kept, strict=False).unexpected_keys
+            assert not unknown, unknown
         return {"chosen_step": best["step"], "curve": lines}
 
     def _measured(self) -> dict[str, Any]:
