@@ -15,7 +15,8 @@ TRAIN = (
     "train={method: rloo, training: {num_generations: 2, per_device_train_batch_size: 6, "
     "max_completion_length: 8, save_steps: 1, logging_steps: 1, use_cpu: true, bf16: false}}"
 )
-ONLINE = (SCORE, TRAIN, "evaluate.validation=null", "prompts.num_families=4")
+CHOOSE = "train.choose={num_families: 1, num_checks: 1, max_new_tokens: 8, unrewarded: 0}"
+ONLINE = (SCORE, TRAIN, CHOOSE, "evaluate.validation=null", "prompts.num_families=4")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,10 @@ def test_two_rounds_from_prompts_to_policies(online_run):
     rows = json.loads((online_run / "round-0/train/train.json").read_text())["languages"]
     assert set(rows) == {"en", "es", "sw"}
     assert all({"reward", "kl", "num_without_reward"} <= row.keys() for row in rows.values())
+    assert summary["rounds"][2]["choice"] is None
+    for round in summary["rounds"][:2]:
+        assert [line["step"] for line in round["choice"]["curve"]] == [0, 4, 9]
+        assert round["choice"]["chosen_step"] in (0, 4, 9)
 
 
 def test_it_is_resumed_without_a_model(online_run, tiny_policy):
@@ -54,6 +59,22 @@ def test_console_and_page_work_without_pairs(online_run, capsys):
     page = (online_run / "report.html").read_text()
     assert "No round has pairs yet" not in page
     assert "oracle" not in page
+    assert "The choice of a checkpoint" in page
+    assert "saved: step" in page
+
+
+def test_pairs_are_chosen_by_too(tiny_policy, tmp_path):
+    """The scorers of a recipe of pairs, on the prompts of the families that are not paired."""
+    short = ("rounds=1", "evaluate.validation=null", "evaluate.tasks=[]", SCORE, CHOOSE)
+    summary = run(tiny_recipe(tiny_policy, *short), tmp_path / "run", silent=True)
+    train = tmp_path / "run/round-0/train"
+    assert summary["rounds"][0]["choice"]["curve"][0]["n"] == 3, "one family in three languages"
+    told = json.loads((train / "train.json").read_text())
+    kept = summary["rounds"][0]["pairs"]["kept"]
+    assert kept - 6 <= told["num_preferences"] <= kept
+    families = "train.choose.num_families=8"
+    with pytest.raises(ValueError, match=r"more than the 8 families .* got 8; set train"):
+        run(tiny_recipe(tiny_policy, *short, families), tmp_path / "all", silent=True)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +83,8 @@ def test_console_and_page_work_without_pairs(online_run, capsys):
         ((TRAIN,), "train.method rloo needs a `score:` section"),
         ((SCORE, TRAIN, "train.training.num_generations=1"), "num_generations: 2} or more, got 1"),
         ((SCORE, TRAIN, "train.num_preferences=9"), "prompts.num_families"),
+        ((CHOOSE,), "train.choose needs a `score:` section"),
+        ((SCORE, "train.choose={num_check: 2}"), "did you mean 'num_checks'"),
     ],
 )
 def test_bad_recipes_are_one_line(overrides, message):

@@ -216,6 +216,8 @@ class Recipe(Section):
             raise ValueError(f"{min(twice)!r} is both in languages and unseen_languages; keep one")
         if self.is_online and self.score is None:
             raise ValueError("train.method rloo needs a `score:` section, whose reward it learns")
+        if self.train and self.train.choose and self.score is None:
+            raise ValueError("train.choose needs a `score:` section, whose reward it chooses by")
         if self.pair.method == "translated_vs_direct" and not self.is_online:
             if self.dominant_language not in self.languages:
                 raise ValueError(

@@ -123,9 +123,10 @@ class Line:
         kept = self.preferences(prompts)
         if recipe.train is None:
             return None
-        trained = self.once(
-            "train", make_policy, {"train": recipe.train, "seed": recipe.seed}, filter=kept
-        )
+        settings, inputs = {"train": recipe.train, "seed": recipe.seed}, {"filter": kept}
+        if recipe.train.choose:
+            settings, inputs = {**settings, **self.reward()}, {**inputs, "prompts": prompts}
+        trained = self.once("train", make_policy, settings, task=None, **inputs)
         return str(trained.folder / "policy")
 
     def preferences(self, prompts: Done) -> Done:

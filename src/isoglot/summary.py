@@ -38,6 +38,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
                 "results": _results(recipe, ledger, round),
                 "translations": _translations(recipe, ledger, round),
                 "pairs": _pairs(recipe, ledger, round),
+                "choice": _choice(ledger, round),
             }
         )
     summary: dict[str, Any] = {
@@ -86,6 +87,15 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]
                     }
         rows += results
     return rows
+
+
+def _choice(ledger: Ledger, round: int) -> dict[str, Any] | None:
+    """Which step of a round's training was saved, and the checks that it was chosen by."""
+    trained = ledger.done.get(f"round-{round}/train")
+    if trained is None:
+        return None
+    told = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
+    return {key: told[key] for key in ("chosen_step", "curve")} if "curve" in told else None
 
 
 def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:

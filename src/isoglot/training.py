@@ -1,15 +1,16 @@
 """The train stage as a job: which method of `train/`, on which files, behind which bar."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Completion, Preference, Prompt
-from isoglot.core.store import count_rows, naming_a_full_disk, shard_paths
+from isoglot.core.store import count_rows, naming_a_full_disk, read_shard, shard_paths
 from isoglot.data.score import score
 from isoglot.execute.progress import Bar, Bars
 from isoglot.job import Job
+from isoglot.train.choose import HeldOut, Identify, Reward
 from isoglot.train.common import OnStep
 
 
@@ -27,8 +28,12 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
             f"{job.inputs['filter']} holds no pair to train on: expected some after filtering; "
             "see the reasons there (`isoglot report`), relax `filter:` or take more prompts"
         )
+    held_out = _held_out(job, *_reward(job)) if config.choose else None
     with _behind_a_bar(job, out) as on_step:
-        return train(files, job.start(), out, config, seed=_seed(job), on_step=on_step)
+        return train(
+            files, job.start(), out, config,
+            seed=_seed(job), on_step=on_step, held_out=held_out,
+        )  # fmt: skip
 
 
 def make_online_policy(job: Job, out: Path) -> Mapping[str, Any]:
@@ -39,13 +44,33 @@ def make_online_policy(job: Job, out: Path) -> Mapping[str, Any]:
     assert config is not None
     files = [p for p in shard_paths(job.inputs["prompts"]) if count_rows(p, Prompt)]
     reward, identify = _reward(job)
+    held_out = _held_out(job, reward, identify) if config.choose else None
     with _behind_a_bar(job, out) as on_step:
         return train_rloo(
-            files, job.start(), out, config, reward, identify, seed=_seed(job), on_step=on_step
+            files, job.start(), out, config, reward, identify,
+            seed=_seed(job), on_step=on_step, held_out=held_out,
+        )  # fmt: skip
+
+
+def _held_out(job: Job, reward: Reward, identify: Identify) -> HeldOut:
+    """The prompts of the last families of the round."""
+    assert job.recipe.train
+    assert job.recipe.train.choose
+    num = job.recipe.train.choose.num_families
+    prompts = [
+        row for path in shard_paths(job.inputs["prompts"]) for row in read_shard(path, Prompt)
+    ]
+    families = list(dict.fromkeys(prompt.family for prompt in prompts))
+    if len(families) <= num:
+        raise ValueError(
+            f"expected more than the {num} families that train.choose keeps out of training, got "
+            f"{len(families)}; set train.choose.num_families lower or take more prompts"
         )
+    last = set(families[-num:])
+    return HeldOut([row for row in prompts if row.family in last], reward, identify)
 
 
-def _reward(job: Job) -> tuple[Callable[..., list[float | None]], Callable[..., Any]]:
+def _reward(job: Job) -> tuple[Reward, Identify]:
     """The total of the recipe's scorers behind its gates, and what tells languages apart."""
     scorers, identifier = job.scorers()
     config = job.recipe.score

@@ -5,10 +5,14 @@ import random
 from collections import Counter
 
 import pytest
+from by_hand import LANGUAGES, log_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isoglot.train.common import Policy, TrainConfig
+from isoglot.train.dpo import train_dpo
 from isoglot.train.order import LanguageBalanced, Repeated, even_choice
+from isoglot.train.sft import train_sft
 
 sizes = st.lists(st.integers(1, 12), min_size=1, max_size=6)
 seeds = st.integers(0, 99)
@@ -85,3 +89,24 @@ def test_the_choice_is_as_even_as_there_are_rows(sizes, seed, data):
 def test_too_few_rows_are_one_line():
     with pytest.raises(ValueError, match=r"expected 3 pairs \(train.num_preferences\), got 2; set"):
         even_choice([{"language": "en"}, {"language": "sw"}], 3, 1)
+
+
+@pytest.mark.parametrize("train", [train_dpo, train_sft])
+def test_preferences_are_balanced_and_few_where_the_recipe_says_so(
+    preferences, tiny_model, tmp_path, train
+):
+    training = {"per_device_train_batch_size": 6, "num_train_epochs": 1, "logging_steps": 1,
+                "use_cpu": True, "bf16": False}  # fmt: skip
+    method = "dpo" if train is train_dpo else "sft"
+    config = TrainConfig(
+        method=method, balance_languages=True, num_preferences=18, training=training
+    )
+    summary = train(preferences, Policy(str(tiny_model)), tmp_path / "out", config, seed=1)
+    assert (summary["num_preferences"], summary["num_steps"]) == (18, 3)
+    for line in log_lines(tmp_path / "out"):
+        assert {tag: row["n"] for tag, row in line["languages"].items()} == dict.fromkeys(
+            LANGUAGES, 2
+        )
+    config = TrainConfig(method=method, num_preferences=25, training=training)
+    with pytest.raises(ValueError, match="expected 25 pairs"):
+        train(preferences, Policy(str(tiny_model)), tmp_path / "more", config, seed=1)

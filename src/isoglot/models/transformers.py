@@ -141,6 +141,14 @@ class CausalModel:
         if device is not None:
             self.model.to(device)
 
+    @classmethod
+    def in_training(cls, model: Any, tokenizer: Any, name: str) -> "CausalModel":
+        """The same over a model that something else has in memory."""
+        loaded = cls.__new__(cls)
+        loaded.name, loaded.format = name, "chat"
+        loaded.model, loaded.tokenizer = model, tokenizer
+        return loaded
+
     @property
     def context_window(self) -> int | None:
         """The most tokens that the model reads; None where its config does not say."""
@@ -183,10 +191,10 @@ class TransformersSampler:
     token pads.
     """
 
-    def __init__(self, config: TransformersConfig) -> None:
+    def __init__(self, config: TransformersConfig, loaded: CausalModel | None = None) -> None:
         from transformers import GenerationConfig
 
-        self.loaded = CausalModel(config)
+        self.loaded = loaded or CausalModel(config)
         self.name, self.batch_tokens = self.loaded.name, config.batch_tokens
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self._render = self.loaded.render

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot.report import figures, pair_figures, tables
+from isoglot.report import curves, figures, pair_figures, tables
 from isoglot.report.canvas import Chart
 from isoglot.report.measures import (
     OFF_TARGET,
@@ -136,6 +136,7 @@ def _sections(summary: Summary) -> list[Section]:
         ),
         *over[1:],
         *translation_sections(summary),
+        *_choice_section(summary),
         *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
     ]
 
@@ -150,6 +151,15 @@ def _over_rounds(summary: Summary, position: int, measure: Measure) -> Section:
         figures.over_rounds(summary, measure),
         is_panels=True,
     )
+
+
+def _choice_section(summary: Summary) -> list[Section]:
+    charts = curves.choices(summary)
+    caption = (
+        "Mean reward of greedy answers to prompts that were kept out of training. The policy of "
+        "the marked step was saved, so a training that went on too long does no harm."
+    )
+    return [Section("choice", "The choice of a checkpoint", caption, "", charts)] if charts else []
 
 
 def _audit_section(summary: Summary) -> list[Section]:

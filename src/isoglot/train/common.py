@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -16,8 +15,10 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from isoglot.core.records import content_id
 from isoglot.core.section import Section
 from isoglot.models.transformers import located, model_revision
+from isoglot.train.choose import ChooseConfig
 
 OnStep = Callable[[int, int], None]
 """Called after each optimiser step: how many are done, and how many there are."""
@@ -71,6 +72,8 @@ class TrainConfig(Section):
     """None trains all weights."""
     num_preferences: int | None = Field(None, ge=1)
     """So many pairs, as evenly over the languages as there are; left out, all of them."""
+    choose: ChooseConfig | None = None
+    """Which policy is saved; left out, that of the last step."""
     balance_languages: bool | None = None
     """Batches in which each language has its share of the examples, in place of batches of like
     length; left out, `rloo` does so and the others do not."""
@@ -212,11 +215,14 @@ def load_tokenizer(policy: Policy) -> Any:
     return tokenizer
 
 
-def load_preferences(files: Sequence[Path], cache: Path) -> Any:
-    """The preferences as a Hugging Face dataset: prompt, chosen, rejected and language."""
+def load_preferences(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
+    """The preferences as a Hugging Face dataset: prompt, chosen, rejected and language.
+
+    Without those of the families that are `held_out`.
+    """
     if not files:
         raise ValueError("expected files of preferences, got none; run the filter stage first")
-    rows = load_rows(files, cache, ["prompt", "chosen", "rejected", "language"])
+    rows = load_rows(files, cache, ["prompt", "chosen", "rejected", "language"], held_out)
     if len(rows) == 0:
         raise ValueError(
             f"expected preferences, got none in {len(files)} files; the audit says which "
@@ -225,17 +231,23 @@ def load_preferences(files: Sequence[Path], cache: Path) -> Any:
     return rows
 
 
-def load_rows(files: Sequence[Path], cache: Path, columns: Sequence[str]) -> Any:
-    """Columns of Parquet files as a Hugging Face dataset."""
+def load_rows(
+    files: Sequence[Path], cache: Path, columns: Sequence[str], held_out: Sequence[str]
+) -> Any:
+    """Columns of Parquet files as a Hugging Face dataset, without some families."""
     from datasets import load_dataset
 
-    return load_dataset(
+    rows = load_dataset(
         "parquet",
         data_files=[str(file) for file in files],
-        columns=list(columns),
+        columns=list(dict.fromkeys([*columns, *(["family"] if held_out else [])])),
         split="train",
         cache_dir=str(cache),
     )
+    if held_out:
+        families = set(held_out)
+        rows = rows.select([i for i, name in enumerate(rows["family"]) if name not in families])
+    return rows.select_columns(list(columns))
 
 
 def last_checkpoint(folder: Path) -> str | None:
@@ -253,7 +265,14 @@ def last_checkpoint(folder: Path) -> str | None:
     return str(complete[max(complete)]) if complete else None
 
 
-def claim(out: Path, files: Sequence[Path], policy: Policy, config: TrainConfig, seed: int) -> None:
+def claim(
+    out: Path,
+    files: Sequence[Path],
+    policy: Policy,
+    config: TrainConfig,
+    seed: int,
+    held_out: Sequence[str] = (),
+) -> None:
     """Makes `out` the folder of this training and of no other, so that a resume continues it.
 
     Raises ValueError where another training has begun there.
@@ -264,6 +283,7 @@ def claim(out: Path, files: Sequence[Path], policy: Policy, config: TrainConfig,
         "config": config.model_dump(mode="json"),
         "seed": seed,
         "preferences": hashlib.sha256("".join(digests).encode()).hexdigest(),
+        **({"held_out": content_id(*held_out)} if held_out else {}),
     }
     path = out / "inputs.json"
     if path.exists():
@@ -311,7 +331,7 @@ def save_policy(
     tokenizer.save_pretrained(temporary)
     _write_whole(out / "train.json", json.dumps(summary, indent=2))
     temporary.rename(out / "policy")
-    for folder in ("checkpoints", "cache"):
+    for folder in ("checkpoints", "cache", "best"):
         shutil.rmtree(out / folder, ignore_errors=True)
 
 
@@ -350,34 +370,6 @@ def quiet() -> Iterator[None]:
         os.environ.pop("TQDM_DISABLE")
         if tqdm_was is not None:
             os.environ["TQDM_DISABLE"] = tqdm_was
-
-
-Row = Mapping[str, float | None]
-"""What the log keeps of an example; None where it has no such value."""
-
-
-def means(rows: Sequence[Row], may_lack: Sequence[str] = ()) -> dict[str, float | None]:
-    """The mean of every column over the rows that have it, and `n`, how many rows there are.
-
-    Of a column that rows `may_lack` (None) it is counted how many do: `num_without_COLUMN`.
-    """
-    found: dict[str, float | None] = {}
-    for key in rows[0]:
-        known = [value for row in rows if (value := row[key]) is not None]
-        found[key] = sum(known) / len(known) if known else None
-        if key in may_lack:
-            found[f"num_without_{key}"] = len(rows) - len(known)
-    return found | {"n": len(rows)}
-
-
-def by_language(
-    rows: Sequence[tuple[str, Row]], may_lack: Sequence[str] = ()
-) -> dict[str, dict[str, float | None]]:
-    """Means of the rows of each language, in the order of the tags."""
-    grouped: dict[str, list[Row]] = defaultdict(list)
-    for language, row in rows:
-        grouped[language].append(row)
-    return {language: means(grouped[language], may_lack) for language in sorted(grouped)}
 
 
 def _write_whole(path: Path, text: str) -> None:

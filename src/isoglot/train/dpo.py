@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.train.choose import HeldOut
 from isoglot.train.common import (
     OnStep,
     Policy,
@@ -24,6 +25,7 @@ def train_dpo(
     *,
     seed: int,
     on_step: OnStep = no_step,
+    held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
     """Trains `policy` against itself as it stood before, and returns a summary of the training.
 
@@ -31,7 +33,9 @@ def train_dpo(
     `out/train.json` (the summary). Called again after an interruption it goes on from the last
     complete checkpoint; called again when done it returns the summary. The log-probabilities of
     the reference are computed once, before training, unless `precompute_ref_log_probs` is false:
-    then no second model is in memory. Raises ValueError for what the user has to mend.
+    then no second model is in memory. With
+    `choose` in the config, the policy that answers the prompts `held_out` best is saved, and
+    `out/curve.jsonl` has the checks. Raises ValueError for what the user has to mend.
     """
     with quiet():
         from trl import DPOTrainer
@@ -50,7 +54,10 @@ def train_dpo(
             trainer.follow_pairs(out / "log.jsonl", config)
             return trainer
 
-        return train(preference_files, policy, out, config, prepare, seed=seed, on_step=on_step)
+        return train(
+            preference_files, policy, out, config, prepare,
+            seed=seed, on_step=on_step, held_out=held_out,
+        )  # fmt: skip
 
 
 def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any:

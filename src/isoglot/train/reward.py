@@ -57,7 +57,9 @@ def train_reward(
             trainer.follow(out / "log.jsonl", [max(map(len, pair)) for pair in sides], config)
             return trainer
 
-        return train(preference_files, base, out, config, prepare, seed=seed, on_step=on_step)
+        return train(
+            preference_files, base, out, config, prepare, seed=seed, on_step=on_step, held_out=None
+        )
 
 
 class PerLanguageReward(PerLanguage):

@@ -2,13 +2,14 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.train.choose import MAY_LACK, HeldOut, Identify, Reward
 from isoglot.train.common import (
     OnStep,
     Policy,
@@ -21,12 +22,6 @@ from isoglot.train.common import (
 )
 from isoglot.train.order import LanguageBalanced, Repeated
 from isoglot.train.trainer import PerLanguage, train
-
-Reward = Callable[[Sequence[Prompt], Sequence[Completion]], list[float | None]]
-"""One reward for each completion, `prompts[i]` being its prompt; None where it has none."""
-
-Identify = Callable[[Sequence[str]], list[str | None]]
-"""The language of each text (BCP-47), None where unsure."""
 
 _COLUMNS = [field.name for field in fields(Prompt)]
 
@@ -41,6 +36,7 @@ def train_rloo(
     *,
     seed: int,
     on_step: OnStep = no_step,
+    held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
     """Trains `policy` on its own answers to prompts, and returns a summary of the training.
 
@@ -70,6 +66,7 @@ def train_rloo(
             prepare,
             seed=seed,
             on_step=on_step,
+            held_out=held_out,
             load=_load_prompts,
             num_key="num_prompts",
         )
@@ -126,7 +123,7 @@ class Rewarder:
 class PerLanguageRLOO(PerLanguage):
     """RLOO that sees every answer, for the log, and the languages of every batch."""
 
-    may_lack = ("reward", "off_target")
+    may_lack = MAY_LACK
 
     def follow(self, log_path: Path, lengths: Sequence[int], config: TrainConfig) -> None:
         """As for every training; the tokens that end an answer are known now."""
@@ -224,8 +221,8 @@ def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any
     return args
 
 
-def _load_prompts(files: Sequence[Path], cache: Path) -> Any:
-    rows: Any = load_rows(files, cache, _COLUMNS) if files else []
+def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
+    rows: Any = load_rows(files, cache, _COLUMNS, held_out) if files else []
     if len(rows) == 0:
         raise ValueError(f"expected prompts to train on, got none in {len(files)} files")
     if any(prompt[-1]["role"] != "user" for prompt in rows["prompt"]):

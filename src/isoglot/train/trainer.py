@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.train.choose import Choice, HeldOut, as_callback
 from isoglot.train.common import (
     OnStep,
     Policy,
-    Row,
     TrainConfig,
-    by_language,
     claim,
     diverged,
     finished,
@@ -24,6 +23,7 @@ from isoglot.train.common import (
     load_tokenizer,
     save_policy,
 )
+from isoglot.train.log import Row, by_language, forget_lines_after, last_line
 from isoglot.train.order import LanguageBalanced, LengthGrouped, even_choice
 
 _Trainer: Any = object
@@ -144,53 +144,57 @@ def train(
     *,
     seed: int,
     on_step: OnStep,
-    load: Callable[[Sequence[Path], Path], Any] = load_preferences,
+    held_out: HeldOut | None,
+    load: Callable[[Sequence[Path], Path, Sequence[str]], Any] = load_preferences,
     num_key: str = "num_preferences",
 ) -> dict[str, Any]:
     """The course of every training: what is done is returned, what was begun goes on."""
+    if (config.choose is None) != (held_out is None):
+        raise ValueError(
+            "expected `choose` together with prompts that are held out, got one without the other; "
+            "give both"
+        )
+    families = held_out.families if held_out else []
     tokenizer = load_tokenizer(policy)
-    rows = load(files, out / "cache")
+    rows = load(files, out / "cache", families)
     if config.num_preferences:
         rows = rows.select(even_choice(rows, config.num_preferences, seed))
-    claim(out, files, policy, config, seed)
+    claim(out, files, policy, config, seed, families)
     if (summary := finished(out)) is not None:
         return summary
     trainer = prepare(rows, tokenizer)
     given = {num_key: len(rows), "num_dropped": len(rows) - len(trainer.train_dataset)}
-    return _run(trainer, tokenizer=tokenizer, policy=policy, out=out, given=given, on_step=on_step)
+    choice = None
+    if config.choose and held_out:
+        choice = Choice(trainer, tokenizer, out, config.choose, held_out)
+    summary = {**given, **_run(trainer, out, choice, on_step)}
+    save_policy(trainer, tokenizer, policy, out, summary)
+    return finished(out) or summary
 
 
-def _run(
-    trainer: Any,
-    *,
-    tokenizer: Any,
-    policy: Policy,
-    out: Path,
-    given: Mapping[str, int],
-    on_step: OnStep,
-) -> dict[str, Any]:
-    """Trains from the last complete checkpoint, if there is one, and saves the policy."""
+def _run(trainer: Any, out: Path, choice: Choice | None, on_step: OnStep) -> dict[str, Any]:
+    """Trains from the last complete checkpoint, if there is one, to the policy that is saved."""
     from transformers import PrinterCallback
 
     checkpoint = last_checkpoint(out / "checkpoints")
-    _forget_lines_after(out / "log.jsonl", checkpoint)
+    forget_lines_after(out / "log.jsonl", checkpoint)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress(on_step))
+    if choice:
+        choice.begin(checkpoint)
+        trainer.add_callback(as_callback(choice))
     result = trainer.train(resume_from_checkpoint=checkpoint)
     max_length = getattr(trainer.args, "max_length", None)
-    summary = {
+    return {
         "policy": str(out / "policy"),
-        **given,
         "num_truncated": sum(n >= max_length for n in trainer.lengths) if max_length else 0,
         "num_steps": trainer.state.global_step,
         "loss": result.training_loss,
         "seconds": result.metrics["train_runtime"],
         "resumed_from": Path(checkpoint).name if checkpoint else None,
-        "languages": _last_line(out / "log.jsonl")["languages"],
+        "languages": last_line(out / "log.jsonl")["languages"],
+        **(choice.restore() if choice else {}),
     }
-    save_policy(trainer, tokenizer, policy, out, summary)
-    saved = finished(out)
-    return saved if saved is not None else summary
 
 
 def _progress(on_step: OnStep) -> Any:
@@ -204,17 +208,3 @@ def _progress(on_step: OnStep) -> Any:
                 on_step(state.global_step, state.max_steps)
 
     return Progress()
-
-
-def _forget_lines_after(log: Path, checkpoint: str | None) -> None:
-    """Steps after the checkpoint are trained again, and logged again."""
-    if not log.exists():
-        return
-    step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    log.write_text("".join(kept), encoding="utf-8")
-
-
-def _last_line(log: Path) -> dict[str, Any]:
-    return json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
