@@ -226,7 +226,9 @@ def _settings(study: StudyConfig, values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _load(study: StudyConfig, settings: Mapping[str, Any], where: str) -> Recipe:
-    given = {**study.overrides, **settings}
+    # What a cell does not train is filled in later, so its own languages may be any.
+    unseen: dict[str, Any] = {"unseen_languages": []} if "languages" in settings else {}
+    given = {**study.overrides, **unseen, **settings}
     if "seed" in given:
         raise ValueError(f"{where}: expected no key seed, which `seeds` sets; remove it")
     texts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()
