@@ -103,7 +103,7 @@ def test_a_scorer_judges_the_answers_and_its_rewards_are_kept(tmp_path):
     assert by_family == {"f0": Outcome.WIN, "f1": Outcome.INVALID}
     assert set(contest.outcomes["oracle"].values()) == {Outcome.TIE}
     assert contest.off_target == {"sw": (0.0, 0.0)}
-    kept = sorted((tmp_path / "rewards/language_match").iterdir())
+    kept = sorted((tmp_path / "rewards").iterdir())
     before = [path.stat().st_mtime_ns for path in kept]
     assert len(kept) == 2
     again = Judges(configs, tmp_path, ["en", "sw"])

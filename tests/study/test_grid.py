@@ -101,6 +101,7 @@ def test_a_finding_compares_cells_that_agree_on_the_other_axes(written):
         ("skip: [{method: sft, data: 1200}]", "skip: [{}]", "skip: expected some cell that is run"),
         ("[{method: sft, data: 1200}]", "[{data: EN-1}]", "'more help' compares nothing"),
         ("languages: unseen", "languages: [fi]", "no cell is evaluated in 'fi'"),
+        ("languages: unseen", "more_than_in: [fi]", "no cell is evaluated in 'fi'"),
         ("languages: unseen", "languages: seen", "findings.0.languages"),
         ("languages: unseen", "margin: -1", "findings.0.margin: .*greater than or equal to 0"),
         ("task: lab_math", "task: lab_math\njudges: [orakle]", "judges.0: .*'orakle'.*'oracle'"),

@@ -122,6 +122,8 @@ def test_languages_of_a_finding_are_those_that_both_sides_share():
         for name in ("all", "trained", "unseen")
     }
     assert found == pytest.approx({"all": (0.5 - 1.0) / 3, "trained": 0.0, "unseen": -1.0})
+    more = finding(languages=["sw"], more_than_in="unseen")
+    assert finding_row(more, [A, B], drawn, "oracle")["value"] == 1.5
     named = finding_row(finding(languages=["sw"]), [A, B], drawn, "oracle")
     assert named["value"] == 0.5
 
