@@ -87,6 +87,7 @@ def _finding(claim: str, judge: str, answer: str, place: int) -> dict[str, Any]:
     return {
         "claim": claim, "judge": judge, "better": {"data": ["ML-3", "ML-3-5x"]},
         "than": {"data": ["EN-1"]}, "languages": ["all", "unseen", ["sw", "th"]][place],
+        "more_than_in": [None, "trained", None][place],
         "margin": 0.01 * (place == 2), "value": value, "low": low, "high": high,
         "by_seed": [value, None, value], "answer": answer, "num_comparisons": 2, "num_seeds": 2,
     }  # fmt: skip

@@ -29,6 +29,7 @@ axes:
   data:
     good: {size: 7}
     broken: {prompts.source: {kind: file, path: BROKEN, language: en}}
+skip: [{method: sft, data: broken}]
 findings:
   - {claim: DPO is at least as good, better: {method: dpo}, than: {method: sft}, margin: 0.01}
   - {claim: broken is better, better: {data: broken}, than: {data: good}}
@@ -63,9 +64,7 @@ def test_a_cell_that_fails_stops_no_other_and_says_why(made):
         run["error"] for name in ("dpo+good", "sft+good") for run in cell(content, name)["runs"]
     ] == [None] * 4
     failed = [each["run"] for each in content["failures"]]
-    assert failed == [
-        f"{method}+broken/seed-{seed}" for method in ("dpo", "sft") for seed in (1, 2)
-    ]
+    assert failed == ["dpo+broken/seed-1", "dpo+broken/seed-2"]
     for each in content["failures"]:
         assert "broken.jsonl" in each["error"]
         assert "\n" not in each["error"]
@@ -84,7 +83,7 @@ def test_what_cells_share_is_made_once(made):
     for same in by_fingerprint.values():
         assert sum("taken_from" not in each for each in same) == 1
     base = [c for path, c in done.items() if "round-0/evaluate" in str(path)]
-    assert (len(base), sum("taken_from" in each for each in base)) == (8, 6)
+    assert (len(base), sum("taken_from" in each for each in base)) == (6, 4)
     shared = {path.parent.name for path, c in done.items() if "taken_from" in c}
     assert shared == {"lab_math", "prompts", "generate", "translate", "pair", "filter"}
 

@@ -175,7 +175,7 @@ def _findings(study: Study) -> Section:
                 row["answer"],
                 difference(row),
                 f"{selected(row['better'])} minus {selected(row['than'])}",
-                over(row["languages"]),
+                over(row),
                 row["judge"],
                 percent(row["margin"]) if row["margin"] else "",
                 ", ".join(percent(value) for value in row["by_seed"]),

@@ -60,9 +60,12 @@ def selected(selector: Mapping[str, Sequence[str]]) -> str:
     return ", ".join(f"{axis} {' or '.join(values)}" for axis, values in selector.items())
 
 
-def over(languages: str | Sequence[str]) -> str:
+def over(finding: Row) -> str:
     """Where a finding takes its win-rates."""
-    return GROUPS[languages] if isinstance(languages, str) else " ".join(languages)
+    groups = [finding["languages"], finding.get("more_than_in")]
+    return " more than ".join(
+        GROUPS[group] if isinstance(group, str) else " ".join(group) for group in groups if group
+    )
 
 
 def _cells(study: Mapping[str, Any], judge: str) -> "Table":
@@ -113,6 +116,6 @@ def _findings(study: Mapping[str, Any]) -> "Table":
         table.add_column(Text(name), justify="right" if name == "difference" else "left")
     for row in study["findings"]:
         answer = Text(row["answer"], ANSWER_STYLES[row["answer"]])
-        where = Text(over(row["languages"]))
+        where = Text(over(row))
         table.add_row(Text(row["claim"]), where, Text(row["judge"]), Text(difference(row)), answer)
     return table

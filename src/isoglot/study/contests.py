@@ -76,7 +76,7 @@ class Judges:
         done = read_done(folder)
         assert done is not None
         made_from = content_id(str(scorer_settings(config)), done["fingerprint"])
-        kept = self._root / "rewards" / config.name / f"{made_from}.parquet"
+        kept = self._root / "rewards" / f"{made_from}.parquet"
         if not kept.exists():
             write_shard(kept, self._scored(config, folder), Completion)
         answers: dict[Key, list[Completion]] = defaultdict(list)

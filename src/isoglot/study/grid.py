@@ -46,15 +46,20 @@ Selector = dict[Name, Values]
 """Cells by their values on some axes; of an axis that is not named, every value."""
 
 
+Languages = Literal["all", "trained", "unseen"] | tuple[str, ...]
+
+
 class FindingConfig(Section):
     """A contrast of two sets of cells, which says whether a claim holds."""
 
     claim: str
     better: Selector
     than: Selector
-    languages: Literal["all", "trained", "unseen"] | tuple[str, ...] = "all"
-    """Where the win-rates are taken: of two cells that are compared, the languages that both train,
-    or that neither does; or these."""
+    languages: Languages = "all"
+    """Where the win-rates are taken: of cells that are compared, the languages that all of them
+    train, or that none does; or these."""
+    more_than_in: Languages | None = None
+    """For claims that a difference is larger in `languages` than in these others."""
     margin: float = Field(0.0, ge=0, lt=1)
     """How much worse still counts, for claims of "at least as good"; of a win-rate from 0 to 1."""
 
@@ -74,7 +79,7 @@ class StudyConfig(Section):
     judges: tuple[JudgeConfig, ...] = Field((OracleConfig(),), min_length=1)
     """The first is the judge of record."""
     axes: dict[Name, dict[Name, dict[str, Any]]] = Field(min_length=1)
-    """Axis → value → the recipe keys that it sets."""
+    """Axis → value → the recipe keys that it sets; of two axes that set one, the later wins."""
     skip: tuple[Selector, ...] = ()
     """Cells that are not run."""
     findings: tuple[FindingConfig, ...] = ()
@@ -207,18 +212,18 @@ def _check_finding(finding: FindingConfig, cells: Sequence[Cell]) -> None:
             "`than` that agree on the other axes, got none; see `skip`"
         )
     everyone = cells[0].recipe.all_languages
-    if not isinstance(finding.languages, str):
-        for tag in finding.languages:
+    for group in (finding.languages, finding.more_than_in):
+        for tag in () if group is None or isinstance(group, str) else group:
             if tag not in everyone:
                 raise ValueError(
                     f"findings: {finding.claim!r}: no cell is evaluated in {tag!r}; "
                     f"{_hint(tag, everyone)}"
                 )
-    elif not any(languages_of(finding.languages, [*a, *b]) for a, b in pairs):
-        raise ValueError(
-            f"findings: {finding.claim!r} has no language: none is {finding.languages} in all of "
-            "the cells that it compares; take other languages"
-        )
+        if group is not None and not any(languages_of(group, [*a, *b]) for a, b in pairs):
+            raise ValueError(
+                f"findings: {finding.claim!r} has no language: none is {group} in all of the cells "
+                "that it compares; take other languages"
+            )
 
 
 def _settings(study: StudyConfig, values: Mapping[str, str]) -> dict[str, Any]:
@@ -226,7 +231,9 @@ def _settings(study: StudyConfig, values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _load(study: StudyConfig, settings: Mapping[str, Any], where: str) -> Recipe:
-    given = {**study.overrides, **settings}
+    # What a cell does not train is filled in later, so its own languages may be any.
+    unseen: dict[str, Any] = {"unseen_languages": []} if "languages" in settings else {}
+    given = {**study.overrides, **unseen, **settings}
     if "seed" in given:
         raise ValueError(f"{where}: expected no key seed, which `seeds` sets; remove it")
     texts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()

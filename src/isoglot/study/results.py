@@ -3,8 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -134,14 +133,17 @@ def finding_row(
     """The difference of the mean win-rates of a finding's cells, and what that says of the claim.
 
     Cells are compared where they agree on the other axes, and each seed with itself; then the mean
-    is taken over both. Yes: the whole interval lies above minus the margin. No: none of it does.
+    is taken over both. With `more_than_in` it is how much larger that difference is than in those
+    languages. Yes: the whole interval lies above minus the margin. No: none of it does.
     Else undecided.
     """
-    pairs = [
-        (better, than, languages_of(finding.languages, [*better, *than]))
-        for better, than in pairs_of(finding, cells)
-    ]
-    pairs = [pair for pair in pairs if pair[2]]
+    pairs = []
+    for better, than in pairs_of(finding, cells):
+        both = [*better, *than]
+        tags = languages_of(finding.languages, both)
+        others = languages_of(finding.more_than_in, both) if finding.more_than_in else None
+        if tags and others != []:
+            pairs.append(_Pair(better, than, tags, others))
     seeds = list(draws.by_seed)
     found = draws.pooled([_difference(draws, seed, pairs) for seed in seeds])
     return {
@@ -150,6 +152,7 @@ def finding_row(
         "better": finding.model_dump(mode="json")["better"],
         "than": finding.model_dump(mode="json")["than"],
         "languages": finding.languages,
+        "more_than_in": finding.more_than_in,
         "margin": finding.margin,
         **found,
         "answer": answer(found["low"], found["high"], finding.margin),
@@ -167,17 +170,28 @@ def answer(low: float | None, high: float | None, margin: float) -> str:
     return "no" if high <= -margin else "undecided"
 
 
-def _difference(
-    draws: Draws, seed: int, pairs: Sequence[tuple[list[Cell], list[Cell], Sequence[str]]]
-) -> np.ndarray:
+class _Pair(NamedTuple):
+    """Two sets of cells, and where their win-rates are taken."""
+
+    better: Sequence[Cell]
+    than: Sequence[Cell]
+    tags: Sequence[str]
+    others: Sequence[str] | None
+    """Where the difference is to be smaller; None for a difference by itself."""
+
+
+def _difference(draws: Draws, seed: int, pairs: Sequence[_Pair]) -> np.ndarray:
     """NaN where a run of any pair is missing: then the seed compares other things than the rest."""
-    of = partial(draws.of, seed, "win_rate")
-    sides = [
-        np.mean([of(cell, tags) for cell in better], axis=0)
-        - np.mean([of(cell, tags) for cell in than], axis=0)
-        for better, than, tags in pairs
-    ]
-    return np.mean(sides, axis=0) if sides else np.full(1 + draws.resamples, np.nan)
+
+    def mean(cells: Sequence[Cell], tags: Sequence[str]) -> np.ndarray:
+        return np.mean([draws.of(seed, "win_rate", cell, tags) for cell in cells], axis=0)
+
+    found = []
+    for better, than, tags, others in pairs:
+        here = mean(better, tags) - mean(than, tags)
+        there = mean(better, others) - mean(than, others) if others else 0.0
+        found.append(here - there)
+    return np.mean(found, axis=0) if found else np.full(1 + draws.resamples, np.nan)
 
 
 def _off_target(contests: Any, tags: Sequence[str]) -> dict[str, float | None]:

@@ -7,9 +7,17 @@ from typing import Any
 from isoglot import __version__
 from isoglot.config import EvaluationTask
 from isoglot.core.store import write_json
+from isoglot.models.load import scorer_settings
 from isoglot.study.contests import Judges
 from isoglot.study.costs import costs_of
-from isoglot.study.grid import Cell, StudyConfig, cells_of, load_study
+from isoglot.study.grid import (
+    Cell,
+    JudgeConfig,
+    OracleConfig,
+    StudyConfig,
+    cells_of,
+    load_study,
+)
 from isoglot.study.results import RESAMPLES, draw, finding_row, win_rates
 from isoglot.study.running import Run, run_all, runs_of
 from isoglot.summary import read_summary
@@ -115,8 +123,14 @@ def _signature(config: StudyConfig, cells: Sequence[Cell]) -> str:
     task = next(t for t in cells[0].recipe.evaluate.tasks if t.name == config.task)
     return (
         f"win_rate|{config.task}|last policy against M0 of its run|n:{task.num_families or 'all'}"
-        f"|judges:{','.join(judge.name for judge in config.judges)}"
+        f"|judges:{','.join(_judge_name(judge) for judge in config.judges)}"
         "|oracle:grade, 0 in another language|ties:half|unknown:invalid"
         f"|seeds:{','.join(map(str, config.seeds))}|bootstrap:seeds then families"
         f"|resamples:{RESAMPLES}|v:{__version__}"
     )
+
+
+def _judge_name(judge: JudgeConfig) -> str:
+    """`name@revision` of a judge that is a model."""
+    revision = "" if isinstance(judge, OracleConfig) else scorer_settings(judge).get("revision")
+    return f"{judge.name}@{revision}" if revision else judge.name
