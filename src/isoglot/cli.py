@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isoglot.cli_measure import Redo, benchmarks, compare, evaluate, export, judge
+from isoglot.cli_measure import (
+    Redo,
+    SetsData,
+    benchmarks,
+    compare,
+    evaluate,
+    export,
+    held_out_rewards,
+    judge,
+    rewards,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -123,7 +133,7 @@ def audit(
     _console().print(audit_table(read_summary(run)))
 
 
-for verb in (evaluate, benchmarks, judge, compare, export):
+for verb in (evaluate, benchmarks, judge, rewards, compare, export):
     app.command()(verb)
 
 
@@ -197,11 +207,20 @@ def train_reward(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Arguments of TRL's RewardConfig."),
     ] = None,
+    held_out: Annotated[
+        str,
+        typer.Option(
+            "--eval", help="Preferences on other prompts to be right about, as for `rewards --on`."
+        ),
+    ] = "",
+    data: SetsData = None,
     seed: Annotated[int, typer.Option(help="Of the order and of the new head.")] = 1,
 ) -> None:
     """Train a reward model on preferences; prints its accuracy by language.
 
-    Example: isoglot train reward runs/demo/round-0/filter/part-*.parquet --model ./my-model
+    With --eval, OUT/rewards.json and OUT/rewards hold the table, beside the length as a scorer.
+
+    Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
     from isoglot.config import settings_of
     from isoglot.train.common import Policy
@@ -209,10 +228,13 @@ def train_reward(
     from isoglot.train.reward import train_reward as train_on
 
     config = RewardTrainConfig(training=settings_of(training or ()))
+    measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
     summary = train_on(preferences, Policy(model), out, config, seed=seed)
     for tag, row in summary["languages"].items():
         print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
     print(f"reward model: {summary['policy']}")
+    if measure:
+        measure(summary["policy"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

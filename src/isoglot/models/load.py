@@ -7,12 +7,14 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.judge import JudgeConfig, SamplerJudge
+from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
 from isoglot.models.openai import OPERATION, OpenAIConfig, server_revision
 from isoglot.models.protocols import (
     GoldConfig,
+    JudgeScorerConfig,
     LanguageIdentifier,
     LanguageMatchConfig,
+    LengthConfig,
     LikelihoodModel,
     RewardModelConfig,
     Sampler,
@@ -220,10 +222,22 @@ def load_identifier(languages: Sequence[str]) -> LanguageIdentifier:
 
 
 def scorer_config(text: str) -> ScorerConfig:
-    """The scorer that a user names in one word: `language_match`, or the folder or hub id of a
-    reward model."""
-    if text == "language_match":
-        return LanguageMatchConfig()
+    """The scorer that a user names in one word: `language_match`, `length`, `gold:GRADER`,
+    `judge:MODEL`, or the folder or hub id of a reward model."""
+    kind, separator, which = text.partition(":")
+    if separator and kind in ("gold", "judge") and not which:
+        raise ValueError(
+            f"expected {kind}:NAME, got {text!r}; gold:last_number, judge:openai:gpt-4o"
+        )
+    match kind:
+        case "language_match" if not separator:
+            return LanguageMatchConfig()
+        case "length" if not separator:
+            return LengthConfig()
+        case "gold" if separator:
+            return GoldConfig(grader=which)
+        case "judge" if separator:
+            return JudgeScorerConfig(model=which)
     return RewardModelConfig(path=text)
 
 
@@ -249,6 +263,8 @@ def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
     """What decides the rewards of a scorer, without loading it: for fingerprints."""
     elsewhere = {"path", "device", "batch_tokens"}
     settings = config.model_dump(mode="json", exclude=elsewhere)
+    if isinstance(config, JudgeScorerConfig):
+        return {**settings, "model": answer_settings(model_config(config.model))}
     if not isinstance(config, RewardModelConfig):
         return settings
     from isoglot.models.transformers import model_revision
@@ -276,6 +292,15 @@ def _load_scorer(
                 )
             assert graders is not None
             return GoldScorer(graders[config.grader], config.grader)
+        case LengthConfig():
+            from isoglot.models.reward import Length
+
+            return Length()
+        case JudgeScorerConfig():
+            from isoglot.models.judge_scorer import JudgeScorer
+
+            asked = RatingConfig(show_gold=config.show_gold)
+            return JudgeScorer(load_sampler(model_config(config.model)), asked)
         case RewardModelConfig():
             from isoglot.models.reward import RewardModel
 
