@@ -18,7 +18,12 @@ from isoglot.pipeline import run
 from isoglot.planning.engines import billions_of
 from isoglot.planning.plan import plan_of
 from isoglot.planning.throughput import load_throughput
-from isoglot.planning.training import DEFAULTS, num_steps
+from isoglot.planning.training import (
+    DEFAULTS,
+    ONLINE_DEFAULTS,
+    course_of,
+    online_course_of,
+)
 
 
 def works(recipe, **settings):
@@ -52,7 +57,7 @@ def test_the_counts_are_those_of_the_run(finished_run, tiny_policy):
         assert plan[stage][0]["times"] == recipe.rounds + 1
     kept, steps = counts(finished_run, "filter")["kept"], counts(finished_run, "train")["num_steps"]
     assert kept <= num(plan["filter"])
-    assert steps == num_steps(kept, recipe.train.training)
+    assert steps == course_of(kept, recipe.train.training).num_steps
     assert steps <= num(plan["train"])
     assert not plan["train"][0]["is_exact"]
 
@@ -75,6 +80,43 @@ def test_translated_prompts_are_counted_with_those_that_were_left_out(tiny_polic
         assert counts(tmp_path / "run", stage)[key] <= num(plan[stage]), stage
         assert not plan[stage][0]["is_exact"]
     assert "train" not in plan
+
+
+def test_the_counts_of_a_pool_are_those_of_the_run(tiny_policy, tiny_model, tmp_path):
+    weak = (
+        f"{{kind: transformers, path: {tiny_model}, device: cpu, answers_in: dominant, "
+        "languages: [en, sw], sampling: {temperature: 1, num_samples: 2}}"
+    )
+    recipe = tiny_recipe(
+        tiny_policy, f"samplers=[{{kind: policy, languages: [en, es, sw]}}, {weak}]",
+        "score={scorers: [language_match]}", "pair.method=best_vs_worst", "rounds=1",
+        "train=null", "languages=[en, sw]", "unseen_languages=[]", "samplers.0.languages=[en, sw]",
+        "evaluate.tasks=[]", "evaluate.validation=null",
+    )  # fmt: skip
+    run(recipe, tmp_path / "run", silent=True)
+    plan = works(recipe)
+    assert [row["num"] for row in plan["generate"]] == [16, 16], "8 families"
+    generated = counts(tmp_path / "run", "generate")["rows"]
+    assert num(plan["generate"]) == generated
+    assert generated + num(plan["translate"]) == counts(tmp_path / "run", "translate")["rows"]
+    assert num(plan["score"]) == counts(tmp_path / "run", "score")["kept"]
+    assert counts(tmp_path / "run", "pair")["kept"] <= num(plan["pair"]) == 16
+
+
+def test_the_steps_of_an_online_training_are_those_of_the_run(tiny_policy, tmp_path):
+    recipe = tiny_recipe(
+        tiny_policy, "score={scorers: [{kind: gold, grader: last_number}]}", "rounds=1",
+        "train={method: rloo, training: {num_generations: 2, per_device_train_batch_size: 4, "
+        "gradient_accumulation_steps: 2, num_iterations: 2, max_completion_length: 8, "
+        "num_train_epochs: 2, save_steps: 100, use_cpu: true, bf16: false}}",
+        "evaluate.tasks=[]", "evaluate.validation=null", "prompts.num_families=3",
+    )  # fmt: skip
+    run(recipe, tmp_path / "run", silent=True)
+    plan = works(recipe)
+    assert plan.keys() == {"prompts", "train"}
+    units = {row["unit"]: row["num"] for row in plan["train"]}
+    assert units["steps"] == counts(tmp_path / "run", "train")["num_steps"]
+    assert units["completions"] == units["scores"] == 2 * 2 * 8, "9 prompts fill two batches of 4"
 
 
 def test_what_cannot_be_translated_is_not_translated(tmp_path, tiny_policy):
@@ -102,6 +144,24 @@ def test_every_recipe_of_the_package_is_planned():
         plan = plan_of(recipe)
         assert plan["totals"]["hours"]["most"] >= plan["totals"]["hours"]["typical"] > 0, name
         assert plan["totals"]["tokens_out"]["most"] >= plan["totals"]["tokens_out"]["typical"]
+
+
+@pytest.mark.parametrize("method", ["dpo", "rloo"])
+def test_the_recipes_of_the_paper_have_its_sizes(method):
+    recipe = load_recipe(f"rlhf-aya23-8b-{method}")
+    assert len(recipe.languages) == 23
+    plan = works(recipe)
+    assert num(plan["translate_prompts"]) == 22 * 10_000
+    if method == "dpo":
+        assert [row["num"] for row in plan["generate"]] == [230_000, 10_000]
+        assert num(plan["translate"]) == 22 * 10_000
+        assert num(plan["score"]) == 460_000
+        assert num(plan["pair"]) == 230_000
+    else:
+        units = {row["unit"]: row["num"] for row in plan["train"]}
+        assert units == {"completions": 459_776, "scores": 459_776, "steps": 1796}
+    hours = plan_of(recipe)["totals"]["hours"]
+    assert 10 < hours["typical"] < hours["most"] < 200
 
 
 def test_no_heavy_library_is_loaded():
@@ -220,11 +280,15 @@ def test_the_weights_of_a_folder_are_counted():
 
 
 def test_the_defaults_of_the_trainer():
-    from trl import DPOConfig, SFTConfig
+    from trl import DPOConfig, RLOOConfig, SFTConfig
 
-    for config in (DPOConfig, SFTConfig):
+    for config, defaults in (
+        (DPOConfig, DEFAULTS),
+        (SFTConfig, DEFAULTS),
+        (RLOOConfig, ONLINE_DEFAULTS),
+    ):
         known = {field.name: field.default for field in fields(config)}
-        assert {key: known[key] for key in DEFAULTS} == DEFAULTS
+        assert {key: known[key] for key in defaults} == defaults
 
 
 @given(st.integers(1, 10_000), st.integers(1, 64), st.integers(1, 8), st.integers(1, 3))
@@ -234,11 +298,27 @@ def test_steps(num_examples, batch, accumulation, epochs):
         "gradient_accumulation_steps": accumulation,
         "num_train_epochs": epochs,
     }
-    steps = num_steps(num_examples, training)
+    steps = course_of(num_examples, training).num_steps
     assert steps * batch * accumulation >= num_examples * epochs
     assert (steps / epochs - 1) * batch * accumulation < num_examples
-    assert num_steps(num_examples, {**training, "max_steps": 7}) == 7
-    assert num_steps(num_examples, training, num_processes=2) <= steps
+    assert course_of(num_examples, {**training, "max_steps": 7}).num_steps == 7
+    assert course_of(num_examples, training, num_processes=2).num_steps <= steps
+
+
+@given(st.integers(1, 1000), st.integers(1, 8), st.integers(1, 4), st.integers(2, 4))
+def test_online_steps(num_prompts, groups, accumulation, k):
+    training = {
+        "per_device_train_batch_size": groups * k,
+        "gradient_accumulation_steps": accumulation,
+        "num_train_epochs": 1,
+        "num_generations": k,
+    }
+    found = online_course_of(num_prompts, training)
+    assert found.num_completions == found.num_examples <= num_prompts * k
+    assert found.num_completions > num_prompts * k - groups * k * accumulation
+    twice = online_course_of(num_prompts, {**training, "num_iterations": 2})
+    assert twice.num_steps == 2 * found.num_steps
+    assert twice.num_completions == found.num_completions
 
 
 def isoglot(capsys, *arguments):

@@ -9,9 +9,11 @@ from isoglot.config import EvaluationTask, Recipe
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.benchmarks import benchmark_of
 from isoglot.evals.examples import answering_of, languages_of, read_examples
+from isoglot.models.member import MemberConfig
 from isoglot.models.protocols import Sampling
+from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
-from isoglot.planning.pairing import num_pairs, translations
+from isoglot.planning.pairing import answered, num_pairs, translations
 from isoglot.planning.texts import (
     Asked,
     Ruler,
@@ -22,7 +24,7 @@ from isoglot.planning.texts import (
     translated,
 )
 from isoglot.planning.throughput import Throughput
-from isoglot.planning.training import examples_of, num_steps
+from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of
 from isoglot.prompting import OwnPrompts, Wanted
 
 
@@ -96,13 +98,19 @@ class Counting:
 
     def _round(self) -> None:
         """One round of the line, as `Line.run_round` has it."""
+        recipe = self.recipe
         asked = self._prompts()
+        if recipe.is_online:
+            self._online_training(asked)
+            return
         answers = self._completions(asked)
-        if self.recipe.translate:
+        if recipe.translates_answers:
             answers += self._translations(asked)
-        self._scores(asked, answers)
-        num, is_exact = num_pairs(self.recipe, asked.shapes)
-        self._add("pair", "pairs", num, is_exact and asked.exact)
+        rows = sum(each.num for each in answers)
+        self._scores("score", rows, _read_with_prompts(asked, answers), asked.exact)
+        num = sum(num_pairs(recipe, shape) * each for shape, each in asked.shapes.items())
+        is_exact = recipe.pair.method == "translated_vs_direct" and asked.exact
+        self._add("pair", "pairs", num, is_exact)
         self._add("filter", "pairs", num, False)
         self._training(asked, answers, num)
 
@@ -144,30 +152,46 @@ class Counting:
         most = sampling.max_new_tokens
         return Span(most * self.table.assumed.typical_share, most)
 
+    def _members(self) -> list[tuple[MemberConfig, Engine, Sampling]]:
+        """Who answers, by what it runs on, and how it decodes."""
+        shared = self.recipe.generate.sampling
+        return [
+            (
+                member,
+                self._policy if member.kind == "policy" else engine_of(member, self.table),
+                member.sampling or shared,
+            )
+            for member in self.recipe.pool
+        ]
+
     def _completions(self, asked: Asked) -> list[_Answers]:
-        sampling = self.recipe.generate.sampling
-        length, n = self._length(sampling), sampling.num_samples
-        samplers = [engine_of(each, self.table) for each in self.recipe.samplers]
         answers = []
-        for engine in samplers or [self._policy]:
-            num = asked.num * n
-            read, written = _tokens_of(asked).times(n), length.times(num)
+        for member, engine, sampling in self._members():
+            length, n = self._length(sampling), sampling.num_samples
+            by_language: Counter[str] = Counter()
+            for shape, num in asked.shapes.items():
+                for tag, _ in answered(self.recipe, member, shape):
+                    by_language[tag] += num * n
+            num = by_language.total()
+            read = sum(asked.tokens[tag] * each for tag, each in by_language.items())
             self._add(
                 "generate", "completions", num, asked.exact, engine=engine,
-                tokens_in=read if engine.writes else NOTHING,
-                tokens_out=written if engine.writes else NOTHING,
+                tokens_in=Span(read, read) if engine.writes else NOTHING,
+                tokens_out=length.times(num) if engine.writes else NOTHING,
             )  # fmt: skip
-            answers += [_Answers(tag, k * n, length) for tag, k in asked.by_language.items()]
+            answers += [_Answers(tag, each, length) for tag, each in by_language.items()]
         return answers
 
     def _translations(self, asked: Asked) -> list[_Answers]:
         """Those of the answers, of which the ones that were cut off are not even tried."""
-        recipe = self.recipe
-        sampling = recipe.generate.sampling
-        each = sampling.num_samples * (len(recipe.samplers) or 1)
-        length = self._length(sampling)
-        found = translations(asked.shapes, recipe.dominant_language, recipe.languages)
-        works = [(source, target, num * each, length) for (source, target), num in found.items()]
+        works = []
+        for member, _, sampling in self._members():
+            found: Counter[tuple[str, str]] = Counter()
+            for shape, num in asked.shapes.items():
+                for pair in translations(self.recipe, member, shape):
+                    found[pair] += num * sampling.num_samples
+            length = self._length(sampling)
+            works += [(source, target, num, length) for (source, target), num in found.items()]
         return self._translating("translate", works, asked.exact)
 
     def _translating(
@@ -178,8 +202,7 @@ class Counting:
         texts_each: float = 1.0,
     ) -> list[_Answers]:
         """Adds a stage that translates so many texts of a length from one language to another."""
-        how = self.recipe.translate
-        assert how is not None
+        how = self.recipe.translate or PromptTranslatorConfig()
         other = self.recipe.translator
         engine = engine_of(other, self.table) if other else self._policy
         asks = other is None or other.kind not in DEDICATED
@@ -202,15 +225,13 @@ class Counting:
         )  # fmt: skip
         return answers
 
-    def _scores(self, asked: Asked, answers: list[_Answers]) -> None:
-        read = _read_with_prompts(asked, answers)
-        num = sum(each.num for each in answers)
+    def _scores(self, stage: str, num: int, read: Span, exact: bool) -> None:
         for scorer in self.recipe.score.scorers if self.recipe.score else ():
             engine = None
             if scorer.kind == "reward_model":
                 engine = reader_of(scorer.path, self.table)
             self._add(
-                "score", "scores", num, asked.exact, engine=engine or Engine(scorer.name, None),
+                stage, "scores", num, exact, engine=engine or Engine(scorer.name, None),
                 tokens_in=read if engine else NOTHING,
             )  # fmt: skip
 
@@ -218,15 +239,40 @@ class Counting:
         config = self.recipe.train
         if config is None:
             return
-        sides = 1 if config.method == "sft" else 2
+        course = course_of(min(num, config.num_preferences or num), config.training)
         rows = max(1, sum(each.num for each in answers))
         whole = _read_with_prompts(asked, answers).times(1 / rows)
         most = config.training.get("max_length") or whole.most
         one = Span(min(whole.typical, most), min(whole.most, most))
-        steps = num_steps(num, config.training)
-        tokens = one.times(sides * examples_of(steps, num, config.training))
-        engine = self._policy.doing("train")
-        self._add("train", "steps", steps, False, engine=engine, tokens_in=tokens)
+        sides = 1 if config.method == "sft" else 2
+        self._add(
+            "train", "steps", course.num_steps, False, engine=self._policy.doing("train"),
+            tokens_in=one.times(sides * course.num_examples),
+        )  # fmt: skip
+
+    def _online_training(self, asked: Asked) -> None:
+        """Answers, their rewards and the steps that they serve, all in the train stage."""
+        config = self.recipe.train
+        assert config is not None
+        get = {**ONLINE_DEFAULTS, **config.training}
+        course = online_course_of(asked.num, config.training)
+        length = self._length(Sampling(max_new_tokens=get["max_completion_length"]))
+        num, each_prompt = (
+            course.num_completions,
+            [_Answers(tag, k, length) for tag, k in asked.by_language.items()],
+        )
+        whole = _read_with_prompts(asked, each_prompt).times(num / asked.num)
+        writer = "generate.vllm" if get["use_vllm"] else "generate.transformers"
+        self._add(  # what it wrote is read once more: how likely it was
+            "train", "completions", num, asked.exact, engine=self._policy.doing(writer),
+            tokens_in=_tokens_of(asked).times(num / asked.num).plus(whole),
+            tokens_out=length.times(num),
+        )  # fmt: skip
+        self._scores("train", num, whole, asked.exact)
+        self._add(
+            "train", "steps", course.num_steps, asked.exact, engine=self._policy.doing("train"),
+            tokens_in=whole.times(course.num_examples / max(1, num)),
+        )  # fmt: skip
 
     def _evaluation(self, task: EvaluationTask) -> None:
         stage = f"evaluate/{task.name}"

@@ -7,7 +7,11 @@ from math import prod
 from pathlib import Path
 
 from isoglot.models.load import ModelConfig, TranslatorConfig
+from isoglot.models.member import FileMember, OpenAIMember, TransformersMember, VLLMMember
 from isoglot.planning.throughput import Throughput
+
+Samples = ModelConfig | TransformersMember | FileMember | OpenAIMember | VLLMMember
+"""A sampler with weights or answers of its own: any but the policy of the round."""
 
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
 
@@ -36,7 +40,7 @@ class Engine:
         return replace(self, work=work)
 
 
-def engine_of(config: ModelConfig | TranslatorConfig, table: Throughput) -> Engine:
+def engine_of(config: Samples | TranslatorConfig, table: Throughput) -> Engine:
     """The engine of a sampler or translator."""
     if config.kind == "openai":
         prices = (config.usd_per_million_prompt_tokens, config.usd_per_million_completion_tokens)

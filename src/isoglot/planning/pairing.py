@@ -1,55 +1,64 @@
-"""How many translations and preferences families make: the rules of `data/`, counted."""
+"""How many completions, translations and preferences families make: the rules of `data/`, counted.
+
+Each function counts in one family of prompts, for one sample of a member of the pool.
+"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
 from isoglot.config import Recipe
+from isoglot.models.member import Member
 from isoglot.planning.texts import Shape
 
 
-def translations(
-    shapes: Mapping[Shape, int], dominant: str, languages: Sequence[str]
-) -> Counter[tuple[str, str]]:
-    """Rows of `translate_completions` by source and target, for one answer to each prompt."""
-    found: Counter[tuple[str, str]] = Counter()
-    for shape, num in shapes.items():
-        for pair in _pairs_of_languages(shape, dominant, languages):
-            found[pair] += num
-    return found
+def answered(recipe: Recipe, member: Member, shape: Shape) -> Shape:
+    """The prompts that a member answers."""
+    if member.answers_in == "dominant":
+        return tuple(each for each in shape if each[0] == recipe.dominant_language)
+    return tuple(each for each in shape if member.serves(each[1]))
 
 
-def _pairs_of_languages(
-    shape: Shape, dominant: str, languages: Sequence[str]
-) -> list[tuple[str, str]]:
-    """Of one family: the language of each prompt that was answered, and of the one it goes to."""
-    answer_in = dict(shape)
-    others = [tag for tag in dict.fromkeys(languages) if tag != dominant]
+def translations(recipe: Recipe, member: Member, shape: Shape) -> list[tuple[str, str]]:
+    """Of each translation of an answer: the language of its prompt, and of the one it goes to."""
+    if not recipe.translates_answers:
+        return []
+    dominant, answer_in = recipe.dominant_language, dict(shape)
+    others = [tag for tag in recipe.languages if tag != dominant]
+    back = [] if recipe.is_translated_pool else [dominant]
+    if recipe.is_translated_pool and member.answers_in != "dominant":
+        return []
+    forth = [tag for tag in others if member.serves(tag)] if recipe.is_translated_pool else others
     return [
         (own, target)
-        for own, answer in shape
-        for target in (others if own == dominant else [dominant] if own in others else [])
+        for own, answer in answered(recipe, member, shape)
+        for target in (forth if own == dominant else back if own in others else [])
         if target in answer_in and answer_in[target] != answer
     ]
 
 
-def num_pairs(recipe: Recipe, shapes: Mapping[Shape, int]) -> tuple[int, bool]:
-    """The candidates of the pairer, and whether there are just as many: rewards may be equal."""
-    samples = recipe.generate.sampling.num_samples
-    samplers = len(recipe.samplers) or 1
+def num_pairs(recipe: Recipe, shape: Shape) -> int:
+    """Pairs of a family, all members and samples together; the most there can be where they rank:
+    rewards may be equal."""
     if recipe.pair.method == "translated_vs_direct":
-        each = samples * samplers
-        return each * sum(num * _by_imbalance(recipe, shape) for shape, num in shapes.items()), True
-    total = 0
-    for shape, num in shapes.items():
-        moves = _pairs_of_languages(shape, recipe.dominant_language, recipe.languages)
-        arrivals = Counter(target for _, target in moves) if recipe.translate else Counter()
-        candidates = [samples * samplers * (1 + arrivals[tag]) for tag, _ in shape]
-        total += num * sum(each > 1 for each in candidates)
-    return total, False
+        return sum(
+            _num_samples(recipe, member) * _by_imbalance(recipe, answered(recipe, member, shape))
+            for member in recipe.pool
+        )
+    candidates: Counter[str] = Counter()
+    for member in recipe.pool:
+        each = _num_samples(recipe, member)
+        for tag, _ in answered(recipe, member, shape):
+            candidates[tag] += each
+        for _, tag in translations(recipe, member, shape):
+            candidates[tag] += each
+    return sum(candidates[tag] > 1 for tag, _ in shape)
+
+
+def _num_samples(recipe: Recipe, member: Member) -> int:
+    return (member.sampling or recipe.generate.sampling).num_samples
 
 
 def _by_imbalance(recipe: Recipe, shape: Shape) -> int:
-    """Pairs of one family and one sample by the rule of LIDR, see `data/pair.py`."""
+    """The rule of LIDR over the prompts that a member answered, see `data/pair.py`."""
     dominant, wanted = recipe.dominant_language, recipe.pair.dominant_pairs
     answer_in = dict(shape)
     if dominant not in answer_in:

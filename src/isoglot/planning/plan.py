@@ -134,8 +134,9 @@ def _totals(rows: Sequence[dict[str, Any]], usd_per_hour: float | None) -> dict[
 
     num: dict[str, int] = {}
     for row in rows:
+        if row["stage"] == "filter":  # those of `pair`, as far as they are fit
+            continue
         num[row["unit"]] = num.get(row["unit"], 0) + row["num"] * row["times"]
-    num["pairs"] = sum(row["num"] * row["times"] for row in rows if row["stage"] == "pair")
     priced = usd_per_hour is not None or not any(row["on_device"] for row in rows)
     return {
         "num": num,

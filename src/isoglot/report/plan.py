@@ -29,7 +29,8 @@ def plan_table(plan: Mapping[str, Any]) -> "Table":
 
     title = f"{plan['recipe']}: one round, × how many; hours of {plan['device']}; typical–at most"
     table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("stage", overflow="fold", min_width=9)
+    longest = max(len(row["stage"]) for row in plan["works"])
+    table.add_column("stage", overflow="fold", min_width=min(17, longest))
     table.add_column("model", overflow="fold", min_width=8)
     is_priced = any(row["usd"] is None or row["usd"]["most"] for row in plan["works"])
     for name in ("×", "how many", "tokens in", "tokens out", "hours", *(["USD"] * is_priced)):
