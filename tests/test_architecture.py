@@ -37,6 +37,7 @@ MAY_IMPORT = {
         "evaluation", "job", "prompting", "config", "core", "models", "data", "evals", "lab",
         "execute", "environment",
     },
+    "planning": {"prompting", "config", "core", "models", "data", "evals", "lab"},
     "summary": {"evaluation", "config", "core", "models", "data", "evals", "execute"},
     "pipeline": {
         "prompting",
@@ -59,8 +60,13 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
+<<<<<<< HEAD
         "cli_measure", "study", "train", "pipeline", "summary", "config", "report", "lab", "core",
         "environment",
+=======
+        "cli_measure", "train", "pipeline", "planning", "summary", "config", "report", "lab",
+        "core", "environment",
+>>>>>>> d32d7a2 (Sample with vLLM, translate with Google's service)
     },
     "cli_measure": {"measuring", "evals", "report"},
 }  # fmt: skip
@@ -127,7 +133,7 @@ def test_a_stage_is_rows_in_rows_out(path: Path) -> None:
 def test_only_load_knows_the_implementations_of_the_models() -> None:
     implementations = {
         "transformers", "likelihood", "reward", "seq2seq", "file", "openai", "chat", "meter",
-        "labels", "cache", "langid", "language_match",
+        "vllm", "google", "labels", "cache", "langid", "language_match",
     }  # fmt: skip
     for path in FILES:
         if path.name == "load.py" or floor_of(path) == "models":

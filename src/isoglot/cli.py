@@ -115,6 +115,41 @@ def study(
 
 
 @app.command()
+def plan(
+    recipe: Annotated[str, typer.Argument(help="A .yaml file, or a name that `recipes` lists.")],
+    overrides: Overrides = None,
+    throughput: Annotated[
+        Path | None, typer.Option(help="TOML with rows to put over the table of the package.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="One of the table: h100, a100, cpu; default: by the models.")
+    ] = None,
+    usd_per_hour: Annotated[
+        float | None, typer.Option(min=0, help="What one device costs an hour.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON in place of the table.")] = False,
+) -> None:
+    """Count what a recipe will generate, train and cost, before anything runs.
+
+    Example: isoglot plan lidr --usd-per-hour 2.5 prompts.num_families=2000
+    """
+    from isoglot.config import load_recipe
+    from isoglot.planning.plan import plan_of
+    from isoglot.report.plan import plan_json, print_plan
+
+    found = plan_of(
+        load_recipe(recipe, overrides or []),
+        throughput=throughput,
+        device=device,
+        usd_per_hour=usd_per_hour,
+    )
+    if json:
+        print(plan_json(found))
+    else:
+        print_plan(found, _console())
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write RUN/report.html again and print the table."""
     from isoglot.summary import read_summary

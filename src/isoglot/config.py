@@ -372,6 +372,8 @@ def first_problem(error: ValidationError) -> str:
         "transformers",
         "openai",
         "seq2seq",
+        "vllm",
+        "google",
         "local",
         "ray",
         "policy",

@@ -7,6 +7,13 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from isoglot.models.file import FileSamplerConfig
+from isoglot.models.google import (
+    GOOGLE_OPERATION,
+    GoogleConfig,
+    GoogleTranslator,
+    google_name,
+    google_revision,
+)
 from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
 from isoglot.models.openai import OPERATION, OpenAIConfig, server_revision
 from isoglot.models.protocols import (
@@ -31,17 +38,23 @@ from isoglot.models.seq2seq import (
 )
 from isoglot.models.transformers import TransformersConfig
 from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
+from isoglot.models.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
 
 ModelConfig = Annotated[
-    TransformersConfig | FileSamplerConfig | OpenAIConfig, Field(discriminator="kind")
+    TransformersConfig | FileSamplerConfig | OpenAIConfig | VLLMConfig, Field(discriminator="kind")
 ]
 """Any model that answers prompts; `kind` says how it runs."""
 
 TranslatorConfig = Annotated[
-    TransformersConfig | FileSamplerConfig | OpenAIConfig | Seq2SeqConfig,
+    TransformersConfig
+    | FileSamplerConfig
+    | OpenAIConfig
+    | VLLMConfig
+    | Seq2SeqConfig
+    | GoogleConfig,
     Field(discriminator="kind"),
 ]
-"""Any model that translates: one that is asked to, or one that is made for it (`seq2seq`)."""
+"""Any model that translates: one that is asked to, or one made for it (`seq2seq`, `google`)."""
 
 PolicyConfig = TransformersConfig
 """The model that is trained: its weights must be here."""
@@ -62,6 +75,8 @@ def load_sampler(config: ModelConfig) -> Sampler:
             from isoglot.models.openai import OpenAISampler
 
             return OpenAISampler(config)
+        case VLLMConfig():
+            return VLLMSampler(config)
 
 
 def load_translator(
@@ -71,10 +86,12 @@ def load_translator(
 ) -> Translator:
     """The translator that a config describes; `how` says how a sampler is asked for translations.
 
-    Raises ValueError for a language that a model of kind seq2seq does not know.
+    Raises ValueError for a language that a model of kind seq2seq or google does not know.
     """
     if isinstance(config, Seq2SeqConfig):
         return Seq2SeqTranslator(config, languages)
+    if isinstance(config, GoogleConfig):
+        return GoogleTranslator(config, languages)
     how = how or PromptTranslatorConfig()
     return PromptTranslator(
         load_sampler(config), how.sampling, how.template, how.prefill, how.pattern
@@ -82,12 +99,15 @@ def load_translator(
 
 
 def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None:
-    """Raise ValueError for a language that a model of kind seq2seq does not know.
+    """Raise ValueError for a language that a model of kind seq2seq or google does not know.
 
-    Only its vocabulary is read; any other model is asked in words, and may know any language.
+    Only the vocabulary is read, or the service asked for its list; any other model is asked in
+    words, and may know any language.
     """
     if isinstance(config, Seq2SeqConfig):
         seq2seq_codes(config, languages)
+    elif isinstance(config, GoogleConfig):
+        GoogleTranslator(config, languages)
 
 
 def load_likelihood(config: ModelConfig) -> LikelihoodModel:
@@ -111,7 +131,9 @@ def sampler_revision(config: TranslatorConfig) -> str:
     match config:
         case Seq2SeqConfig():
             return seq2seq_revision(config)
-        case TransformersConfig():
+        case GoogleConfig():
+            return google_revision(config)
+        case TransformersConfig() | VLLMConfig():
             from isoglot.models.transformers import model_revision
 
             return model_revision(config.path, config.revision)
@@ -128,7 +150,9 @@ def model_name_of(config: TranslatorConfig) -> str:
     match config:
         case Seq2SeqConfig():
             return seq2seq_name(config)
-        case TransformersConfig():
+        case GoogleConfig():
+            return google_name(config)
+        case TransformersConfig() | VLLMConfig():
             from isoglot.models.transformers import model_name
 
             return model_name(config.path, config.revision)
@@ -197,7 +221,7 @@ def _validated(values: Any, name: str) -> ModelConfig:
 
 def answer_settings(config: TranslatorConfig) -> Mapping[str, Any]:
     """What decides the answers of a model: not where it lies, nor what only makes it fast."""
-    elsewhere = {"path", "device", "batch_tokens", *OPERATION}
+    elsewhere = {"path", "device", "batch_tokens", *OPERATION, *VLLM_OPERATION, *GOOGLE_OPERATION}
     settings = config.model_dump(mode="json", exclude=elsewhere)
     return {**settings, "revision": sampler_revision(config)}
 

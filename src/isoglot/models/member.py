@@ -12,6 +12,7 @@ from isoglot.models.file import FileSamplerConfig
 from isoglot.models.openai import OpenAIConfig
 from isoglot.models.protocols import Sampling
 from isoglot.models.transformers import TransformersConfig
+from isoglot.models.vllm import VLLMConfig
 
 
 class Member(Section):
@@ -55,8 +56,13 @@ class OpenAIMember(OpenAIConfig, Member):
     """A model on a server, as a member."""
 
 
+class VLLMMember(VLLMConfig, Member):
+    """A model that vLLM runs, as a member."""
+
+
 MemberConfig = Annotated[
-    PolicyMember | TransformersMember | FileMember | OpenAIMember, Field(discriminator="kind")
+    PolicyMember | TransformersMember | FileMember | OpenAIMember | VLLMMember,
+    Field(discriminator="kind"),
 ]
 """Any sampler of a recipe; `kind` says how it runs."""
 
