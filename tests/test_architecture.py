@@ -60,13 +60,8 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
-<<<<<<< HEAD
-        "cli_measure", "study", "train", "pipeline", "summary", "config", "report", "lab", "core",
-        "environment",
-=======
-        "cli_measure", "train", "pipeline", "planning", "summary", "config", "report", "lab",
-        "core", "environment",
->>>>>>> d32d7a2 (Sample with vLLM, translate with Google's service)
+        "cli_measure", "study", "planning", "train", "pipeline", "summary", "config", "report",
+        "lab", "core", "environment",
     },
     "cli_measure": {"measuring", "evals", "report"},
 }  # fmt: skip
