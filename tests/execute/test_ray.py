@@ -23,12 +23,8 @@ from isoglot.job import Job
 from isoglot.models.load import load_sampler
 from isoglot.models.protocols import Sampling, no_tick
 from isoglot.pipeline import run
-from isoglot.stages import (
-    make_completions,
-    make_prompt_translations,
-    make_scores,
-    make_translations,
-)
+from isoglot.pool import make_completions, make_translations
+from isoglot.stages import make_prompt_translations, make_scores
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'isoglot[ray]'")
 

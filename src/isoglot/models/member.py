@@ -23,7 +23,7 @@ class Member(Section):
     answers_in: Literal["prompt", "dominant"] = "prompt"
     """`prompt`: it answers each prompt in the language that this asks for. `dominant`: it answers
     the prompts of the dominant language only, and the recipe's translator brings the answers into
-    the other languages that it serves (arXiv:2407.02552, section 3)."""
+    the other languages that it serves (as in arXiv:2407.02552)."""
     sampling: Sampling | None = None
     """How it decodes, where that is not `generate.sampling`; keys that are left out are those of
     `generate.sampling`."""
