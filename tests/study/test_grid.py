@@ -106,6 +106,16 @@ def test_a_finding_compares_cells_that_agree_on_the_other_axes(written):
         ("languages: unseen", "margin: -1", "findings.0.margin: .*greater than or equal to 0"),
         ("task: lab_math", "task: lab_math\njudges: [orakle]", "judges.0: .*'orakle'.*'oracle'"),
         ("task: lab_math", "task: lab_math\njudges: [oracle, oracle]", "'oracle' names two"),
+        (
+            "task: lab_math",
+            "task: lab_math\njudges: [{kind: reward_model, path: /no/model}]",
+            "got '/no/model', where no folder stands",
+        ),
+        (
+            "task: lab_math",
+            "task: lab_math\njudges: [{kind: gold, grader: last_numbr}]",
+            "judges: no grader 'last_numbr'; expected one of last_number",
+        ),
         ("task: lab_math", "task: lab_math\njudge: oracle", "unknown key 'judge'; did you"),
     ],
 )  # fmt: skip

@@ -198,20 +198,6 @@ def _findings(study: Study) -> Section:
 
 def _judged(study: Study, i: int, judge: str, tags: Sequence[str]) -> list[Section]:
     cells = study["cells"]
-    lines = [
-        Line(
-            cell["cell"],
-            [
-                *(win_rate(rows.get(group)) for group in GROUPS),
-                win_rate(rows.get("all"), "decided_win_rate"),
-                counts(rows.get("all")),
-            ],
-        )
-        for cell in cells
-        for rows in [rows_of(cell, judge)]
-    ]
-    columns = ["Cell", "All languages, %", "Trained, %", "Unseen, %", "Decided only, %",
-               "Wins / ties / losses"]  # fmt: skip
     sections = [
         Section(
             f"cells-{i}",
@@ -219,7 +205,7 @@ def _judged(study: Study, i: int, judge: str, tags: Sequence[str]) -> list[Secti
             "The mean over the languages that a cell trains, and over those that it does not.",
             "No results.",
             [by_cell(cells, judge)],
-            Grid(columns, lines),
+            _means(cells, judge),
         ),
         Section(
             f"transfer-{i}",
@@ -247,6 +233,18 @@ def _judged(study: Study, i: int, judge: str, tags: Sequence[str]) -> list[Secti
             Section(f"size-{i}", f"Data size, by {judge}", caption, "", charts, is_panels=True)
         )
     return sections
+
+
+def _means(cells: Sequence[Row], judge: str) -> Grid:
+    lines = []
+    for cell in cells:
+        rows = rows_of(cell, judge)
+        rates = [win_rate(rows.get(group)) for group in GROUPS]
+        decided = win_rate(rows.get("all"), "decided_win_rate")
+        lines.append(Line(cell["cell"], [*rates, decided, counts(rows.get("all"))]))
+    columns = ["Cell", "All languages, %", "Trained, %", "Unseen, %", "Decided only, %",
+               "Wins / ties / losses"]  # fmt: skip
+    return Grid(columns, lines)
 
 
 def _languages(cells: Sequence[Row], judge: str, tags: Sequence[str]) -> Grid:

@@ -13,7 +13,7 @@ from isoglot.evals.grade import GRADERS
 from isoglot.evals.task import OFF_TARGET
 from isoglot.evaluation import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
-from isoglot.models.protocols import Scorer
+from isoglot.models.protocols import GoldConfig, Scorer
 from isoglot.study.grid import JudgeConfig, OracleConfig
 from isoglot.study.running import Run
 from isoglot.summary import read_summary
@@ -109,19 +109,27 @@ class Judges:
         return scored
 
 
+def check_judges(configs: Sequence[JudgeConfig], task: EvaluationTask) -> None:
+    """Raise ValueError for a judge that would fail only when every run is done."""
+    for config in configs:
+        if isinstance(config, OracleConfig):
+            _judged_metric(task)
+            continue
+        scorer_settings(config)
+        if isinstance(config, GoldConfig) and config.grader not in GRADERS:
+            raise ValueError(
+                f"judges: no grader {config.grader!r}; expected one of {', '.join(GRADERS)}"
+            )
+
+
 def oracle(graded: Sequence[Graded], task: EvaluationTask) -> dict[Key, Answered]:
     """The grade of each question by the task's first metric, 0 for an answer in another language.
 
     An answer whose language the identifier is not sure of keeps its grade. Of several samples it is
     the mean. Raises ValueError for a metric of which less is better.
     """
-    metric = task_metrics(task)[0]
-    if metric.lower_is_better:
-        raise ValueError(
-            f"expected a task whose {metric.name} is better where it is higher, came {task.name}; "
-            "take another task, or a scorer as judge"
-        )
-    grades, elsewhere = _by_question(graded, metric.name), _by_question(graded, OFF_TARGET.name)
+    metric = _judged_metric(task)
+    grades, elsewhere = _by_question(graded, metric), _by_question(graded, OFF_TARGET.name)
     found = {}
     for key, values in grades.items():
         off = elsewhere.get(key) or [None] * len(values)
@@ -148,6 +156,16 @@ def outcomes_of(new: Mapping[Key, Answered], old: Mapping[Key, Answered]) -> dic
             f"in prompt {min(new.keys() ^ old.keys()).prompt_id}; measure both on the same"
         )
     return {key: _outcome(new[key], old[key]) for key in sorted(new)}
+
+
+def _judged_metric(task: EvaluationTask) -> str:
+    metric = task_metrics(task)[0]
+    if metric.lower_is_better:
+        raise ValueError(
+            f"expected a task whose {metric.name} is better where it is higher, came {task.name}; "
+            "take another task, or a scorer as judge"
+        )
+    return metric.name
 
 
 def _outcome(new: Answered, old: Answered) -> Outcome:

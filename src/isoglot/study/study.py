@@ -8,7 +8,7 @@ from isoglot import __version__
 from isoglot.config import EvaluationTask
 from isoglot.core.store import write_json
 from isoglot.models.load import scorer_settings
-from isoglot.study.contests import Judges
+from isoglot.study.contests import Judges, check_judges
 from isoglot.study.costs import costs_of
 from isoglot.study.grid import (
     Cell,
@@ -42,6 +42,7 @@ def study(
     cells = cells_of(config)
     root = out or Path("runs") / config.name
     runs = runs_of(cells, root)
+    check_judges(config.judges, task_of(runs[0], config))
     run_all(runs, num_processes=num_processes, redo=redo, silent=silent)
     content = _content(config, cells, runs, root)
     write_json(root / "study.json", content)
