@@ -119,6 +119,19 @@ def test_the_steps_of_an_online_training_are_those_of_the_run(tiny_policy, tmp_p
     assert units["completions"] == units["scores"] == 2 * 2 * 8, "9 prompts fill two batches of 4"
 
 
+def test_families_that_are_kept_out_of_training_are_answered_at_each_check(tiny_policy):
+    settings = ("score={scorers: [language_match]}", "rounds=1", "evaluate.tasks=[]")
+    choose = "train.choose={num_families: 2, num_checks: 3, max_new_tokens: 4}"
+    recipe = tiny_recipe(tiny_policy, *settings, choose)
+    plan = works(recipe)["train"]
+    steps, answers, scores = plan
+    assert steps["num"] == course_of(6 * 4, recipe.train.training).num_steps, "6 of 8 families"
+    assert answers["num"] == scores["num"] == 2 * 3 * (3 + 2)
+    assert answers["tokens_out"]["most"] == answers["num"] * 4
+    with pytest.raises(ValueError, match="keeps out of training"):
+        plan_of(tiny_recipe(tiny_policy, *settings, choose.replace("2", "9", 1)))
+
+
 def test_what_cannot_be_translated_is_not_translated(tmp_path, tiny_policy):
     texts = ["Translate 'house' into French.", "How tall is Kilimanjaro?"]
     rows = [json.dumps({"text": text}) for text in texts]

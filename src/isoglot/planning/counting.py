@@ -2,13 +2,13 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from isoglot.config import EvaluationTask, Recipe
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.benchmarks import benchmark_of
-from isoglot.evals.examples import answering_of, languages_of, read_examples
+from isoglot.evals.examples import answering_of, choose, languages_of, read_examples
 from isoglot.models.member import MemberConfig
 from isoglot.models.protocols import Sampling
 from isoglot.models.translator import PromptTranslatorConfig
@@ -17,6 +17,7 @@ from isoglot.planning.pairing import answered, num_pairs, translations
 from isoglot.planning.texts import (
     Asked,
     Ruler,
+    Shape,
     asked_prompts,
     assumed,
     measured,
@@ -112,7 +113,7 @@ class Counting:
         is_exact = recipe.pair.method == "translated_vs_direct" and asked.exact
         self._add("pair", "pairs", num, is_exact)
         self._add("filter", "pairs", num, False)
-        self._training(asked, answers, num)
+        self._training(asked, answers)
 
     def _add(self, stage: str, unit: str, num: int, exact: bool, **more: Any) -> None:
         self.works.append(Work(stage, unit, num, more.pop("times", self._rounds), exact, **more))
@@ -235,10 +236,42 @@ class Counting:
                 tokens_in=read if engine else NOTHING,
             )  # fmt: skip
 
-    def _training(self, asked: Asked, answers: list[_Answers], num: int) -> None:
+    def _held_out(self, asked: Asked) -> tuple[Asked, Asked]:
+        """The prompts to train on, and those that are kept out of it to choose a checkpoint."""
+        config = self.recipe.train
+        left = config.choose.num_families if config and config.choose else 0
+        held: Counter[Shape] = Counter()
+        for shape, num in asked.shapes.most_common():
+            held[shape] = min(num, left)
+            left -= held[shape]
+        if left:
+            raise ValueError(
+                f"expected more families than train.choose keeps out of training, {left} are "
+                "lacking; set train.choose.num_families lower or take more prompts"
+            )
+        return replace(asked, shapes=asked.shapes - held), replace(asked, shapes=held)
+
+    def _checks(self, checked: Asked) -> None:
+        """The answers of the policy in training, and their rewards."""
+        config = self.recipe.train
+        if config is None or config.choose is None:
+            return
+        times = config.choose.num_checks + 2
+        length = self._length(Sampling(max_new_tokens=config.choose.max_new_tokens))
+        num = checked.num * times
+        self._add(
+            "train", "answers", num, False, engine=self._policy,
+            tokens_in=_tokens_of(checked).times(times), tokens_out=length.times(num),
+        )  # fmt: skip
+        answers = [_Answers(tag, k * times, length) for tag, k in checked.by_language.items()]
+        self._scores("train", num, _read_with_prompts(checked, answers), False)
+
+    def _training(self, asked: Asked, answers: list[_Answers]) -> None:
         config = self.recipe.train
         if config is None:
             return
+        kept, checked = self._held_out(asked)
+        num = sum(num_pairs(self.recipe, shape) * each for shape, each in kept.shapes.items())
         course = course_of(min(num, config.num_preferences or num), config.training)
         rows = max(1, sum(each.num for each in answers))
         whole = _read_with_prompts(asked, answers).times(1 / rows)
@@ -249,19 +282,19 @@ class Counting:
             "train", "steps", course.num_steps, False, engine=self._policy.doing("train"),
             tokens_in=one.times(sides * course.num_examples),
         )  # fmt: skip
+        self._checks(checked)
 
     def _online_training(self, asked: Asked) -> None:
         """Answers, their rewards and the steps that they serve, all in the train stage."""
         config = self.recipe.train
         assert config is not None
         get = {**ONLINE_DEFAULTS, **config.training}
+        asked, checked = self._held_out(asked)
         course = online_course_of(asked.num, config.training)
         length = self._length(Sampling(max_new_tokens=get["max_completion_length"]))
-        num, each_prompt = (
-            course.num_completions,
-            [_Answers(tag, k, length) for tag, k in asked.by_language.items()],
-        )
-        whole = _read_with_prompts(asked, each_prompt).times(num / asked.num)
+        num = course.num_completions
+        each_once = [_Answers(tag, k, length) for tag, k in asked.by_language.items()]
+        whole = _read_with_prompts(asked, each_once).times(num / asked.num)
         writer = "generate.vllm" if get["use_vllm"] else "generate.transformers"
         self._add(  # what it wrote is read once more: how likely it was
             "train", "completions", num, asked.exact, engine=self._policy.doing(writer),
@@ -273,6 +306,7 @@ class Counting:
             "train", "steps", course.num_steps, asked.exact, engine=self._policy.doing("train"),
             tokens_in=whole.times(course.num_examples / max(1, num)),
         )  # fmt: skip
+        self._checks(checked)
 
     def _evaluation(self, task: EvaluationTask) -> None:
         stage = f"evaluate/{task.name}"
@@ -319,8 +353,6 @@ class Counting:
         return assumed(languages, task.num_families, self.table), 1.0
 
     def _read_questions(self, task: EvaluationTask, source: BenchmarkConfig) -> tuple[Asked, float]:
-        from isoglot.evals.examples import choose
-
         recipe = self.recipe
         examples = read_examples(source, recipe.all_languages).examples
         shards = choose(examples, task.num_families, recipe.families_per_shard, seed=recipe.seed)
