@@ -12,8 +12,10 @@ settings. The best of `--repeats` counts.
 
 Kinds of items: `xcopa`, a sentence with two continuations; `xcopa-shots`, the same after four
 worked examples; `passages`, as Belebele with its answers spelt out: a passage of XQuAD, a question,
-and four answers from the same passage; `letters`, as Belebele with the letters A to D, one token
-each, where lm-eval computes an item once, too.
+and four answers from the same passage. With the letters A to D, one token each, where lm-eval
+computes an item once, too: `belebele`, with as many questions on a passage as there;
+`letters-shots`, questions without a passage after four worked examples, as MMLU is asked; and
+`letters`, where no two items share a passage and nothing can be spared but the head of the model.
 
 Models: `lab`, the lab's policy (1.2 M parameters); `random`, a Llama of 42 M with random weights
 and a vocabulary of 32,000. Items that do not fit into the context window are left out.
@@ -29,9 +31,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-ROW = "{:8} {:12} {:>6} {:>9} {:>6} {:>9} {:>7} {:>9}"
+ROW = "{:8} {:13} {:>6} {:>9} {:>6} {:>9} {:>7} {:>9}"
 Item = tuple[str, list[str]]
 """A prompt and its continuations."""
+LETTERS = [" A", " B", " C", " D"]
 
 
 def main() -> None:
@@ -55,11 +58,10 @@ def main() -> None:
                 seconds = f"{row['lm_eval']:.2f}", row["batch_size"], f"{row['isoglot']:.2f}"
                 numbers = *seconds, f"{row['ratio']:.2f}", f"{row['off_by']:.0e}"
                 print(ROW.format(name, row["kind"], row["num"], *numbers), flush=True)
-    worst = min(
-        (row for row in found["rows"] if row["kind"] != "letters"), key=lambda r: r["ratio"]
-    )
+    worst = min(found["rows"], key=lambda row: row["ratio"])
     met = "met" if worst["ratio"] >= 1.5 else "missed"
-    print(f"must: ratio >= 1.5 where a choice is a text: {worst['ratio']:.2f}, {met}")
+    where = f"{worst['kind']}, {worst['model']}"
+    print(f"must: ratio >= 1.5: the least is {worst['ratio']:.2f} ({where}), {met}")
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(found, indent=2) + "\n")
@@ -153,26 +155,54 @@ def xcopa_shots(data: Path) -> Iterator[Item]:
 
 def passages(data: Path) -> Iterator[Item]:
     """A passage, a question, and the answers to four questions about it."""
-    for passage, question, answers in _questions(data):
-        yield f"P: {passage}\nQ: {question}\nA:", [f" {answer}" for answer in answers]
+    for _, passage, questions in _passages(data):
+        answers = list(questions)[:4]
+        yield (
+            f"P: {passage}\nQ: {questions[answers[0]]}\nA:",
+            [f" {answer}" for answer in answers],
+        )
 
 
 def letters(data: Path) -> Iterator[Item]:
-    """The same, asked for the letter of the answer."""
-    for passage, question, answers in _questions(data):
-        listed = "\n".join(f"{c}: {answer}" for c, answer in zip("ABCD", answers, strict=True))
-        yield f"P: {passage}\nQ: {question}\n{listed}\nAnswer:", [" A", " B", " C", " D"]
+    """Each passage with one question, so that items share nothing."""
+    for _, passage, questions in _passages(data):
+        yield f"P: {passage}\n{_lettered(questions, 0)}", LETTERS
 
 
-def _questions(data: Path) -> Iterator[tuple[str, str, list[str]]]:
+def belebele(data: Path) -> Iterator[Item]:
+    """Passages with one question or two, as many of each as there: 900 questions on 488."""
+    for number, (_, passage, questions) in enumerate(_passages(data)):
+        for first in (0, 1) if number % 488 % 6 else (0,):
+            yield f"P: {passage}\n{_lettered(questions, first)}", LETTERS
+
+
+def letters_shots(data: Path) -> Iterator[Item]:
+    """A question and its options after four worked examples, which a language shares."""
+    shots: dict[str, list[str]] = {}
+    for code, _, questions in _passages(data):
+        own = shots.setdefault(code, [])
+        if len(own) < 4:
+            own.append(_lettered(questions, 0) + LETTERS[0])
+        else:
+            yield "\n\n".join([*own, _lettered(questions, 0)]), LETTERS
+
+
+def _lettered(questions: dict[str, str], first: int) -> str:
+    """A question with its options: its answer, and those to three other questions."""
+    options = (list(questions) * 2)[first : first + 4]
+    listed = "\n".join(f"{c}: {option}" for c, option in zip("ABCD", options, strict=True))
+    return f"Q: {questions[options[0]]}\n{listed}\nAnswer:"
+
+
+def _passages(data: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Language, passage, and its questions by their answers, where it has four."""
     for code in ("en", "es", "de", "tr", "zh"):
         with gzip.open(data / "xquad" / f"xquad.{code}.json.gz", "rt", encoding="utf-8") as file:
             articles = json.load(file)["data"]
         for paragraph in (p for article in articles for p in article["paragraphs"]):
-            answers = {qa["answers"][0]["text"]: qa["question"] for qa in paragraph["qas"]}
-            if len(answers) >= 4:
-                four = list(answers)[:4]
-                yield paragraph["context"], answers[four[0]], four
+            questions = {qa["answers"][0]["text"]: qa["question"] for qa in paragraph["qas"]}
+            if len(questions) >= 4:
+                yield code, paragraph["context"], questions
 
 
 def lab(_scratch: Path) -> Path:
@@ -207,7 +237,14 @@ def random_llama(scratch: Path) -> Path:
 
 
 MODELS = {"lab": lab, "random": random_llama}
-KINDS = {"xcopa": xcopa, "xcopa-shots": xcopa_shots, "passages": passages, "letters": letters}
+KINDS = {
+    "xcopa": xcopa,
+    "xcopa-shots": xcopa_shots,
+    "passages": passages,
+    "belebele": belebele,
+    "letters-shots": letters_shots,
+    "letters": letters,
+}
 
 
 def _arguments() -> argparse.Namespace:

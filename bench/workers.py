@@ -65,12 +65,12 @@ def measure(job: Any, prompts: Path, num_workers: int, out: Path) -> dict[str, A
     """One pass of `generate`; `shards` is what it wrote."""
     from isoglot.core.store import shard_paths
     from isoglot.execute.ray import map_shards_on_ray
-    from isoglot.stages import run_samplers
+    from isoglot.prompting import run_sampler
 
     start = time.perf_counter()
-    run_samplers(
+    run_sampler(
         prompts,
-        partial(_samplers, job),
+        job.sampler,
         job.recipe.generate.sampling,
         out,
         title="generate",
@@ -83,10 +83,6 @@ def measure(job: Any, prompts: Path, num_workers: int, out: Path) -> dict[str, A
     made = (times[-1] - times[num_workers - 1]) / (len(times) - num_workers) * len(times)
     shards = b"".join(path.read_bytes() for path in shard_paths(out))
     return {"workers": num_workers, "wall": wall, "made": made, "shards": shards}
-
-
-def _samplers(job: Any) -> list[Any]:
-    return [job.sampler()]
 
 
 def _arguments() -> argparse.Namespace:

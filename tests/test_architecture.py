@@ -27,14 +27,17 @@ MAY_IMPORT = {
     "prompting": {"config", "core", "models", "data", "evals", "lab", "execute"},
     "job": {"prompting", "config", "models", "train", "evals", "execute"},
     "stages": {
-        "job", "prompting", "config", "core", "models", "data", "train", "evals", "lab", "execute",
+        "pool", "job", "prompting", "config", "core", "models", "data", "train", "evals", "lab",
+        "execute",
     },
-    "training": {"job", "core", "models", "train", "execute"},
+    "pool": {"job", "prompting", "config", "core", "models", "data", "execute"},
+    "training": {"job", "core", "models", "data", "train", "execute"},
     "evaluation": {"job", "prompting", "config", "core", "models", "evals", "execute"},
     "measuring": {
         "evaluation", "job", "prompting", "config", "core", "models", "data", "evals", "lab",
         "execute", "environment",
     },
+    "planning": {"prompting", "config", "core", "models", "data", "evals", "lab"},
     "summary": {"evaluation", "config", "core", "models", "data", "evals", "execute"},
     "pipeline": {
         "prompting",
@@ -42,6 +45,7 @@ MAY_IMPORT = {
         "evaluation",
         "training",
         "stages",
+        "pool",
         "job",
         "config",
         "core",
@@ -50,10 +54,14 @@ MAY_IMPORT = {
         "execute",
         "environment",
     },
+    "study": {
+        "pipeline", "summary", "evaluation", "stages", "prompting", "config", "core", "models",
+        "evals", "execute",
+    },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "train", "pipeline", "summary", "config", "report", "lab", "core",
-        "environment",
+        "cli_measure", "study", "planning", "train", "pipeline", "summary", "config", "report",
+        "lab", "core", "environment",
     },
     "cli_measure": {"measuring", "evals", "report"},
 }  # fmt: skip
@@ -120,7 +128,7 @@ def test_a_stage_is_rows_in_rows_out(path: Path) -> None:
 def test_only_load_knows_the_implementations_of_the_models() -> None:
     implementations = {
         "transformers", "likelihood", "reward", "seq2seq", "file", "openai", "chat", "meter",
-        "labels", "cache", "langid", "language_match",
+        "vllm", "google", "labels", "cache", "langid", "language_match",
     }  # fmt: skip
     for path in FILES:
         if path.name == "load.py" or floor_of(path) == "models":

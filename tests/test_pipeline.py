@@ -103,7 +103,7 @@ def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp
         "train=null",
         "system=Be brief.",
     )
-    run(recipe, tmp_path / "run", silent=True)
+    summary = run(recipe, tmp_path / "run", silent=True)
     given = [
         p
         for path in shard_paths(tmp_path / "run/round-0/prompts")
@@ -116,6 +116,13 @@ def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp
     assert len(prompts) + dropped == 3 * len(given)
     made = [p for p in prompts if p.translated_from]
     assert made
+    table = summary["rounds"][0]["translations"]
+    assert {(row["what"], row["language"]) for row in table} == {
+        ("prompts", "es"),
+        ("prompts", "sw"),
+    }
+    assert sum(row["kept"] for row in table) == len(made)
+    assert sum(sum(row["lost"].values()) for row in table) == dropped
     for prompt in made:
         assert prompt.answer_language == prompt.language != "en"
         assert prompt.prompt[0] == {"role": "system", "content": "Be brief."}
@@ -128,13 +135,18 @@ def test_another_model_may_translate(tiny_policy, tiny_model, tmp_path):
     run(recipe, tmp_path / "run", silent=True)
     folder = tmp_path / "run/round-0/translate"
     rows = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
-    direct = {row.sampler for row in rows if row.translated_from is None}
-    translated = {row.sampler for row in rows if row.translated_from}
-    assert len(direct) == len(translated) == 1
-    assert translated == {model_name(str(tmp_path / "other"))} != direct
+    assert len({row.sampler for row in rows}) == 1, "who wrote it, also where it is translated"
+    assert {row.translator for row in rows if row.translated_from is None} == {None}
+    translated = {row.translator for row in rows if row.translated_from}
+    assert translated == {model_name(str(tmp_path / "other"))} != {rows[0].sampler}
 
 
 CHANGES = [
+    (
+        "languages=[en, es]",
+        "round-0/evaluate/lab_math",
+        "languages = ['en', 'es', 'it', 'sw'] (now",
+    ),
     ("seed=2", "round-0/evaluate/lab_math", "seed = 1 (now 2)"),
     ("system=Be brief.", "round-0/evaluate/lab_math", "system = '' (now 'Be brief.')"),
     ("policy.dtype=bfloat16", "round-0/evaluate/lab_math", "policy.dtype = 'auto'"),
@@ -161,6 +173,15 @@ def test_a_changed_key_is_named_and_nothing_is_touched(
     assert "--redo" in error
     assert "\n" not in error
     assert contents(copied_run) == before
+
+
+def test_a_language_that_is_no_longer_trained_makes_other_data_of_the_same_m0(
+    copied_run, tiny_policy, capsys
+):
+    moved = tiny_overrides(tiny_policy, "languages=[en, es]", "unseen_languages=[sw, it]")
+    code, error = isoglot(capsys, "run", "lidr-lab", "--out", str(copied_run), *moved)
+    assert code == 2
+    assert "round-0/prompts was made with languages.trained = ['en', 'es', 'sw']" in error
 
 
 def test_redo_makes_that_stage_and_those_after_it(copied_run, tiny_policy):

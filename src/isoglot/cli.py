@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isoglot.cli_measure import Redo, benchmarks, compare, evaluate, export, judge
+from isoglot.cli_measure import (
+    Redo,
+    SetsData,
+    benchmarks,
+    compare,
+    evaluate,
+    export,
+    held_out_rewards,
+    judge,
+    rewards,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,6 +86,70 @@ def run(
 
 
 @app.command()
+def study(
+    path: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The grid and its questions.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The study's folder; default: runs/NAME.")
+    ] = None,
+    num_processes: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    redo: Redo = False,
+) -> None:
+    """Run a grid of recipes and seeds; the same command again goes on where it stopped.
+
+    Prints win-rates against M0, the answers to the study's claims and the costs; a run that fails
+    stops no other, and the exit code is then 1.
+
+    Example: isoglot study my-study.yaml --out runs/my-study --num-processes 2
+    """
+    from isoglot.report.study import write_study_report
+    from isoglot.report.study_table import study_tables
+    from isoglot.study.study import study as run_study
+
+    content, folder = run_study(path, out, num_processes=num_processes, redo=redo)
+    console = _console()
+    for table in study_tables(content):
+        console.print(table)
+    console.print(f"report: {write_study_report(folder)}", soft_wrap=True)
+    if content["failures"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(
+    recipe: Annotated[str, typer.Argument(help="A .yaml file, or a name that `recipes` lists.")],
+    overrides: Overrides = None,
+    throughput: Annotated[
+        Path | None, typer.Option(help="TOML with rows to put over the table of the package.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="One of the table: h100, a100, cpu; default: by the models.")
+    ] = None,
+    usd_per_hour: Annotated[
+        float | None, typer.Option(min=0, help="What one device costs an hour.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON in place of the table.")] = False,
+) -> None:
+    """Count what a recipe will generate, train and cost, before anything runs.
+
+    Example: isoglot plan lidr --usd-per-hour 2.5 prompts.num_families=2000
+    """
+    from isoglot.config import load_recipe
+    from isoglot.planning.plan import plan_of
+    from isoglot.report.plan import plan_json, print_plan
+
+    found = plan_of(
+        load_recipe(recipe, overrides or []),
+        throughput=throughput,
+        device=device,
+        usd_per_hour=usd_per_hour,
+    )
+    if json:
+        print(plan_json(found))
+    else:
+        print_plan(found, _console())
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write RUN/report.html again and print the table."""
     from isoglot.summary import read_summary
@@ -94,7 +168,7 @@ def audit(
     _console().print(audit_table(read_summary(run)))
 
 
-for verb in (evaluate, benchmarks, judge, compare, export):
+for verb in (evaluate, benchmarks, judge, rewards, compare, export):
     app.command()(verb)
 
 
@@ -136,14 +210,25 @@ def env() -> None:
 
 @lab.command("build")
 def lab_build(
+    model: Annotated[
+        str, typer.Argument(help="policy, teacher, english (a weaker one) or translator.")
+    ] = "policy",
     seed: Annotated[int, typer.Option(help="Of the data and of the weights.")] = 0,
-    out: Annotated[Path, typer.Option(help="Where the policy goes.")] = Path("runs/lab/policy"),
+    out: Annotated[
+        Path | None, typer.Option(help="Where the model goes; default: runs/lab/MODEL.")
+    ] = None,
 ) -> None:
-    """Pre-train the lab's policy from scratch, at most 30 minutes on two cores."""
+    """Pre-train a model of the lab from scratch, at most 30 minutes on two cores.
+
+    Those in the package are called `lab:policy`, `lab:teacher` … wherever a model is named.
+
+    Example: isoglot lab build teacher --seed 1
+    """
     from isoglot.lab.build import build
 
-    build(out, seed=seed)
-    print(f"policy: {out}")
+    folder = out or Path("runs/lab") / model
+    build(folder, model, seed=seed)
+    print(f"{model}: {folder}")
 
 
 @train.command("reward")
@@ -157,11 +242,20 @@ def train_reward(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Arguments of TRL's RewardConfig."),
     ] = None,
+    held_out: Annotated[
+        str,
+        typer.Option(
+            "--eval", help="Preferences on other prompts to be right about, as for `rewards --on`."
+        ),
+    ] = "",
+    data: SetsData = None,
     seed: Annotated[int, typer.Option(help="Of the order and of the new head.")] = 1,
 ) -> None:
     """Train a reward model on preferences; prints its accuracy by language.
 
-    Example: isoglot train reward runs/demo/round-0/filter/part-*.parquet --model ./my-model
+    With --eval, OUT/rewards.json and OUT/rewards hold the table, beside the length as a scorer.
+
+    Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
     from isoglot.config import settings_of
     from isoglot.train.common import Policy
@@ -169,10 +263,13 @@ def train_reward(
     from isoglot.train.reward import train_reward as train_on
 
     config = RewardTrainConfig(training=settings_of(training or ()))
+    measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
     summary = train_on(preferences, Policy(model), out, config, seed=seed)
     for tag, row in summary["languages"].items():
         print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
     print(f"reward model: {summary['policy']}")
+    if measure:
+        measure(summary["policy"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -205,10 +302,13 @@ def _show(summary: dict, folder: Path) -> None:
     from isoglot.report.audit import audit_table
     from isoglot.report.page import write_report
     from isoglot.report.tables import console_table, headline
+    from isoglot.report.translations import translation_tables
 
     console = _console()
     if "audit" in summary:
         console.print(audit_table(summary))
+    for table in translation_tables(summary):
+        console.print(table)
     if any(round["results"] for round in summary["rounds"]):
         console.print(console_table(summary))
         console.print(headline(summary).sentence)

@@ -1,5 +1,7 @@
-"""The verbs that measure: evaluate, judge, compare, export. `cli` puts them beside the others."""
+"""The verbs that measure, from `evaluate` to `export`. `cli` puts them beside the others."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -221,6 +223,98 @@ def judge(
         )
     console().print(judge_table(results))
     console().print(f"report: {write_judge_report(folder)}", soft_wrap=True)
+
+
+Scorers = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SCORER...",
+        help="Folders or hub ids of reward models, `length`, `language_match`, `gold:GRADER`, "
+        "`judge:MODEL`.",
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        help="Preferences, between commas: published sets (such as tata), a run's folder, a folder "
+        "of shards, or .parquet files."
+    ),
+]
+Inside = Annotated[
+    str,
+    typer.Option(help="Likewise, of the kind on which the scorers were trained: set beside --on."),
+]
+SetsData = Annotated[Path | None, typer.Option(help="Folder in which the published sets lie.")]
+RewardsOut = Annotated[Path, typer.Option(help="Folder of the rewards and the page.")]
+
+
+def rewards(
+    scorers: Scorers,
+    on: On = "",
+    in_distribution: Inside = "",
+    data: SetsData = None,
+    languages: Languages = "",
+    out: RewardsOut = Path("runs/rewards"),
+    seed: Seed = 1,
+    redo: Redo = False,
+) -> None:
+    """Measure how often scorers are right about preferences, in each language.
+
+    Rewards are kept: the same command goes on where it stopped, or adds scorers and sets.
+
+    Example: isoglot rewards runs/reward/policy length --on tata,llmbar --data ../shared/data
+    """
+    from isoglot.measuring.rewards import measure_rewards
+
+    measure_rewards(
+        scorers,
+        _listed(on),
+        out,
+        in_distribution=_listed(in_distribution),
+        data=data,
+        languages=_listed(languages),
+        seed=seed,
+        redo=redo,
+    )
+    _show_rewards(out)
+
+
+def held_out_rewards(
+    on: str, trained_on: list[Path], out: Path, data: Path | None
+) -> Callable[[str], None]:
+    """What measures a reward model when it is trained, beside the length of an answer.
+
+    Raises ValueError at once for preferences on prompts that are trained on.
+    """
+    from isoglot.measuring.rewards import check_held_out, measure_rewards
+
+    names, folder = _listed(on), out / "rewards"
+    check_held_out(names, trained_on, folder, data)
+
+    def measure(model: str) -> None:
+        measure_rewards([model, "length"], (), folder, in_distribution=names, data=data, redo=True)
+        shutil.copy(folder / "results.json", out / "rewards.json")
+        _show_rewards(folder)
+
+    return measure
+
+
+def _show_rewards(folder: Path) -> None:
+    """Print what scorers are worth, set by set, and write the page."""
+    from isoglot.report.results import read_results
+    from isoglot.report.rewards import (
+        distribution_table,
+        rewards_table,
+        sets_of,
+        write_rewards_report,
+    )
+
+    results = read_results(folder)
+    for one in sets_of(results):
+        console().print(rewards_table(results, one))
+    if results["distribution"]:
+        console().print(distribution_table(results))
+    console().print(f"report: {write_rewards_report(folder)}", soft_wrap=True)
 
 
 def compare(

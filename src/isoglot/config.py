@@ -23,9 +23,15 @@ from isoglot.data.score import ScoreConfig
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.grade import GraderName
 from isoglot.evals.task import TaskConfig
-from isoglot.lab.build import POLICY as LAB_POLICY
+from isoglot.lab.build import lab_path
 from isoglot.lab.prompts import LabPromptConfig
-from isoglot.models.load import ModelConfig, PolicyConfig, TranslatorConfig
+from isoglot.models.load import PolicyConfig, TranslatorConfig
+from isoglot.models.member import (
+    MemberConfig,
+    PolicyMember,
+    check_candidates,
+    check_languages,
+)
 from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.train.common import TrainConfig
 from isoglot.train.launch import LaunchConfig
@@ -116,18 +122,21 @@ class Recipe(Section):
     families_per_shard: int = Field(250, ge=1)
     policy: PolicyConfig
     prompts: PromptsConfig
-    samplers: tuple[ModelConfig, ...] = ()
-    """Who answers the prompts; left out, the policy of the round."""
+    samplers: tuple[MemberConfig, ...] = ()
+    """Who answers the prompts; left out, the policy of the round alone."""
     generate: GenerateConfig = GenerateConfig()
     translate: PromptTranslatorConfig | None = None
-    """How answers are translated into and out of the dominant language, if they are."""
+    """How a sampler is asked to translate. With it, and for `translated_vs_direct`, all answers are
+    translated into and out of the dominant language; in a pool, those of the members with
+    `answers_in: dominant`."""
     translator: TranslatorConfig | None = None
     """Who translates; left out, the policy of the round."""
     score: ScoreConfig | None = None
     pair: PairConfig = PairConfig()
     filter: FilterConfig = FilterConfig()
     train: TrainConfig | None = None
-    """Left out: the run ends with the preferences."""
+    """Left out: the run ends with the preferences. Method rloo goes from the prompts straight to
+    here: nothing is generated, paired and filtered before."""
     launch: LaunchConfig | None = None
     """Training by several processes, with `accelerate launch`; left out, by one."""
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -138,6 +147,42 @@ class Recipe(Section):
     def all_languages(self) -> tuple[str, ...]:
         """The languages that are trained, then those that are evaluated only."""
         return (*self.languages, *self.unseen_languages)
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the policy learns from prompts, while it answers them, and not from pairs."""
+        return self.train is not None and self.train.method == "rloo"
+
+    @property
+    def pool(self) -> tuple[MemberConfig, ...]:
+        """Who answers the prompts."""
+        return self.samplers or (PolicyMember(),)
+
+    @property
+    def models(self) -> tuple[TranslatorConfig, ...]:
+        """The policy, and every other model that answers or translates."""
+        others = [member for member in self.samplers if not isinstance(member, PolicyMember)]
+        return (self.policy, *others, *([self.translator] if self.translator else []))
+
+    @property
+    def is_translated_pool(self) -> bool:
+        """Whether members answer in the dominant language only: then no more is translated."""
+        return any(member.answers_in == "dominant" for member in self.pool)
+
+    @property
+    def translates_answers(self) -> bool:
+        """Whether there is a translate stage."""
+        return bool(
+            self.translate or self.is_translated_pool or self.pair.method == "translated_vs_direct"
+        )
+
+    @property
+    def translated_languages(self) -> tuple[str, ...]:
+        """What the translator must know."""
+        if self.prompts.translate_from or not self.is_translated_pool:
+            return self.languages
+        members = [member for member in self.pool if member.answers_in == "dominant"]
+        return tuple(tag for tag in self.languages if any(m.serves(tag) for m in members))
 
     @field_validator("languages", "unseen_languages")
     @classmethod
@@ -154,37 +199,75 @@ class Recipe(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _lab_policy(cls, values: Any) -> Any:
-        """`policy: {path: lab}` is the checkpoint in the package."""
-        if isinstance(values, dict) and isinstance(values.get("policy"), dict):
-            policy = values["policy"]
-            if policy.get("path") == "lab":
-                return {**values, "policy": {**policy, "path": str(LAB_POLICY)}}
-        return values
+    def _lab_paths(cls, values: Any) -> Any:
+        """Every `path: lab:NAME` is the checkpoint in the package; `lab` alone is its policy."""
+        return _in_package(values)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sampling_of_members(cls, values: Any) -> Any:
+        """What a sampler's own `sampling` leaves out stands in `generate.sampling`."""
+        if not isinstance(values, dict) or not isinstance(values.get("samplers"), list):
+            return values
+        generate = values.get("generate")
+        shared = generate.get("sampling") if isinstance(generate, dict) else None
+        return {**values, "samplers": [_completed(each, shared) for each in values["samplers"]]}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if twice := set(self.languages) & set(self.unseen_languages):
             raise ValueError(f"{min(twice)!r} is both in languages and unseen_languages; keep one")
-        if self.pair.method == "translated_vs_direct":
+        if self.launch and self.train is None:
+            raise ValueError("`launch:` needs a `train:` section; remove it or add one")
+        if self.is_online and self.score is None:
+            raise ValueError("train.method rloo needs a `score:` section, whose reward it learns")
+        if self.train and self.train.choose and self.score is None:
+            raise ValueError("train.choose needs a `score:` section, whose reward it chooses by")
+        if self.pair.method == "translated_vs_direct" and not self.is_online:
             if self.dominant_language not in self.languages:
                 raise ValueError(
                     f"dominant_language {self.dominant_language!r} is not among languages "
                     f"({', '.join(self.languages)}); add it"
                 )
-            if self.translate is None:
-                raise ValueError("pair.method translated_vs_direct needs a `translate:` section")
-        if self.prompts.translate_from and self.translate is None:
-            raise ValueError("prompts.translate_from needs a `translate:` section")
+            self._has_translator("pair.method translated_vs_direct")
+            if self.is_translated_pool:
+                raise ValueError(
+                    "pair.method translated_vs_direct compares answers of one sampler: "
+                    "`answers_in: dominant` is for the methods that rank, such as best_vs_worst"
+                )
+        if self.prompts.translate_from:
+            self._has_translator("prompts.translate_from")
+        self._pool_consistent()
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
             raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
         return self
 
-    @model_validator(mode="after")
-    def _something_to_launch(self) -> Self:
-        if self.launch and self.train is None:
-            raise ValueError("`launch:` needs a `train:` section; remove it or add one")
-        return self
+    def _has_translator(self, what: str) -> None:
+        if self.translate is None and self.translator is None:
+            raise ValueError(
+                f"{what} needs a `translate:` section (the policy translates) or a `translator:`"
+            )
+
+    def _pool_consistent(self) -> None:
+        check_languages(self.pool, self.languages, self.dominant_language)
+        if self.is_translated_pool:
+            self._has_translator("answers_in: dominant")
+        is_asked = self.train or any(member.languages for member in self.samplers)
+        if is_asked and (self.is_translated_pool or not self.translates_answers):
+            sampling = self.generate.sampling
+            check_candidates(self.pool, self.languages, sampling, self.pair.method)
+
+
+def _in_package(values: Any) -> Any:
+    """The same values, with the folders of the lab's models in place of their names."""
+    if isinstance(values, list):
+        return [_in_package(value) for value in values]
+    if isinstance(values, dict):
+        return {
+            key: lab_path(value) if key == "path" and isinstance(value, str) else _in_package(value)
+            for key, value in values.items()
+        }
+    return values
 
 
 def recipe_names() -> list[str]:
@@ -201,13 +284,14 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         ValueError: no such recipe, not YAML, an unknown key, a value out of its range.
     """
-    values = _read_yaml(*_recipe_text(name_or_path))
+    text, name = _recipe_text(name_or_path)
+    values = read_yaml(text, f"recipe {name}")
     for override in overrides:
         _override(values, override)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise ValueError(f"recipe {name_or_path}: {_first_problem(error)}") from None
+        raise ValueError(f"recipe {name_or_path}: {first_problem(error)}") from None
 
 
 def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
@@ -221,6 +305,13 @@ def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
 def resolved(recipe: Recipe) -> dict[str, Any]:
     """Every key of a recipe with its value, as JSON has them."""
     return json.loads(recipe.model_dump_json())
+
+
+def _completed(sampler: Any, shared: Any) -> Any:
+    own = sampler.get("sampling") if isinstance(sampler, dict) else None
+    if not isinstance(own, dict) or not isinstance(shared, dict):
+        return sampler
+    return {**sampler, "sampling": {**shared, **own}}
 
 
 def _recipe_text(name_or_path: str) -> tuple[str, str]:
@@ -244,7 +335,8 @@ def _recipe_text(name_or_path: str) -> tuple[str, str]:
     ), name_or_path
 
 
-def _read_yaml(text: str, name: str) -> dict[str, Any]:
+def read_yaml(text: str, name: str) -> dict[str, Any]:
+    """The keys and values of a YAML 1.2 text, called `name` in an error (ValueError)."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -252,9 +344,9 @@ def _read_yaml(text: str, name: str) -> dict[str, Any]:
         values = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         problem = " ".join(str(error).split())
-        raise ValueError(f"recipe {name} is not YAML: {problem}") from None
+        raise ValueError(f"{name} is not YAML: {problem}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"recipe {name}: expected keys and values, got {type(values).__name__}")
+        raise ValueError(f"{name}: expected keys and values, got {type(values).__name__}")
     return values
 
 
@@ -264,7 +356,7 @@ def _override(values: dict[str, Any], override: str) -> None:
     if not equals:
         raise ValueError(f"expected key=value, got {override!r}; for example seed=2")
     *parents, last = key.split(".")
-    new = _read_yaml(f"v: {value}", override)["v"]
+    new = read_yaml(f"v: {value}", override)["v"]
     place: Any = values
     try:
         for name in parents:
@@ -275,7 +367,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise ValueError(f"cannot set {key!r}: no such place in the recipe; see its file") from None
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """One line: where in the recipe, and what is wrong there."""
     # Of the branches of a union, the one that came furthest is the one that was meant.
     problem = max(error.errors(), key=lambda problem: len(problem["loc"]))
@@ -285,12 +377,16 @@ def _first_problem(error: ValidationError) -> str:
         "transformers",
         "openai",
         "seq2seq",
+        "vllm",
+        "google",
         "local",
         "ray",
+        "policy",
         "gold",
         "reward_model",
     )
-    parts = [str(part) for part in problem["loc"] if part not in kinds]
+    loc = problem["loc"]  # its first part is a key, also where it is called as a kind is
+    parts = [str(part) for i, part in enumerate(loc) if i == 0 or part not in kinds]
     place = ".".join(part for part in parts if "[" not in part)  # the name of a branch is no key
     message = problem["msg"].removeprefix("Value error, ")
     came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"

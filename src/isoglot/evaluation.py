@@ -24,7 +24,7 @@ from isoglot.prompting import (
     MapShards,
     Wanted,
     num_rows,
-    run_samplers,
+    run_sampler,
     with_system,
     write_prompts,
 )
@@ -71,14 +71,16 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
     recipe, task = job.recipe, job.task
     assert task is not None
     wanted = Wanted(
-        recipe.all_languages,
+        # Neither their order nor what a run will train on changes how M0 is measured.
+        tuple(sorted(recipe.all_languages)),
         task.num_families,
         recipe.seed,
         system=recipe.system,
         families_per_shard=recipe.families_per_shard,
     )
     title = job.title(f"evaluate {task.name}")
-    measurement = Measurement(task, wanted, recipe.languages, title, job.silent, job.executor)
+    trained = recipe.languages if job.round else ()
+    measurement = Measurement(task, wanted, trained, title, job.silent, job.executor)
     return measure(measurement, job.model, job.identifier(), out)
 
 
@@ -166,9 +168,9 @@ def _write_answers(measurement: Measurement, load: Load, out: Path) -> None:
     """The answers, then those to each later turn, which has a folder `turn-2` of its own."""
     folder, turn = out, 1
     while True:
-        run_samplers(
+        run_sampler(
             folder / "prompts",
-            lambda: [load("generation")],
+            lambda: load("generation"),
             measurement.task.decoding,
             folder / "completions",
             title=measurement.title + (f" turn {turn}" if turn > 1 else ""),

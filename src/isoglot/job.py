@@ -12,15 +12,17 @@ from typing import Any
 
 from isoglot.config import EvaluationTask, RayConfig, Recipe
 from isoglot.evals.benchmark import Answering
+from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.models.load import (
     load_identifier,
     load_likelihood,
     load_sampler,
+    load_scorers,
     load_translator,
 )
-from isoglot.models.translator import PromptTranslator
+from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
 from isoglot.prompting import MapShards
 from isoglot.train.common import Policy
 
@@ -57,10 +59,9 @@ class Job:
 
     def translator(self) -> Any:
         """The recipe's translator, or else the policy of the round, asked to translate."""
-        config, other = self.recipe.translate, self.recipe.translator
+        config, other = self.recipe.translate or PromptTranslatorConfig(), self.recipe.translator
         if other:
-            return load_translator(other, config, self.recipe.languages)
-        assert config is not None
+            return load_translator(other, config, self.recipe.translated_languages)
         return PromptTranslator(
             self.sampler(), config.sampling, config.template, config.prefill, config.pattern
         )
@@ -68,6 +69,13 @@ class Job:
     def identifier(self) -> Any:
         """Tells the languages of the run apart."""
         return load_identifier(self.recipe.all_languages)
+
+    def scorers(self) -> tuple[Any, Any]:
+        """The scorers of the recipe's `score:`, and the identifier that its gates ask."""
+        assert self.recipe.score is not None
+        identifier = self.identifier()
+        graders = {str(name): grader for name, grader in GRADERS.items()}
+        return load_scorers(self.recipe.score.scorers, identifier, graders), identifier
 
     @property
     def executor(self) -> MapShards:

@@ -4,6 +4,8 @@
        ▲                                                              │
        └───────────────────── next round: M1, M2, … ──────────────────┘
 
+Online training (`method: rloo`) answers and scores while it learns: prompts ─▶ train ─▶ evaluate.
+
 Each stage is made once: a run that was killed goes on where it stopped, and a finished one loads no
 model.
 """
@@ -18,32 +20,32 @@ from isoglot.environment import versions
 from isoglot.evals.measure import compare, gains
 from isoglot.evaluation import make_evaluation, read_graded, task_metrics
 from isoglot.execute.ledger import Done, Ledger
+from isoglot.execute.siblings import Siblings
 from isoglot.job import Job, Make
 from isoglot.models.load import answer_settings, scorer_settings
+from isoglot.pool import make_completions, make_translations, member_settings
 from isoglot.prompting import PromptSources, file_revisions
 from isoglot.stages import (
     check_settings,
-    make_completions,
     make_filtered,
     make_pairs,
     make_prompt_translations,
     make_prompts,
     make_scores,
-    make_translations,
 )
 from isoglot.summary import write_summary
-from isoglot.training import make_policy
+from isoglot.training import make_online_policy, make_policy
 
 CODE_VERSIONS = {
     "prompts": 1,
     "translate_prompts": 2,
-    "generate": 1,
-    "translate": 1,
-    "score": 2,
-    "pair": 2,
+    "generate": 2,
+    "translate": 2,
+    "score": 3,
+    "pair": 3,
     "filter": 1,
     "train": 1,
-    "evaluate": 2,
+    "evaluate": 3,
 }
 """Raised when a stage's code changes what it writes, so that old shards are not taken for new."""
 
@@ -51,8 +53,17 @@ MODEL_STAGES = ("translate_prompts", "generate", "translate", "train", "evaluate
 """These hold a language model: with an accelerator each runs in a child process."""
 
 
-def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) -> dict[str, Any]:
+def run(
+    recipe: Recipe,
+    out: Path,
+    *,
+    redo: bool = False,
+    silent: bool = False,
+    siblings: Siblings | None = None,
+) -> dict[str, Any]:
     """Take the recipe's policy from M0 to the last round that pays; returns the summary.
+
+    What a run of `siblings` has made already is taken from it.
 
     Raises:
         ValueError: `out` holds another recipe's run, or a stage made with other settings.
@@ -60,7 +71,7 @@ def run(recipe: Recipe, out: Path, *, redo: bool = False, silent: bool = False) 
     _check_owner(recipe, out)
     check_settings(recipe, out)
     record = {"recipe": resolved(recipe), "versions": versions()}
-    ledger = Ledger(out, record, redo=redo)
+    ledger = Ledger(out, record, redo=redo, siblings=siblings)
     policy = recipe.policy.path
     stopped = None
     for round in range(recipe.rounds):
@@ -105,20 +116,36 @@ class Line:
                 {**self.translation(), "artefacts": recipe.prompts.artefacts},
                 prompts=prompts,
             )
+        if recipe.train is not None and recipe.is_online:
+            settings = {**self.training(), **self.reward()}
+            trained = self.once("train", make_online_policy, settings, prompts=prompts)
+            return str(trained.folder / "policy")
+        kept = self.preferences(prompts)
+        if recipe.train is None:
+            return None
+        settings, inputs = self.training(), {"filter": kept}
+        if recipe.train.choose:
+            settings, inputs = {**settings, **self.reward()}, {**inputs, "prompts": prompts}
+        trained = self.once("train", make_policy, settings, task=None, **inputs)
+        return str(trained.folder / "policy")
+
+    def preferences(self, prompts: Done) -> Done:
+        """Prompts in, the pairs that are fit for training out."""
+        recipe = self.recipe
         completions = self.once(
             "generate",
             make_completions,
             {
                 "generate": recipe.generate,
-                "samplers": [answer_settings(sampler) for sampler in recipe.samplers],
+                "samplers": [member_settings(member) for member in recipe.samplers],
             },
             prompts=prompts,
         )
-        if recipe.translate:
+        if recipe.translates_answers:
             completions = self.once(
                 "translate",
                 make_translations,
-                self.translation(),
+                {**self.translation(), "artefacts": recipe.prompts.artefacts},
                 prompts=prompts,
                 generate=completions,
             )
@@ -126,17 +153,13 @@ class Line:
             completions = self.once(
                 "score",
                 make_scores,
-                {"score": recipe.score, "scorers": self.scorers()},
+                self.reward(),
                 prompts=prompts,
                 completions=completions,
             )
         settings = {"pair": recipe.pair, "dominant_language": recipe.dominant_language}
         pairs = self.once("pair", make_pairs, settings, prompts=prompts, completions=completions)
-        kept = self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
-        if recipe.train is None:
-            return None
-        trained = self.once("train", make_policy, self.training(), filter=kept)
-        return str(trained.folder / "policy")
+        return self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
 
     def evaluate(self) -> None:
         """Measure M_t on every task and on the validation task of the stop rule."""
@@ -177,7 +200,7 @@ class Line:
         depends_on = {
             **{key: _plain(value) for key, value in settings.items()},
             "inputs": {name: done.fingerprint for name, done in inputs.items()},
-            "languages": self.recipe.all_languages,
+            "languages": self.languages(kind),
             "families_per_shard": self.recipe.families_per_shard,
             "code_version": CODE_VERSIONS[kind],
         }
@@ -196,19 +219,27 @@ class Line:
         recipe = self.recipe
         return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
 
-    def scorers(self) -> list[Mapping[str, Any]]:
+    def languages(self, kind: str) -> Any:
+        """Which are trained decides the data; to be measured, they are asked in one order."""
+        if kind == "evaluate":
+            return sorted(self.recipe.all_languages)
+        return {"trained": self.recipe.languages, "unseen": self.recipe.unseen_languages}
+
+    def reward(self) -> Mapping[str, Any]:
         """What decides the rewards, beside the completions."""
         score = self.recipe.score
-        return [scorer_settings(scorer) for scorer in score.scorers] if score else []
+        scorers = [scorer_settings(scorer) for scorer in score.scorers] if score else []
+        return {"score": score, "scorers": scorers}
 
     def translation(self) -> Mapping[str, Any]:
         """What decides a translation, beside the policy."""
         translator = self.recipe.translator
         who = {"translator": answer_settings(translator)} if translator else {}
-        return {"translate": self.recipe.translate, **who}
+        dominant = self.recipe.dominant_language
+        return {"translate": self.recipe.translate, "dominant_language": dominant, **who}
 
-    def training(self) -> Mapping[str, Any]:
-        """What decides a trained policy, beside the preferences and the policy it starts from."""
+    def training(self) -> dict[str, Any]:
+        """What decides a trained policy, beside its data, its rewards and where it starts."""
         recipe = self.recipe
         launch = {"launch": recipe.launch.settings} if recipe.launch else {}
         return {"train": recipe.train, "seed": recipe.seed, **launch}

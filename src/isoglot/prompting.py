@@ -84,30 +84,30 @@ def with_system(prompt: Prompt, system: str) -> Prompt:
     return replace(prompt, prompt=(message, *prompt.prompt)) if system else prompt
 
 
-def run_samplers(
+def run_sampler(
     prompts: Path,
-    load: Callable[[], list[Any]],
+    load: Callable[[], Any],
     sampling: Sampling,
     out: Path,
     *,
     title: str,
-    num_samplers: int = 1,
+    serves: Callable[[Prompt], bool] | None = None,
     silent: bool = False,
     executor: MapShards = map_shards,
 ) -> Mapping[str, Any]:
-    """The answers of the loaded samplers to a folder of prompts, shard by shard."""
-    total = num_rows(prompts, Prompt) * num_samplers
+    """The answers of the loaded sampler to a folder of prompts, shard by shard.
+
+    `serves` says which prompts it is asked; left out, all.
+    """
     with Bars(silent=silent) as bars:
-        bar = bars.bar(title, total)
+        bar = bars.bar(title, num_rows(prompts, Prompt))
 
-        def stage(prompts: list[Prompt], samplers: list[Any], tick: Tick) -> list[Completion]:
-            return generate(prompts, samplers, sampling, tick)
-
-        def reached(num: int) -> None:
-            bar.reach(num * num_samplers)
+        def stage(prompts: list[Prompt], sampler: Any, tick: Tick) -> list[Completion]:
+            asked = prompts if serves is None else [each for each in prompts if serves(each)]
+            return generate(asked, sampler, sampling, tick)
 
         inputs = [(prompts, Prompt)]
-        counts = executor(stage, inputs, out, Completion, load=load, tick=bar, reached=reached)
+        counts = executor(stage, inputs, out, Completion, load=load, tick=bar, reached=bar.reach)
     return {"rows": counts.num_rows}
 
 

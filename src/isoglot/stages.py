@@ -14,7 +14,7 @@ from isoglot.data.artefacts import artefact_check
 from isoglot.data.filter import filter_preferences
 from isoglot.data.pair import pair
 from isoglot.data.score import score
-from isoglot.data.translate import translate_completions, translate_prompts
+from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import untranslatable
 from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
@@ -22,18 +22,17 @@ from isoglot.execute.progress import Bars
 from isoglot.execute.ray import check_ray
 from isoglot.job import Job
 from isoglot.models.load import (
-    load_sampler,
-    load_scorers,
+    check_translator,
     sampler_revision,
     scorer_settings,
 )
 from isoglot.models.protocols import GoldConfig, Tick
+from isoglot.pool import check_pool
 from isoglot.prompting import (
     MapShards,
     Wanted,
     file_revisions,
     num_rows,
-    run_samplers,
     write_prompts,
 )
 from isoglot.train.common import check_training
@@ -87,60 +86,10 @@ def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
     return {"rows": counts.num_rows, "dropped": counts.num_dropped}
 
 
-def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
-    """What the samplers, or else the policy, answer."""
-
-    def load() -> list[Any]:
-        return [load_sampler(config) for config in job.recipe.samplers] or [job.sampler()]
-
-    return run_samplers(
-        job.inputs["prompts"],
-        load,
-        job.recipe.generate.sampling,
-        out,
-        title=job.title("generate"),
-        num_samplers=len(job.recipe.samplers) or 1,
-        silent=job.silent,
-        executor=job.executor,
-    )
-
-
-def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
-    """The answers translated by the policy into and out of the dominant language."""
-    recipe = job.recipe
-    num = num_rows(job.inputs["generate"], Completion)
-    with Bars(silent=job.silent) as bars:
-        # Each answer of another language is translated once, and met by one of the dominant's.
-        num_texts = num * 2 * (len(recipe.languages) - 1) // len(recipe.languages)
-        bar = bars.bar(job.title("translate"), num_texts)
-
-        def stage(
-            prompts: list[Prompt], rows: list[Completion], translator: Any, tick: Tick
-        ) -> list[Completion]:
-            return translate_completions(
-                prompts,
-                rows,
-                translator,
-                dominant=recipe.dominant_language,
-                languages=recipe.languages,
-                tick=tick,
-            )
-
-        inputs = [(job.inputs["prompts"], Prompt), (job.inputs["generate"], Completion)]
-        counts = job.executor(stage, inputs, out, Completion, load=job.translator, tick=bar)
-    return {"rows": counts.num_rows}
-
-
 def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
     """Rewards of the completions."""
     config = job.recipe.score
     assert config is not None
-
-    graders = {str(name): grader for name, grader in GRADERS.items()}
-
-    def load() -> Any:
-        identifier = job.identifier()
-        return load_scorers(config.scorers, identifier, graders), identifier
 
     def stage(prompts: list[Prompt], rows: list[Completion], loaded: Any) -> list[Completion]:
         scorers, identifier = loaded
@@ -148,7 +97,7 @@ def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
 
     return _quick(
         job, "score", stage, ["prompts", "completions"], Completion, out,
-        load=load, executor=job.executor,
+        load=job.scorers, executor=job.executor,
     )  # fmt: skip
 
 
@@ -178,9 +127,12 @@ def check_settings(recipe: Recipe, out: Path) -> None:
     """
     if isinstance(recipe.execute, RayConfig):
         check_ray()
-    translators = [recipe.translator] if recipe.translator else []
-    for model in (recipe.policy, *recipe.samplers, *translators):
-        sampler_revision(model)
+    sampler_revision(recipe.policy)
+    check_pool(recipe)
+    if recipe.translator:
+        sampler_revision(recipe.translator)
+        if not any(out.glob("round-0/translate*/done.json")):
+            check_translator(recipe.translator, recipe.translated_languages)
     for scorer in recipe.score.scorers if recipe.score else ():
         scorer_settings(scorer)
         if isinstance(scorer, GoldConfig) and scorer.grader not in GRADERS:

@@ -11,7 +11,7 @@ import numpy as np
 
 from isoglot import __version__
 from isoglot.config import Recipe
-from isoglot.core.records import Completion, Dropped, Graded, Preference, Prompt
+from isoglot.core.records import Completion, Dropped, FinishReason, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.measure import compare
@@ -36,12 +36,15 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
                 "round": round,
                 "policy": f"M{round}",
                 "results": _results(recipe, ledger, round),
+                "translations": _translations(recipe, ledger, round),
                 "pairs": _pairs(recipe, ledger, round),
+                "choice": _choice(ledger, round),
             }
         )
     summary: dict[str, Any] = {
         "recipe": recipe.name,
         "seed": recipe.seed,
+        "method": recipe.train.method if recipe.train else None,
         "dominant_language": recipe.dominant_language,
         "validation": recipe.evaluate.validation.name if recipe.evaluate.validation else None,
         "stopped": stopped,
@@ -49,7 +52,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
         "mean_changes": _mean_changes(recipe, ledger),
         "seconds": {name: done.seconds for name, done in ledger.done.items()},
     }
-    if recipe.samplers:
+    if recipe.samplers and "round-0/generate" in ledger.done:
         summary["audit"] = {"rows": _audit(recipe, ledger)}
     write_json(ledger.run / "summary.json", summary)
     return summary
@@ -64,6 +67,8 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]
             continue
         text = (done.folder / "results.json").read_text(encoding="utf-8")
         results = json.loads(text)["results"]
+        for row in results:  # M0 itself was trained on none of them
+            row["trained"] = row["language"] in recipe.languages
         if round:
             base = ledger.done[f"round-0/evaluate/{task.name}"].folder
             differences = compare(
@@ -82,6 +87,15 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]
                     }
         rows += results
     return rows
+
+
+def _choice(ledger: Ledger, round: int) -> dict[str, Any] | None:
+    """Which step of a round's training was saved, and the checks that it was chosen by."""
+    trained = ledger.done.get(f"round-{round}/train")
+    if trained is None:
+        return None
+    told = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
+    return {key: told[key] for key in ("chosen_step", "curve")} if "curve" in told else None
 
 
 def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:
@@ -110,6 +124,46 @@ def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:
 def _as_one(graded: list[Graded], tags: list[str]) -> list[Graded]:
     """The rows of several languages as if they were one."""
     return [replace(row, language="mean") for row in graded if row.language in tags]
+
+
+def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]:
+    """What became of translated prompts, and of a pool's translated answers, by language.
+
+    A prompt that is not kept is no prompt of the run; an answer with an artefact stays to be
+    rejected, unless a gate keeps it out.
+    """
+    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    stages = {"prompts": "translate_prompts"}
+    if recipe.is_translated_pool:
+        stages["answers"] = "translate"
+    for what, stage in stages.items():
+        done = ledger.done.get(f"round-{round}/{stage}")
+        for path in shard_paths(done.folder) if done else ():
+            if what == "prompts":
+                rows: list[Any] = [p for p in read_shard(path, Prompt) if p.translated_from]
+                rows += read_shard(done.folder / DROPPED / path.name, Dropped) if done else []
+            else:
+                rows = [c for c in read_shard(path, Completion) if c.translated_from]
+            for row in rows:
+                found[what, row.language][_fate(row)] += 1
+    return [
+        {"what": what, "language": tag, "kept": counts.pop("", 0), "lost": dict(counts)}
+        for (what, tag), counts in sorted(found.items())
+    ]
+
+
+def _fate(row: Prompt | Dropped | Completion) -> str:
+    """Why a translation is none, or empty where it is one."""
+    match row:
+        case Dropped():
+            return row.reason
+        case Completion(finish_reason=FinishReason.LENGTH):
+            return "cut_off"
+        case Completion(finish_reason=FinishReason.ERROR):
+            return "translation_failed"
+        case Completion():
+            return row.artefact or ("" if row.text.strip() else "empty")
+    return ""
 
 
 def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:
@@ -184,10 +238,11 @@ def _lengths(counts: Counter[int]) -> dict[str, Any] | None:
 
 
 def _audit(recipe: Recipe, ledger: Ledger) -> list[Mapping[str, Any]]:
-    """Off-target rate of each sampler and language."""
+    """Off-target rate of each sampler and language; of a pool also of what was translated."""
     from isoglot.data.audit import off_target_rates
 
-    folder = ledger.done["round-0/generate"].folder
+    stage = "translate" if recipe.is_translated_pool else "generate"
+    folder = ledger.done[f"round-0/{stage}"].folder
     completions = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
     identifier = load_identifier(recipe.all_languages)
     rates = off_target_rates(completions, identifier, seed=recipe.seed)

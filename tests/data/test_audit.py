@@ -13,8 +13,8 @@ class Prefix:
         return [text.split(":")[0] if ":" in text else None for text in texts]
 
 
-def answer(family, text, sampler="m", reason="stop", translated_from=None):
-    return Completion(family, "p" + family, "de", sampler, 0, text, reason, None, translated_from)
+def answer(family, text, sampler="m", reason="stop", **columns):
+    return Completion(family, "p" + family, "de", sampler, 0, text, reason, **columns)
 
 
 ROWS = [
@@ -24,13 +24,13 @@ ROWS = [
     answer("4", "de: ja"),
     answer("5", "hm"),
     answer("6", "de:", reason="error"),
-    answer("7", "en: yes", translated_from="x"),
+    answer("7", "en: yes", translated_from="x", translator="t"),
     answer("1", "???", sampler="b"),
 ]
 
 
 def test_unknown_is_counted_and_kept_out_of_the_rate():
-    unsure, rate = off_target_rates(ROWS, Prefix())
+    unsure, rate, translated = off_target_rates(ROWS, Prefix())
     assert (rate.sampler, rate.language, rate.value, rate.n, rate.unknown) == (
         "m",
         "de",
@@ -39,6 +39,7 @@ def test_unknown_is_counted_and_kept_out_of_the_rate():
         2,
     )
     assert rate.low <= rate.value <= rate.high
+    assert (translated.sampler, translated.value) == ("m via t", 1.0)
     assert (unsure.sampler, unsure.value, unsure.n, unsure.unknown) == ("b", None, 0, 1)
 
 

@@ -1,9 +1,7 @@
-"""Samplers times prompts times samples."""
-
-import pytest
+"""Prompts times samples, then the samplers side by side."""
 
 from isoglot.core.records import Prompt
-from isoglot.data.generate import generate
+from isoglot.data.generate import generate, side_by_side
 from isoglot.models.protocols import Sampled, Sampling, no_tick
 
 
@@ -29,23 +27,27 @@ PROMPTS = [
 ]
 
 
-def test_rows_stand_in_the_order_of_prompts_samplers_samples():
+def test_rows_stand_in_the_order_of_prompts_and_samples():
     ticks = []
-    rows = generate(
-        PROMPTS, [Echo("b"), Echo("a")], Sampling(num_samples=2), lambda *tick: ticks.append(tick)
-    )
+    rows = generate(PROMPTS, Echo("b"), Sampling(num_samples=2), lambda *tick: ticks.append(tick))
     assert [(r.prompt_id, r.sampler, r.sample) for r in rows] == [
-        (prompt.prompt_id, sampler, sample)
-        for prompt in PROMPTS
-        for sampler in ("b", "a")
-        for sample in (0, 1)
+        (prompt.prompt_id, "b", sample) for prompt in PROMPTS for sample in (0, 1)
     ]
     assert rows[1].text == "one 1"
     assert rows[0].language == "sw", "the language asked for is the answer's"
     assert rows[-1].text == "", "an empty answer stays for the filter to name"
-    assert ticks == [(1, "en"), (1, "de")] * 2
+    assert ticks == [(1, "en"), (1, "de")]
 
 
-def test_two_samplers_of_one_name_are_refused():
-    with pytest.raises(ValueError, match="'a' twice"):
-        generate(PROMPTS, [Echo("a"), Echo("a")], Sampling())
+def test_side_by_side_are_prompts_then_samplers_then_samples():
+    """Also where a sampler has answers to some of the prompts only, or several of each."""
+    first = generate(PROMPTS, Echo("b"), Sampling(num_samples=2))
+    second = generate(PROMPTS[1:], Echo("a"), Sampling())
+    rows = side_by_side(PROMPTS, first, second)
+    assert [(r.prompt_id, r.sampler, r.sample) for r in rows] == [
+        (PROMPTS[0].prompt_id, "b", 0),
+        (PROMPTS[0].prompt_id, "b", 1),
+        (PROMPTS[1].prompt_id, "b", 0),
+        (PROMPTS[1].prompt_id, "b", 1),
+        (PROMPTS[1].prompt_id, "a", 0),
+    ]

@@ -229,3 +229,16 @@ def test_a_language_option_is_checked():
     with pytest.raises(ValueError, match="unknown language"):
         PairConfig(dominant_pairs="last one")
     assert PairConfig(dominant_pairs="zh").dominant_pairs == "zh-Hans"
+
+
+@pytest.mark.parametrize("method", RANKING)
+def test_an_artefact_may_be_rejected_and_is_never_chosen(method):
+    prompt = Prompt.from_text("x", language="de")
+    good, bad, worst = (
+        replace(answer(prompt, text), rewards={"total": reward})
+        for text, reward in (("good", 0.5), ("bad", 0.9), ("worst", 0.1))
+    )
+    bad, worst = (replace(row, artefact="lost_number") for row in (bad, worst))
+    (found,) = pair([prompt], [good, bad, worst], PairConfig(method=method), **EN, round=0)
+    assert (found.chosen_text, found.rejected_text) == ("good", "worst")
+    assert pair([prompt], [bad, worst], PairConfig(method=method), **EN, round=0) == []

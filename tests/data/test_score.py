@@ -111,6 +111,16 @@ def test_gates_take_the_total_away():
     assert gated("wrong_language", "cut_off") == [1, None, 3, None]
 
 
+def test_a_translation_with_an_artefact_keeps_its_reward_and_may_lose_its_total():
+    prompt = PROMPTS[0]
+    ids = (prompt.family, prompt.prompt_id, "en", "m", 0, "x", "stop")
+    rows = [Completion(*ids), Completion(*ids, artefact="lost_number")]
+    for gates, totals in (((), [1, 2]), (("artefact",), [1, None])):
+        scored = score([prompt], rows, [Fixed("a", 1, 2)], config_of(1.0, gates=gates))
+        assert [row.rewards["a"] for row in scored] == [1, 2]
+        assert [row.rewards["total"] for row in scored] == totals
+
+
 def test_gates_of_language_need_an_identifier():
     config = config_of(1.0, gates=["wrong_language"])
     with pytest.raises(ValueError, match="expected a language identifier for the gates wrong_lang"):

@@ -1,5 +1,7 @@
 """Answers and prompts in other languages."""
 
+from dataclasses import replace
+
 import pytest
 
 from isoglot.core.records import Completion, Prompt
@@ -53,7 +55,8 @@ def test_the_dominant_answer_goes_everywhere_and_the_others_come_back():
         (prompts[0].prompt_id, "en", "en:says de", direct[1].completion_id),
         (prompts[0].prompt_id, "en", "en:says sw", direct[2].completion_id),
     }
-    assert all(r.sampler == "tagger" and r.family == "f" for r in rows[3:])
+    assert {(r.sampler, r.translator, r.family) for r in rows[3:]} == {("policy", "tagger", "f")}
+    assert {row.model for row in rows} == {"policy", "policy via tagger"}
     assert len(translator.calls) == 1, "one batch for all texts"
     again = translate_completions(prompts, rows, Tagger(), dominant="en", languages=["de", "sw"])
     assert again == rows, "translations are not translated again"
@@ -109,3 +112,40 @@ def test_prompts_are_translated_where_a_family_lacks_them():
         ("untranslatable", "de", "translation_failed"),
         ("untranslatable", "sw", "translation_failed"),
     ]
+
+
+def test_of_a_pool_no_more_is_translated_than_its_members_need():
+    prompts = family("f", "en", "de", "sw")
+    weak = [answer(prompts[0], "says weak")]
+    strong = [replace(answer(p, f"says {p.language}"), sampler="strong") for p in prompts]
+    rows = translate_completions(
+        prompts,
+        [*weak, *strong],
+        Tagger(),
+        dominant="en",
+        languages=["en", "de", "sw"],
+        only={"policy": ("en", "sw")},
+        check=lambda _texts, translations, _sources, _targets: [t[:2] for t in translations],
+    )
+    assert rows[:4] == [*weak, *strong]
+    (made,) = rows[4:]
+    assert (made.sampler, made.translator, made.language) == ("policy", "tagger", "sw")
+    assert (made.text, made.artefact) == ("sw:says weak", "sw")
+
+
+def test_a_translation_that_failed_has_no_artefact():
+    prompts = family("f", "en", "de")
+
+    def check(texts, _translations, _sources, _targets):
+        assert texts == []
+        return []
+
+    rows = translate_completions(
+        prompts,
+        [answer(prompts[0], "untranslatable")],
+        Tagger(),
+        dominant="en",
+        languages=["de"],
+        check=check,
+    )
+    assert (rows[1].finish_reason, rows[1].artefact) == ("error", None)

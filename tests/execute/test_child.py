@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from isoglot.execute.child import run_in_child
+from isoglot.execute.child import run_in_child, run_in_children
 
 
 def where_it_ran(text: str) -> tuple[str, int]:
@@ -47,6 +47,45 @@ def test_any_other_error_prints_its_traceback(capfd):
 def test_killed_child_names_the_signal_and_the_mend():
     with pytest.raises(RuntimeError, match=r"be_killed was ended by SIGKILL .*smaller batch"):
         run_in_child(be_killed)
+
+
+def answer_or_die(number: int) -> int:
+    if number == 1:
+        be_killed()
+    return number
+
+
+def test_several_children_end_one_by_one_and_the_death_of_one_is_its_own():
+    started: list[int] = []
+    tasks = [(number,) for number in range(3)]
+    found = {}
+    for number, child in run_in_children(answer_or_die, tasks, 2, started.append):
+        try:
+            found[number] = child.answer()
+        except RuntimeError as error:
+            found[number] = str(error)
+    assert started == [0, 1, 2]
+    assert (found[0], found[2]) == (0, 2)
+    assert "SIGKILL" in found[1]
+
+
+def sleep_long(path: str) -> None:
+    with open(path, "w") as file:
+        print(os.getpid(), file=file)
+    time.sleep(60)
+
+
+def test_children_at_work_are_killed_when_the_caller_stops(tmp_path):
+    written = tmp_path / "pid"
+
+    def started(number: int) -> None:
+        if number == 1:  # the first one is at work
+            wait_until(lambda: written.exists() and written.read_text().endswith("\n"))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_in_children(sleep_long, [(str(written),), ("x",)], 2, started))
+    assert not runs(int(written.read_text()))
 
 
 LONG_STAGE = """

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from isoglot.lab.build import POLICY, build
+from isoglot.lab.build import MODELS, NAMES, POLICY, build, lab_path
 from isoglot.models.transformers import model_revision
 
 
@@ -28,3 +28,27 @@ def test_the_same_seed_builds_the_same_policy(tmp_path):
 def test_nothing_is_built_over_what_is_there(tmp_path):
     with pytest.raises(ValueError, match="already there"):
         build(tmp_path, seed=0, num_steps=1, silent=True)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "policy"])
+def test_every_model_is_built_from_its_seed(tmp_path, name):
+    for folder in ("a", "b"):
+        build(tmp_path / folder, name, seed=3, num_steps=1, silent=True)
+    assert model_revision(str(tmp_path / "a")) == model_revision(str(tmp_path / "b"))
+
+
+def test_an_unknown_model_is_named(tmp_path):
+    with pytest.raises(ValueError, match="not 'techer'"):
+        build(tmp_path / "new", "techer")
+
+
+def test_the_package_is_small():
+    assert sum(file.stat().st_size for file in MODELS.rglob("*.safetensors")) <= 25_000_000
+
+
+def test_a_name_of_the_lab_is_a_folder_of_the_package():
+    assert lab_path("lab") == lab_path("lab:policy") == str(POLICY)
+    assert lab_path("lab/teacher") == "lab/teacher"  # somebody's model on the hub
+    assert lab_path("labour") == "labour"
+    with pytest.raises(ValueError, match=r"expected one of .*lab:policy"):
+        lab_path("lab:techer")

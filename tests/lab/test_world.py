@@ -8,8 +8,9 @@ from itertools import islice
 import pytest
 
 from isoglot.evals.grade import GRADERS
-from isoglot.lab.corpus import CODE_SWITCHING, DISTINCT_PROBLEMS, corpus, worked_problems
+from isoglot.lab.corpus import ENGLISH, POLICY_MIXTURE, TEACHER, corpus, worked_problems
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.lab.translator import sentence_pairs
 from isoglot.lab.world import (
     CATEGORIES,
     KINDS,
@@ -194,12 +195,15 @@ def test_no_evaluation_problem_is_among_the_prompts_of_the_loop(task, seed):
     assert sum(map(len, families)) == len(set.union(*families)) == ROUNDS * NUM_FAMILIES
 
 
-def test_no_evaluation_problem_is_in_the_corpus_of_pre_training():
+@pytest.mark.parametrize(
+    "mixture", [POLICY_MIXTURE, TEACHER, ENGLISH], ids=("policy", "teacher", "english")
+)
+def test_no_evaluation_problem_is_in_a_corpus_of_pre_training(mixture):
     ids, texts = (
         math | opened for math, opened in zip(held_out("math"), held_out("open"), strict=True)
     )
     assert len(texts) > 20_000
-    for example in islice(corpus(seed=0), 20_000):
+    for example in islice(corpus(0, mixture), 10_000):
         assert split_of(example.family) == "train"
         assert example.family not in ids
         assert example.prompt not in texts
@@ -211,7 +215,7 @@ def test_no_evaluation_problem_is_in_the_corpus_of_pre_training():
 def test_no_evaluation_problem_is_among_the_worked_problems():
     ids, texts = held_out("math")
     pools = worked_problems(seed=0)
-    assert {language: len(pool) for language, pool in pools.items()} == DISTINCT_PROBLEMS
+    assert {language: len(pool) for language, pool in pools.items()} == POLICY_MIXTURE.num_problems
     for pool in pools.values():
         assert {split_of(example.family) for example in pool} == {"train"}
         assert not ids & {example.family for example in pool}
@@ -219,12 +223,28 @@ def test_no_evaluation_problem_is_among_the_worked_problems():
         assert len({example.prompt for example in pool}) == len(pool)
 
 
+def test_the_english_model_has_read_no_other_language():
+    said = {example.prompt for example in islice(corpus(0, ENGLISH), 500)}
+    english = {say_problem(p, "en")[0] for p in problems("train", seed=-1, num=2000)}
+    assert said <= english
+
+
+def test_the_translator_learns_sentences_that_mean_the_same():
+    pairs = list(islice(sentence_pairs(seed=0), 3000))
+    _, texts = held_out("math")
+    for source, text, target, translation in pairs:
+        assert (source == "en") != (target == "en")
+        assert text not in texts  # a question of one sentence would be the whole question
+        assert sorted(re.findall(r"\d+", text)) == sorted(re.findall(r"\d+", translation))
+    assert {target for _, _, target, _ in pairs} == set(LANGUAGES)
+
+
 def test_some_of_the_weaker_languages_answers_are_in_english():
     english = {say_problem(p, "en")[1] for p in problems("train", seed=-1, num=40_000)}
     pools = worked_problems(seed=0)
     weaker = [e for language, pool in pools.items() if language != "en" for e in pool]
     share = sum(example.answer in english for example in weaker) / len(weaker)
-    assert abs(share - CODE_SWITCHING) < 0.08
+    assert abs(share - POLICY_MIXTURE.code_switching) < 0.08
 
 
 def test_a_tenth_of_the_families_is_for_the_test():

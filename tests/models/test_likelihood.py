@@ -1,6 +1,7 @@
 """A likelihood is the naive one, whatever shares a row with it and whatever the model."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from isoglot.core.records import Prompt
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.likelihood import Likelihood, TransformersLikelihood, _rows, _Sequence
+from isoglot.models.likelihood import Likelihood, TransformersLikelihood
 from isoglot.models.load import load_likelihood
+from isoglot.models.prefix_tree import TokenSequence, runs_of
 from isoglot.models.protocols import Sampling
 from isoglot.models.transformers import CausalModel, TransformersConfig, TransformersSampler
 
@@ -223,8 +225,9 @@ def test_batches_keep_the_budget_and_have_little_padding(tiny_model):
     model = load(tiny_model, format="plain", batch_tokens=240)
     texts = ["How many" + " apples" * (i % 30) for i in range(60)]
     choices = [[" left"] if i % 3 else [" are left?", " 7"] for i in range(60)]
-    rows = _rows(model._sequences(prompts(texts), choices), 0, 240)
-    rows += _rows(model._sequences(prompts(texts), choices), 1000, 240)
+    sequences = model._sequences(prompts(texts), choices)
+    runs = runs_of(sequences, 0, 240, 256) + runs_of(sequences, 1000, 240, 256)
+    rows = [run[0] for run in runs if len(run) == 1]
     batches = list(model._batches(rows))
     assert sorted(map(id, rows)) == sorted(id(row) for batch in batches for row in batch)
     assert len(batches) < len(rows) / 2
@@ -258,23 +261,39 @@ def test_a_model_that_answers_nonsense_is_unknown(tiny_model):
 TOKENS = st.lists(st.integers(0, 2), min_size=2, max_size=12)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), TOKENS), max_size=12), st.integers(0, 14), st.data())
-def test_a_row_holds_each_sequence_once(drawn, shared_length, data):
+@given(
+    st.lists(st.tuples(st.integers(0, 3), TOKENS), max_size=12),
+    st.lists(st.integers(0, 2), max_size=8),
+    st.integers(0, 20),
+    st.integers(4, 16),
+    st.data(),
+)
+def test_a_row_holds_each_sequence_once(drawn, beginning, shared_length, small_row, data):
     """What a token sees, itself last, is its own sequence up to it, at positions from 0."""
     sequences = [
-        _Sequence(place, i, ids, data.draw(st.integers(1, len(ids) - 1)))
+        TokenSequence(
+            place, i, beginning + ids, data.draw(st.integers(1, len(beginning + ids) - 1))
+        )
         for i, (place, ids) in enumerate(drawn)
     ]
-    rows = _rows(sequences, shared_length, limit=20)
-    assert sorted(s.choice for row in rows for s, _ in row.scored) == list(range(len(sequences)))
-    for row in rows:
-        assert len(row.ids) <= 20
+    runs = runs_of(sequences, shared_length, 20, small_row)
+    scored = [sequence.choice for run in runs for row in run for sequence, _ in row.scored]
+    assert sorted(scored) == list(range(len(sequences)))
+    for run in runs:
+        assert run[0].num_known == 0
+        for before, row in pairwise(run):
+            assert 0 < row.num_known == run[-1].num_known
+            assert row.ids[: row.num_known] == before.ids[: row.num_known]
+    for row in (row for run in runs for row in run):
+        longest = max(len(s.ids) - 1 for s, _ in row.scored)
+        assert len(row.ids) - row.num_known <= max(20, longest)
         assert len(row.ids) <= max(1, sum(len(s.ids) - 1 for s, _ in row.scored))
         assert row.num_scored == sum(len(places) for _, places in row.scored)
         if not row.is_chain:
-            assert max(len(s.ids) - 1 for s, _ in row.scored) <= shared_length
+            assert longest <= shared_length
         for sequence, places in row.scored:
             assert len(places) == len(sequence.ids) - sequence.start
+            assert places[0] >= row.num_known
             last = places[-1]
             seen = [j for j in range(last + 1) if last < row.ends[j]]
             assert [row.ids[j] for j in seen] == sequence.ids[:-1]
@@ -282,13 +301,36 @@ def test_a_row_holds_each_sequence_once(drawn, shared_length, data):
             assert seen[sequence.start - 1 :] == places
 
 
+def shots_and_questions(num):
+    """Worked examples that fill half of the window, and questions after them."""
+    words = ["apples", "manzanas", "maapulo", "left", "7", "quedan", "many", "are"]
+    questions = [f"{words[i % 8]} {words[i // 8]} {'How many ' * (i % 3)}" for i in range(num)]
+    return prompts([SHOTS * 3 + question for question in questions])
+
+
+@pytest.mark.parametrize("small_row", [16, 64])
+def test_rows_of_a_run_read_as_each_alone(tiny_model, small_row):
+    """The first row leaves the worked examples to the others; a choice may be one token or many."""
+    model = load(tiny_model, format="plain")
+    model.small_row = small_row
+    texts = [prompt.text for prompt in shots_and_questions(24)]
+    choices = [[" 7", " 8"], [" There are 7 apples", " left"], [" 7"]] * 8
+    sequences = model._sequences(prompts(texts), choices)
+    runs = runs_of(sequences, model.shared_length, model.batch_tokens, small_row)
+    assert max(map(len, runs)) > 2
+    assert_naive(model, texts, choices)
+
+
 def test_the_prompt_and_the_worked_examples_are_computed_once(plain):
-    shots = SHOTS * 2
-    asked = prompts([shots + f"How many {word}" for word in ("apples", "manzanas", "maapulo")])
-    sequences = plain._sequences(asked, [[" are left?", " quedan?"]] * 3)
-    (row,) = _rows(sequences, plain.shared_length, 2000)
-    num_shots = len(plain.loaded.encode([shots])[0])
+    asked = shots_and_questions(24)
+    sequences = plain._sequences(asked, [[" are left?", " quedan?"]] * 24)
+    ((*rows,),) = runs_of(sequences, plain.shared_length, 2000, 64)
+    assert len(rows) > 2
+    num_shots = len(plain.loaded.encode([SHOTS * 3])[0])
+    computed = sum(len(row.ids) - row.num_known for row in rows)
     alone = sum(len(sequence.ids) - 1 for sequence in sequences)
-    assert len(row.ids) <= num_shots + (alone - 6 * num_shots)
-    apart = _rows(sequences, 0, 2000)
-    assert sum(len(row.ids) for row in apart) == alone
+    assert computed <= alone - (len(sequences) - 1) * (num_shots - 1)
+    ((*row,),) = runs_of(sequences, plain.shared_length, 2000, 2000)
+    assert len(row) == 1
+    apart = runs_of(sequences, 0, 2000, 64)
+    assert sum(len(row.ids) for run in apart for row in run) == alone

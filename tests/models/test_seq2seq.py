@@ -5,14 +5,22 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_run import tiny_recipe
 
 pytest.importorskip("sentencex", reason="splits sentences")
 
 from isoglot.core.protected import mask, protected, unmask
 from isoglot.core.sentences import num_sentences, sentences
 from isoglot.models.layout import joined, pieces_of
-from isoglot.models.load import answer_settings, load_translator, model_name_of, sampler_revision
+from isoglot.models.load import (
+    answer_settings,
+    check_translator,
+    load_translator,
+    model_name_of,
+    sampler_revision,
+)
 from isoglot.models.seq2seq import Seq2SeqConfig, Seq2SeqTranslator
+from isoglot.pipeline import run
 
 CODES = {
     "nllb": ["eng_Latn", "deu_Latn", "zho_Hans", "sat_Beng", "swh_Latn"],
@@ -188,6 +196,25 @@ def test_a_language_that_it_does_not_know_stops_before_anything_runs(tmp_path, f
         translator.translate(["```\nno sentence\n```"], ["en"], ["fo"])
     with pytest.raises(ValueError, match=r"Chinese.*zh-Hant"):
         load_translator(config_of(tmp_path), languages=["zh-Hant"])
+    with pytest.raises(ValueError, match=r"does not know Faroese \(fo\)"):
+        check_translator(config_of(tmp_path), ["en", "fo"])
+
+
+def test_a_recipe_with_it_needs_no_translate_section_and_is_checked_first(
+    nllb, tiny_model, tmp_path
+):
+    """A member that does not serve a language spares the translator from knowing it."""
+    translator = f"translator={{kind: seq2seq, path: {nllb}, device: cpu}}"
+    recipe = tiny_recipe(tiny_model, "languages=[en, de, fo]", "translate=null", translator)
+    with pytest.raises(ValueError, match=r"does not know Faroese \(fo\)"):
+        run(recipe, tmp_path / "run", silent=True)
+    assert not (tmp_path / "run").exists()
+    other = f"{{kind: transformers, path: {tiny_model}, languages: [en, de], answers_in: dominant}}"
+    pool = (f"samplers=[{{kind: policy}}, {other}]", "pair.method=best_vs_worst", "rounds=1")
+    pool += ("generate.sampling.num_samples=2",)
+    fewer = tiny_recipe(tiny_model, "languages=[en, de, fo]", "train=null", translator, *pool)
+    assert fewer.translated_languages == ("en", "de")
+    check_translator(fewer.translator, fewer.translated_languages)
 
 
 def test_a_model_without_language_codes_is_refused(tiny_model):

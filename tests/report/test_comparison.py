@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from html_of_pages import Elements, data_of, without_library
 from rich.console import Console
-from written_folders import HOSTILE, LANGUAGES, UNKNOWN, write_evaluation, write_judged
+from written_folders import HOSTILE, LANGUAGES, UNKNOWN, write_evaluation, write_judged, write_rated
 
 from isoglot.core.records import Graded
 from isoglot.core.stats import paired_difference
@@ -116,6 +116,23 @@ def test_page_is_inert_and_needs_no_network(tmp_path: Path) -> None:
     assert sum(tag == "script" for tag, _ in elements) == 3
     assert HOSTILE not in page
     assert "<" not in json.dumps(data_of(page)["charts"])
+
+
+def test_grades_are_shown_as_the_judge_gave_them(tmp_path: Path) -> None:
+    folders = [write_rated(tmp_path / name) for name in ("old", "new")]
+    content = json.loads((folders[0] / "results.json").read_text())
+    row = next(row for row in content["results"] if row["language"] == "de")
+    out = write_comparison(folders, tmp_path / "out").read_text(encoding="utf-8")
+    assert "In grades from 1 to 10" in out
+    assert "In percent" not in out
+    chart = next(c["data"][0] for c in data_of(out)["charts"] if c["data"][0]["type"] == "heatmap")
+    assert chart["zmax"] == 10
+    screen = Console(file=StringIO(), width=200)
+    comparison = compare_runs(folders)
+    screen.print(comparison_table(comparison, comparison.measures[0]))
+    line = next(line for line in screen.file.getvalue().splitlines() if "(de)" in line)
+    assert f" {10 * row['value']:.2f} " in line
+    assert "%" not in screen.file.getvalue().splitlines()[0]
 
 
 def test_one_run_is_nothing_to_compare(folders: list[Path]) -> None:

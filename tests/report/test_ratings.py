@@ -10,8 +10,10 @@ from rich.console import Console
 from written_folders import HOSTILE, LANGUAGES, UNKNOWN, write_rated
 
 from isoglot.report.judge import judge_table, write_judge_report
-from isoglot.report.ratings import grade, is_rating, rating_browser, sentence
+from isoglot.report.measures import GRADES, scale_of
+from isoglot.report.ratings import rating_browser, sentence
 from isoglot.report.results import read_results
+from isoglot.report.tables import percent
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +27,13 @@ def page(folder: Path) -> str:
 
 
 def test_value_is_shown_as_the_grade_that_it_stands_for() -> None:
-    assert [grade(value) for value in (0.1, 0.625, 1.0, None)] == ["1.00", "6.25", "10.00", "–"]
-    assert [is_rating(name) for name in ("rating", "rating_turn_2", "win_rate")] == [1, 1, 0]
+    values = (0.1, 0.625, 1.0, None)
+    assert [percent(value, GRADES) for value in values] == ["1.00", "6.25", "10.00", "–"]
+    assert [scale_of(name) is GRADES for name in ("rating", "rating_turn_2", "win_rate")] == [
+        1,
+        1,
+        0,
+    ]
 
 
 def test_bars_are_grades_with_intervals_and_a_dot_for_each_turn(folder: Path, page: str) -> None:
@@ -91,7 +98,7 @@ def test_table_has_every_language_each_turn_and_the_mean(folder: Path) -> None:
     for tag in LANGUAGES:
         line = next(line for line in lines if f"({tag})" in line)
         for metric in ("rating", "rating_turn_1", "rating_turn_2"):
-            assert grade(rows[tag, metric]["value"]) in line
+            assert percent(rows[tag, metric]["value"], GRADES) in line
     assert any(line.startswith("│Mean") for line in lines)
     assert any(line.startswith("│Worst language  ") for line in lines), "each turn has another"
 

@@ -7,12 +7,12 @@ import pytest
 
 from isoglot.train.common import (
     Policy,
-    by_language,
-    last_checkpoint,
     load_preferences,
     load_tokenizer,
 )
-from isoglot.train.trainer import LengthGrouped
+from isoglot.train.folder import last_checkpoint
+from isoglot.train.log import by_language
+from isoglot.train.order import LengthGrouped
 
 
 def test_last_complete_checkpoint(tmp_path):

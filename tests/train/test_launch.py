@@ -21,8 +21,9 @@ from launched_calls import fail, refuse, wait
 from tiny_run import tiny_overrides
 
 from isoglot.config import load_recipe
-from isoglot.train.common import Policy, TrainConfig, claim
+from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.dpo import train_dpo
+from isoglot.train.folder import claim
 from isoglot.train.launch import LaunchConfig, check_launch, train_launched
 from isoglot.train.launched import MARK, WATCHED
 from isoglot.train.sft import train_sft
@@ -208,7 +209,8 @@ def test_accelerate_knows_every_key_of_a_ready_config(name):
 
 SHARDED = """
 import sys
-from isoglot.train.common import unsharded, peft_config, LoraConfig
+from isoglot.train.common import peft_config, LoraConfig
+from isoglot.train.folder import unsharded
 import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import fully_shard
@@ -292,6 +294,13 @@ def test_a_launch_that_cannot_be(tmp_path):
     check_launch(TWO, CPU)
     refused(str(tmp_path / "mine.yaml"), "launch.config .*mine.yaml is not there; correct the path")
     refused("fsdp2", "fsdp2 needs accelerators.*use ddp")
+    for what, more in (("method rloo", {"method": "rloo"}), ("train.choose", {"choose": {}})):
+        on_accelerators = TrainConfig(**more)
+        refused(
+            "fsdp2",
+            f"{what} answers prompts .* with launch.config ddp alone so far, got fsdp2",
+            on_accelerators,
+        )
     for text, words in (
         ("- a list", "expected a file that `accelerate config` writes"),
         ("a: [", "expected a file that `accelerate config` writes"),

@@ -71,6 +71,11 @@ class Completion:
     identified_language: str | None = None
     translated_from: str | None = None
     """`completion_id` of the answer that this one translates; None for a direct answer."""
+    translator: str | None = None
+    """Who translated what `sampler` wrote; None for a direct answer."""
+    artefact: str | None = None
+    """The first fault that shows in a translation (`data/artefacts.py`); None for none found, and
+    where nobody looked."""
     rewards: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
@@ -78,6 +83,12 @@ class Completion:
         return content_id(
             self.prompt_id, self.sampler, str(self.sample), self.translated_from or "", self.text
         )
+
+    @property
+    def model(self) -> str:
+        """Who wrote it, `via` who translated it where that was another."""
+        is_own = self.translator in (None, self.sampler)
+        return self.sampler if is_own else f"{self.sampler} via {self.translator}"
 
 
 @dataclass(frozen=True, slots=True)

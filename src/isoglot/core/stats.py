@@ -90,6 +90,33 @@ def swapped_differences(
     return values[:, : len(new)] - values[:, len(new) :]
 
 
+def over_seeds(values: Sequence[np.ndarray], *, seed: int) -> np.ndarray:
+    """(1 + resamples, columns): the mean over seeds as measured, then that of each draw.
+
+    `values` has for each seed of a training what `resampled_values` made of its own examples. A
+    draw takes as many seeds as there are, with replacement, and for each of them one draw of its
+    families, the same for all columns (Efron and Tibshirani 1993, chapter 8: what is nested is
+    drawn from the outside in). A column that a seed has no value for (NaN) is left to the others.
+    Few seeds make an interval too narrow: of three, the spread between them comes out a third too
+    small in variance.
+    """
+    stacked = np.stack(values)
+    num_seeds, num_rows, _ = stacked.shape
+    if num_seeds == 1:
+        return stacked[0]
+    rng = np.random.default_rng(seed)
+    shape = num_rows - 1, num_seeds
+    drawn = stacked[rng.integers(0, num_seeds, shape), rng.integers(1, num_rows, shape)]
+    return mean_known(np.concatenate([stacked[None, :, 0], drawn]), axis=1)
+
+
+def mean_known(values: np.ndarray, axis: int) -> np.ndarray:
+    """The mean of what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
+
+
 def estimate(values: np.ndarray) -> Estimate:
     """The first of `values` (1 + resamples,) with the 95 % percentile interval of the others.
 

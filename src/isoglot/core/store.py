@@ -63,6 +63,8 @@ SCHEMAS: dict[type, pa.Schema] = {
             *_texts("text", "finish_reason"),
             pa.field("identified_language", _TEXT),
             pa.field("translated_from", _TEXT),
+            pa.field("translator", _TEXT),
+            pa.field("artefact", _TEXT),
             _column("rewards", pa.map_(_TEXT, _NUMBER)),
         ]
     ),

@@ -33,20 +33,17 @@ def off_target_rates(
     seed: int = 0,
     resamples: int = 1000,
 ) -> list[OffTargetRate]:
-    """One row for each sampler and language, in their order, over the direct answers.
+    """One row for each sampler and language, in their order; translations are rows of their own.
 
     Answers that were cut off count: half an answer has a language. The interval is a bootstrap over
     families.
     """
-    direct = sorted(
-        (c for c in completions if c.translated_from is None),
-        key=lambda c: (c.sampler, c.language, c.family, c.completion_id),
-    )
-    identified = identifier.identify([c.text for c in direct])
+    ordered = sorted(completions, key=lambda c: (c.model, c.language, c.family, c.completion_id))
+    identified = identifier.identify([c.text for c in ordered])
     groups: dict[tuple[str, str], list[tuple[str, float | None]]] = defaultdict(list)
-    for completion, tag in zip(direct, identified, strict=True):
+    for completion, tag in zip(ordered, identified, strict=True):
         unsure = tag is None or completion.finish_reason == FinishReason.ERROR
-        groups[completion.sampler, completion.language].append(
+        groups[completion.model, completion.language].append(
             (completion.family, None if unsure else float(tag != completion.language))
         )
     rows = []

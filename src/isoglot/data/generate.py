@@ -1,6 +1,6 @@
 """Samplers answer the prompts."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
 from isoglot.core.records import Completion, Prompt
@@ -9,27 +9,19 @@ from isoglot.models.protocols import Sampler, Sampling, Tick, no_tick
 
 
 class GenerateConfig(Section):
-    """How every sampler of the run decodes."""
+    """How every sampler of the run decodes, unless it has a `sampling:` of its own."""
 
     sampling: Sampling = Sampling()
 
 
 def generate(
-    prompts: Sequence[Prompt],
-    samplers: Sequence[Sampler],
-    sampling: Sampling,
-    tick: Tick = no_tick,
+    prompts: Sequence[Prompt], sampler: Sampler, sampling: Sampling, tick: Tick = no_tick
 ) -> list[Completion]:
-    """What the samplers answer, in the order of prompts, then samplers, then samples.
+    """What a sampler answers, in the order of prompts, then samples.
 
     An answer without text stays, with its finish reason: the filter names and counts it.
     """
-    twice = [name for name, num in Counter(s.name for s in samplers).items() if num > 1]
-    if twice:
-        raise ValueError(
-            f"expected samplers of different names, came {twice[0]!r} twice; leave one out"
-        )
-    answers = [sampler.sample(prompts, sampling, tick) for sampler in samplers]
+    answers = sampler.sample(prompts, sampling, tick)
     return [
         Completion(
             family=prompt.family,
@@ -40,7 +32,19 @@ def generate(
             text=sampled.text,
             finish_reason=sampled.finish_reason,
         )
-        for prompt, *samples_of in zip(prompts, *answers, strict=True)
-        for sampler, samples in zip(samplers, samples_of, strict=True)
+        for prompt, samples in zip(prompts, answers, strict=True)
         for index, sampled in enumerate(samples)
+    ]
+
+
+def side_by_side(prompts: Sequence[Prompt], *answers: Sequence[Completion]) -> list[Completion]:
+    """The answers of several samplers, in the order of prompts, then samplers, then samples."""
+    answers_to: dict[tuple[str, str], list[Completion]] = defaultdict(list)
+    for completions in answers:
+        for completion in completions:
+            answers_to[completion.family, completion.prompt_id].append(completion)
+    return [
+        completion
+        for key in dict.fromkeys((prompt.family, prompt.prompt_id) for prompt in prompts)
+        for completion in answers_to[key]
     ]

@@ -197,6 +197,7 @@ def _ranked(
 
     `reject` is given all rewards of the prompt, sorted, and the completions whose reward is lower
     by the margin; where there are none, there is no pair. Completions without a reward stay out.
+    A translation with an artefact may be rejected, and is never chosen: its reward saw no source.
     Among equals the smallest completion id wins, so that the order of the rows decides nothing.
     """
     scored: dict[tuple[str, str], list[_Scored]] = defaultdict(list)
@@ -208,9 +209,10 @@ def _ranked(
     preferences = []
     for prompt in prompts:
         candidates = scored[prompt.family, prompt.prompt_id]
-        if not candidates:
+        choosable = [row for row in candidates if row.completion.artefact is None]
+        if not choosable:
             continue
-        best = min(candidates, key=lambda row: (-row.reward, row.completion_id))
+        best = min(choosable, key=lambda row: (-row.reward, row.completion_id))
         below = [
             row
             for row in candidates
@@ -265,8 +267,8 @@ def _preference(
         family=prompt.family,
         prompt_id=prompt.prompt_id,
         language=prompt.answer_language,
-        chosen_model=chosen.sampler,
-        rejected_model=rejected.sampler,
+        chosen_model=chosen.model,
+        rejected_model=rejected.model,
         chosen_language=chosen.identified_language,
         rejected_language=rejected.identified_language,
         chosen_finish_reason=chosen.finish_reason,

@@ -14,7 +14,7 @@ from isoglot.models.protocols import LanguageIdentifier, Scorer, ScorerConfig
 ScorerName = Literal["language_match"]
 """The scorers that need no settings: their name alone stands for them."""
 
-Gate = Literal["wrong_language", "unknown_language", "cut_off"]
+Gate = Literal["wrong_language", "unknown_language", "cut_off", "artefact"]
 
 _OF_LANGUAGE = {"wrong_language", "unknown_language"}
 
@@ -26,7 +26,8 @@ class ScoreConfig(Section):
     """Each by its `kind` and settings, or by its name alone where it needs none."""
     gates: tuple[Gate, ...] = ()
     """Completions that have no `total`, whatever their rewards: in another language than the one
-    asked for, in a language that the identifier is not sure of, cut off at the token limit."""
+    asked for, in a language that the identifier is not sure of, cut off at the token limit,
+    translated with an artefact. Without the last one, these may still be rejected."""
 
     @field_validator("scorers", mode="before")
     @classmethod
@@ -104,6 +105,7 @@ def _outside(
             "wrong_language": tag is not None and tag != prompt.answer_language,
             "unknown_language": tag is None,
             "cut_off": completion.finish_reason == FinishReason.LENGTH,
+            "artefact": completion.artefact is not None,
         }
         outside.append(any(closed[gate] for gate in config.gates))
     return outside

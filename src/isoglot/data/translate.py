@@ -1,6 +1,6 @@
 """Prompts and answers in other languages, from any translator."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from isoglot.core.records import (
@@ -27,12 +27,17 @@ def translate_completions(
     *,
     dominant: str,
     languages: Sequence[str],
+    only: Mapping[str, Sequence[str]] | None = None,
+    check: Check | None = None,
     tick: Tick = no_tick,
 ) -> list[Completion]:
     """The direct answers, then their translations between `dominant` and each other language.
 
     A translation belongs to the prompt that it could answer: y^en→l to x^l, y^l→en to x^en (LIDR,
-    arXiv:2410.08964). An answer that was cut off, failed or is empty is not translated; its row has
+    arXiv:2410.08964). With `only`, which names samplers and the languages that each serves so, no
+    more is translated than their answers in `dominant` into those. `check` names the artefacts.
+
+    An answer that was cut off, failed or is empty is not translated; its row has
     no text and the answer's own finish reason. There is no row where both prompts ask for an answer
     in the same language, or where the family has no prompt in the other one: either its translation
     failed, or the recipe does not ask for parallel prompts, which are checked when they are read.
@@ -44,8 +49,9 @@ def translate_completions(
     rows = []
     for answer in direct:
         own = language_of[answer.family, answer.prompt_id]
-        targets = {dominant: others}.get(own, [dominant] if own in others else [])
-        for tag in targets:
+        forth = others if only is None else [t for t in others if t in only.get(answer.sampler, ())]
+        back = [dominant] if only is None and own in others else []
+        for tag in forth if own == dominant else back:
             prompt = prompt_in.get((answer.family, tag))
             if prompt is not None and prompt.answer_language != answer.language:
                 rows.append(_translation_row(answer, prompt, translator.name))
@@ -60,7 +66,7 @@ def translate_completions(
     )
     for i, sampled in zip(todo, translated, strict=True):
         rows[i] = replace(rows[i], text=sampled.text, finish_reason=sampled.finish_reason)
-    return direct + rows
+    return direct + (_with_artefacts(sources, rows, check) if check else rows)
 
 
 def translate_prompts(
@@ -166,12 +172,28 @@ def _translation_row(answer: Completion, prompt: Prompt, translator: str) -> Com
         family=answer.family,
         prompt_id=prompt.prompt_id,
         language=prompt.answer_language,
-        sampler=translator,
+        sampler=answer.sampler,
         sample=answer.sample,
         text="",
         finish_reason=answer.finish_reason,
         translated_from=answer.completion_id,
+        translator=translator,
     )
+
+
+def _with_artefacts(
+    sources: Sequence[Completion], rows: Sequence[Completion], check: Check
+) -> list[Completion]:
+    """The translations, each with its fault; one that failed has no other."""
+    whole = [i for i, row in enumerate(rows) if _is_whole(row)]
+    faults = check(
+        [sources[i].text for i in whole],
+        [rows[i].text for i in whole],
+        [sources[i].language for i in whole],
+        [rows[i].language for i in whole],
+    )
+    fault_of = dict(zip(whole, faults, strict=True))
+    return [replace(row, artefact=fault_of.get(i)) for i, row in enumerate(rows)]
 
 
 def _is_whole(completion: Completion) -> bool:

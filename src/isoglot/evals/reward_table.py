@@ -8,7 +8,7 @@ tells nothing apart stands at 0.5, where a coin does.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,10 +78,11 @@ class RewardTable:
     distribution: list[DistributionRow]
 
 
-def agreements(
+def rewarded(
     preferences: Sequence[Preference], scorer: Scorer, prompts: Sequence[Prompt] = ()
-) -> list[Agreement]:
-    """What a scorer says of each preference; a text that stands there twice is scored once.
+) -> list[Preference]:
+    """The preferences with a scorer's rewards of both sides; a text that stands there twice is
+    scored once.
 
     `prompts` are asked for by family and id; a preference without one is scored without gold.
     """
@@ -103,8 +104,21 @@ def agreements(
         key = row.family, row.prompt_id
         chosen = reward_of[*key, row.chosen_text, row.chosen_finish_reason]
         rejected = reward_of[*key, row.rejected_text, row.rejected_finish_reason]
-        found.append(Agreement(row.family, row.language, _agreement(chosen, rejected)))
+        found.append(replace(row, score_chosen=chosen, score_rejected=rejected))
     return found
+
+
+def agreement(row: Preference) -> Agreement:
+    """What the rewards that stand beside a preference say of it."""
+    value = _agreement(row.score_chosen, row.score_rejected)
+    return Agreement(row.family, row.language, value)
+
+
+def agreements(
+    preferences: Sequence[Preference], scorer: Scorer, prompts: Sequence[Prompt] = ()
+) -> list[Agreement]:
+    """What a scorer says of each preference, as `rewarded` asks it."""
+    return [agreement(row) for row in rewarded(preferences, scorer, prompts)]
 
 
 def reward_table(

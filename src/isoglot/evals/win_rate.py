@@ -20,7 +20,8 @@ from isoglot.evals.length_control import Compared, length_controlled_values
 MEAN = "mean"
 """What stands in place of a language for the mean over languages, each with the same weight."""
 
-_WORTH = {Outcome.WIN: 1.0, Outcome.TIE: 0.5, Outcome.LOSS: 0.0}
+WORTH = {Outcome.WIN: 1.0, Outcome.TIE: 0.5, Outcome.LOSS: 0.0}
+"""What a pair counts in a win-rate, where its verdict is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def _mean_of(measure: Callable[[Verdict], float | None]) -> Statistics:
 
 
 def _worth(verdict: Verdict) -> float:
-    return _WORTH[verdict.outcome]
+    return WORTH[verdict.outcome]
 
 
 def _score(verdict: Verdict) -> float | None:
@@ -186,7 +187,7 @@ def _is_consistent(verdict: Verdict) -> float:
 
 
 def _first_wins(verdict: Verdict) -> float:
-    a_first, a_second = _WORTH[Outcome(verdict.forward)], _WORTH[Outcome(verdict.backward)]
+    a_first, a_second = WORTH[Outcome(verdict.forward)], WORTH[Outcome(verdict.backward)]
     return (a_first + (1 - a_second)) / 2 - 0.5
 
 
@@ -204,7 +205,7 @@ def _coincidences_with(second: Sequence[Verdict]) -> Statistics:
         other = theirs.get((verdict.family, verdict.prompt_id))
         if other is None or verdict.outcome == Outcome.INVALID:
             return None
-        return list(coincidences((verdict.outcome, other), list(_WORTH)))
+        return list(coincidences((verdict.outcome, other), list(WORTH)))
 
     return statistics
 

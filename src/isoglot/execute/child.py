@@ -2,11 +2,11 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -18,35 +18,80 @@ def accelerator_present() -> bool:
     return torch.accelerator.is_available()
 
 
+class Child(Generic[T]):
+    """A function at work in a fresh process; function, arguments and result must be picklable."""
+
+    def __init__(self, function: Callable[..., T], *args: Any) -> None:
+        # a fork would inherit the parent's accelerator, which breaks it
+        context = get_context("spawn")
+        self._function = function
+        self.receiver, sender = context.Pipe(duplex=False)
+        self._process = context.Process(target=_answer, args=(sender, function, args))
+        self._process.start()
+        sender.close()
+
+    def answer(self) -> T:
+        """What the function returns; the process is gone afterwards.
+
+        A ValueError or OSError comes back with its message; of any other error the child prints the
+        traceback itself.
+
+        Raises:
+            RuntimeError: the child ended without an answer, with its exit code or signal.
+        """
+        try:
+            answer, error = self.receiver.recv()
+        except EOFError:
+            self._process.join()
+            raise RuntimeError(_ending(self._function, self._process.exitcode)) from None
+        except BaseException:
+            self._process.kill()  # interrupted: the child must not outlive the command
+            raise
+        finally:
+            self._process.join()
+            self.receiver.close()
+        if error is not None:
+            kind, message = error
+            raise kind(message)
+        return answer
+
+    def kill(self) -> None:
+        """End it without an answer."""
+        self._process.kill()
+        self._process.join()
+        self.receiver.close()
+
+
 def run_in_child(function: Callable[..., T], *args: Any) -> T:
-    """What `function(*args)` returns, computed in a fresh process that is gone afterwards.
+    """What `function(*args)` returns, computed in a `Child`; raises as its answer does."""
+    return Child(function, *args).answer()
 
-    Function, arguments and result must be picklable. A ValueError or OSError comes back with its
-    message; of any other error the child prints the traceback itself.
 
-    Raises:
-        RuntimeError: the child ended without an answer, with its exit code or signal.
+def run_in_children(
+    function: Callable[..., T],
+    tasks: Sequence[Sequence[Any]],
+    num_processes: int,
+    started: Callable[[int], None],
+) -> Iterator[tuple[int, Child[T]]]:
+    """The number of each task and its child, as they end, so many at a time.
+
+    `started` is called with the number of each task when its turn comes. The caller asks each child
+    for its answer; those still at work when the caller goes on no further are killed.
     """
-    context = get_context("spawn")  # a fork would inherit the parent's accelerator, which breaks it
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sender, function, args))
-    process.start()
-    sender.close()
+    waiting = list(enumerate(tasks))
+    at_work: dict[Any, tuple[int, Child[T]]] = {}
     try:
-        answer, error = receiver.recv()
-    except EOFError:
-        process.join()
-        raise RuntimeError(_ending(function, process.exitcode)) from None
-    except BaseException:
-        process.kill()  # interrupted: the child must not outlive the command
-        raise
+        while waiting or at_work:
+            while waiting and len(at_work) < num_processes:
+                number, task = waiting.pop(0)
+                started(number)
+                child = Child(function, *task)
+                at_work[child.receiver] = (number, child)
+            for receiver in wait(list(at_work)):
+                yield at_work.pop(receiver)
     finally:
-        process.join()
-        receiver.close()
-    if error is not None:
-        kind, message = error
-        raise kind(message)
-    return answer
+        for _, child in at_work.values():
+            child.kill()
 
 
 def _answer(sender: Connection, function: Callable[..., object], args: tuple) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.store import read_done, write_done, write_json
+from isoglot.execute.siblings import Siblings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Ledger:
     `record` is written to `record_name` before a stage is made, so that a refused run changes
     nothing.
     `redo` makes again, instead of refusing, what was made with other settings.
+    `siblings` are other runs: a stage that one of them has done is taken, not made.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class Ledger:
         *,
         redo: bool = False,
         record_name: str = "run.json",
+        siblings: Siblings | None = None,
     ) -> None:
         self.run = run
         self.record = record
         self.record_name = record_name
         self.redo = redo
+        self.siblings = siblings
         self.done: dict[str, Done] = {}
         """By name, in the order of the line."""
 
@@ -64,12 +68,13 @@ class Ledger:
         if done is None or done["fingerprint"] != fingerprint:
             self._check_settings(name, folder, plain)
             write_json(self.run / self.record_name, self.record)
-            write_json(folder / "stage.json", {"fingerprint": fingerprint, "depends_on": plain})
-            start = time.monotonic()
-            counts = dict(make(folder))
-            seconds = time.monotonic() - start
-            done = {"fingerprint": fingerprint, "counts": counts, "seconds": round(seconds, 2)}
-            write_done(folder, done)
+            begun = {"fingerprint": fingerprint, "depends_on": plain}
+            if self.siblings is None:
+                done = _made(folder, begun, make)
+            else:
+                with self.siblings.alone(fingerprint):
+                    taken = self.siblings.take(name, fingerprint, folder)
+                    done = taken or _made(folder, begun, make)
         self.done[name] = Done(folder, fingerprint, done["counts"], done["seconds"])
         return self.done[name]
 
@@ -90,6 +95,18 @@ class Ledger:
                 f"be made again; nothing was touched. Give --redo to do so, or another --out"
             )
         shutil.rmtree(folder)
+
+
+def _made(
+    folder: Path, begun: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
+) -> dict[str, Any]:
+    write_json(folder / "stage.json", begun)
+    start = time.monotonic()
+    counts = dict(make(folder))
+    seconds = round(time.monotonic() - start, 2)
+    done = {"fingerprint": begun["fingerprint"], "counts": counts, "seconds": seconds}
+    write_done(folder, done)
+    return done
 
 
 def _changes(was: Any, now: Any, key: str = "") -> Iterator[str]:

@@ -10,11 +10,13 @@ A limit of requests or tokens per minute holds for each worker.
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,14 +104,47 @@ def _connect(address: str) -> None:
         else:
             if address != "auto":
                 _check_listening(address)
-            ray.init(address, **_QUIET)
-    except (OSError, RuntimeError, ValueError) as error:
-        why = str(error).strip().split("\n", 1)[0]
+            with _naming_a_token():
+                ray.init(address, **_QUIET)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
+        why = str(error).strip().split("\n", 1)[0].split(". ", 1)[0]
         raise ValueError(
             f"execute.address: expected a Ray cluster at {address!r}, got {why}; start one with "
             "`ray start --head`, correct the address, set RAY_AUTH_MODE=token if it asks for its "
             "token, or set execute.address=local"
         ) from None
+    except Exception as error:
+        if type(error) is not Exception:  # a bare one: its processes took more than 30 s to start
+            raise
+        raise RuntimeError(
+            "Ray did not start in time: this machine is most likely too busy; the same command "
+            "goes on from here"
+        ) from None
+
+
+@contextmanager
+def _naming_a_token() -> Iterator[None]:
+    """For Ray's attempts to join a cluster whose token it does not have.
+
+    It tells them to the file of the standard error alone, once a second, past every setting of its
+    log, and then says only that it cannot connect.
+    """
+    with tempfile.TemporaryFile() as log:
+        told = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except (OSError, RuntimeError):  # its way of saying that it cannot connect
+            log.seek(0)
+            if b"InvalidAuthToken" not in log.read():
+                raise
+            raise RuntimeError(
+                "one that refuses this machine's token (RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or "
+                "~/.ray/auth_token)"
+            ) from None
+        finally:
+            os.dup2(told, 2)
+            os.close(told)
 
 
 def _check_listening(address: str) -> None:

@@ -1,7 +1,7 @@
-"""Makes the lab's policy: a byte-level BPE tokenizer and a small Llama, pre-trained from scratch.
+"""Makes the models of the lab, each from scratch or from one that was: what the package holds.
 
-Plain torch and not a trainer of TRL, which starts from a model that is there. Everything follows
-from the seed; the result lies in the package.
+Everything follows from the seed. `policy` is the one that recipes train; `teacher` answers well in
+every language, `english` in English and not as well; `translator` is a model of the kind of M2M100.
 """
 
 import shutil
@@ -9,26 +9,50 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from isoglot.execute.progress import Bars
-from isoglot.lab.corpus import PREFILL, SUFFIX, Example, corpus
+from isoglot.lab.corpus import (
+    ENGLISH,
+    POLICY_MIXTURE,
+    PREFILL,
+    SUFFIX,
+    TEACHER,
+    Example,
+    Mixture,
+    corpus,
+)
+from isoglot.lab.pretrain import Encoded, Loss, batches, fast_bfloat16, padded, pretrain
+from isoglot.lab.translator import (
+    make_translator,
+    translation_loss,
+    translator_examples,
+    translator_tokenizer,
+)
 from isoglot.lab.world import LANGUAGES, problems, say_problem, sentences
 
-POLICY = Path(__file__).parent / "policy"
-"""The checkpoint in the package."""
+MODELS = Path(__file__).parent / "models"
+"""The checkpoints in the package."""
+
+POLICY = MODELS / "policy"
+
+
+def lab_path(path: str) -> str:
+    """The folder of `lab:NAME`, and of `lab`, which is the policy; any other path as it is.
+
+    Raises ValueError for a name that the package has not.
+    """
+    word, colon, name = path.partition(":")
+    if word != "lab" or not (colon or path == "lab"):
+        return path
+    folder = MODELS / (name or "policy")
+    if not (folder / "config.json").is_file():
+        there = ", ".join(sorted(f"lab:{found.name}" for found in MODELS.iterdir()))
+        raise ValueError(f"the lab has no model {path!r}: expected one of {there}")
+    return str(folder)
+
 
 VOCABULARY = 3000
-SIZES = {
-    "hidden_size": 128,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 4,
-    "intermediate_size": 384,
-    "max_position_embeddings": 512,
-}
-NUM_STEPS, BATCH_TOKENS, LEARNING_RATE, WARMUP_STEPS = 3000, 3000, 4e-3, 100
-
 PAD, END, ROLES = "<|pad|>", "<|end|>", ("system", "user", "assistant")
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
@@ -36,27 +60,90 @@ CHAT_TEMPLATE = (
 )
 
 
-def build(out: Path, *, seed: int = 0, num_steps: int = NUM_STEPS, silent: bool = False) -> None:
-    """Pre-train a policy into `out` (safetensors, tokenizer), about 15 minutes on two cores.
+class Plan(NamedTuple):
+    """How a causal model of the lab comes about."""
 
-    Raises ValueError where something stands at `out`.
+    mixture: Mixture
+    num_steps: int
+    learning_rate: float
+    hidden_size: int = 128
+    num_layers: int = 4
+    from_policy: bool = False
+    """Whether it goes on from the policy in the package, whose tokenizer all share but itself."""
+
+
+PLANS = {
+    "policy": Plan(POLICY_MIXTURE, 3000, 4e-3),
+    "teacher": Plan(TEACHER, 1500, 2e-3, from_policy=True),
+    "english": Plan(ENGLISH, 800, 4e-3, hidden_size=64, num_layers=2),
+}
+TRANSLATOR_STEPS, TRANSLATOR_RATE = 4000, 4e-3
+
+NAMES = (*PLANS, "translator")
+"""What `isoglot lab build` makes; a reward model is trained as any other, by `train reward`."""
+
+
+def build(
+    out: Path,
+    model: str = "policy",
+    *,
+    seed: int = 0,
+    num_steps: int | None = None,
+    silent: bool = False,
+) -> None:
+    """Pre-train a model of `NAMES` into `out` (safetensors, tokenizer), minutes on two cores.
+
+    Raises ValueError where something stands at `out`, and for a name that there is not.
     """
     if out.exists():
         raise ValueError(f"{out} is already there: choose another --out")
+    if model not in NAMES:
+        raise ValueError(f"the lab builds {', '.join(NAMES)}, not {model!r}: name one of them")
     import torch
 
     torch.manual_seed(seed)
-    tokenizer = make_tokenizer(seed)
-    model = make_model(tokenizer)
+    make = _translator if model == "translator" else partial(_causal, PLANS[model])
+    made, tokenizer, steps, total = make(seed, num_steps)
     with Bars(silent=silent) as bars:
-        bar = bars.bar(f"lab build, seed {seed}", num_steps)
-        for step, _ in enumerate(pretrain(model, tokenizer, seed, num_steps), start=1):
+        bar = bars.bar(f"lab build {model}, seed {seed}", total)
+        for step, _ in enumerate(steps, start=1):
             bar.reach(step)
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
+    made.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
     temporary.rename(out)
+
+
+Begun = tuple[Any, Any, Iterator[float], int]
+"""A model, its tokenizer, its training step by step, and how many steps there are."""
+
+
+def _causal(plan: Plan, seed: int, num_steps: int | None) -> Begun:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    is_first = plan is PLANS["policy"]
+    tokenizer = make_tokenizer(seed) if is_first else AutoTokenizer.from_pretrained(POLICY)
+    if plan.from_policy:
+        model = AutoModelForCausalLM.from_pretrained(POLICY)
+    else:
+        model = make_model(tokenizer, plan.hidden_size, plan.num_layers)
+    examples = map(partial(encode, tokenizer), corpus(seed, plan.mixture))
+    total = num_steps or plan.num_steps
+    loss = causal_loss(tokenizer.pad_token_id)
+    steps = pretrain(model, batches(examples, seed), loss, total, plan.learning_rate)
+    return model, tokenizer, steps, total
+
+
+def _translator(seed: int, num_steps: int | None) -> Begun:
+    from transformers import AutoTokenizer
+
+    tokenizer = translator_tokenizer(AutoTokenizer.from_pretrained(POLICY))
+    model = make_translator(tokenizer)
+    total = num_steps or TRANSLATOR_STEPS
+    examples = batches(translator_examples(tokenizer, seed), seed)
+    steps = pretrain(model, examples, translation_loss, total, TRANSLATOR_RATE)
+    return model, tokenizer, steps, total
 
 
 def make_tokenizer(seed: int) -> Any:
@@ -95,8 +182,8 @@ def _texts(seed: int) -> Iterator[str]:
         yield from (example.prompt, example.answer)
 
 
-def make_model(tokenizer: Any) -> Any:
-    """A Llama of about 1.2 M parameters, with random weights."""
+def make_model(tokenizer: Any, hidden_size: int, num_layers: int) -> Any:
+    """A small Llama with random weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -105,89 +192,43 @@ def make_model(tokenizer: Any) -> Any:
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
-        **SIZES,
+        hidden_size=hidden_size,
+        num_hidden_layers=num_layers,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        intermediate_size=3 * hidden_size,
+        max_position_embeddings=512,
     )
     return LlamaForCausalLM(config)
 
 
-def pretrain(model: Any, tokenizer: Any, seed: int, num_steps: int) -> Iterator[float]:
-    """Train in place, and give the loss after each step.
-
-    Muon for the matrices (Jordan et al. 2024), AdamW for embeddings and norms; the rate falls to 0.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
-    others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
-    optimizers = [
-        torch.optim.Muon(
-            matrices, lr=LEARNING_RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
-        ),
-        torch.optim.AdamW(others, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
-    model.train()
-    for step, batch in enumerate(islice(batches(tokenizer, seed), num_steps)):
-        rate = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS) * (1 - step / num_steps)
-        inputs, labels = collate(batch, tokenizer.pad_token_id)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
-            hidden = model.model(**inputs).last_hidden_state[:, :-1]
-            answered = labels[:, 1:] >= 0
-            logits = model.lm_head(hidden[answered])
-        loss = cross_entropy(logits.float(), labels[:, 1:][answered])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad()
-        yield loss.item()
-    model.eval()
-
-
-def fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere it is the slower one."""
-    import torch
-
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-
-
-def batches(tokenizer: Any, seed: int) -> Iterator[list[tuple[list[int], list[int]]]]:
-    """Batches of about `BATCH_TOKENS`, of examples of like length: little is spent on padding."""
-    import random
-
-    rng = random.Random(f"batches-{seed}")
-    examples = map(partial(encode, tokenizer), corpus(seed))
-    while True:
-        window = sorted(islice(examples, 3000), key=lambda e: len(e[0]) + len(e[1]))
-        packed, batch = [], []
-        for prompt, answer in window:
-            batch.append((prompt, answer))
-            if len(batch) * (len(prompt) + len(answer)) >= BATCH_TOKENS:
-                packed.append(batch)
-                batch = []
-        rng.shuffle(packed)
-        yield from packed
-
-
-def encode(tokenizer: Any, example: Example) -> tuple[list[int], list[int]]:
+def encode(tokenizer: Any, example: Example) -> Encoded:
     """Token ids of the prompt, in the chat template, and of the answer with its end."""
     prompt = f"<|user|>{example.prompt}{END}<|assistant|>"
     bpe = tokenizer.backend_tokenizer
     return bpe.encode(prompt).ids, bpe.encode(example.answer + END).ids
 
 
-def collate(batch: list[tuple[list[int], list[int]]], pad: int) -> tuple[dict[str, Any], Any]:
-    """Right-padded inputs, and labels that are -100 but on the answers; shapes (B, T)."""
-    import torch
+def causal_loss(pad: int) -> Loss:
+    """Cross-entropy of the answers alone."""
 
-    shape = (len(batch), max(len(prompt) + len(answer) for prompt, answer in batch))
-    ids, labels = torch.full(shape, pad), torch.full(shape, -100)
-    mask = torch.zeros(shape, dtype=torch.long)
-    for row, (prompt, answer) in enumerate(batch):
-        end = len(prompt) + len(answer)
-        ids[row, :end] = torch.tensor(prompt + answer)
-        labels[row, len(prompt) : end] = torch.tensor(answer)
-        mask[row, :end] = 1
+    def loss_of(model: Any, batch: list[Encoded]) -> Any:
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        inputs, labels = collate(batch, pad)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
+            hidden = model.model(**inputs).last_hidden_state[:, :-1]
+            answered = labels[:, 1:] >= 0
+            logits = model.lm_head(hidden[answered])
+        return cross_entropy(logits.float(), labels[:, 1:][answered])
+
+    return loss_of
+
+
+def collate(batch: list[Encoded], pad: int) -> tuple[dict[str, Any], Any]:
+    """Right-padded inputs, and labels that are -100 but on the answers; shapes (B, T)."""
+    ids = padded([prompt + answer for prompt, answer in batch], pad)
+    mask = padded([[1] * len(prompt + answer) for prompt, answer in batch], 0)
+    labels = padded([[-100] * len(prompt) + answer for prompt, answer in batch], -100)
     return {"input_ids": ids, "attention_mask": mask}, labels

@@ -186,6 +186,13 @@ def distinct(sample: Callable[[random.Random], T], split: Split, seed: str) -> I
     raise ValueError(f"the lab has about {len(seen)} families in {split!r}, no more: ask for fewer")
 
 
+def training(sample: Callable[[random.Random], T], rng: random.Random) -> T:
+    """A problem or an instruction of the training split."""
+    while split_of((thing := sample(rng)).family) != "train":
+        pass
+    return thing
+
+
 def problems(split: Split, seed: int, num: int, skip: int = 0) -> list[Problem]:
     """`num` distinct word problems of a split, after the first `skip` of this seed."""
     return list(islice(distinct(sample_problem, split, f"math-{split}-{seed}"), skip, skip + num))

@@ -313,7 +313,7 @@ def _file_parts(
             path=path, id_columns=ids, text_column=completion, sampler_column=names["sampler"]
         )
     )
-    rows = generate(prompts, [sampler], Sampling())
+    rows = generate(prompts, sampler, Sampling())
     items = {_key(row): Item(asked, row) for asked, row in zip(prompts, rows, strict=True)}
 
     def part(shard: Sequence[Prompt]) -> Callable[[], list[Item]]:

@@ -33,7 +33,7 @@ from isoglot.evaluation import (
     task_metrics,
 )
 from isoglot.execute.ledger import Ledger
-from isoglot.lab.build import POLICY as LAB_POLICY
+from isoglot.lab.build import lab_path
 from isoglot.models.load import (
     ModelConfig,
     PolicyConfig,
@@ -47,7 +47,7 @@ from isoglot.models.load import (
 from isoglot.models.protocols import Sampling
 from isoglot.prompting import Wanted, file_revisions
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised when what an evaluation writes changes."""
 
 DOMINANT = "en"
@@ -68,8 +68,8 @@ class Asked:
 
 
 def model_of(text: str, *, plain: bool = False) -> ModelConfig:
-    """As `model_config`; `lab` is the policy in the package, `plain` leaves out the template."""
-    config = model_config(str(LAB_POLICY) if text == "lab" else text)
+    """As `model_config`; `lab:NAME` is a model in the package, `plain` leaves out the template."""
+    config = model_config(lab_path(text))
     if not plain:
         return config
     if not isinstance(config, PolicyConfig):

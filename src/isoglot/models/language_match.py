@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from isoglot.core.records import Completion, Prompt
+from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.models.protocols import LanguageIdentifier
 
 
 class LanguageMatch:
-    """Scorer: 1.0 for the language asked for, 0.0 for another, None where it is unsure."""
+    """Scorer: 1.0 for the language asked for, 0.0 for another, None where it is unsure and for an
+    answer that failed."""
 
     name = "language_match"
 
@@ -20,6 +21,8 @@ class LanguageMatch:
         """One reward for each completion; one that was cut off has a language, too."""
         identified = self._identifier.identify([completion.text for completion in completions])
         return [
-            None if tag is None else float(tag == prompt.answer_language)
-            for prompt, tag in zip(prompts, identified, strict=True)
+            None
+            if tag is None or completion.finish_reason == FinishReason.ERROR
+            else float(tag == prompt.answer_language)
+            for prompt, completion, tag in zip(prompts, completions, identified, strict=True)
         ]

@@ -1,9 +1,8 @@
 """How likely a causal language model of the Hugging Face format finds given continuations.
 
-Nothing is computed twice: token sequences are sorted, neighbours that begin alike are laid into one
-row as a tree, and in the attention mask a token sees the tokens on its own branch only. So the
-choices share their prompt, and prompts share their worked examples. The head of the model gets
-only the positions whose logits are asked for.
+Nothing is computed twice: the choices share their prompt, and prompts share their passage and their
+worked examples, see `prefix_tree`. The head of the model gets only the positions whose logits are
+asked for.
 """
 
 import sys
@@ -11,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from inspect import signature
 from math import isclose, isnan, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from isoglot.core.records import Prompt
+from isoglot.models.prefix_tree import NO_END, Row, TokenSequence, runs_of
 from isoglot.models.protocols import Likelihood, Tick, no_tick
 from isoglot.models.transformers import CausalModel, TransformersConfig
 
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 _MAX_LOGITS = 2**28
 """Logits of a batch, a GiB of them: a large vocabulary makes more of them than of all else."""
-_CPU_BATCH_TOKENS = 2048
+_CPU_BATCH_TOKENS = 1024
 """Larger batches leave a processor's caches: measured up to 1.7 times as slow."""
-_NO_END = 2**31
-_SMALL_ROW = 256
+_SMALL_ROW, _CPU_SMALL_ROW = 1024, 256
 """Up to so many tokens attention costs little beside everything else."""
 
 
@@ -48,6 +47,7 @@ class TransformersLikelihood:
         self.name = self.loaded.name
         on_cpu = self.loaded.model.device.type == "cpu"
         self.batch_tokens = min(config.batch_tokens, _CPU_BATCH_TOKENS if on_cpu else sys.maxsize)
+        self.small_row = _CPU_SMALL_ROW if on_cpu else _SMALL_ROW
         self.shared_length = self._shared_length()
         """Longest sequence that may share a row; 0 where the model cannot be given trees."""
 
@@ -69,17 +69,17 @@ class TransformersLikelihood:
         for place, prompt in enumerate(prompts):
             if not left[place]:
                 tick(1, prompt.language)
-        for batch in self._batches(_rows(sequences, self.shared_length, self.batch_tokens)):
-            for sequence, answer in self._forward(batch):
-                answers[sequence.place][sequence.choice] = answer
-                left[sequence.place] -= 1
-                if not left[sequence.place]:
-                    tick(1, prompts[sequence.place].language)
+        runs = runs_of(sequences, self.shared_length, self.batch_tokens, self.small_row)
+        for sequence, answer in self._answers(runs):
+            answers[sequence.place][sequence.choice] = answer
+            left[sequence.place] -= 1
+            if not left[sequence.place]:
+                tick(1, prompts[sequence.place].language)
         return answers
 
     def _sequences(
         self, prompts: Sequence[Prompt], continuations: Sequence[Sequence[str]]
-    ) -> list["_Sequence"]:
+    ) -> list[TokenSequence]:
         """The token sequences that can be answered."""
         texts = [self.loaded.render(prompt) for prompt in prompts]
         contexts = self.loaded.encode([text.rstrip() for text in texts])
@@ -101,7 +101,9 @@ class TransformersLikelihood:
                 ids = start + context + continuation
                 fits = window is None or len(ids) - 1 <= window
                 if continuation and len(ids) > len(continuation) and fits:
-                    sequences.append(_Sequence(place, choice, ids, len(ids) - len(continuation)))
+                    sequences.append(
+                        TokenSequence(place, choice, ids, len(ids) - len(continuation))
+                    )
         return sequences
 
     def _start(self) -> list[int]:
@@ -109,10 +111,23 @@ class TransformersLikelihood:
         ids = [tokenizer.bos_token_id, tokenizer.eos_token_id]
         return [i for i in ids if i is not None][:1]
 
-    def _batches(self, rows: Sequence["_Row"]) -> Iterator[list["_Row"]]:
+    def _answers(
+        self, runs: Sequence[Sequence[Row]]
+    ) -> Iterator[tuple[TokenSequence, Likelihood | None]]:
+        from transformers import DynamicCache
+
+        for batch in self._batches([run[0] for run in runs if len(run) == 1]):
+            yield from self._forward(batch)
+        for run in (run for run in runs if len(run) > 1):
+            cache = DynamicCache()  # of no config: none of its layers forgets what slides away
+            for row in run:
+                yield from self._forward([row], cache)
+                cache.crop(run[-1].num_known - len(row.ids))
+
+    def _batches(self, rows: Sequence[Row]) -> Iterator[list[Row]]:
         """Neighbours in length, with little padding; chains apart from trees: they need no mask."""
         vocabulary = self.loaded.model.config.get_text_config().vocab_size
-        batch: list[_Row] = []
+        batch: list[Row] = []
         num_logits = padding = 0
         for row in sorted(rows, key=lambda row: (row.is_chain, len(row.ids))):
             num_logits += row.num_scored * vocabulary
@@ -126,15 +141,21 @@ class TransformersLikelihood:
         if batch:
             yield batch
 
-    def _forward(self, batch: Sequence["_Row"]) -> list[tuple["_Sequence", Likelihood | None]]:
+    def _forward(
+        self, batch: Sequence[Row], cache: Any = None
+    ) -> list[tuple[TokenSequence, Likelihood | None]]:
+        """`cache` holds what a row knows, and is given what it computes."""
         import torch
 
-        model = self.loaded.model
-        width = max(len(row.ids) for row in batch)
-        ids = _padded([row.ids for row in batch], width)
-        inputs = {} if all(row.is_chain for row in batch) else _tree_inputs(batch, width, model)
+        model, known = self.loaded.model, batch[0].num_known
+        width = max(len(row.ids) for row in batch) - known
+        ids = _padded([row.ids[known:] for row in batch], width)
+        trees = known > 0 or not all(row.is_chain for row in batch)
+        inputs = _tree_inputs(batch, known, width, model) if trees else {}
+        if cache is not None:
+            inputs["past_key_values"] = cache
         scored = [(i, scored) for i, row in enumerate(batch) for scored in row.scored]
-        places = [i * width + place for i, (_, places) in scored for place in places]
+        places = [i * width + place - known for i, (_, places) in scored for place in places]
         targets = [token for _, (sequence, _) in scored for token in sequence.continuation]
         unique, inverse = torch.unique(torch.tensor(places), return_inverse=True)
         with torch.inference_mode():
@@ -143,7 +164,7 @@ class TransformersLikelihood:
             chosen = logits.log_softmax(-1)[inverse, wanted]
             greedy = _are_greedy(logits, inverse, wanted)
         numbers = zip(chosen.tolist(), greedy.tolist(), strict=True)
-        answers: list[tuple[_Sequence, Likelihood | None]] = []
+        answers: list[tuple[TokenSequence, Likelihood | None]] = []
         for _, (sequence, own) in scored:
             values, hits = zip(*(next(numbers) for _ in own), strict=True)
             answer = Likelihood(sum(values), len(own), all(hits))
@@ -160,113 +181,35 @@ class TransformersLikelihood:
         if "position_ids" not in signature(model.forward).parameters:
             return 0
         ids = [config.vocab_size * i // 24 for i in range(1, 21)]
-        branches = [_Sequence(0, i, ids[:5] + ids[i : i + 5], 5) for i in (5, 10, 15)]
+        branches = [TokenSequence(0, i, ids[:5] + ids[i : i + 5], 5) for i in (5, 10, 15)]
+        tolerance = 1e-3 if model.dtype.itemsize > 2 else 0.5
         try:
             alone = self._last([branches[2]])
-            beside = [self._last([branch, branches[2]]) for branch in branches[:2]]
-        except (ValueError, RuntimeError, TypeError, IndexError):
-            return 0  # takes no mask of this shape
-        # Beside others to the last bit; alone it goes another way through the kernels.
-        if not isclose(*beside, abs_tol=1e-4):
-            return 0
-        if not isclose(alone, beside[0], abs_tol=1e-3 if model.dtype.itemsize > 2 else 0.5):
-            return 0
+            for known in (0, 4):
+                beside = [self._last([branch, branches[2]], known) for branch in branches[:2]]
+                # Beside others to the last bit; alone it goes another way through the kernels.
+                if not isclose(*beside, abs_tol=1e-4):
+                    return 0
+                if not isclose(alone, beside[0], abs_tol=tolerance):
+                    return 0
+        except (ValueError, RuntimeError, TypeError, IndexError, AttributeError):
+            return 0  # takes no mask of this shape, or keeps no keys and values
         # Within a window that slides, or in the first of several chunks, every layer sees all.
         windows = [
             getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")
         ]
         return min((window for window in windows if window), default=sys.maxsize)
 
-    def _last(self, sequences: Sequence["_Sequence"]) -> float:
-        """Log-probability of the last of sequences that share five tokens, in one row."""
-        row = _Row()
+    def _last(self, sequences: Sequence[TokenSequence], known: int = 0) -> float:
+        """Log-probability of the last of sequences that share five tokens, in one row; or in a row
+        of its own that knows the first tokens."""
+        rows = [Row()]
         for i, sequence in enumerate(sequences):
-            row.add(sequence, 5 if i else 0)
-        answer = self._forward([row])[-1][1]
+            if i and known:
+                rows.append(Row(sequence.ids[:known]))
+            rows[-1].add(sequence, (known or 5) if i else 0)
+        answer = list(self._answers([rows]))[-1][1]
         return nan if answer is None else answer.log_probability
-
-
-class _Sequence(NamedTuple):
-    """A prompt with one of its continuations."""
-
-    place: int
-    choice: int
-    ids: list[int]
-    start: int
-    """Where the continuation begins."""
-
-    @property
-    def continuation(self) -> list[int]:
-        return self.ids[self.start :]
-
-
-class _Row:
-    """Token sequences laid out as a tree, depth first: a branch begins where its sequence leaves
-    the one before. A row of one branch is a chain."""
-
-    def __init__(self) -> None:
-        self.ids: list[int] = []
-        self.depths: list[int] = []
-        self.ends: list[int] = []
-        """Of each token: the place from which on no token follows it on its branch."""
-        self.scored: list[tuple[_Sequence, list[int]]] = []
-        """Sequences, and the places whose logits foretell their continuations."""
-        self.num_scored = 0
-        self.branch: list[int] = []
-        self.longest = 0
-
-    @property
-    def is_chain(self) -> bool:
-        return len(self.ids) == self.longest
-
-    def add(self, sequence: _Sequence, shared: int) -> None:
-        """Add a sequence that has its first `shared` tokens in common with the one before."""
-        # Nothing follows the last token: it is foretold but never read.
-        new, length = sequence.ids[shared:-1], len(self.ids)
-        self.ids += new
-        self.depths += range(shared, shared + len(new))
-        for place in self.branch[shared:]:
-            self.ends[place] = length
-        self.branch[shared:] = range(length, len(self.ids))
-        self.ends += [_NO_END] * len(new)
-        self.longest = max(self.longest, len(self.branch))
-        self.scored.append((sequence, self.branch[sequence.start - 1 :]))
-        self.num_scored += len(sequence.ids) - sequence.start
-
-    def takes(self, sequence: _Sequence, shared: int, limit: int) -> bool:
-        """Whether the sequence had better stand here than in a row of its own.
-
-        It should bring fewer tokens than it shares, and the row not get so long that attention over
-        all of its branches costs more than is saved.
-        """
-        new = len(sequence.ids) - 1 - shared
-        longest = max(self.longest, len(sequence.ids) - 1)
-        same_prompt = sequence.place == self.scored[-1][0].place
-        small = len(self.ids) + new <= min(limit, max(_SMALL_ROW, 2 * longest))
-        return small and shared > 0 and (same_prompt or shared >= new)
-
-
-def _rows(sequences: Sequence[_Sequence], shared_length: int, limit: int) -> list[_Row]:
-    """Trees of sequences that begin alike, of at most `limit` tokens, unless one alone is longer;
-    a sequence that is too long to share has a row of its own."""
-    rows: list[_Row] = []
-    before: _Sequence | None = None
-    for sequence in sorted(sequences, key=lambda sequence: sequence.ids):
-        shared = 0
-        if before and max(rows[-1].longest, len(sequence.ids) - 1) <= shared_length:
-            shared = _num_shared(before, sequence)
-        if not before or not rows[-1].takes(sequence, shared, limit):
-            rows.append(_Row())
-            shared = 0
-        rows[-1].add(sequence, shared)
-        before = sequence
-    return rows
-
-
-def _num_shared(first: _Sequence, second: _Sequence) -> int:
-    """How many tokens both begin with, their last ones aside."""
-    end = min(len(first.ids), len(second.ids)) - 1
-    return next((i for i in range(end) if first.ids[i] != second.ids[i]), end)
 
 
 def _padded(rows: Sequence[list[int]], width: int, fill: int = 0) -> "Tensor":
@@ -276,18 +219,19 @@ def _padded(rows: Sequence[list[int]], width: int, fill: int = 0) -> "Tensor":
     return torch.tensor([row + [fill] * (width - len(row)) for row in rows])
 
 
-def _tree_inputs(batch: Sequence[_Row], width: int, model: Any) -> dict[str, "Tensor"]:
-    """Positions, batch * width, and what each token sees, batch * 1 * width * width: itself and
-    those before it whose branches have not ended."""
+def _tree_inputs(batch: Sequence[Row], known: int, width: int, model: Any) -> dict[str, Any]:
+    """Positions, batch * width, and what each token sees, batch * 1 * width * (known + width):
+    itself and those before it whose branches have not ended."""
     import torch
 
-    ends = _padded([row.ends for row in batch], width, _NO_END)
-    places = torch.arange(width)
-    sees = (places <= places[:, None]) & (places[:, None] < ends[:, None, None, :])
+    ends = _padded([row.ends for row in batch], known + width, NO_END)
+    places = torch.arange(known + width)
+    own = places[known:, None]
+    sees = (places <= own) & (own < ends[:, None, None, :])
     mask = torch.zeros(sees.shape, dtype=model.dtype)
     mask.masked_fill_(~sees, -torch.inf)  # each token sees itself, so that no row is all infinite
     return {
-        "position_ids": _padded([row.depths for row in batch], width).to(model.device),
+        "position_ids": _padded([row.depths[known:] for row in batch], width).to(model.device),
         "attention_mask": mask.to(model.device),
     }
 
@@ -301,7 +245,7 @@ def _are_greedy(logits: "Tensor", places: "Tensor", wanted: "Tensor") -> "Tensor
     return greedy
 
 
-def _logits(model: Any, ids: "Tensor", inputs: dict[str, "Tensor"], places: "Tensor") -> "Tensor":
+def _logits(model: Any, ids: "Tensor", inputs: dict[str, Any], places: "Tensor") -> "Tensor":
     """Logits at places of the flattened batch, len(places) * vocabulary, in single precision.
 
     A hook keeps all other places from the head, and not a call of the head by hand: what a model
@@ -314,7 +258,8 @@ def _logits(model: Any, ids: "Tensor", inputs: dict[str, "Tensor"], places: "Ten
 
     hook = model.get_output_embeddings().register_forward_pre_hook(select)
     try:
-        out = model(input_ids=ids.to(model.device), use_cache=False, **inputs)
+        use_cache = "past_key_values" in inputs
+        out = model(input_ids=ids.to(model.device), use_cache=use_cache, **inputs)
     finally:
         hook.remove()
     return out.logits[0].float()

@@ -7,12 +7,21 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.judge import JudgeConfig, SamplerJudge
+from isoglot.models.google import (
+    GOOGLE_OPERATION,
+    GoogleConfig,
+    GoogleTranslator,
+    google_name,
+    google_revision,
+)
+from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
 from isoglot.models.openai import OPERATION, OpenAIConfig, server_revision
 from isoglot.models.protocols import (
     GoldConfig,
+    JudgeScorerConfig,
     LanguageIdentifier,
     LanguageMatchConfig,
+    LengthConfig,
     LikelihoodModel,
     RewardModelConfig,
     Sampler,
@@ -23,22 +32,29 @@ from isoglot.models.protocols import (
 from isoglot.models.seq2seq import (
     Seq2SeqConfig,
     Seq2SeqTranslator,
+    seq2seq_codes,
     seq2seq_name,
     seq2seq_revision,
 )
 from isoglot.models.transformers import TransformersConfig
 from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
+from isoglot.models.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
 
 ModelConfig = Annotated[
-    TransformersConfig | FileSamplerConfig | OpenAIConfig, Field(discriminator="kind")
+    TransformersConfig | FileSamplerConfig | OpenAIConfig | VLLMConfig, Field(discriminator="kind")
 ]
 """Any model that answers prompts; `kind` says how it runs."""
 
 TranslatorConfig = Annotated[
-    TransformersConfig | FileSamplerConfig | OpenAIConfig | Seq2SeqConfig,
+    TransformersConfig
+    | FileSamplerConfig
+    | OpenAIConfig
+    | VLLMConfig
+    | Seq2SeqConfig
+    | GoogleConfig,
     Field(discriminator="kind"),
 ]
-"""Any model that translates: one that is asked to, or one that is made for it (`seq2seq`)."""
+"""Any model that translates: one that is asked to, or one made for it (`seq2seq`, `google`)."""
 
 PolicyConfig = TransformersConfig
 """The model that is trained: its weights must be here."""
@@ -59,6 +75,8 @@ def load_sampler(config: ModelConfig) -> Sampler:
             from isoglot.models.openai import OpenAISampler
 
             return OpenAISampler(config)
+        case VLLMConfig():
+            return VLLMSampler(config)
 
 
 def load_translator(
@@ -68,14 +86,28 @@ def load_translator(
 ) -> Translator:
     """The translator that a config describes; `how` says how a sampler is asked for translations.
 
-    Raises ValueError for a language that a model of kind seq2seq does not know.
+    Raises ValueError for a language that a model of kind seq2seq or google does not know.
     """
     if isinstance(config, Seq2SeqConfig):
         return Seq2SeqTranslator(config, languages)
+    if isinstance(config, GoogleConfig):
+        return GoogleTranslator(config, languages)
     how = how or PromptTranslatorConfig()
     return PromptTranslator(
         load_sampler(config), how.sampling, how.template, how.prefill, how.pattern
     )
+
+
+def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None:
+    """Raise ValueError for a language that a model of kind seq2seq or google does not know.
+
+    Only the vocabulary is read, or the service asked for its list; any other model is asked in
+    words, and may know any language.
+    """
+    if isinstance(config, Seq2SeqConfig):
+        seq2seq_codes(config, languages)
+    elif isinstance(config, GoogleConfig):
+        GoogleTranslator(config, languages)
 
 
 def load_likelihood(config: ModelConfig) -> LikelihoodModel:
@@ -99,7 +131,9 @@ def sampler_revision(config: TranslatorConfig) -> str:
     match config:
         case Seq2SeqConfig():
             return seq2seq_revision(config)
-        case TransformersConfig():
+        case GoogleConfig():
+            return google_revision(config)
+        case TransformersConfig() | VLLMConfig():
             from isoglot.models.transformers import model_revision
 
             return model_revision(config.path, config.revision)
@@ -116,7 +150,9 @@ def model_name_of(config: TranslatorConfig) -> str:
     match config:
         case Seq2SeqConfig():
             return seq2seq_name(config)
-        case TransformersConfig():
+        case GoogleConfig():
+            return google_name(config)
+        case TransformersConfig() | VLLMConfig():
             from isoglot.models.transformers import model_name
 
             return model_name(config.path, config.revision)
@@ -185,7 +221,7 @@ def _validated(values: Any, name: str) -> ModelConfig:
 
 def answer_settings(config: TranslatorConfig) -> Mapping[str, Any]:
     """What decides the answers of a model: not where it lies, nor what only makes it fast."""
-    elsewhere = {"path", "device", "batch_tokens", *OPERATION}
+    elsewhere = {"path", "device", "batch_tokens", *OPERATION, *VLLM_OPERATION, *GOOGLE_OPERATION}
     settings = config.model_dump(mode="json", exclude=elsewhere)
     return {**settings, "revision": sampler_revision(config)}
 
@@ -210,10 +246,22 @@ def load_identifier(languages: Sequence[str]) -> LanguageIdentifier:
 
 
 def scorer_config(text: str) -> ScorerConfig:
-    """The scorer that a user names in one word: `language_match`, or the folder or hub id of a
-    reward model."""
-    if text == "language_match":
-        return LanguageMatchConfig()
+    """The scorer that a user names in one word: `language_match`, `length`, `gold:GRADER`,
+    `judge:MODEL`, or the folder or hub id of a reward model."""
+    kind, separator, which = text.partition(":")
+    if separator and kind in ("gold", "judge") and not which:
+        raise ValueError(
+            f"expected {kind}:NAME, got {text!r}; gold:last_number, judge:openai:gpt-4o"
+        )
+    match kind:
+        case "language_match" if not separator:
+            return LanguageMatchConfig()
+        case "length" if not separator:
+            return LengthConfig()
+        case "gold" if separator:
+            return GoldConfig(grader=which)
+        case "judge" if separator:
+            return JudgeScorerConfig(model=which)
     return RewardModelConfig(path=text)
 
 
@@ -239,6 +287,8 @@ def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
     """What decides the rewards of a scorer, without loading it: for fingerprints."""
     elsewhere = {"path", "device", "batch_tokens"}
     settings = config.model_dump(mode="json", exclude=elsewhere)
+    if isinstance(config, JudgeScorerConfig):
+        return {**settings, "model": answer_settings(model_config(config.model))}
     if not isinstance(config, RewardModelConfig):
         return settings
     from isoglot.models.transformers import model_revision
@@ -266,6 +316,15 @@ def _load_scorer(
                 )
             assert graders is not None
             return GoldScorer(graders[config.grader], config.grader)
+        case LengthConfig():
+            from isoglot.models.reward import Length
+
+            return Length()
+        case JudgeScorerConfig():
+            from isoglot.models.judge_scorer import JudgeScorer
+
+            asked = RatingConfig(show_gold=config.show_gold)
+            return JudgeScorer(load_sampler(model_config(config.model)), asked)
         case RewardModelConfig():
             from isoglot.models.reward import RewardModel
 

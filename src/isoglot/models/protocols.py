@@ -156,6 +156,26 @@ class GoldConfig(Section):
     weight: float = 1.0
 
 
+class LengthConfig(Section):
+    """How many characters an answer has: the control that a learned reward has to beat."""
+
+    kind: Literal["length"] = "length"
+    name: str = "length"
+    weight: float = 1.0
+
+
+class JudgeScorerConfig(Section):
+    """A model that writes a grade from 1 to 10."""
+
+    kind: Literal["judge"] = "judge"
+    model: str
+    """In one word, as `isoglot judge --judge` takes it, or a `.yaml` file with its settings."""
+    show_gold: bool = False
+    """Whether it sees the prompt's gold as a reference answer."""
+    name: str = "judge"
+    weight: float = 1.0
+
+
 class RewardModelConfig(Section):
     """A sequence classification model with one label, run by `transformers` in this process."""
 
@@ -175,7 +195,8 @@ class RewardModelConfig(Section):
 
 
 ScorerConfig = Annotated[
-    LanguageMatchConfig | GoldConfig | RewardModelConfig, Field(discriminator="kind")
+    LanguageMatchConfig | GoldConfig | LengthConfig | JudgeScorerConfig | RewardModelConfig,
+    Field(discriminator="kind"),
 ]
 """Any scorer; `kind` says what it goes by."""
 

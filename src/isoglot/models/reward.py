@@ -1,4 +1,4 @@
-"""Scorers of single answers: a reward model, and a grader that knows the gold."""
+"""Scorers of single answers: a reward model, a grader that knows the gold, and the length."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +29,23 @@ class GoldScorer:
             if prompt.gold is not None and completion.finish_reason == FinishReason.STOP
             else None
             for prompt, completion in zip(prompts, completions, strict=True)
+        ]
+
+
+class Length:
+    """Scorer: the number of characters; None for an answer that failed."""
+
+    name = "length"
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],  # noqa: ARG002
+        completions: Sequence[Completion],
+    ) -> list[float | None]:
+        """As in the protocol."""
+        return [
+            None if row.finish_reason == FinishReason.ERROR else float(len(row.text))
+            for row in completions
         ]
 
 

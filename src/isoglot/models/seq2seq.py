@@ -310,6 +310,16 @@ class _CTranslate2Backend:
         return [i for i in ids if i != eos], eos in ids
 
 
+def seq2seq_codes(config: Seq2SeqConfig, languages: Sequence[str]) -> None:
+    """Raise ValueError as the translator does, without its weights."""
+    from transformers import AutoTokenizer
+
+    path, hub = located(config.path, config.revision)
+    codes = Codes(AutoTokenizer.from_pretrained(path, **hub))
+    for tag in languages:
+        codes.token(tag)
+
+
 def seq2seq_revision(config: Seq2SeqConfig) -> str:
     """What identifies the weights, without loading them."""
     if config.backend == "transformers":

@@ -1,6 +1,7 @@
 """A causal language model of the Hugging Face format, on a CPU or a GPU, as a sampler."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -141,6 +142,14 @@ class CausalModel:
         if device is not None:
             self.model.to(device)
 
+    @classmethod
+    def in_training(cls, model: Any, tokenizer: Any, name: str) -> "CausalModel":
+        """The same over a model that something else has in memory."""
+        loaded = cls.__new__(cls)
+        loaded.name, loaded.format = name, "chat"
+        loaded.model, loaded.tokenizer = model, tokenizer
+        return loaded
+
     @property
     def context_window(self) -> int | None:
         """The most tokens that the model reads; None where its config does not say."""
@@ -183,10 +192,10 @@ class TransformersSampler:
     token pads.
     """
 
-    def __init__(self, config: TransformersConfig) -> None:
+    def __init__(self, config: TransformersConfig, loaded: CausalModel | None = None) -> None:
         from transformers import GenerationConfig
 
-        self.loaded = CausalModel(config)
+        self.loaded = loaded or CausalModel(config)
         self.name, self.batch_tokens = self.loaded.name, config.batch_tokens
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self._render = self.loaded.render
@@ -343,7 +352,9 @@ def placement(device: str) -> tuple[str | None, str | None]:
     if device != "auto":
         return device, None
     if torch.cuda.is_available():
-        return None, "auto"
+        # Each process of a launched training has one accelerator; the others are not its own.
+        rank = os.environ.get("LOCAL_RANK")
+        return None, "auto" if rank is None else f"cuda:{rank}"
     return ("mps" if torch.backends.mps.is_available() else "cpu"), None
 
 

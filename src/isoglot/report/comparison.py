@@ -8,6 +8,7 @@ from isoglot.report.browser import Browser
 from isoglot.report.canvas import MUTED, PALETTE, Chart, Rows, finished, label
 from isoglot.report.figures import error_bars, heat_map, shortened
 from isoglot.report.measures import (
+    GRADES,
     OFF_TARGET,
     Change,
     Measure,
@@ -15,6 +16,7 @@ from isoglot.report.measures import (
     in_sentence,
     language_name,
     number,
+    scale_of,
 )
 from isoglot.report.paired import MEAN, changes_between
 from isoglot.report.results import by_language, groups_of, tier
@@ -77,8 +79,9 @@ def _page(comparison: Comparison) -> Page:
         ),
         tiles=_tiles(changes),
         fine=[
-            f"All are compared with {first}, on the same prompts. Changes are in points, with "
-            "95 % intervals; those of the mean draw prompts, in all languages at once.",
+            f"All are compared with {first}, on the same prompts. Changes are in points, "
+            "or in grades where a judge gave them, with 95 % intervals; those of the mean draw "
+            "prompts, in all languages at once.",
             folders,
         ],
         notices=notices,
@@ -97,14 +100,16 @@ def _sentence(comparison: Comparison, changes: Mapping[Measure, Changes]) -> str
     tasks = list(dict.fromkeys(measure.task for measure in comparison.measures))
     num = len(comparison.languages)
     text = f"{', '.join(comparison.names)} on {', '.join(tasks)} in {num} languages"
+    measure = next(iter(changes), None)
+    if measure is None:
+        return f"{text}."
+    scale = scale_of(measure.metric)
     means = [
-        f"{name} {signed(part[MEAN].value)} points on average"
-        for parts in list(changes.values())[:1]
-        for name, part in parts.items()
+        f"{name} {signed(part[MEAN].value, scale)} {scale.step} on average"
+        for name, part in changes[measure].items()
         if MEAN in part
     ]
-    measure = next(iter(changes), None)
-    if not means or measure is None:
+    if not means:
         return f"{text}."
     return f"{text}. {measure.title}, from {comparison.names[0]}: {'; '.join(means)}."
 
@@ -113,8 +118,8 @@ def _tiles(changes: Mapping[Measure, Changes]) -> list[Tile]:
     tiles = [
         Tile(
             f"{shortened(name)}: {in_sentence(measure.title)}, mean of {part[MEAN].num_languages}",
-            signed(part[MEAN].value),
-            interval(part[MEAN]) or "interval unknown",
+            signed(part[MEAN].value, scale_of(measure.metric)),
+            interval(part[MEAN], scale_of(measure.metric)) or "interval unknown",
         )
         for measure, parts in changes.items()
         for name, part in parts.items()
@@ -131,16 +136,17 @@ def _sections(comparison: Comparison, i: int, measure: Measure, changes: Changes
     found = _found(comparison, measure)
     tags = [tag for tag in comparison.languages if any(tag in part for part in found.values())]
     cells = {(tag, name): part[tag] for name, part in found.items() for tag in part}
-    is_rate = measure.metric == OFF_TARGET
+    is_rate, scale = measure.metric == OFF_TARGET, scale_of(measure.metric)
     sections = [
         Section(
             f"values-{i}",
             f"{measure.title}, by model and language",
-            "In percent; a model is a column; a cell without a value is empty. "
+            f"In {'grades from 1 to 10' if scale is GRADES else 'percent'}; a model is a column; "
+            "a cell without a value is empty. "
             + ("Lower is better." if is_rate else "The stronger the colour, the higher."),
             "No results.",
-            [heat_map(f"{measure.title}, %", tags, comparison.names, cells,
-                      hues="h" if is_rate else "g")],
+            [heat_map(f"{measure.title}, {scale.unit}", tags, comparison.names, cells,
+                      hues="h" if is_rate else "g", scale=scale)],
             _grid(comparison, measure, tags, changes),
         )
     ]  # fmt: skip
@@ -149,8 +155,8 @@ def _sections(comparison: Comparison, i: int, measure: Measure, changes: Changes
             Section(
                 f"change-{i}",
                 f"{measure.title}: difference to {comparison.names[0]}",
-                "In points, with 95 % intervals. An interval that reaches zero means that these "
-                "runs cannot tell the difference from none.",
+                f"In {scale.step}, with 95 % intervals. An interval that reaches zero means "
+                "that these runs cannot tell the difference from none.",
                 "",
                 [chart],
             )
@@ -165,24 +171,25 @@ def _difference_plot(
     names = [name for name in comparison.names[1:] if changes.get(name)]
     if not names:
         return None
-    rows = Rows(tags, len(names), 14)
-    figure = rows.figure(f"points, minus {shortened(comparison.names[0])}", tier)
+    rows, scale = Rows(tags, len(names), 14), scale_of(measure.metric)
+    figure = rows.figure(f"{scale.step}, minus {shortened(comparison.names[0])}", tier)
     figure.add_vline(x=0, line={"color": MUTED, "width": 1.2})
     colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
     for lane, name in enumerate(names):
         present = [tag for tag in tags if tag in changes[name]]
         values = [changes[name][tag] for tag in present]
         figure.add_scatter(
-            x=[100 * change.value for change in values],
+            x=[scale.factor * change.value for change in values],
             y=[rows.y(tag, lane) for tag in present],
             error_x=error_bars(
                 [{"value": c.value, "low": c.low, "high": c.high} for c in values],
-                color=colours[name], thickness=2,
+                scale, color=colours[name], thickness=2,
             ),
             mode="markers",
             marker={"color": colours[name], "size": 9},
             hovertext=[
-                label(f"{name}, {language_name(t)}: {signed(c.value)} ({interval(c)})")
+                label(f"{name}, {language_name(t)}: {signed(c.value, scale)} "
+                      f"({interval(c, scale)})")
                 for t, c in zip(present, values, strict=True)
             ],
             hoverinfo="text",
@@ -197,9 +204,9 @@ def _grid(comparison: Comparison, measure: Measure, tags: Sequence[str], changes
     found = _found(comparison, measure)
     shared = [tag for tag in tags if all(number(p.get(tag)) is not None for p in found.values())]
     means = {run.name: _mean_row(run, measure, shared) for run in comparison.runs}
-    columns = ["Language"]
+    columns, scale = ["Language"], scale_of(measure.metric)
     for name in found:
-        columns += [f"{shortened(name)}, %", "95 % interval"]
+        columns += [f"{shortened(name)}, {scale.unit}", "95 % interval"]
         columns += ["Change", "95 % interval"] * (name in changes)
     columns.append("n (unknown)")
 
@@ -207,10 +214,13 @@ def _grid(comparison: Comparison, measure: Measure, tags: Sequence[str], changes
         line: list[str] = []
         for name, part in found.items():
             row = means[name] if tag == MEAN else part.get(tag)
-            line += [percent(_value(part, tag, shared)), bounds(row)]
+            line += [percent(_value(part, tag, shared), scale), bounds(row, scale)]
             if name in changes:
                 change = changes[name].get(tag)
-                line += [signed(change.value if change else None), interval(change) or UNKNOWN]
+                line += [
+                    signed(change.value if change else None, scale),
+                    interval(change, scale) or UNKNOWN,
+                ]
         return [*line, count]
 
     lines = [Line(f"Mean of {len(shared)}", cells(MEAN, ""), is_group=True)] * bool(shared)
@@ -244,9 +254,10 @@ def comparison_table(comparison: Comparison, measure: Measure) -> "Table":
 
     found = _found(comparison, measure)
     changes = {} if measure.metric == OFF_TARGET else changes_of(comparison, measure)
+    scale = scale_of(measure.metric)
     table = Table(
-        title=Text(f"{measure.title}, %"),
-        caption=Text(f"in brackets: points from {comparison.names[0]}, coloured beyond 95 %"),
+        title=Text(f"{measure.title}, {scale.unit}"),
+        caption=Text(f"in brackets: {scale.step} from {comparison.names[0]}, coloured beyond 95 %"),
         padding=(0, 1, 0, 0),
     )
     table.add_column("language")
@@ -262,10 +273,10 @@ def comparison_table(comparison: Comparison, measure: Measure) -> "Table":
             table.add_section()
         cells = []
         for name, part in found.items():
-            text = Text(percent(_value(part, tag, shared)))
+            text = Text(percent(_value(part, tag, shared), scale))
             if change := changes.get(name, {}).get(tag):
                 style = "green" if change.value > 0 else "red"
-                text.append(f" ({signed(change.value)})", style * change.is_beyond_interval)
+                text.append(f" ({signed(change.value, scale)})", style * change.is_beyond_interval)
             cells.append(text)
         head = f"mean of {len(shared)}" if tag == MEAN else f"{language_name(tag)} ({tag})"
         table.add_row(Text(head), *cells)

@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 
 from isoglot.core.store import write_json
 from isoglot.report.measures import (
+    GRADES,
     OFF_TARGET,
+    PERCENT,
     Measure,
     Row,
     language_name,
     metric_name,
     number,
+    scale_of,
 )
-from isoglot.report.ratings import grade, is_rating
 from isoglot.report.results import (
     by_language,
     group_title,
@@ -145,7 +147,11 @@ def _model(results: Mapping[str, Any]) -> str:
 def _notes(results: Mapping[str, Any]) -> list[str]:
     """What a table of numbers must carry: model, units, counts, each way of measuring once."""
     metrics = {row["metric"] for row in results["results"]}
-    unit = "grades from 1 to 10" if metrics and all(map(is_rating, metrics)) else "percent"
+    unit = (
+        "grades from 1 to 10"
+        if metrics and all(scale_of(metric) is GRADES for metric in metrics)
+        else "percent"
+    )
     notes = [f"{_model(results)}; {unit}, 95 % interval in brackets"]
     if results.get("baseline"):
         notes.append(f"baseline: {results['baseline']}")
@@ -190,11 +196,10 @@ def _wide(results: Mapping[str, Any]) -> _Wide:
 
 def _cell(row: Row | None) -> str:
     """`45.2 [41.0, 49.3]`, of a judge's grades `6.20 [5.90, 6.51]`; a dash when unknown."""
-    show = grade if row is not None and is_rating(row["metric"]) else percent
-    value, low, high = (number(row, key) for key in ("value", "low", "high"))
-    if value is None or low is None or high is None:
-        return show(value)
-    return f"{show(value)} [{show(low)}, {show(high)}]"
+    scale = scale_of(row["metric"]) if row else PERCENT
+    numbers = [number(row, key) for key in ("value", "low", "high")]
+    value, low, high = (percent(each, scale) for each in numbers)
+    return value if None in numbers else f"{value} [{low}, {high}]"
 
 
 def as_lm_eval(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,7 +258,7 @@ def _lm_eval_metrics(name: str, rows: Sequence[Row]) -> dict[str, Any]:
         if value is None:
             continue
         scale = 100.0 if _OUT_OF_100.match(row["metric"]) else 1.0
-        scale = 10.0 if is_rating(row["metric"]) else scale
+        scale = 10.0 if scale_of(row["metric"]) is GRADES else scale
         low, high = number(row, "low"), number(row, "high")
         found[f"{metric},none"] = scale * value
         found[f"{metric}_stderr,none"] = (

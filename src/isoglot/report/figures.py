@@ -16,9 +16,11 @@ from isoglot.report.canvas import (
     round_colour,
 )
 from isoglot.report.measures import (
+    PERCENT,
     Change,
     Measure,
     Row,
+    Scale,
     Summary,
     changes,
     group,
@@ -40,21 +42,22 @@ CROWDED = 10
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 
 
-def hover(name: str, row: Row | Mapping[str, Any]) -> str:
+def hover(name: str, row: Row | Mapping[str, Any], scale: Scale = PERCENT) -> str:
     """`name: value (low to high), n`, as text that plotly shows verbatim."""
-    value, low, high = (percent(number(row, key)) for key in ("value", "low", "high"))
+    value, low, high = (percent(number(row, key), scale) for key in ("value", "low", "high"))
+    unit = " %" * (scale is PERCENT)
     unknown = f", {row['unknown']} unknown" if row.get("unknown") else ""
-    return label(f"{name}: {value} % ({low} to {high}), n = {row.get('n', '?')}{unknown}")
+    return label(f"{name}: {value}{unit} ({low} to {high}), n = {row.get('n', '?')}{unknown}")
 
 
-def error_bars(rows: Sequence[Row], **style: Any) -> dict[str, Any]:
-    """Plotly's error bars from the rows' 95 % bounds, in percent; no bar where one is unknown."""
+def error_bars(rows: Sequence[Row], scale: Scale = PERCENT, **style: Any) -> dict[str, Any]:
+    """Plotly's error bars from the rows' 95 % bounds; no bar where one is unknown."""
     sides: dict[str, list[float]] = {"low": [], "high": []}
     for row in rows:
         value = number(row) or 0.0
         for side, lengths in sides.items():
             bound = number(row, side)
-            lengths.append(0.0 if bound is None else 100 * abs(bound - value))
+            lengths.append(0.0 if bound is None else scale.factor * abs(bound - value))
     return {
         "type": "data",
         "symmetric": False,
@@ -304,27 +307,31 @@ def heat_map(
     cells: Mapping[tuple[str, str], Row],
     *,
     hues: str = "h",
+    scale: Scale = PERCENT,
 ) -> Chart:
-    """A value in percent for each language (row) and model (column); unknown cells stay empty.
+    """A value for each language (row) and model (column); unknown cells stay empty.
 
     `hues` names the ramp of the style sheet: `h` where more is worse, `g` where more is better.
     """
     grid = [[cells.get((tag, name)) for name in columns] for tag in tags]
-    values = [[None if (v := number(cell)) is None else 100 * v for cell in line] for line in grid]
+    values = [
+        [None if (v := number(cell)) is None else scale.factor * v for cell in line]
+        for line in grid
+    ]
     figure = new_figure(130 + 30 * len(tags), margin={"l": 8, "r": 90, "t": 8, "b": 8})
     figure.add_heatmap(
         z=values,
         x=list(range(len(columns))),
         y=list(range(len(tags))),
-        text=[["" if v is None else f"{v:.0f}" for v in line] for line in values],
+        text=[["" if v is None else f"{v:.{scale.digits - 1}f}" for v in line] for line in values],
         texttemplate="%{text}",
         hovertext=[
-            [_heat_hover(cell, name, tag) for name, cell in zip(columns, line, strict=True)]
+            [_heat_hover(cell, name, tag, scale) for name, cell in zip(columns, line, strict=True)]
             for tag, line in zip(tags, grid, strict=True)
         ],
         hoverinfo="text",
         zmin=0,
-        zmax=100,
+        zmax=scale.factor,
         xgap=2,
         ygap=2,
         showscale=False,
@@ -347,5 +354,5 @@ def shortened(name: str, limit: int = 24) -> str:
     return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
-def _heat_hover(cell: Row | None, name: str, tag: str) -> str:
-    return "not asked" if cell is None else hover(f"{name}, {language_name(tag)}", cell)
+def _heat_hover(cell: Row | None, name: str, tag: str, scale: Scale) -> str:
+    return "not asked" if cell is None else hover(f"{name}, {language_name(tag)}", cell, scale)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,31 @@ Row = Mapping[str, Any]
 """One entry of a round's `results`: the columns of `core.records.Result`."""
 
 OFF_TARGET = "off_target_rate"
+RATING = "rating"
+
+
+class Scale(NamedTuple):
+    """How a value from 0 to 1 is shown."""
+
+    factor: int
+    digits: int
+    unit: str
+    step: str
+    """What a difference is counted in."""
+
+
+PERCENT = Scale(100, 1, "%", "points")
+GRADES = Scale(10, 2, "1 to 10", "grades")
+
+
+def scale_of(metric: str) -> Scale:
+    """Grades of a judge are shown as it gave them, all else in percent."""
+    is_rating = metric == RATING or metric.startswith(f"{RATING}_turn_")
+    return GRADES if is_rating else PERCENT
 
 
 _METRIC_NAMES = {
-    "bleu": "BLEU", "spbleu": "spBLEU", "chrf": "chrF", "chrf++": "chrF++", "comet": "COMET",
+    "bleu": "BLEU", "spbleu": "spBLEU", "chrf": "chrF", "chrf++": "chrF++",
     "off_target_rate": "Off-target rate", "win_rate": "Win-rate", "soft_win_rate": "Soft win-rate",
     "length_controlled_win_rate": "Length-controlled win-rate",
     "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougel": "ROUGE-L", "rouge_l": "ROUGE-L",
@@ -241,5 +263,5 @@ def mean_change(
 
 def without_revisions(samplers: Sequence[str]) -> list[str]:
     """`model` for `model@revision`, where the names still differ."""
-    short = [sampler.partition("@")[0] for sampler in samplers]
+    short = [re.sub(r"@\S+", "", sampler) for sampler in samplers]
     return short if len(set(short)) == len(samplers) else list(samplers)

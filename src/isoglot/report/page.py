@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot.report import figures, pair_figures, tables
+from isoglot.report import curves, figures, pair_figures, tables
 from isoglot.report.canvas import Chart
 from isoglot.report.measures import (
     OFF_TARGET,
@@ -20,6 +20,7 @@ from isoglot.report.measures import (
 )
 from isoglot.report.pairs import pair_browser, sample_pairs
 from isoglot.report.shell import Page, Section, Tile, render_page, result_rows, write_page
+from isoglot.report.translations import translation_sections
 
 
 def write_report(run: Path) -> Path:
@@ -134,7 +135,9 @@ def _sections(summary: Summary) -> list[Section]:
             [chart for m in scores if (chart := figures.change_per_language(summary, m))],
         ),
         *over[1:],
-        *_pair_sections(summary),
+        *translation_sections(summary),
+        *_choice_section(summary),
+        *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
     ]
 
 
@@ -148,6 +151,15 @@ def _over_rounds(summary: Summary, position: int, measure: Measure) -> Section:
         figures.over_rounds(summary, measure),
         is_panels=True,
     )
+
+
+def _choice_section(summary: Summary) -> list[Section]:
+    charts = curves.choices(summary)
+    caption = (
+        "Mean reward of greedy answers to prompts that were kept out of training. The policy of "
+        "the marked step was saved, so a training that went on too long does no harm."
+    )
+    return [Section("choice", "The choice of a checkpoint", caption, "", charts)] if charts else []
 
 
 def _audit_section(summary: Summary) -> list[Section]:

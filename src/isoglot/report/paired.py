@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from isoglot.core.stats import Measured, estimate, ratio, resampled_values
-from isoglot.report.measures import Change, Measure, marginal_change, number
-from isoglot.report.ratings import is_rating
+from isoglot.report.measures import GRADES, Change, Measure, marginal_change, number, scale_of
 from isoglot.report.results import by_language
 from isoglot.report.runs import Run, read_grades
 
@@ -31,7 +30,7 @@ def changes_between(old: Run, new: Run, measure: Measure, *, seed: int = 0) -> d
     tags = [tag for tag in rows[0] if tag in rows[1]]
     if all(sides):
         tags = [tag for tag in tags if tag in sides[0]]
-        worst = None if is_rating(measure.metric) else 0.0
+        worst = None if scale_of(measure.metric) is GRADES else 0.0
         return _paired(sides[0], sides[1], tags, seed, worst)
     found = {tag: marginal_change(tag, rows[0][tag], rows[1][tag]) for tag in tags}
     known = {tag: change for tag, change in found.items() if change}

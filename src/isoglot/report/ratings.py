@@ -8,7 +8,16 @@ from isoglot.core.store import shard_paths
 from isoglot.report.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
 from isoglot.report.canvas import MUTED, TIER_COLOURS, Chart, Rows, finished, label
 from isoglot.report.figures import error_bars
-from isoglot.report.measures import Measure, Row, language_name, metric_name, number, read_json
+from isoglot.report.measures import (
+    GRADES,
+    RATING,
+    Measure,
+    Row,
+    language_name,
+    metric_name,
+    number,
+    read_json,
+)
 from isoglot.report.results import (
     TIERS,
     by_language,
@@ -29,12 +38,11 @@ from isoglot.report.shell import (
     result_rows,
     write_page,
 )
-from isoglot.report.tables import UNKNOWN
+from isoglot.report.tables import UNKNOWN, bounds, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-RATING = "rating"
 NUM_CARDS = 1200
 """About so many in a page, over all languages and grades."""
 
@@ -44,22 +52,6 @@ _RATED = ("family", "prompt_id", "language", "judge", "turn", "value", "text")
 
 Key = tuple[str, str]
 """Family and prompt id."""
-
-
-def is_rating(metric: str) -> bool:
-    """Whether a metric is a mean grade, whose value is a tenth of it."""
-    return metric == RATING or metric.startswith(f"{RATING}_turn_")
-
-
-def grade(value: float | None) -> str:
-    """A value as the grade that it stands for, 1 to 10; a dash when unknown."""
-    return UNKNOWN if value is None else f"{10 * value:.2f}"
-
-
-def grade_bounds(row: Row | None) -> str:
-    """`6.10 to 6.90`, the 95 % interval; a dash when unknown."""
-    low, high = number(row, "low"), number(row, "high")
-    return UNKNOWN if low is None or high is None else f"{grade(low)} to {grade(high)}"
 
 
 def write_rating_report(folder: Path, results: Mapping[str, Any]) -> Path:
@@ -97,8 +89,8 @@ def sentence(results: Mapping[str, Any]) -> str:
     tags = list(mean.get("languages") or [])
     where = f"over {len(tags)} languages" if len(tags) > 1 else f"in {language_name(tags[0])}"
     return (
-        f"{_model(results)} on {main.task}: {grade(number(mean))} of 10 {where} "
-        f"({grade_bounds(mean)})."
+        f"{_model(results)} on {main.task}: {percent(number(mean), GRADES)} of 10 {where} "
+        f"({bounds(mean, GRADES)})."
     )
 
 
@@ -122,7 +114,7 @@ def _tiles(results: Mapping[str, Any]) -> list[Tile]:
         for row in groups_of(results, measure):
             if row["group"] == "mean":
                 name = f"{metric_name(measure.metric)}, mean of {len(row.get('languages') or ())}"
-                tiles.append(Tile(name, grade(number(row)), grade_bounds(row)))
+                tiles.append(Tile(name, percent(number(row), GRADES), bounds(row, GRADES)))
     return tiles
 
 
@@ -164,25 +156,25 @@ def _bars(found: Mapping[Measure, Mapping[str, Row]], order: Sequence[str]) -> C
     figure = rows.figure("grade, 1 to 10", tier)
     for name in TIERS:
         tags = [t for t in order if tier(t) == name and number(found[main].get(t)) is not None]
-        values = [_tenth(found[main][tag]) for tag in tags]
+        values = [found[main][tag] for tag in tags]
         figure.add_bar(
-            x=[100 * (row["value"] or 0.0) for row in values],
+            x=[10 * (number(row) or 0.0) for row in values],
             y=[rows.y(tag) for tag in tags],
             width=rows.step * 0.9,
             orientation="h",
             marker={"color": TIER_COLOURS[name], "line": {"width": 0}, "opacity": 0.8},
-            error_x=error_bars(values, color="var(--ink)", thickness=1.6, width=3),
+            error_x=error_bars(values, GRADES, color="var(--ink)", thickness=1.6, width=3),
             hovertext=[_hover(tag, found[main][tag]) for tag in tags],
             hoverinfo="text",
         )
     for lane, measure in enumerate(turns, 1):
         tags = [tag for tag in order if number(found[measure].get(tag)) is not None]
-        values = [_tenth(found[measure][tag]) for tag in tags]
+        values = [found[measure][tag] for tag in tags]
         colour = _TURN_COLOURS[(lane - 1) % len(_TURN_COLOURS)]
         figure.add_scatter(
-            x=[100 * (row["value"] or 0.0) for row in values],
+            x=[10 * (number(row) or 0.0) for row in values],
             y=[rows.y(tag, lane) for tag in tags],
-            error_x=error_bars(values, color=colour),
+            error_x=error_bars(values, GRADES, color=colour),
             mode="markers",
             marker={"color": colour, "size": 8},
             hovertext=[_hover(tag, found[measure][tag]) for tag in tags],
@@ -203,18 +195,11 @@ def _bars(found: Mapping[Measure, Mapping[str, Row]], order: Sequence[str]) -> C
     return Chart("Grades by language", finished(figure), legend)
 
 
-def _tenth(row: Row) -> dict[str, float | None]:
-    """For what shows values in percent: so it shows grades."""
-    numbers = {key: number(row, key) for key in ("value", "low", "high")}
-    return {key: None if value is None else value / 10 for key, value in numbers.items()}
-
-
 def _hover(tag: str, row: Row) -> str:
     unknown = f", {row['unknown']} unknown" if row.get("unknown") else ""
     what = f"{language_name(tag)}, {metric_name(row['metric']).lower()}"
-    return label(
-        f"{what}: {grade(number(row))} ({grade_bounds(row)}), n = {row.get('n', '?')}{unknown}"
-    )
+    shown = f"{percent(number(row), GRADES)} ({bounds(row, GRADES)})"
+    return label(f"{what}: {shown}, n = {row.get('n', '?')}{unknown}")
 
 
 def _grid(
@@ -231,7 +216,7 @@ def _grid(
     def line(pick: Mapping[Measure, Row | None]) -> list[str]:
         cells = []
         for row in pick.values():
-            cells += [grade(number(row)), grade_bounds(row)]
+            cells += [percent(number(row), GRADES), bounds(row, GRADES)]
         counts = pick[main] or {}
         return cells + [
             UNKNOWN if counts.get(key) is None else str(counts[key])
@@ -294,7 +279,7 @@ def rating_table(results: Mapping[str, Any]) -> "Table":
     def add(head: str, pick: Sequence[Row | None], unreadable: str) -> None:
         cells = []
         for row in pick:
-            cell = Text(grade(number(row)))
+            cell = Text(percent(number(row), GRADES))
             cell.append(_interval(row, len(measures) == 1), "dim")
             cells.append(cell)
         table.add_row(Text(head), *cells, Text(unreadable))
@@ -317,7 +302,11 @@ def _interval(row: Row | None, wide: bool) -> str:
     low, high = number(row, "low"), number(row, "high")
     if low is None or high is None:
         return ""
-    return f" [{grade(low)}, {grade(high)}]" if wide else f" ±{grade((high - low) / 2)}"
+    return (
+        f" [{percent(low, GRADES)}, {percent(high, GRADES)}]"
+        if wide
+        else f" ±{percent((high - low) / 2, GRADES)}"
+    )
 
 
 def rating_browser(folder: Path, notes: list[str]) -> Browser:

@@ -10,7 +10,7 @@ from isoglot.report.browser import read_rows
 from isoglot.report.measures import OFF_TARGET, Measure, Row, read_json, without_revisions
 from isoglot.report.results import by_language, language_order, measures_of, read_results
 
-_FREE = {"v", "version", "model", "revision", "seed"}
+_FREE = {"v", "version", "model", "revision", "hub", "seed"}
 """Parts of a signature that two comparable runs may differ in; that the items are the same is
 checked by their content, so the seed that drew them may differ too."""
 

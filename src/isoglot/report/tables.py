@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isoglot.report.measures import (
+    PERCENT,
     Change,
     Measure,
     Row,
+    Scale,
     Summary,
     all_results,
     changes,
@@ -83,27 +85,31 @@ class Headline:
         return "; ".join(parts)
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """A rate times 100, a dash when unknown."""
-    return UNKNOWN if value is None else f"{100 * value:.{digits}f}"
+def percent(value: float | None, scale: Scale = PERCENT) -> str:
+    """A rate times 100, or a grade from 1 to 10; a dash when unknown."""
+    return UNKNOWN if value is None else f"{scale.factor * value:.{scale.digits}f}"
 
 
-def signed(value: float | None) -> str:
-    """A difference of rates in points, with its sign."""
-    return UNKNOWN if value is None else f"{100 * value:+.1f}".replace("-", MINUS)
+def signed(value: float | None, scale: Scale = PERCENT) -> str:
+    """A difference of rates in points, or of grades, with its sign."""
+    if value is None:
+        return UNKNOWN
+    return f"{scale.factor * value:+.{scale.digits}f}".replace("-", MINUS)
 
 
-def interval(change: Change | None) -> str:
+def interval(change: Change | None, scale: Scale = PERCENT) -> str:
     """`+3.1 to +7.9`, empty when unknown."""
     if change is None or change.low is None or change.high is None:
         return ""
-    return f"{signed(change.low)} to {signed(change.high)}"
+    return f"{signed(change.low, scale)} to {signed(change.high, scale)}"
 
 
-def bounds(row: Row | None) -> str:
-    """`41.0 to 49.3`, the 95 % interval of a value in percent; a dash when unknown."""
+def bounds(row: Row | None, scale: Scale = PERCENT) -> str:
+    """`41.0 to 49.3`, the 95 % interval of a value; a dash when unknown."""
     low, high = number(row, "low"), number(row, "high")
-    return UNKNOWN if low is None or high is None else f"{percent(low)} to {percent(high)}"
+    if low is None or high is None:
+        return UNKNOWN
+    return f"{percent(low, scale)} to {percent(high, scale)}"
 
 
 def _moved(change: Change) -> str:

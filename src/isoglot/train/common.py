@@ -1,22 +1,20 @@
-"""What every method of training shares: settings, data, resuming, the saved policy."""
+"""What every method of training shares: settings and data."""
 
-import hashlib
-import json
 import os
-import shutil
 import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from isoglot.core.section import Section
-from isoglot.models.transformers import located, model_revision
+from isoglot.models.transformers import located
+from isoglot.train.choose import ChooseConfig
 
 OnStep = Callable[[int, int], None]
 """Called after each optimiser step: how many are done, and how many there are."""
@@ -55,10 +53,11 @@ class LoraConfig(Section):
 
 
 class TrainConfig(Section):
-    """How the policy learns from preferences."""
+    """How the policy learns: from preferences, or from the rewards of its own answers."""
 
-    method: Literal["dpo", "sft"] = "dpo"
-    """`sft` trains on the chosen side alone: the baseline that preferences have to beat."""
+    method: Literal["dpo", "sft", "rloo"] = "dpo"
+    """`sft` trains on the chosen side alone: the baseline that preferences have to beat. `rloo`
+    answers the prompts while it learns, and is rewarded by the recipe's `score:`."""
     nll: Literal["token_mean", "sequence_mean", "none"] = "sequence_mean"
     """Likelihood of chosen, added to the DPO loss; its weight is that of `sft` in `loss_weights`.
 
@@ -67,15 +66,54 @@ class TrainConfig(Section):
     """
     lora: LoraConfig | None = None
     """None trains all weights."""
+    num_preferences: int | None = Field(None, ge=1)
+    """So many pairs, as evenly over the languages as there are; left out, all of them."""
+    choose: ChooseConfig | None = None
+    """Which policy is saved; left out, that of the last step."""
+    balance_languages: bool | None = None
+    """Batches in which each language has its share of the examples, in place of batches of like
+    length; left out, `rloo` does so and the others do not."""
     training: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of TRL's DPOConfig or SFTConfig under their own names, passed on unchanged."""
+    """Arguments of TRL's DPOConfig, SFTConfig or RLOOConfig under their own names, passed on
+    unchanged."""
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether batches are balanced over the languages."""
+        return self.method == "rloo" if self.balance_languages is None else self.balance_languages
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> Self:
+        if self.method == "rloo":
+            if self.num_preferences:
+                raise ValueError(
+                    "num_preferences counts pairs, and method rloo has prompts; set "
+                    "prompts.num_families"
+                )
+            num = self.training.get("num_generations", 2)
+            if not isinstance(num, int) or num < 2:
+                raise ValueError(
+                    f"method rloo compares the answers to a prompt: expected training: "
+                    f"{{num_generations: 2}} or more, got {num!r}"
+                )
+        if self.is_balanced and "train_sampling_strategy" in self.training:
+            raise ValueError(
+                "balance_languages orders the examples itself; remove train_sampling_strategy "
+                "from `training`, or set balance_languages: false"
+            )
+        return self
 
 
 def check_training(config: TrainConfig) -> None:
     """Raise ValueError for a key of `training` that TRL does not know, with a did-you-mean."""
-    from trl import DPOConfig, SFTConfig
+    from trl import DPOConfig, RLOOConfig, SFTConfig
 
-    _check_keys({"dpo": DPOConfig, "sft": SFTConfig}[config.method], config)
+    _check_keys({"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}[config.method], config)
+    if config.training.get("use_vllm") and find_spec("vllm") is None:
+        raise ValueError(
+            "expected the package vllm for `use_vllm: true`, got none; install it (pip install "
+            "vllm) or remove use_vllm"
+        )
 
 
 def _check_keys(config_class: type, config: TrainConfig) -> None:
@@ -173,139 +211,39 @@ def load_tokenizer(policy: Policy) -> Any:
     return tokenizer
 
 
-def load_preferences(files: Sequence[Path], cache: Path) -> Any:
-    """The preferences as a Hugging Face dataset: prompt, chosen, rejected and language."""
-    from datasets import load_dataset
+def load_preferences(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
+    """The preferences as a Hugging Face dataset: prompt, chosen, rejected and language.
 
+    Without those of the families that are `held_out`.
+    """
     if not files:
         raise ValueError("expected files of preferences, got none; run the filter stage first")
-    names = [str(file) for file in files]
-    columns = ["prompt", "chosen", "rejected", "language"]
-    rows = load_dataset(
-        "parquet", data_files=names, columns=columns, split="train", cache_dir=str(cache)
-    )
+    rows = load_rows(files, cache, ["prompt", "chosen", "rejected", "language"], held_out)
     if len(rows) == 0:
         raise ValueError(
-            f"expected preferences, got none in {len(names)} files; the audit says which "
+            f"expected preferences, got none in {len(files)} files; the audit says which "
             f"filter took them"
         )
     return rows
 
 
-def last_checkpoint(folder: Path) -> str | None:
-    """The latest checkpoint that was written to its end; half-written ones are removed.
+def load_rows(
+    files: Sequence[Path], cache: Path, columns: Sequence[str], held_out: Sequence[str]
+) -> Any:
+    """Columns of Parquet files as a Hugging Face dataset, without some families."""
+    from datasets import load_dataset
 
-    The trainer writes its state last, so a checkpoint is complete when that file can be read.
-    """
-    complete: dict[int, Path] = {}
-    for checkpoint in folder.glob("checkpoint-*"):
-        try:
-            state = json.loads((checkpoint / "trainer_state.json").read_text())
-            complete[int(state["global_step"])] = checkpoint
-        except (OSError, ValueError, KeyError):
-            shutil.rmtree(checkpoint)
-    return str(complete[max(complete)]) if complete else None
-
-
-def claim(
-    out: Path,
-    files: Sequence[Path],
-    policy: Policy,
-    config: TrainConfig,
-    seed: int,
-    num_processes: int = 1,
-) -> None:
-    """Makes `out` the folder of this training and of no other, so that a resume continues it.
-
-    Raises ValueError where another training has begun there.
-    """
-    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    inputs = {
-        "policy": model_revision(*policy),
-        "config": config.model_dump(mode="json"),
-        "seed": seed,
-        "num_processes": num_processes,
-        "preferences": hashlib.sha256("".join(digests).encode()).hexdigest(),
-    }
-    path = out / "inputs.json"
-    if path.exists():
-        before = {"num_processes": 1, **json.loads(path.read_text())}
-        different = [key for key in inputs if before.get(key) != inputs[key]]
-        begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
-        if different and begun:
-            raise ValueError(
-                f"expected {out} to be new or of the same training, got another "
-                f"{', '.join(different)}; remove the folder or give another one"
-            )
-    out.mkdir(parents=True, exist_ok=True)
-    _write_whole(path, json.dumps(inputs, indent=2))
-
-
-def finished(out: Path) -> dict[str, Any] | None:
-    """The summary of a training whose policy stands in `out`, else None."""
-    if not (out / "policy").is_dir():
-        return None
-    return json.loads((out / "train.json").read_text())
-
-
-def save_policy(
-    trainer: Any, tokenizer: Any, policy: Policy, out: Path, summary: Mapping[str, Any]
-) -> None:
-    """Writes policy and summary under their final names, whole or not at all; then tidies up.
-
-    Called by every process, since each may hold a part of the weights; the first one writes.
-    Adapters are merged, and the weights keep the precision of the checkpoint they came from.
-    Raises ValueError, and writes nothing, where a weight is not finite.
-    """
-    import torch
-    from transformers import AutoConfig
-
-    model = _whole_model(trainer)
-    if trainer.is_world_process_zero():
-        if hasattr(model, "merge_and_unload"):
-            model = model.merge_and_unload()
-        if not all(torch.isfinite(weight).all() for weight in model.parameters()):
-            raise ValueError(diverged(trainer.state.global_step))
-        dtype = AutoConfig.from_pretrained(policy.path, **policy.arguments).dtype
-        temporary = out / "policy.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        (model.to(dtype) if dtype is not None else model).save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        _write_whole(out / "train.json", json.dumps(summary, indent=2))
-        temporary.rename(out / "policy")
-        for folder in ("checkpoints", "cache"):
-            shutil.rmtree(out / folder, ignore_errors=True)
-    trainer.accelerator.wait_for_everyone()
-
-
-def _whole_model(trainer: Any) -> Any:
-    """The trained model with all its weights in the first process; every process takes part."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
-        return model
-    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    return unsharded(model, weights) if trainer.is_world_process_zero() else model
-
-
-def unsharded(model: Any, weights: Mapping[str, Any]) -> Any:
-    """A model like `model`, whose own weights are shards, with these whole ones in main memory."""
-    import torch
-
-    sharded = model.get_base_model() if hasattr(model, "get_base_model") else model
-    # FSDP2 changes the class of a model to one of its own, made from it.
-    classes = type(sharded).__mro__
-    model_class = classes[2] if type(sharded).__name__.startswith("FSDP") else classes[0]
-    with torch.device("meta"):
-        whole = model_class(sharded.config)
-        if sharded is not model:
-            from peft import get_peft_model
-
-            whole = get_peft_model(whole, model.peft_config["default"])
-    whole.load_state_dict(weights, assign=True)
-    base = whole.get_base_model() if sharded is not model else whole
-    base.tie_weights()
-    base.generation_config = sharded.generation_config
-    return whole
+    rows = load_dataset(
+        "parquet",
+        data_files=[str(file) for file in files],
+        columns=list(dict.fromkeys([*columns, *(["family"] if held_out else [])])),
+        split="train",
+        cache_dir=str(cache),
+    )
+    if held_out:
+        families = set(held_out)
+        rows = rows.select([i for i, name in enumerate(rows["family"]) if name not in families])
+    return rows.select_columns(list(columns))
 
 
 def diverged(step: int) -> str:
@@ -343,24 +281,3 @@ def quiet() -> Iterator[None]:
         os.environ.pop("TQDM_DISABLE")
         if tqdm_was is not None:
             os.environ["TQDM_DISABLE"] = tqdm_was
-
-
-def means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of every column over the rows, and `n`, how many there are."""
-    return {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]} | {"n": len(rows)}
-
-
-def by_language(
-    rows: Sequence[tuple[str, Mapping[str, float]]],
-) -> dict[str, dict[str, float]]:
-    """Means of the rows of each language, in the order of the tags."""
-    grouped: dict[str, list[Mapping[str, float]]] = defaultdict(list)
-    for language, row in rows:
-        grouped[language].append(row)
-    return {language: means(grouped[language]) for language in sorted(grouped)}
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.rename(path)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.train.choose import HeldOut
 from isoglot.train.common import (
     OnStep,
     Policy,
@@ -24,6 +25,7 @@ def train_dpo(
     *,
     seed: int,
     on_step: OnStep = no_step,
+    held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
     """Trains `policy` against itself as it stood before, and returns a summary of the training.
 
@@ -31,7 +33,9 @@ def train_dpo(
     `out/train.json` (the summary). Called again after an interruption it goes on from the last
     complete checkpoint; called again when done it returns the summary. The log-probabilities of
     the reference are computed once, before training, unless `precompute_ref_log_probs` is false:
-    then no second model is in memory. Raises ValueError for what the user has to mend.
+    then no second model is in memory. With
+    `choose` in the config, the policy that answers the prompts `held_out` best is saved, and
+    `out/curve.jsonl` has the checks. Raises ValueError for what the user has to mend.
     """
     with quiet():
         from trl import DPOTrainer
@@ -47,10 +51,13 @@ def train_dpo(
                 processing_class=tokenizer,
                 peft_config=peft_config(config.lora),
             )
-            trainer.follow_pairs(out / "log.jsonl", config.nll)
+            trainer.follow_pairs(out / "log.jsonl", config)
             return trainer
 
-        return train(preference_files, policy, out, config, prepare, seed=seed, on_step=on_step)
+        return train(
+            preference_files, policy, out, config, prepare,
+            seed=seed, on_step=on_step, held_out=held_out,
+        )  # fmt: skip
 
 
 def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any:
@@ -79,7 +86,7 @@ class PerLanguageDPO(PerLanguage):
     loss_types: list[str]
     loss_weights: list[float]
 
-    def follow_pairs(self, log_path: Path, nll: str) -> None:
+    def follow_pairs(self, log_path: Path, config: TrainConfig) -> None:
         """As `follow`; with `sequence_mean` TRL's own likelihood term gives way to ours."""
         data = self.train_dataset
         prompts, sides = data["prompt_ids"], (data["chosen_ids"], data["rejected_ids"])
@@ -89,9 +96,10 @@ class PerLanguageDPO(PerLanguage):
                 len(prompt) + max(len(chosen), len(rejected))
                 for prompt, chosen, rejected in zip(prompts, *sides, strict=True)
             ],
+            config,
         )
         self._nll_weight = 0.0
-        if nll == "sequence_mean":
+        if config.nll == "sequence_mean":
             weights = dict(zip(self.loss_types, self.loss_weights, strict=True))
             self._nll_weight = weights.pop("sft")
             self.loss_types, self.loss_weights = list(weights), list(weights.values())

@@ -1,7 +1,7 @@
 """Training by several processes: `accelerate launch` in a child, its progress and errors here.
 
-    make_policy ── accelerate launch ──┬─ rank 0: train/launched.py ── train_dpo
-         ▲                             └─ rank 1: train/launched.py ── train_dpo
+    make_policy ── accelerate launch ──┬─ rank 0: train/launched.py ── train_here
+         ▲                             └─ rank 1: train/launched.py ── train_here
          └── steps and errors, as lines of their output ──┘
 
 Every process calls the same training function with the same arguments. They end when this process
@@ -25,7 +25,8 @@ from pydantic import Field, field_validator, model_validator
 
 from isoglot.core.section import Section
 from isoglot.core.store import write_whole
-from isoglot.train.common import OnStep, Policy, TrainConfig, finished, no_step
+from isoglot.train.common import OnStep, Policy, TrainConfig, no_step
+from isoglot.train.folder import finished
 from isoglot.train.launched import MARK, WATCHED
 
 _CONFIGS = Path(__file__).parent / "launch_configs"
@@ -84,8 +85,8 @@ class LaunchConfig(Section):
 def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
     """Raise ValueError for what accelerate would say in many lines, and late.
 
-    A file that is not there or not accelerate's, DeepSpeed that is not installed, and more
-    processes than this machine has accelerators.
+    A file that is not there or not accelerate's, DeepSpeed that is not installed, answers in
+    training by a policy in shards, and more processes than this machine has accelerators.
     """
     import torch
 
@@ -94,6 +95,12 @@ def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
         raise ValueError(
             f"expected a distributed_type that starts several processes in {launch.path}, got "
             f"{kind}; MULTI_GPU does, on CPUs too"
+        )
+    if kind != "MULTI_GPU" and (config.method == "rloo" or config.choose):
+        what = "method rloo" if config.method == "rloo" else "train.choose"
+        raise ValueError(
+            f"{what} answers prompts in training, which several processes do with launch.config "
+            f"ddp alone so far, got {launch.config}; use ddp"
         )
     if kind == "DEEPSPEED" and find_spec("deepspeed") is None:
         raise ValueError(

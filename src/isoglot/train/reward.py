@@ -54,10 +54,12 @@ def train_reward(
             trainer = _trainer(base, args, rows, tokenizer, config.lora)
             data = trainer.train_dataset
             sides = zip(data["chosen_ids"], data["rejected_ids"], strict=True)
-            trainer.follow(out / "log.jsonl", [max(map(len, pair)) for pair in sides])
+            trainer.follow(out / "log.jsonl", [max(map(len, pair)) for pair in sides], config)
             return trainer
 
-        return train(preference_files, base, out, config, prepare, seed=seed, on_step=on_step)
+        return train(
+            preference_files, base, out, config, prepare, seed=seed, on_step=on_step, held_out=None
+        )
 
 
 class PerLanguageReward(PerLanguage):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.train.choose import HeldOut
 from isoglot.train.common import (
     OnStep,
     Policy,
@@ -24,6 +25,7 @@ def train_sft(
     *,
     seed: int,
     on_step: OnStep = no_step,
+    held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
     """Trains `policy` on prompt and chosen, with the loss on chosen alone.
 
@@ -49,12 +51,14 @@ def train_sft(
                 processing_class=tokenizer,
                 peft_config=peft_config(config.lora),
             )
-            trainer.follow(
-                out / "log.jsonl", [len(ids) for ids in trainer.train_dataset["input_ids"]]
-            )
+            lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
+            trainer.follow(out / "log.jsonl", lengths, config)
             return trainer
 
-        return train(preference_files, policy, out, config, prepare, seed=seed, on_step=on_step)
+        return train(
+            preference_files, policy, out, config, prepare,
+            seed=seed, on_step=on_step, held_out=held_out,
+        )  # fmt: skip
 
 
 class PerLanguageSFT(PerLanguage):

@@ -5,29 +5,27 @@ read. They are mixins over TRL's public methods, joined with a trainer where TRL
 """
 
 import json
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.train.choose import Choice, HeldOut, as_callback
 from isoglot.train.common import (
     OnStep,
     Policy,
     TrainConfig,
-    by_language,
-    claim,
     diverged,
-    finished,
-    last_checkpoint,
     load_preferences,
     load_tokenizer,
-    save_policy,
 )
+from isoglot.train.folder import claim, finished, last_checkpoint, save_policy
+from isoglot.train.log import Row, by_language, forget_lines_after, last_line
+from isoglot.train.order import LanguageBalanced, LengthGrouped, even_choice
 
 _Trainer: Any = object
 """Stands for TRL's trainer, which comes in as the second base where TRL is imported."""
 
-_WINDOW_BATCHES = 50
 _LOGGED = ("epoch", "loss", "learning_rate", "grad_norm")
 
 
@@ -60,80 +58,60 @@ class KeepLanguage:
         return batch
 
 
-class LengthGrouped:
-    """The order of an epoch: batches of like length, since padding costs, in a random order.
-
-    A function of seed and epoch alone, so that a resumed epoch goes on in the same order; the batch
-    with the longest example comes first, to run out of memory at once or never.
-    """
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self._lengths = lengths
-        self._batch_size = batch_size
-        self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer before an epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        rng = random.Random(f"{self._seed}:{self._epoch}")
-        order = rng.sample(range(len(self)), len(self))
-        window = self._batch_size * _WINDOW_BATCHES
-        for start in range(0, len(order), window):
-            order[start : start + window] = sorted(
-                order[start : start + window], key=self._lengths.__getitem__
-            )
-        whole = len(order) - len(order) % self._batch_size
-        batches = [order[i : i + self._batch_size] for i in range(0, whole, self._batch_size)]
-        rng.shuffle(batches)
-        batches.sort(key=lambda batch: not self._has_longest(batch))
-        return iter([i for batch in batches for i in batch] + order[whole:])
-
-    def _has_longest(self, batch: Sequence[int]) -> bool:
-        return max(self._lengths[i] for i in batch) == max(self._lengths)
-
-
 class PerLanguage(_Trainer):
     """The mixin of all our trainers; `follow` is called once, before training."""
 
     data_collator: Any
     _signature_columns: list[str]
+    may_lack: Sequence[str] = ()
+    """Columns of the log that an example may have no value in."""
 
-    def follow(self, log_path: Path, lengths: Sequence[int]) -> None:
+    def follow(self, log_path: Path, lengths: Sequence[int], config: TrainConfig) -> None:
         """Logs to `log_path`; `lengths` are the tokens of each row of the prepared dataset."""
         self.languages: list[str] = sorted(set(self.train_dataset["language"]))
         self.lengths = lengths
+        self._is_balanced = config.is_balanced
         self._log_path = log_path
-        self._rows: list[tuple[str, Mapping[str, float]]] = []
-        self.data_collator = KeepLanguage(self.data_collator, self.languages)
+        self._rows: list[tuple[str, Row]] = []
+        self.data_collator = self.collator()
 
-    def note(self, loss: Any, languages: Any, columns: Mapping[str, Any]) -> None:
-        """Keeps a value of each example (tensors of the batch's size) for the log.
+    def collator(self) -> Any:
+        """TRL's collator, and the language."""
+        return KeepLanguage(self.data_collator, self.languages)
 
-        Raises ValueError for a loss that is no number, before it reaches a weight.
-        """
+    def check(self, loss: Any) -> None:
+        """Raises ValueError for a loss that is no number, before it reaches a weight."""
         import torch
 
         if not torch.isfinite(loss):
             raise ValueError(diverged(self.state.global_step + 1))
+
+    def note(self, loss: Any, languages: Any, columns: Mapping[str, Any]) -> None:
+        """Checks the loss, and keeps a value of each example (tensors of the batch's size) for the
+        log."""
+        import torch
+
+        self.check(loss)
         values = torch.stack([column.detach().float() for column in columns.values()], dim=1)
         # Not gather_for_metrics: at the end of an epoch that cuts every batch of a step to the size
         # of the last. Rows that fill up the last batch are learned from, and counted, twice.
-        places, values = self.accelerator.gather((languages, values))
+        self.keep(columns, *self.accelerator.gather((languages, values)))
+
+    def keep(self, names: Iterable[str], places: Any, values: Any) -> None:
+        """Keeps the gathered rows for the log; a column that a row may lack has NaN there."""
         for place, row in zip(places.tolist(), values.tolist(), strict=True):
-            self._rows.append((self.languages[place], dict(zip(columns, row, strict=True))))
+            known = {
+                name: None if name in self.may_lack and math.isnan(value) else value
+                for name, value in zip(names, row, strict=True)
+            }
+            self._rows.append((self.languages[place], known))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As TRL, and a line with the means of each language since the last one."""
         super().log(logs, start_time)
         if "loss" in logs and self._rows and self.is_world_process_zero():
             line = {"step": self.state.global_step, **{k: logs[k] for k in _LOGGED if k in logs}}
-            line["languages"] = by_language(self._rows)
+            line["languages"] = by_language(self._rows, self.may_lack)
             with self._log_path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         self._rows.clear()
@@ -150,6 +128,8 @@ class PerLanguage(_Trainer):
             self._signature_columns = [*self._signature_columns, "language"]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self._is_balanced:
+            return LanguageBalanced(self.train_dataset["language"], self.args.seed)
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
         batch_size = self.args.train_batch_size * self.args.world_size
@@ -161,7 +141,7 @@ Prepare = Callable[[Any, Any], Any]
 
 
 def train(
-    preference_files: Sequence[Path],
+    files: Sequence[Path],
     policy: Policy,
     out: Path,
     config: TrainConfig,
@@ -169,6 +149,9 @@ def train(
     *,
     seed: int,
     on_step: OnStep,
+    held_out: HeldOut | None,
+    load: Callable[[Sequence[Path], Path, Sequence[str]], Any] = load_preferences,
+    num_key: str = "num_preferences",
 ) -> dict[str, Any]:
     """The course of every training: what is done is returned, what was begun goes on.
 
@@ -176,48 +159,61 @@ def train(
     """
     from accelerate import PartialState
 
+    if (config.choose is None) != (held_out is None):
+        raise ValueError(
+            "expected `choose` together with prompts that are held out, got one without the other; "
+            "give both"
+        )
+    families = held_out.families if held_out else []
     processes = PartialState()
     with processes.main_process_first():
         tokenizer = load_tokenizer(policy)
-        rows = load_preferences(preference_files, out / "cache")
+        rows = load(files, out / "cache", families)
+        if config.num_preferences:
+            rows = rows.select(even_choice(rows, config.num_preferences, seed))
         if processes.is_main_process:
-            claim(out, preference_files, policy, config, seed, processes.num_processes)
+            claim(out, files, policy, config, seed, families, processes.num_processes)
     if (summary := finished(out)) is not None:
         return summary
     trainer = prepare(rows, tokenizer)
-    return _run(
-        trainer, tokenizer=tokenizer, policy=policy, out=out, num_given=len(rows), on_step=on_step
-    )
+    given = {num_key: len(rows), "num_dropped": len(rows) - len(trainer.train_dataset)}
+    choice = None
+    if config.choose and held_out:
+        choice = Choice(trainer, tokenizer, out, config.choose, held_out)
+    summary = {**given, **_run(trainer, out, choice, on_step)}
+    save_policy(trainer, tokenizer, policy, out, summary)
+    saved = finished(out)
+    assert saved is not None
+    return saved
 
 
-def _run(
-    trainer: Any, *, tokenizer: Any, policy: Policy, out: Path, num_given: int, on_step: OnStep
-) -> dict[str, Any]:
-    """Trains from the last complete checkpoint, if there is one, and saves the policy."""
+def _run(trainer: Any, out: Path, choice: Choice | None, on_step: OnStep) -> dict[str, Any]:
+    """Trains from the last complete checkpoint, if there is one, to the policy that is saved.
+
+    The first process has that policy then, and the summary.
+    """
     from transformers import PrinterCallback
 
     checkpoint = _checkpoint_for_all(trainer, out)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_progress(on_step))
+    if choice:
+        choice.begin(checkpoint)
+        trainer.add_callback(as_callback(choice))
     result = trainer.train(resume_from_checkpoint=checkpoint)
-    summary = {}
-    if trainer.is_world_process_zero():
-        max_length = trainer.args.max_length
-        summary = {
-            "policy": str(out / "policy"),
-            "num_preferences": num_given,
-            "num_dropped": num_given - len(trainer.train_dataset),
-            "num_truncated": sum(n >= max_length for n in trainer.lengths) if max_length else 0,
-            "num_steps": trainer.state.global_step,
-            "loss": result.training_loss,
-            "seconds": result.metrics["train_runtime"],
-            "resumed_from": Path(checkpoint).name if checkpoint else None,
-            "languages": _last_line(out / "log.jsonl")["languages"],
-        }
-    save_policy(trainer, tokenizer, policy, out, summary)
-    saved = finished(out)
-    assert saved is not None
-    return saved
+    if not trainer.is_world_process_zero():
+        return {}
+    max_length = getattr(trainer.args, "max_length", None)
+    return {
+        "policy": str(out / "policy"),
+        "num_truncated": sum(n >= max_length for n in trainer.lengths) if max_length else 0,
+        "num_steps": trainer.state.global_step,
+        "loss": result.training_loss,
+        "seconds": result.metrics["train_runtime"],
+        "resumed_from": Path(checkpoint).name if checkpoint else None,
+        "languages": last_line(out / "log.jsonl")["languages"],
+        **(choice.restore() if choice else {}),
+    }
 
 
 def _checkpoint_for_all(trainer: Any, out: Path) -> str | None:
@@ -227,7 +223,7 @@ def _checkpoint_for_all(trainer: Any, out: Path) -> str | None:
     found: list[str | None] = [None]
     if trainer.is_world_process_zero():
         found[0] = last_checkpoint(out / "checkpoints")
-        _forget_lines_after(out / "log.jsonl", found[0])
+        forget_lines_after(out / "log.jsonl", found[0])
     broadcast_object_list(found)
     return found[0]
 
@@ -243,17 +239,3 @@ def _progress(on_step: OnStep) -> Any:
                 on_step(state.global_step, state.max_steps)
 
     return Progress()
-
-
-def _forget_lines_after(log: Path, checkpoint: str | None) -> None:
-    """Steps after the checkpoint are trained again, and logged again."""
-    if not log.exists():
-        return
-    step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    log.write_text("".join(kept), encoding="utf-8")
-
-
-def _last_line(log: Path) -> dict[str, Any]:
-    return json.loads(log.read_text(encoding="utf-8").splitlines()[-1])

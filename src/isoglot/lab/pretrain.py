@@ -1,0 +1,78 @@
+"""Pre-training from scratch: examples into batches of like length, Muon and AdamW, a falling rate.
+
+Plain torch and not a trainer of TRL, which starts from a model that is there.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+BATCH_TOKENS, WARMUP_STEPS = 3000, 100
+
+Encoded = tuple[list[int], list[int]]
+"""Token ids of what is given, and of what is to be said."""
+
+Loss = Callable[[Any, list[Encoded]], Any]
+"""The loss of a model on a batch."""
+
+
+def pretrain(
+    model: Any, batches: Iterator[list[Encoded]], loss_of: Loss, num_steps: int, rate: float
+) -> Iterator[float]:
+    """Train in place, and give the loss after each step.
+
+    Muon for the matrices (Jordan et al. 2024), AdamW for embeddings and norms; the rate falls to 0.
+    """
+    import torch
+
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
+    others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
+    optimizers = [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+    model.train()
+    for step, batch in enumerate(islice(batches, num_steps)):
+        now = rate * min(1.0, (step + 1) / WARMUP_STEPS) * (1 - step / num_steps)
+        loss = loss_of(model, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = now
+            optimizer.step()
+            optimizer.zero_grad()
+        yield loss.item()
+    model.eval()
+
+
+def batches(examples: Iterable[Encoded], seed: int) -> Iterator[list[Encoded]]:
+    """Batches of about `BATCH_TOKENS`, of examples of like length: little is spent on padding."""
+    rng = random.Random(f"batches-{seed}")
+    endless = iter(examples)
+    while True:
+        window = sorted(islice(endless, 3000), key=lambda e: len(e[0]) + len(e[1]))
+        packed, batch = [], []
+        for given, said in window:
+            batch.append((given, said))
+            if len(batch) * (len(given) + len(said)) >= BATCH_TOKENS:
+                packed.append(batch)
+                batch = []
+        rng.shuffle(packed)
+        yield from packed
+
+
+def padded(rows: list[list[int]], fill: int) -> Any:
+    """The rows as one tensor (B, T), filled up on the right."""
+    import torch
+
+    width = max(map(len, rows))
+    return torch.tensor([row + [fill] * (width - len(row)) for row in rows])
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware; elsewhere it is the slower one."""
+    import torch
+
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))

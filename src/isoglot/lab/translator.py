@@ -1,0 +1,122 @@
+"""The lab's translator: an M2M100 of a million parameters, and the sentences that it learns from.
+
+It learns single sentences, between English and each other language, as `models/seq2seq.py` asks for
+them: questions and worked answers of the training split, taken apart as any text is.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from isoglot.lab.pretrain import Encoded, fast_bfloat16, padded
+from isoglot.lab.world import (
+    LANGUAGES,
+    sample_instruction,
+    sample_problem,
+    say_instruction,
+    say_problem,
+    training,
+)
+from isoglot.models.layout import pieces_of
+
+INSTRUCTIONS = 0.2
+"""Share of the sentences that come from short instructions."""
+
+SIZES = {
+    "d_model": 128,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 384,
+    "decoder_ffn_dim": 384,
+    "max_position_embeddings": 256,
+}
+_NOT_LEARNED = -100
+
+
+def sentence_pairs(seed: int) -> Iterator[tuple[str, str, str, str]]:
+    """Endless source language, sentence, target language, sentence; English is on one side."""
+    rng = random.Random(f"translator-{seed}")
+    others = [language for language in LANGUAGES if language != "en"]
+    while True:
+        other = rng.choice(others)
+        source, target = ("en", other) if rng.random() < 0.5 else (other, "en")
+        if rng.random() < INSTRUCTIONS:
+            instruction = training(sample_instruction, rng)
+            texts = [say_instruction(instruction, tag)[:2] for tag in (source, target)]
+        else:
+            problem = training(sample_problem, rng)
+            texts = [say_problem(problem, tag) for tag in (source, target)]
+        for text, translation in zip(*texts, strict=True):
+            said, meant = _sentences(text, source), _sentences(translation, target)
+            if [_numbers(a) for a in said] == [_numbers(b) for b in meant]:
+                yield from ((source, a, target, b) for a, b in zip(said, meant, strict=True))
+
+
+def _numbers(sentence: str) -> list[str]:
+    """What tells whether two sentences say the same: languages are not split alike everywhere."""
+    return sorted(re.findall(r"\d+", sentence))
+
+
+def _sentences(text: str, tag: str) -> list[str]:
+    return [piece.text for piece in pieces_of(text, tag) if piece.is_sentence]
+
+
+def translator_tokenizer(tokenizer: Any) -> Any:
+    """The policy's tokenizer with M2M100's names of the languages, and an unknown token."""
+    tokenizer.chat_template = None
+    codes = [f"__{tag}__" for tag in LANGUAGES]
+    tokenizer.add_special_tokens({"unk_token": "<unk>", "additional_special_tokens": codes})
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def make_translator(tokenizer: Any) -> Any:
+    """An M2M100 with random weights."""
+    from transformers import M2M100Config, M2M100ForConditionalGeneration
+
+    config = M2M100Config(
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+        decoder_start_token_id=tokenizer.eos_token_id,
+        dropout=0.0,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        encoder_layerdrop=0.0,
+        decoder_layerdrop=0.0,
+        **SIZES,
+    )
+    return M2M100ForConditionalGeneration(config)
+
+
+def translator_examples(tokenizer: Any, seed: int) -> Iterator[Encoded]:
+    """Token ids of the sentence after its language, and of its translation after its own."""
+    bpe, eos = tokenizer.backend_tokenizer, tokenizer.eos_token_id
+    code = {tag: tokenizer.convert_tokens_to_ids(f"__{tag}__") for tag in LANGUAGES}
+    for source, text, target, translation in sentence_pairs(seed):
+        given = [code[source], *bpe.encode(text).ids, eos]
+        yield given, [code[target], *bpe.encode(translation).ids, eos]
+
+
+def translation_loss(model: Any, batch: list[Encoded]) -> Any:
+    """Cross-entropy of the translations, but for the name of their language, which is given."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    pad, start = model.config.pad_token_id, model.config.decoder_start_token_id
+    ids = padded([given for given, _ in batch], pad)
+    labels = padded([said for _, said in batch], _NOT_LEARNED)
+    before = padded([[start, *said[:-1]] for _, said in batch], pad)
+    labels[:, 0] = _NOT_LEARNED
+    mask = padded([[1] * len(given) for given, _ in batch], 0)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
+        hidden = model.model(
+            input_ids=ids, attention_mask=mask, decoder_input_ids=before
+        ).last_hidden_state
+        learned = labels >= 0
+        logits = model.lm_head(hidden[learned])
+    return cross_entropy(logits.float(), labels[learned])

@@ -1,0 +1,397 @@
+"""What each stage of a run asks of which model: the line of `pipeline.py`, counted and not run."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from isoglot.config import EvaluationTask, Recipe
+from isoglot.evals.benchmark import BenchmarkConfig
+from isoglot.evals.benchmarks import benchmark_of
+from isoglot.evals.examples import answering_of, choose, languages_of, read_examples
+from isoglot.models.member import MemberConfig
+from isoglot.models.protocols import Sampling
+from isoglot.models.translator import PromptTranslatorConfig
+from isoglot.planning.engines import Engine, engine_of, reader_of
+from isoglot.planning.pairing import answered, num_pairs, translations
+from isoglot.planning.texts import (
+    Asked,
+    Ruler,
+    Shape,
+    asked_prompts,
+    assumed,
+    measured,
+    missing_files,
+    translated,
+)
+from isoglot.planning.throughput import Throughput
+from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of, processes_of
+from isoglot.prompting import OwnPrompts, Wanted
+
+
+class Span(NamedTuple):
+    """Tokens as they typically are, and the most that there can be."""
+
+    typical: float = 0.0
+    most: float = 0.0
+
+    def plus(self, other: "Span") -> "Span":
+        """The sum of both."""
+        return Span(self.typical + other.typical, self.most + other.most)
+
+    def times(self, factor: float) -> "Span":
+        """So many texts of this length."""
+        return Span(self.typical * factor, self.most * factor)
+
+
+NOTHING = Span()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one stage asks of one model in one round."""
+
+    stage: str
+    """As in the run's folder, below `round-t/`."""
+    unit: str
+    num: int
+    times: int
+    """Rounds that have it, if none stops early."""
+    exact: bool
+    """Whether a run counts just as many; else that is the most."""
+    engine: Engine | None = None
+    tokens_in: Span = NOTHING
+    """Read, or trained on."""
+    tokens_out: Span = NOTHING
+    """Written."""
+    characters: Span = NOTHING
+    """Read, by what is paid by the character."""
+
+
+class _Answers(NamedTuple):
+    """Completions to the prompts of one language, and the length of each in tokens."""
+
+    language: str
+    num: int
+    tokens: Span
+
+
+class Counting:
+    """The works of a recipe; `notes` says what was taken for granted on the way.
+
+    Raises ValueError for prompts that cannot be counted, and where a run would for those that can.
+    """
+
+    def __init__(self, recipe: Recipe, table: Throughput) -> None:
+        self.recipe = recipe
+        self.table = table
+        self.works: list[Work] = []
+        self.notes: list[str] = []
+        self.judge_calls = 0
+        """Of one comparison of two policies by `isoglot judge`, where a task needs one."""
+        self._ruler = Ruler(recipe.policy.path, recipe.policy.revision, table)
+        self._policy = engine_of(recipe.policy, table)
+        self._rounds = recipe.rounds if recipe.train else 1
+        self._round()
+        for task in recipe.evaluate.all_tasks:
+            self._evaluation(task)
+        self._note_engines()
+
+    def _round(self) -> None:
+        """One round of the line, as `Line.run_round` has it."""
+        recipe = self.recipe
+        asked = self._prompts()
+        if recipe.is_online:
+            self._online_training(asked)
+            return
+        answers = self._completions(asked)
+        if recipe.translates_answers:
+            answers += self._translations(asked)
+        rows = sum(each.num for each in answers)
+        self._scores("score", rows, _read_with_prompts(asked, answers), asked.exact)
+        num = sum(num_pairs(recipe, shape) * each for shape, each in asked.shapes.items())
+        is_exact = recipe.pair.method == "translated_vs_direct" and asked.exact
+        self._add("pair", "pairs", num, is_exact)
+        self._add("filter", "pairs", num, False)
+        self._training(asked, answers)
+
+    def _add(self, stage: str, unit: str, num: int, exact: bool, **more: Any) -> None:
+        self.works.append(Work(stage, unit, num, more.pop("times", self._rounds), exact, **more))
+
+    def _prompts(self) -> Asked:
+        recipe, config = self.recipe, self.recipe.prompts
+        source = config.translate_from
+        languages = (source,) if source else recipe.languages
+        # Where families are lacking, it is the last round that lacks them.
+        skip = (self._rounds - 1) * (config.num_families or 0)
+        wanted = Wanted(
+            languages, config.num_families, recipe.seed, skip, config.parallel, recipe.system,
+            recipe.families_per_shard,
+        )  # fmt: skip
+        given = self._asked("prompts", config.source, wanted, route=source == "en")
+        self._add("prompts", "prompts", given.num, given.exact)
+        if source is None:
+            return given
+        asked = translated(given, recipe.languages, self.table)
+        there = asked.tokens[source]
+        into = Counter({tag: num for tag, num in asked.by_language.items() if tag != source})
+        works = [(source, tag, num, Span(there, there)) for tag, num in into.items()]
+        self._translating("translate_prompts", works, given.exact, given.num_turns)
+        return asked
+
+    def _asked(self, stage: str, source: OwnPrompts, wanted: Wanted, route: bool = False) -> Asked:
+        asked = asked_prompts(source, wanted, self._ruler, self.table, route=route)
+        for path in missing_files(source):
+            self.notes.append(
+                f"{stage}: {path} is not here; {wanted.num_families} families of "
+                f"{self.table.assumed.prompt_characters:g} characters in English are assumed"
+            )
+        return asked
+
+    def _length(self, sampling: Sampling) -> Span:
+        """Of one completion."""
+        most = sampling.max_new_tokens
+        return Span(most * self.table.assumed.typical_share, most)
+
+    def _members(self) -> list[tuple[MemberConfig, Engine, Sampling]]:
+        """Who answers, by what it runs on, and how it decodes."""
+        shared = self.recipe.generate.sampling
+        return [
+            (
+                member,
+                self._policy if member.kind == "policy" else engine_of(member, self.table),
+                member.sampling or shared,
+            )
+            for member in self.recipe.pool
+        ]
+
+    def _completions(self, asked: Asked) -> list[_Answers]:
+        answers = []
+        for member, engine, sampling in self._members():
+            length, n = self._length(sampling), sampling.num_samples
+            by_language: Counter[str] = Counter()
+            for shape, num in asked.shapes.items():
+                for tag, _ in answered(self.recipe, member, shape):
+                    by_language[tag] += num * n
+            num = by_language.total()
+            read = sum(asked.tokens[tag] * each for tag, each in by_language.items())
+            self._add(
+                "generate", "completions", num, asked.exact, engine=engine,
+                tokens_in=Span(read, read) if engine.writes else NOTHING,
+                tokens_out=length.times(num) if engine.writes else NOTHING,
+            )  # fmt: skip
+            answers += [_Answers(tag, each, length) for tag, each in by_language.items()]
+        return answers
+
+    def _translations(self, asked: Asked) -> list[_Answers]:
+        """Those of the answers, of which the ones that were cut off are not even tried."""
+        works = []
+        for member, _, sampling in self._members():
+            found: Counter[tuple[str, str]] = Counter()
+            for shape, num in asked.shapes.items():
+                for pair in translations(self.recipe, member, shape):
+                    found[pair] += num * sampling.num_samples
+            length = self._length(sampling)
+            works += [(source, target, num, length) for (source, target), num in found.items()]
+        return self._translating("translate", works, asked.exact)
+
+    def _translating(
+        self,
+        stage: str,
+        works: list[tuple[str, str, int, Span]],
+        exact: bool,
+        texts_each: float = 1.0,
+    ) -> list[_Answers]:
+        """Adds a stage that translates so many texts of a length from one language to another."""
+        how = self.recipe.translate or PromptTranslatorConfig()
+        other = self.recipe.translator
+        engine = engine_of(other, self.table) if other else self._policy
+        asks = other is None or other.kind not in DEDICATED
+        template = self._ruler.tokens(how.template, "en") if asks else 0.0
+        read, written, characters = NOTHING, NOTHING, NOTHING
+        answers = []
+        for source, target, num, length in works:
+            grown = length.times(self.table.premium(target) / self.table.premium(source))
+            most = how.sampling.max_new_tokens * texts_each if asks else grown.most
+            out = Span(min(grown.typical, most), most)
+            asked = template * texts_each
+            read = read.plus(Span(length.typical + asked, length.most + asked).times(num))
+            written = written.plus(out.times(num))
+            characters = characters.plus(length.times(num * self.table.characters_of_token(source)))
+            answers.append(_Answers(target, num, out))
+        num = sum(work[2] for work in works)
+        self._add(
+            stage, "translations", num, exact, engine=engine, tokens_in=read, tokens_out=written,
+            characters=characters,
+        )  # fmt: skip
+        return answers
+
+    def _scores(self, stage: str, num: int, read: Span, exact: bool) -> None:
+        for scorer in self.recipe.score.scorers if self.recipe.score else ():
+            engine = None
+            if scorer.kind == "reward_model":
+                engine = reader_of(scorer.path, self.table)
+            self._add(
+                stage, "scores", num, exact, engine=engine or Engine(scorer.name, None),
+                tokens_in=read if engine else NOTHING,
+            )  # fmt: skip
+
+    def _held_out(self, asked: Asked) -> tuple[Asked, Asked]:
+        """The prompts to train on, and those that are kept out of it to choose a checkpoint."""
+        config = self.recipe.train
+        left = config.choose.num_families if config and config.choose else 0
+        held: Counter[Shape] = Counter()
+        for shape, num in asked.shapes.most_common():
+            held[shape] = min(num, left)
+            left -= held[shape]
+        if left:
+            raise ValueError(
+                f"expected more families than train.choose keeps out of training, {left} are "
+                "lacking; set train.choose.num_families lower or take more prompts"
+            )
+        return replace(asked, shapes=asked.shapes - held), replace(asked, shapes=held)
+
+    def _checks(self, checked: Asked) -> None:
+        """The answers of the policy in training, and their rewards."""
+        config = self.recipe.train
+        if config is None or config.choose is None:
+            return
+        times = config.choose.num_checks + 2
+        length = self._length(Sampling(max_new_tokens=config.choose.max_new_tokens))
+        num = checked.num * times
+        self._add(
+            "train", "answers", num, False, engine=self._policy,
+            tokens_in=_tokens_of(checked).times(times), tokens_out=length.times(num),
+        )  # fmt: skip
+        answers = [_Answers(tag, k * times, length) for tag, k in checked.by_language.items()]
+        self._scores("train", num, _read_with_prompts(checked, answers), False)
+
+    def _training(self, asked: Asked, answers: list[_Answers]) -> None:
+        config = self.recipe.train
+        if config is None:
+            return
+        kept, checked = self._held_out(asked)
+        num = sum(num_pairs(self.recipe, shape) * each for shape, each in kept.shapes.items())
+        num = min(num, config.num_preferences or num)
+        course = course_of(num, config.training, processes_of(self.recipe))
+        rows = max(1, sum(each.num for each in answers))
+        whole = _read_with_prompts(asked, answers).times(1 / rows)
+        most = config.training.get("max_length") or whole.most
+        one = Span(min(whole.typical, most), min(whole.most, most))
+        sides = 1 if config.method == "sft" else 2
+        self._add(
+            "train", "steps", course.num_steps, False, engine=self._policy.doing("train"),
+            tokens_in=one.times(sides * course.num_examples),
+        )  # fmt: skip
+        self._checks(checked)
+
+    def _online_training(self, asked: Asked) -> None:
+        """Answers, their rewards and the steps that they serve, all in the train stage."""
+        config = self.recipe.train
+        assert config is not None
+        get = {**ONLINE_DEFAULTS, **config.training}
+        asked, checked = self._held_out(asked)
+        course = online_course_of(asked.num, config.training, processes_of(self.recipe))
+        length = self._length(Sampling(max_new_tokens=get["max_completion_length"]))
+        num = course.num_completions
+        each_once = [_Answers(tag, k, length) for tag, k in asked.by_language.items()]
+        whole = _read_with_prompts(asked, each_once).times(num / asked.num)
+        writer = "generate.vllm" if get["use_vllm"] else "generate.transformers"
+        self._add(  # what it wrote is read once more: how likely it was
+            "train", "completions", num, asked.exact, engine=self._policy.doing(writer),
+            tokens_in=_tokens_of(asked).times(num / asked.num).plus(whole),
+            tokens_out=length.times(num),
+        )  # fmt: skip
+        self._scores("train", num, whole, asked.exact)
+        self._add(
+            "train", "steps", course.num_steps, asked.exact, engine=self._policy.doing("train"),
+            tokens_in=whole.times(course.num_examples / max(1, num)),
+        )  # fmt: skip
+        self._checks(checked)
+
+    def _evaluation(self, task: EvaluationTask) -> None:
+        stage = f"evaluate/{task.name}"
+        found = self._questions(stage, task)
+        if found is None:
+            return
+        asked, turns = found
+        num = asked.num
+        length = self._length(task.decoding)
+        times = self._rounds + 1 if self.recipe.train else 1
+        benchmark = task.prompts if isinstance(task.prompts, BenchmarkConfig) else None
+        if benchmark and answering_of(benchmark) == "likelihood":
+            engine, length = self._policy.doing("read"), NOTHING
+        else:
+            engine = self._policy
+        # Each later turn reads what was said before it.
+        said = length.times(num * turns * (turns - 1) / 2)
+        self._add(
+            stage, "answers", round(num * turns), asked.exact, times=times, engine=engine,
+            tokens_in=_tokens_of(asked).times(turns).plus(said),
+            tokens_out=length.times(num * turns),
+        )  # fmt: skip
+        if benchmark and benchmark_of(benchmark.benchmark).judged:
+            self.judge_calls += 2 * num
+
+    def _questions(self, stage: str, task: EvaluationTask) -> tuple[Asked, float] | None:
+        """The questions of a task and their turns; None where nothing says how many there are."""
+        recipe, source = self.recipe, task.prompts
+        if not isinstance(source, BenchmarkConfig):
+            wanted = Wanted(
+                recipe.all_languages, task.num_families, recipe.seed, system=recipe.system,
+                families_per_shard=recipe.families_per_shard,
+            )  # fmt: skip
+            return self._asked(stage, source, wanted), 1.0
+        if source.data is not None and source.data.expanduser().exists():
+            return self._read_questions(task, source)
+        languages = languages_of(source, recipe.all_languages)
+        if task.num_families is None:
+            self.notes.append(
+                f"{stage}: its rows are not here and num_families is not set: not counted"
+            )
+            return None
+        self.notes.append(f"{stage}: its rows are not here; num_families is the most there can be")
+        return assumed(languages, task.num_families, self.table), 1.0
+
+    def _read_questions(self, task: EvaluationTask, source: BenchmarkConfig) -> tuple[Asked, float]:
+        recipe = self.recipe
+        examples = read_examples(source, recipe.all_languages).examples
+        shards = choose(examples, task.num_families, recipe.families_per_shard, seed=recipe.seed)
+        chosen = [example for shard in shards for example in shard]
+        turns = sum(1 + len(example.follow_ups) for example in chosen) / max(1, len(chosen))
+        prompts = [example.prompt for example in chosen]
+        return measured(prompts, self._ruler, recipe.system), turns
+
+    def _note_engines(self) -> None:
+        engines = {work.engine for work in self.works if work.engine}
+        for name in sorted({each.name for each in engines if not each.is_sized}):
+            self.notes.append(
+                f"{name}: neither its name nor its files say how large it is; "
+                f"{self.table.assumed.model_billions:g} billion weights are assumed"
+            )
+        for name in sorted({each.name for each in engines if each.usd_per_million_in is None}):
+            self.notes.append(f"{name}: the recipe has no prices for it, so its cost is unknown")
+        if not self._ruler.by_tokenizer:
+            self.notes.append(
+                f"tokens: the tokenizer of {self.recipe.policy.path} is not here; they are counted "
+                "by characters, with a number of our own for each script"
+            )
+
+
+DEDICATED = ("seq2seq", "google")
+"""Kinds of translators that are given the text alone."""
+
+
+def _tokens_of(asked: Asked) -> Span:
+    """All prompts together."""
+    total = sum(asked.tokens[tag] * num for tag, num in asked.by_language.items())
+    return Span(total, total)
+
+
+def _read_with_prompts(asked: Asked, answers: list[_Answers]) -> Span:
+    """All answers together, each after its prompt."""
+    total = Span()
+    for tag, num, tokens in answers:
+        prompt = asked.tokens.get(tag, math.nan)
+        total = total.plus(Span(prompt + tokens.typical, prompt + tokens.most).times(num))
+    return total

@@ -1,0 +1,100 @@
+"""What runs a model of a recipe, how large it is and what it costs, read off its settings."""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+
+from isoglot.models.load import ModelConfig, TranslatorConfig
+from isoglot.models.member import FileMember, OpenAIMember, TransformersMember, VLLMMember
+from isoglot.planning.throughput import Throughput
+
+Samples = ModelConfig | TransformersMember | FileMember | OpenAIMember | VLLMMember
+"""A sampler with weights or answers of its own: any but the policy of the round."""
+
+_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A model and what it runs on."""
+
+    name: str
+    work: str | None
+    """Its row of the throughput table; None where no accelerator of ours works: a server, a file.
+    """
+    billions: float = 0.0
+    usd_per_million_in: float | None = 0.0
+    """Of tokens. None: it costs something, and the recipe does not say what."""
+    usd_per_million_out: float | None = 0.0
+    is_by_character: bool = False
+    """Whether characters are paid for in place of tokens."""
+    is_sized: bool = True
+    """Whether `billions` was read off the model, and not assumed."""
+    writes: bool = True
+    """Whether it makes its answers, and does not read them from a file."""
+
+    def doing(self, work: str) -> "Engine":
+        """The same model at another work."""
+        return replace(self, work=work)
+
+
+def engine_of(config: Samples | TranslatorConfig, table: Throughput) -> Engine:
+    """The engine of a sampler or translator."""
+    if config.kind == "openai":
+        prices = (config.usd_per_million_prompt_tokens, config.usd_per_million_completion_tokens)
+        return Engine(
+            config.model, None, usd_per_million_in=prices[0], usd_per_million_out=prices[1]
+        )
+    if config.kind == "file":
+        return Engine(config.sampler or config.path.name, None, writes=False)
+    if config.kind == "google":
+        price = config.usd_per_million_characters
+        return Engine(
+            f"google {config.model}", None, usd_per_million_in=price, is_by_character=True
+        )
+    if config.kind == "vllm":
+        return _sized(config.path, "generate.vllm", table)
+    if config.kind == "seq2seq":
+        return _sized(config.path, f"translate.{config.backend}", table)
+    return _sized(config.path, "generate.transformers", table)
+
+
+def reader_of(path: str, table: Throughput) -> Engine:
+    """The engine of a reward model."""
+    return _sized(path, "read", table)
+
+
+def _sized(path: str, work: str, table: Throughput) -> Engine:
+    billions = billions_of(path)
+    return Engine(
+        _name(path),
+        work,
+        billions or table.assumed.model_billions,
+        is_sized=billions is not None,
+    )
+
+
+def _name(path: str) -> str:
+    folder = Path(path).expanduser()
+    return folder.resolve().name if folder.is_dir() else path
+
+
+def billions_of(path: str) -> float | None:
+    """Billions of weights: counted in a local folder, else as the name says (8B, 600M), or None."""
+    folder = Path(path).expanduser()
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    if files:
+        return sum(_num_weights(file) for file in files) / 1e9
+    found = _SIZE.search(path.rstrip("/").rsplit("/", 1)[-1])
+    if found is None:
+        return None
+    return float(found[1]) * (1.0 if found[2] in "bB" else 1e-3)
+
+
+def _num_weights(path: Path) -> int:
+    """Read off the header alone: its length in 8 bytes, then the shapes of the tensors in JSON."""
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

@@ -1,0 +1,148 @@
+"""`isoglot plan`: counts, tokens, hours and cost of a recipe before anything runs.
+
+No model is loaded or fetched, and nothing is asked of a server.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from isoglot.config import Recipe
+from isoglot.planning.counting import Counting, Span, Work
+from isoglot.planning.throughput import Found, Throughput, load_throughput
+
+_TOY_BILLIONS = 0.1  # models that a CPU is enough for
+
+
+class _Time(NamedTuple):
+    """Hours of devices in one round, and the rows of the table that they come from."""
+
+    hours: Span
+    found: tuple[Found, ...]
+
+
+def plan_of(
+    recipe: Recipe,
+    *,
+    throughput: Path | None = None,
+    device: str | None = None,
+    usd_per_hour: float | None = None,
+) -> dict[str, Any]:
+    """The plan as JSON has it; None stands for what cannot be known.
+
+    `num`, tokens, hours and USD of a row are those of one round; `totals` are those of the run.
+    `device` is one of the table, left out an H100, or the CPU where all models are tiny. Raises
+    ValueError for prompts that cannot be counted and for work that the table has no row for.
+    """
+    table = load_throughput(throughput)
+    counting = Counting(recipe, table)
+    works = counting.works
+    device = device or _device(works)
+    timed = [(work, _time(work, table, device)) for work in works]
+    rows = [_row(work, time, usd_per_hour) for work, time in timed]
+    rates = {found.row for _, time in timed for found in time.found}
+    return {
+        "recipe": recipe.name,
+        "device": device,
+        "rounds": recipe.rounds if recipe.train else 1,
+        "works": rows,
+        "totals": _totals(rows, usd_per_hour),
+        "judge_calls": counting.judge_calls,
+        "assumed": {
+            "typical_share": table.assumed.typical_share,
+            "usd_per_hour": usd_per_hour,
+            "rates": [
+                rate.model_dump()
+                for rate in sorted(rates, key=lambda rate: (rate.work, rate.billions))
+            ],
+        },
+        "notes": counting.notes,
+    }
+
+
+def _device(works: Sequence[Work]) -> str:
+    engines = [work.engine for work in works if work.engine and work.engine.work]
+    return "cpu" if all(engine.billions < _TOY_BILLIONS for engine in engines) else "h100"
+
+
+def _time(work: Work, table: Throughput, device: str) -> _Time:
+    engine = work.engine
+    if engine is None or engine.work is None:
+        return _Time(Span(), ())
+    main = table.find(engine.work, device, engine.billions)
+    if engine.work in ("read", "train"):
+        return _Time(_hours(work.tokens_in, main), (main,))
+    if engine.work.startswith("translate."):
+        return _Time(_hours(work.tokens_out, main), (main,))
+    read = table.find("read", device, engine.billions)
+    hours = _hours(work.tokens_out, main).plus(_hours(work.tokens_in, read))
+    return _Time(hours, (main, read))
+
+
+def _hours(tokens: Span, found: Found) -> Span:
+    return tokens.times(1 / found.tokens_per_second / 3600)
+
+
+def _row(work: Work, time: _Time, usd_per_hour: float | None) -> dict[str, Any]:
+    engine, hours = work.engine, time.hours
+    usd = _usd(work)
+    if usd is not None and usd_per_hour:
+        usd = usd.plus(hours.times(usd_per_hour))
+    return {
+        "stage": work.stage,
+        "model": engine.name if engine else None,
+        "unit": work.unit,
+        "num": work.num,
+        "is_exact": work.exact,
+        "times": work.times,
+        "tokens_in": _rounded(work.tokens_in),
+        "tokens_out": _rounded(work.tokens_out),
+        "hours": _pair(hours),
+        "usd": _pair(usd),
+        "on_device": bool(time.found),
+    }
+
+
+def _usd(work: Work) -> Span | None:
+    """What the vendor asks for; None where the recipe does not say."""
+    engine = work.engine
+    if engine is None:
+        return Span()
+    prices = (engine.usd_per_million_in, engine.usd_per_million_out)
+    if prices[0] is None or prices[1] is None:
+        return None
+    read = work.characters if engine.is_by_character else work.tokens_in
+    return read.times(prices[0] / 1e6).plus(work.tokens_out.times(prices[1] / 1e6))
+
+
+def _rounded(tokens: Span) -> dict[str, int]:
+    return {"typical": round(tokens.typical), "most": round(tokens.most)}
+
+
+def _pair(span: Span | None) -> dict[str, float] | None:
+    return None if span is None else {"typical": span.typical, "most": span.most}
+
+
+def _totals(rows: Sequence[dict[str, Any]], usd_per_hour: float | None) -> dict[str, Any]:
+    """Sums over all rounds; a cost that is not known is no part of `usd`, which then says so."""
+
+    def total(key: str) -> dict[str, float]:
+        return {
+            side: sum(row[key][side] * row["times"] for row in rows if row[key])
+            for side in ("typical", "most")
+        }
+
+    num: dict[str, int] = {}
+    for row in rows:
+        if row["stage"] == "filter":  # those of `pair`, as far as they are fit
+            continue
+        num[row["unit"]] = num.get(row["unit"], 0) + row["num"] * row["times"]
+    priced = usd_per_hour is not None or not any(row["on_device"] for row in rows)
+    return {
+        "num": num,
+        "tokens_in": total("tokens_in"),
+        "tokens_out": total("tokens_out"),
+        "hours": total("hours"),
+        "usd": total("usd"),
+        "usd_is_whole": priced and all(row["usd"] is not None for row in rows),
+    }

@@ -1,0 +1,133 @@
+"""How fast what runs is taken to be: a table in the package, with the user's put over it."""
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from isoglot.core.languages import language
+from isoglot.core.section import Section
+
+Work = Literal[
+    "generate.transformers",
+    "generate.vllm",
+    "translate.transformers",
+    "translate.ctranslate2",
+    "read",
+    "train",
+]
+
+_ROOM = 1.25  # a model of 8.03 billion weights is one of 8
+
+
+class Rate(Section):
+    """One row: how many tokens a second one device takes."""
+
+    work: Work
+    device: str
+    billions: float = Field(gt=0)
+    """The largest model that it holds for, in billions of weights."""
+    tokens_per_second: float = Field(gt=0)
+    source: str
+    """Who published or measured it, or `assumed` and from what."""
+
+
+class Assumed(Section):
+    """What is neither measured nor in the recipe."""
+
+    typical_share: float = Field(gt=0, le=1)
+    """Tokens of a typical completion over `max_new_tokens`."""
+    prompt_characters: float = Field(gt=0)
+    """Of an English prompt that is not here."""
+    model_billions: float = Field(gt=0)
+    """Weights of a model of unknown size."""
+
+
+class Throughput(Section):
+    """The whole table; `characters_per_token` and `tokens_per_english_token` go by script."""
+
+    assumed: Assumed
+    characters_per_token: Mapping[str, float]
+    tokens_per_english_token: Mapping[str, float]
+    rate: tuple[Rate, ...]
+
+    def characters_of_token(self, tag: str) -> float:
+        """Characters of a token in a language."""
+        table = self.characters_per_token
+        return table.get(language(tag).script, table["other"])
+
+    def premium(self, tag: str) -> float:
+        """Tokens of a text in a language over those of its English version."""
+        if tag == "en":
+            return 1.0
+        table = self.tokens_per_english_token
+        return table.get(language(tag).script, table["other"])
+
+    def find(self, work: str, device: str, billions: float) -> "Found":
+        """The row of the smallest size that holds the model; beyond the last row, by its size.
+
+        Raises ValueError where the table has nothing for the work on the device.
+        """
+        rows = [row for row in self.rate if (row.work, row.device) == (work, device)]
+        if not rows:
+            known = sorted({row.device for row in self.rate if row.work == work})
+            raise ValueError(
+                f"no throughput of {work} on {device!r}: expected one of {', '.join(known)}; name "
+                "one with --device, or give the row in a file with --throughput"
+            )
+        rows.sort(key=lambda row: row.billions)
+        for row in rows:
+            if billions <= row.billions * _ROOM:
+                return Found(row, row.tokens_per_second)
+        last = rows[-1]
+        return Found(last, last.tokens_per_second * last.billions / billions)
+
+
+class Found(NamedTuple):
+    """A row of the table, and its rate for the model that was asked for."""
+
+    row: Rate
+    tokens_per_second: float
+
+
+def load_throughput(path: Path | None = None) -> Throughput:
+    """The table of the package, with what the user's file says put over it.
+
+    Raises ValueError for a file that is not there, not TOML, or has a key that there is not.
+    """
+    text = files("isoglot.planning").joinpath("throughput.toml").read_text(encoding="utf-8")
+    values = tomllib.loads(text)
+    if path is None:
+        return Throughput.model_validate(values)
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"cannot read the throughput {path} ({error}); correct it") from None
+    try:
+        return Throughput.model_validate(_merged(values, given))
+    except (ValidationError, AttributeError, TypeError) as error:
+        raise ValueError(f"throughput {path}: {_problem(error)}") from None
+
+
+def _merged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    rows = {_key(row): row for row in [*values["rate"], *given.pop("rate", [])]}
+    tables = {key: {**values.get(key, {}), **table} for key, table in given.items()}
+    return {**values, **tables, "rate": list(rows.values())}
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row.get("work"), row.get("device"), row.get("billions")
+
+
+def _problem(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return (
+            "expected tables [assumed], [characters_per_token] and rows [[rate]]; see the package"
+        )
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -1,0 +1,73 @@
+"""How many optimiser steps a training takes, as the trainers of transformers and TRL count them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from isoglot.config import Recipe
+
+DEFAULTS = {
+    "per_device_train_batch_size": 8,
+    "gradient_accumulation_steps": 1,
+    "num_train_epochs": 3,
+    "max_steps": -1,
+}
+"""Those of TRL's configs, which are not imported here since that takes seconds; a test compares."""
+ONLINE_DEFAULTS = {
+    **DEFAULTS,
+    "num_generations": 2,
+    "max_completion_length": 512,
+    "num_iterations": 1,
+    "steps_per_generation": None,
+    "generation_batch_size": None,
+    "use_vllm": False,
+}
+
+
+def processes_of(recipe: Recipe) -> int:
+    """How many train."""
+    return recipe.launch.num_processes if recipe.launch else 1
+
+
+class Course(NamedTuple):
+    """What a training comes to."""
+
+    num_steps: int
+    num_examples: float
+    """Examples that are learned from, those of every epoch or iteration counted again."""
+    num_completions: int = 0
+    """Answers that are written for it."""
+
+
+def course_of(num_pairs: int, training: Mapping[str, Any], num_processes: int = 1) -> Course:
+    """Of a training on pairs."""
+    get = {**DEFAULTS, **training}
+    batch = get["per_device_train_batch_size"] * num_processes
+    accumulation, epochs = get["gradient_accumulation_steps"], get["num_train_epochs"]
+    per_epoch = math.ceil(math.ceil(num_pairs / batch) / accumulation)
+    if get["max_steps"] > 0:
+        return Course(int(get["max_steps"]), float(get["max_steps"] * batch * accumulation))
+    return Course(math.ceil(per_epoch * epochs), num_pairs * float(epochs))
+
+
+def online_course_of(
+    num_prompts: int, training: Mapping[str, Any], num_processes: int = 1
+) -> Course:
+    """Of an online training on prompts, each answered `num_generations` times.
+
+    A batch of answers serves `steps_per_generation` passes, `num_iterations` times over; the
+    prompts that fill no batch are left out of an epoch.
+    """
+    get = {**ONLINE_DEFAULTS, **training}
+    accumulation = get["gradient_accumulation_steps"]
+    of_pass = get["per_device_train_batch_size"] * num_processes
+    answers = get["generation_batch_size"] or of_pass * (
+        get["steps_per_generation"] or accumulation
+    )
+    passes_each = answers // of_pass * get["num_iterations"]
+    batches = num_prompts // (answers // get["num_generations"])
+    steps = math.ceil(math.ceil(batches * passes_each / accumulation) * get["num_train_epochs"])
+    if get["max_steps"] > 0:
+        steps = int(get["max_steps"])
+    num_batches = math.ceil(steps * accumulation / passes_each) if batches else 0
+    return Course(steps, float(steps * accumulation * of_pass), num_batches * answers)

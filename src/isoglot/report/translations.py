@@ -1,0 +1,76 @@
+"""What became of translated prompts and answers, by language: kept, lost, and why."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from isoglot.report.measures import Summary, language_name, rounds
+from isoglot.report.shell import Grid, Line, Section
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TITLES = {
+    "prompts": "Prompts kept and lost in translation",
+    "answers": "Answers kept and lost in translation",
+}
+_CAPTIONS = {
+    "prompts": "A prompt that is not kept is left out of its family.",
+    "answers": "An answer with an artefact stays to be rejected and is never chosen; the gate "
+    "`artefact` leaves it out.",
+}
+
+
+def translation_sections(summary: Summary) -> list[Section]:
+    """A section for prompts and one for answers, each where the run translated them."""
+    return [
+        Section(
+            f"translated-{what}",
+            _TITLES[what],
+            _CAPTIONS[what],
+            "Nothing was translated.",
+            grid=Grid(columns, [Line(cells[0], cells[1:], tag) for tag, cells in lines]),
+        )
+        for what, columns, lines in _tables(summary)
+    ]
+
+
+def translation_tables(summary: Summary) -> "list[Table]":
+    """The same for the console."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    found = []
+    for what, columns, lines in _tables(summary):
+        table = Table(title=_TITLES[what], box=SIMPLE, padding=(0, 1, 0, 0))
+        for place, column in enumerate(columns):
+            table.add_column(Text(column), justify="right" if place else "left")
+        for _, cells in lines:
+            table.add_row(*map(Text, cells))
+        found.append(table)
+    return found
+
+
+def _tables(summary: Summary) -> list[tuple[str, list[str], list[tuple[str, list[str]]]]]:
+    """Prompts or answers, the columns, and tag and cells of each language; all rounds together."""
+    rows = [row for entry in rounds(summary) for row in entry.get("translations") or ()]
+    found = []
+    for what in _TITLES:
+        of_language: dict[str, list[Mapping[str, Any]]] = {}
+        for row in rows:
+            if row["what"] == what:
+                of_language.setdefault(row["language"], []).append(row)
+        reasons = sorted(
+            {why for part in of_language.values() for row in part for why in row["lost"]}
+        )
+        if of_language:
+            columns = ["Language", "Kept", "Lost", *(why.replace("_", " ") for why in reasons)]
+            lines = [(tag, _cells(tag, of_language[tag], reasons)) for tag in sorted(of_language)]
+            found.append((what, columns, lines))
+    return found
+
+
+def _cells(tag: str, rows: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> list[str]:
+    lost = [sum(row["lost"].get(why, 0) for row in rows) for why in reasons]
+    kept = sum(row["kept"] for row in rows)
+    return [language_name(tag), *map(str, (kept, sum(lost), *lost))]

@@ -1,0 +1,160 @@
+"""Which examples are taken, and in which order an epoch sees them.
+
+Each order is a function of seed and epoch alone, so that a resumed epoch goes on in the same one.
+"""
+
+import heapq
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from isoglot.core.records import content_id
+
+_WINDOW_BATCHES = 50
+
+
+class _Order:
+    """What a trainer asks of a sampler."""
+
+    def __init__(self, num_examples: int, seed: int) -> None:
+        self._num_examples = num_examples
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer before an epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._num_examples
+
+    def __iter__(self) -> Iterator[int]:
+        raise NotImplementedError
+
+    @property
+    def _random(self) -> random.Random:
+        return random.Random(f"{self._seed}:{self._epoch}")
+
+
+class LengthGrouped(_Order):
+    """Batches of like length, since padding costs, in a random order.
+
+    The batch with the longest example comes first, to run out of memory at once or never.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        super().__init__(len(lengths), seed)
+        self._lengths = lengths
+        self._batch_size = batch_size
+
+    def __iter__(self) -> Iterator[int]:
+        rng = self._random
+        order = rng.sample(range(len(self)), len(self))
+        window = self._batch_size * _WINDOW_BATCHES
+        for start in range(0, len(order), window):
+            order[start : start + window] = sorted(
+                order[start : start + window], key=self._lengths.__getitem__
+            )
+        whole = len(order) - len(order) % self._batch_size
+        batches = [order[i : i + self._batch_size] for i in range(0, whole, self._batch_size)]
+        rng.shuffle(batches)
+        batches.sort(key=lambda batch: not self._has_longest(batch))
+        return iter([i for batch in batches for i in batch] + order[whole:])
+
+    def _has_longest(self, batch: Sequence[int]) -> bool:
+        return max(self._lengths[i] for i in batch) == max(self._lengths)
+
+
+class LanguageBalanced(_Order):
+    """Every batch has of each language its share of all examples, rounded up or down.
+
+    After n examples each language has been seen its share of n, rounded up or down, so this holds
+    for batches of any size; with as many examples in each language, two languages differ by at most
+    one in any batch. (The order is that of earliest deadlines: Tijdeman, The chairman assignment
+    problem, Discrete Mathematics 32, 1980.) Which example of a language comes when is random.
+    """
+
+    def __init__(self, languages: Sequence[str], seed: int) -> None:
+        super().__init__(len(languages), seed)
+        self._examples: dict[str, list[int]] = defaultdict(list)
+        for place, language in enumerate(languages):
+            self._examples[language].append(place)
+
+    def __iter__(self) -> Iterator[int]:
+        rng = self._random
+        names = rng.sample(sorted(self._examples), len(self._examples))
+        queues = [rng.sample(self._examples[name], len(self._examples[name])) for name in names]
+        return (queues[place].pop() for place in self._turns([len(queue) for queue in queues]))
+
+    def _turns(self, sizes: Sequence[int]) -> Iterator[int]:
+        """Whose turn it is: number k of s may come once k - 1 is its share, and must before k + 1
+        is; of those that may come, the one that must come first does."""
+        total = len(self)
+        waiting = [(0, place, 0) for place in range(len(sizes))]
+        due: list[tuple[int, int, int]] = []
+        for turn in range(total):
+            while waiting and waiting[0][0] <= turn:
+                _, place, num_seen = heapq.heappop(waiting)
+                deadline = -(-(num_seen + 1) * total // sizes[place])
+                heapq.heappush(due, (deadline, place, num_seen))
+            _, place, num_seen = heapq.heappop(due)
+            yield place
+            if num_seen + 1 < sizes[place]:
+                release = (num_seen + 1) * total // sizes[place]
+                heapq.heappush(waiting, (release, place, num_seen + 1))
+
+
+class Repeated(_Order):
+    """An order of prompts as RLOO needs it: a group of answers for each, a batch several times.
+
+    Each prompt stands `num_generations` times in a row; each batch of `batch_size` prompts comes
+    `num_uses` times in a row, and a last batch that is not full is left out.
+    """
+
+    def __init__(self, order: _Order, batch_size: int, num_generations: int, num_uses: int) -> None:
+        self._order = order
+        self._batch_size = batch_size
+        self._num_generations = num_generations
+        self._num_uses = num_uses
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer before an epoch."""
+        self._order.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        num_batches = len(self._order) // self._batch_size
+        return num_batches * self._batch_size * self._num_generations * self._num_uses
+
+    def __iter__(self) -> Iterator[int]:
+        prompts = list(self._order)
+        whole = len(prompts) - len(prompts) % self._batch_size
+        for start in range(0, whole, self._batch_size):
+            for _ in range(self._num_uses):
+                for prompt in prompts[start : start + self._batch_size]:
+                    yield from [prompt] * self._num_generations
+
+
+def even_choice(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[int]:
+    """The places of `num` rows, of each language as many or, where it has fewer, all of them.
+
+    A function of seed and content alone: the same rows in another order give the same choice, in
+    the same order. Raises ValueError where there are fewer rows.
+    """
+    if len(rows) < num:
+        raise ValueError(
+            f"expected {num} pairs (train.num_preferences), got {len(rows)}; set it lower or take "
+            f"more prompts"
+        )
+    ranked: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        content = json.dumps(row, sort_keys=True, ensure_ascii=False)
+        ranked[row["language"]].append((content_id(str(seed), content), place))
+    chosen: list[tuple[str, int]] = []
+    # The smallest first, so that what they lack is shared out among the larger.
+    by_size = sorted(ranked, key=lambda tag: (len(ranked[tag]), content_id(str(seed), tag)))
+    for position, tag in enumerate(by_size):
+        share = (num - len(chosen)) // (len(by_size) - position)
+        chosen += sorted(ranked[tag])[:share]
+    return [place for _, place in sorted(chosen)]

@@ -1,0 +1,267 @@
+"""Online training by REINFORCE with a leave-one-out baseline, over TRL's RLOOTrainer."""
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.train.choose import MAY_LACK, HeldOut, Identify, Reward
+from isoglot.train.common import (
+    OnStep,
+    Policy,
+    TrainConfig,
+    load_rows,
+    no_step,
+    peft_config,
+    quiet,
+    training_arguments,
+)
+from isoglot.train.order import LanguageBalanced, Repeated
+from isoglot.train.trainer import PerLanguage, train
+
+_COLUMNS = [field.name for field in fields(Prompt)]
+
+
+def train_rloo(
+    prompt_files: Sequence[Path],
+    policy: Policy,
+    out: Path,
+    config: TrainConfig,
+    reward: Reward,
+    identify: Identify,
+    *,
+    seed: int,
+    on_step: OnStep = no_step,
+    held_out: HeldOut | None = None,
+) -> dict[str, Any]:
+    """Trains `policy` on its own answers to prompts, and returns a summary of the training.
+
+    Back to Basics (arXiv:2402.14740, section 3): of k answers to a prompt, each is pushed by its
+    reward, less `beta` times its KL to the start, less the mean of the others. An answer without a
+    reward takes no part: it is in no mean and moves nothing, and neither does an answer whose
+    siblings have none. Same files, resuming and errors as `train_dpo`; log and summary hold, for
+    each language, reward, KL, length in tokens, off-target rate, and how many answers had no reward
+    or no language. Prompts that leave no room for `max_completion_length` in the context window are
+    left out and counted.
+    """
+    with quiet(), _no_notice_of_each_unrewarded_answer():
+        args = _arguments(config, policy, out, seed)
+
+        def prepare(rows: Any, tokenizer: Any) -> Any:
+            rewarder = Rewarder(reward, identify, tokenizer)
+            fitting = _fitting(rows, tokenizer, policy, args)
+            trainer = rloo_trainer(policy, rewarder, args, fitting, tokenizer, config)
+            trainer.follow(out / "log.jsonl", [], config)
+            return trainer
+
+        return train(
+            prompt_files,
+            policy,
+            out,
+            config,
+            prepare,
+            seed=seed,
+            on_step=on_step,
+            held_out=held_out,
+            load=_load_prompts,
+            num_key="num_prompts",
+        )
+
+
+class Rewarder:
+    """TRL's reward function over ours; keeps what the log says of the answers it saw last."""
+
+    __name__ = "reward"
+
+    def __init__(self, reward: Reward, identify: Identify, tokenizer: Any) -> None:
+        self._reward = reward
+        self._identify = identify
+        self._tokenizer = tokenizer
+        self.eos_ids: Sequence[int] = ()
+        self.seen: dict[str, list[float]] = {}
+        """A value of each answer; NaN where it has none."""
+
+    def __call__(self, *, completion_ids: list[list[int]], **columns: Any) -> list[float | None]:
+        """As TRL asks: columns of the dataset, each as long as there are completions."""
+        columns["prompt"] = columns.pop("prompts")
+        asked = [
+            Prompt(**{name: columns[name][i] for name in _COLUMNS})
+            for i in range(len(completion_ids))
+        ]
+        answers = [
+            self._completion(prompt, i, ids)
+            for i, (prompt, ids) in enumerate(zip(asked, completion_ids, strict=True))
+        ]
+        rewards = self._reward(asked, answers)
+        tags = self._identify([answer.text for answer in answers])
+        self.seen = {
+            "reward": [math.nan if reward is None else reward for reward in rewards],
+            "num_tokens": [len(ids) for ids in completion_ids],
+            "cut_off": [answer.finish_reason == FinishReason.LENGTH for answer in answers],
+            "off_target": [
+                math.nan if tag is None else tag != prompt.answer_language
+                for tag, prompt in zip(tags, asked, strict=True)
+            ],
+        }
+        return rewards
+
+    def _completion(self, prompt: Prompt, sample: int, ids: list[int]) -> Completion:
+        ended = bool(ids) and ids[-1] in self.eos_ids
+        text = self._tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        reason = FinishReason.STOP if ended else FinishReason.LENGTH
+        return Completion(
+            prompt.family, prompt.prompt_id, prompt.language, "policy", sample, text, reason
+        )
+
+
+class PerLanguageRLOO(PerLanguage):
+    """RLOO that sees every answer, for the log, and the languages of every batch."""
+
+    may_lack = MAY_LACK
+
+    def follow(self, log_path: Path, lengths: Sequence[int], config: TrainConfig) -> None:
+        """As for every training; the tokens that end an answer are known now."""
+        super().follow(log_path, lengths, config)
+        self.reward_funcs[0].eos_ids = self.eos_token_ids
+        self._forwards: list[Any] = []
+
+    def collator(self) -> Any:
+        """TRL's, which hands the rows on as they are, the language among them."""
+        return self.data_collator
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **counts: Any) -> Any:
+        """TRL's loss, unchanged."""
+        loss = super().compute_loss(model, inputs, *args, **counts)
+        self.check(loss)
+        return loss
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        import torch
+
+        self._forwards.clear()
+        batch = super()._generate_and_score_completions(inputs)
+        mask = batch["completion_mask"]
+        seen = {
+            name: torch.tensor(values, dtype=torch.float32, device=mask.device)
+            for name, values in self.reward_funcs[0].seen.items()
+        }
+        if self.beta:
+            policy, reference = self._forwards
+            seen["kl"] = ((policy - reference) * mask).sum(dim=1)
+        places = [self.languages.index(row["language"]) for row in inputs]
+        values = torch.stack(list(seen.values()), dim=1)
+        gathered = self.accelerator.gather((torch.tensor(places, device=mask.device), values))
+        self.keep(seen, *gathered)
+        return batch
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        if not found[0].requires_grad:  # of the policy as it answered, then of the reference
+            self._forwards.append(found[0])
+        return found
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        self._signature_columns = [*_COLUMNS]
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        args, rows = self.args, self.train_dataset if dataset is None else dataset
+        groups = rows["language"] if self._is_balanced else [""] * len(rows)
+        return Repeated(
+            LanguageBalanced(groups, args.seed),
+            args.generation_batch_size // args.num_generations,
+            args.num_generations,
+            args.num_iterations * args.steps_per_generation,
+        )
+
+
+def rloo_trainer(
+    policy: Policy, rewarder: Rewarder, args: Any, rows: Any, tokenizer: Any, config: TrainConfig
+) -> Any:
+    """TRL's trainer with our mixin, before it follows a log."""
+    from trl import RLOOTrainer
+
+    trainer_class = type("LanguageRLOOTrainer", (PerLanguageRLOO, RLOOTrainer), {})
+    return trainer_class(
+        model=policy.path,
+        reward_funcs=rewarder,
+        args=args,
+        train_dataset=rows,
+        processing_class=tokenizer,
+        peft_config=peft_config(config.lora),
+    )
+
+
+def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any:
+    """TRL's, which samples truly: temperature 1, every token, ended by any eos of the policy."""
+    from trl import RLOOConfig
+
+    args = training_arguments(
+        RLOOConfig,
+        config,
+        policy,
+        out / "checkpoints",
+        seed=seed,
+        train_sampling_strategy="random",
+    )
+    num_uses = args.num_iterations * args.steps_per_generation
+    is_by_steps = args.save_strategy == "steps"
+    if is_by_steps and (args.save_steps * args.gradient_accumulation_steps) % num_uses:
+        raise ValueError(
+            f"expected checkpoints between batches of answers, which serve "
+            f"{num_uses / args.gradient_accumulation_steps:g} steps, got save_steps "
+            f"{args.save_steps}; set it to a multiple, so that a resumed training is the same"
+        )
+    return args
+
+
+def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
+    rows: Any = load_rows(files, cache, _COLUMNS, held_out) if files else []
+    if len(rows) == 0:
+        raise ValueError(f"expected prompts to train on, got none in {len(files)} files")
+    if any(prompt[-1]["role"] != "user" for prompt in rows["prompt"]):
+        raise ValueError(
+            "expected prompts that end with the user's turn for method rloo, got another; leave "
+            "out the beginning of the answer"
+        )
+    return rows
+
+
+def _fitting(rows: Any, tokenizer: Any, policy: Policy, args: Any) -> Any:
+    """The prompts whose longest answer fits into the context window; enough of them for a batch."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(policy.path, **policy.arguments).get_text_config()
+    window = getattr(config, "max_position_embeddings", None) or math.inf
+    rendered = tokenizer.apply_chat_template(
+        list(rows["prompt"]), add_generation_prompt=True, tokenize=False
+    )
+    ids = tokenizer(rendered, add_special_tokens=False)["input_ids"]
+    places = [i for i, row in enumerate(ids) if len(row) + args.max_completion_length <= window]
+    wanted = args.generation_batch_size // args.num_generations
+    if len(places) < wanted:
+        raise ValueError(
+            f"expected {wanted} prompts for a batch of {args.generation_batch_size} answers, got "
+            f"{len(places)} of {len(rows)} that leave room for max_completion_length "
+            f"{args.max_completion_length} in {window} tokens; take more prompts, or lower "
+            f"per_device_train_batch_size or max_completion_length"
+        )
+    return rows.select(places)
+
+
+@contextmanager
+def _no_notice_of_each_unrewarded_answer() -> Iterator[None]:
+    """TRL prints one such answer of every batch; here they are counted in the log."""
+    notices = logging.getLogger("trl.trainer.rloo_trainer")
+    level = notices.level
+    notices.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        notices.setLevel(level)

@@ -1,0 +1,126 @@
+"""The page and the tables of a study: what they show, what is unknown, and that no text acts."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import chromium
+import pytest
+from html_of_pages import Elements, data_of, without_library
+from rich.console import Console
+from written_folders import HOSTILE
+from written_study import LANGUAGES, study
+
+from isoglot.report.study import write_study_report
+from isoglot.report.study_table import study_tables
+
+
+def written(folder: Path, content: dict) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "study.json").write_text(json.dumps(content))
+    return write_study_report(folder)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    return written(tmp_path_factory.mktemp("study"), study(HOSTILE))
+
+
+def charts(page: Path, kind: str) -> list[dict]:
+    found = data_of(page.read_text(encoding="utf-8"))["charts"]
+    return [chart for chart in found if chart["data"][0]["type"] == kind]
+
+
+def test_the_heat_map_marks_what_was_trained_and_leaves_what_failed_empty(page):
+    plot = charts(page, "heatmap")[0]["data"][0]
+    assert len(plot["z"]) == len(LANGUAGES)
+    names = ["English", "Arabic", "Swahili", "Thai"]
+    marked = {
+        (names[row], column)
+        for row, line in enumerate(plot["text"])
+        for column, text in enumerate(line)
+        if "●" in text
+    }
+    trained = {("English", c) for c in range(6)} | {
+        (name, c) for name in ("Arabic", "Swahili") for c in (1, 2, 4, 5)
+    }
+    assert marked == trained
+    assert all(line[5] is None for line in plot["z"])
+    assert (plot["zmin"] + plot["zmax"]) / 2 == 50
+
+
+def test_bars_have_the_values_and_intervals_of_the_cells(page):
+    trained, unseen = charts(page, "bar")[0]["data"]
+    assert trained["x"] == pytest.approx([55.0] * 5)
+    assert unseen["x"] == pytest.approx([57.0] * 5)
+    assert trained["error_x"]["array"] == pytest.approx([4.0] * 5)
+    assert trained["error_x"]["arrayminus"] == pytest.approx([3.0] * 5)
+
+
+def test_curves_join_cells_that_differ_in_size_alone(page):
+    curves = [c for c in charts(page, "scatter") if c["data"][0].get("mode") == "lines+markers"]
+    assert len(curves) == 4  # trained and unseen, by each of two judges
+    sizes = sorted(tuple(line["x"]) for line in curves[0]["data"])
+    assert sizes == [(1200,), (1200,), (1200,), (1200, 6000)]  # one has failed at 6000
+    assert curves[0]["layout"]["xaxis"]["type"] == "log"
+
+
+def test_the_page_says_what_was_found_what_failed_and_what_it_cost(page):
+    text = without_library(page.read_text(encoding="utf-8"))
+    for words in ("3 claims: 1 yes, 1 no, 1 undecided", "3 runs failed", "out of memory", "x.log",
+                  "60 / 20 / 18 (2 invalid)", "360,000", "1200, 1200, 1200", "62*",
+                  "data ML-3 or ML-3-5x minus data EN-1", "sw th",
+                  "unseen more than trained"):  # fmt: skip
+        assert words in text, words
+
+
+def test_no_text_of_the_study_is_html(page):
+    html = without_library(page.read_text(encoding="utf-8"))
+    assert HOSTILE not in html
+    tags = [tag for tag, _ in Elements(html).found]
+    assert "img" not in tags
+    assert tags.count("script") == 3
+
+
+def test_the_tables_say_the_answers_and_the_failure():
+    stream = StringIO()
+    console = Console(file=stream, width=200)
+    for table in study_tables(study("[red]x")):
+        console.print(table)
+    text = stream.getvalue()
+    for words in ("55.0 (52.0 to 59.0)", "+3.0 (+1.0 to +5.0)", "undecided", "[red]x",
+                  "failed: seed 1: out of memory", "60 / 20 / 18 (2 invalid)"):  # fmt: skip
+        assert words in text, words
+
+
+def test_a_study_in_which_everything_failed_has_its_page(tmp_path):
+    content = study()
+    for cell in content["cells"]:
+        cell["win_rates"] = [
+            {k: None if "rate" in k and "by_seed" not in k else v for k, v in row.items()}
+            for row in cell["win_rates"]
+        ]
+        cell["runs"] = [{"seed": 1, "folder": "x", "error": "killed"}]
+    content["findings"] = []
+    page = written(tmp_path, content)
+    assert "killed" not in page.read_text(encoding="utf-8").partition("<main>")[0]
+
+
+def test_no_study_is_one_clear_line(tmp_path):
+    with pytest.raises(ValueError, match=r"expected a study in .*study\.json"):
+        write_study_report(tmp_path)
+
+
+@pytest.mark.skipif(chromium.PATH is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
+def test_the_page_loads_in_a_browser_without_error_or_request(page, tmp_path, width, dark):
+    with chromium.chromium(tmp_path / "profile") as tab:
+        tab.open(page, width=width, dark=dark)
+        assert tab.errors == []
+        assert tab.requests == [page.as_uri()]
+        plots = tab.evaluate("document.querySelectorAll('[data-chart]').length")
+        assert plots == 11
+        assert tab.evaluate("document.querySelectorAll('[data-chart] .main-svg').length") >= plots
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert tab.evaluate("document.querySelectorAll('img, iframe, main a').length") == 0
+        tab.screenshot(page.with_name(f"{width}.png"))

@@ -1,0 +1,246 @@
+"""RLOO on the policy's own answers: what has no reward takes no part; resuming; the log."""
+
+import json
+import math
+from collections import Counter
+from itertools import count
+
+import pytest
+from by_hand import LANGUAGES, Killed, largest_difference, log_lines, weights
+
+from isoglot.core.records import Completion, Prompt
+from isoglot.core.store import shard_path, write_shard
+from isoglot.models.reward import GoldScorer
+from isoglot.train.common import Policy, TrainConfig
+from isoglot.train.rloo import train_rloo
+
+TRAINING = {
+    "per_device_train_batch_size": 12,
+    "num_generations": 4,
+    "max_completion_length": 6,
+    "learning_rate": 1e-2,
+    "lr_scheduler_type": "constant",
+    "logging_steps": 1,
+    "save_steps": 2,
+    "use_cpu": True,
+    "bf16": False,
+}
+
+
+def prompts_of(num_families):
+    return [
+        Prompt.from_text(f"{tag} {i} apples?", language=tag, family=str(i), gold="a")
+        for i in range(num_families)
+        for tag in LANGUAGES
+    ]
+
+
+@pytest.fixture(scope="module")
+def prompt_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prompts")
+    write_shard(shard_path(folder, 0), prompts_of(6), Prompt)
+    return [shard_path(folder, 0)]
+
+
+def is_short(text: str, _gold: str) -> float:
+    return float(len(text) < 3)
+
+
+def in_english(texts):
+    return ["en"] * len(texts)
+
+
+def run(files, policy, out, reward=None, config=None, seed=1, **training):
+    config = config or TrainConfig(method="rloo", training={**TRAINING, **training})
+    given = {"on_step": training.pop("on_step")} if "on_step" in training else {}
+    reward = reward or GoldScorer(is_short).score
+    return train_rloo(
+        files, Policy(str(policy)), out, config, reward, in_english, seed=seed, **given
+    )
+
+
+def test_the_reward_rises_and_the_log_says_what_happened(prompt_files, tiny_policy, tmp_path):
+    summary = run(prompt_files, tiny_policy, tmp_path, num_train_epochs=5, beta=0.01)
+    lines = log_lines(tmp_path)
+    assert [line["step"] for line in lines] == list(range(1, 31))
+
+    def mean(some):
+        rows = [row for line in some for row in line["languages"].values()]
+        known = [row["reward"] for row in rows if row["reward"] is not None]
+        return sum(known) / len(known)
+
+    assert mean(lines[-5:]) > mean(lines[:5]) + 0.2
+    for line in lines:
+        assert set(line["languages"]) == set(LANGUAGES), "each step sees every language"
+        for tag, row in line["languages"].items():
+            assert row["n"] == 4
+            assert 1 <= row["num_tokens"] <= 6
+            assert row["off_target"] == float(tag != "en")
+            assert row["num_without_off_target"] == 0
+            assert row["num_without_reward"] == 4 * row["cut_off"], "what was cut off has no gold"
+    first = lines[0]["languages"]
+    assert all(row["kl"] == pytest.approx(0, abs=1e-4) for row in first.values())
+    assert any(abs(row["kl"]) > 1e-3 for row in lines[-1]["languages"].values())
+    assert (summary["num_prompts"], summary["num_dropped"]) == (18, 0)
+    assert summary["languages"] == lines[-1]["languages"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "inputs.json", "log.jsonl", "policy", "train.json",
+    ]  # fmt: skip
+
+
+def advantages(prompt_files, policy, tmp_path, rewards, beta=0.0):
+    """What one batch of 12 answers to 3 prompts is pushed by."""
+    from isoglot.train.common import load_tokenizer, quiet
+    from isoglot.train.rloo import Rewarder, _arguments, _load_prompts, rloo_trainer
+
+    config = TrainConfig(method="rloo", training={**TRAINING, "beta": beta})
+    start = Policy(str(policy))
+    with quiet():
+        args = _arguments(config, start, tmp_path / "out", 1)
+        tokenizer = load_tokenizer(start)
+        rewarder = Rewarder(lambda *_: list(rewards), in_english, tokenizer)
+        rows = _load_prompts(prompt_files, tmp_path / "cache")
+        trainer = rloo_trainer(start, rewarder, args, rows, tokenizer, config)
+        trainer.follow(tmp_path / "log.jsonl", [], config)
+        batch = next(iter(trainer.get_train_dataloader()))
+        return trainer._generate_and_score_completions(batch)["advantages"].tolist()
+
+
+def test_none_is_in_no_mean_and_moves_nothing(prompt_files, tiny_policy, tmp_path):
+    """By hand: of each answer the reward less the mean of the siblings that have one."""
+    rewards = [5.0, None, 2.0, 8.0, None, None, None, 3.0, None, None, None, None]
+    got = advantages(prompt_files, tiny_policy, tmp_path, rewards)
+    assert got[:4] == pytest.approx([5 - 10 / 2, 0, 2 - 13 / 2, 8 - 7 / 2])
+    assert got[4:] == [0.0] * 8, "nothing to compare with: neither alone nor without a reward"
+
+
+def test_nothing_is_learned_without_rewards(prompt_files, tiny_policy, tmp_path):
+    def none(_, completions):
+        return [None] * len(completions)
+
+    run(prompt_files, tiny_policy, tmp_path, none, max_steps=2)
+    assert largest_difference(tiny_policy, tmp_path / "policy") == 0
+    row = log_lines(tmp_path)[-1]["languages"]["en"]
+    assert (row["reward"], row["num_without_reward"], row["n"]) == (None, 4, 4)
+
+
+def test_a_constant_added_to_what_is_known_changes_nothing(prompt_files, tiny_policy, tmp_path):
+    """It would, if the unknown counted as 0."""
+
+    def shifted(by):
+        def reward(_, completions):
+            known = [len(answer.text) % 3 for answer in completions]
+            return [None if i % 3 == 0 else float(v + by) for i, v in enumerate(known)]
+
+        return reward
+
+    for by in (0, 64):
+        run(prompt_files, tiny_policy, tmp_path / str(by), shifted(by), max_steps=3)
+    assert largest_difference(tmp_path / "0/policy", tmp_path / "64/policy") < 1e-4
+    assert largest_difference(tmp_path / "0/policy", tiny_policy) > 1e-2
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
+def test_resumed_is_uninterrupted(prompt_files, tiny_policy, tmp_path, lora):
+    config = TrainConfig(method="rloo", lora=lora, training={**TRAINING, "num_train_epochs": 2})
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run(prompt_files, tiny_policy, whole, config=config)
+
+    def kill(step, total):
+        assert total == 12
+        if step == 11:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(prompt_files, tiny_policy, cut, config=config, on_step=kill)
+    assert not (cut / "policy").exists()
+    summary = run(prompt_files, tiny_policy, cut, config=config)
+    assert summary["resumed_from"] == "checkpoint-10", "in the second epoch"
+    assert largest_difference(whole / "policy", cut / "policy") < 1e-6
+    assert largest_difference(whole / "policy", tiny_policy) > 1e-3
+    for resumed, uninterrupted in zip(log_lines(cut), log_lines(whole), strict=True):
+        assert resumed["languages"] == uninterrupted["languages"]
+    again = run(prompt_files, tiny_policy, cut, config=config)
+    assert again == summary
+    with pytest.raises(ValueError, match="got another seed"):
+        run(prompt_files, tiny_policy, cut, config=config, seed=2)
+
+
+def test_each_step_sees_the_languages_evenly(prompt_files, tiny_policy, tmp_path):
+    seen = []
+
+    def reward(prompts, completions):
+        seen.append(Counter(prompt.language for prompt in prompts))
+        return [0.0] * len(completions)
+
+    training = {"num_generations": 2, "gradient_accumulation_steps": 2, "max_steps": 3}
+    run(prompt_files, tiny_policy, tmp_path, reward, save_steps=1, **training)
+    assert seen == [Counter(dict.fromkeys(LANGUAGES, 8))] * 3
+
+
+def test_the_lab_policy_ends_its_answers(tmp_path):
+    """By `<|end|>`, which no answer holds as text."""
+    from isoglot.lab.build import POLICY
+    from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+
+    rows = list(lab_prompts(LabPromptConfig(), ["en", "es"], seed=1, num_families=2))
+    write_shard(shard_path(tmp_path, 0), rows, Prompt)
+    seen: list[Completion] = []
+
+    def reward(_, completions):
+        seen.extend(completions)
+        return [0.0] * len(completions)
+
+    run([shard_path(tmp_path, 0)], POLICY, tmp_path / "out", reward, per_device_train_batch_size=8,
+        num_generations=2, max_completion_length=64, max_steps=1, beta=0.0)  # fmt: skip
+    assert [answer.finish_reason for answer in seen].count("stop") >= 7
+    assert not any("<|" in answer.text for answer in seen)
+    row = log_lines(tmp_path / "out")[0]["languages"]["en"]
+    assert row["num_tokens"] < 60
+    assert "kl" not in row, "unknown without a reference"
+
+
+def test_a_reward_that_is_no_number_counts_as_none(prompt_files, tiny_policy, tmp_path):
+    numbers = count()
+
+    def reward(_, completions):
+        return [math.nan if next(numbers) % 2 else 1.0 for _ in completions]
+
+    run(prompt_files, tiny_policy, tmp_path, reward, max_steps=1)
+    assert log_lines(tmp_path)[0]["languages"]["en"]["num_without_reward"] == 2
+    assert all(weight.isfinite().all() for weight in weights(tmp_path / "policy").values())
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"num_generation": 2}, "did you mean 'num_generations'"),
+        ({"per_device_train_batch_size": 6}, "must be divisible by num_generations"),
+        ({"per_device_train_batch_size": 96}, "24 prompts for a batch of 96 answers, got 18"),
+        ({"max_completion_length": 127}, "got 0 of 18 that leave room"),
+        ({"num_iterations": 3}, "which serve 3 steps, got save_steps 2; set it to a multiple"),
+    ],
+)  # fmt: skip
+def test_bad_settings_are_one_line(prompt_files, tiny_policy, tmp_path, training, message):
+    with pytest.raises(ValueError, match=message) as error:
+        run(prompt_files, tiny_policy, tmp_path, **training)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "policy").exists()
+
+
+def test_bad_prompts_are_one_line(tiny_policy, tmp_path):
+    with pytest.raises(ValueError, match="expected prompts to train on, got none in 0 files"):
+        run([], tiny_policy, tmp_path)
+    primed = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Well"})
+    rows = [Prompt("f", "p", "en", primed, "en")]
+    write_shard(shard_path(tmp_path, 0), rows, Prompt)
+    with pytest.raises(ValueError, match="prompts that end with the user's turn"):
+        run([shard_path(tmp_path, 0)], tiny_policy, tmp_path / "out")
+
+
+def test_pairs_and_online_do_not_mix():
+    with pytest.raises(ValueError, match="num_preferences counts pairs"):
+        TrainConfig(method="rloo", num_preferences=5)
+    with pytest.raises(ValueError, match="balance_languages orders the examples"):
+        TrainConfig(balance_languages=True, training={"train_sampling_strategy": "random"})
+    json.dumps(TrainConfig(method="rloo").model_dump(mode="json"))
