@@ -6,21 +6,26 @@ Run from the root of the repository, on a machine that does nothing else:
 
 The lab's policy answers the lab's prompts in every language of `lidr-lab`, with one thread for each
 worker. Ray is started once, before the clock; each measurement starts its own workers, which import
-torch and load the model. `made` leaves that start out: the time from the end of the first shards,
-by the times of the files, for as many shards as there are. The shards of all numbers of workers
-must be the same bytes.
+torch and load the model. One and two workers take turns, in both orders.
+
+`wall` is the whole stage. `rate` is shards a second when the workers are up: from the moment when
+as many shards as workers are done, to the last one. `busy` is how many cores of the machine worked
+meanwhile, whoever it was for: with one worker, much more than one means that others are at work,
+and then two workers cannot have two cores. The shards must be the same bytes each time.
 """
 
 import argparse
 import json
 import os
+import shutil
+import statistics
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROW = "{:>8} {:>9} {:>9} {:>9}"
+ROW = "{:>8} {:>9} {:>9} {:>9} {:>9}"
 
 
 def main() -> None:
@@ -28,33 +33,52 @@ def main() -> None:
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     import ray
 
+    # One core for each worker, however many work: else Ray gives a single one several threads.
     ray.init("local", num_cpus=max(args.workers), log_to_driver=False, logging_level="CRITICAL",
-             include_dashboard=False)  # fmt: skip
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before; seconds")
-    print(ROW.format("workers", "wall", "made", "speed-up"))
+             include_dashboard=False, object_store_memory=100 * 2**20)  # fmt: skip
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
+    print(ROW.format("workers", "wall, s", "start, s", "rate, 1/s", "busy"))
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="bench-workers-") as scratch:
-        job, prompts = lab_job(args.families, Path(scratch))
-        for num in args.workers:
-            row = measure(job, prompts, num, Path(scratch) / str(num))
-            row["speed_up"] = rows[0]["made"] / row["made"] if rows else 1.0
-            rows.append(row)
-            numbers = (f"{row[key]:.2f}" for key in ("wall", "made", "speed_up"))
-            print(ROW.format(num, *numbers), flush=True)
+        job, prompts = lab_job(args.families, args.shards, Path(scratch))
+        for turn in range(args.repeats):
+            for num in args.workers if turn % 2 == 0 else args.workers[::-1]:
+                row = measure(job, prompts, num, Path(scratch) / "out")
+                rows.append(row)
+                numbers = (f"{row[key]:.2f}" for key in ("wall", "start", "rate", "busy"))
+                print(ROW.format(num, *numbers), flush=True)
         assert len({row.pop("shards") for row in rows}) == 1, "the shards are not the same bytes"
     ray.shutdown()
+    found = {num: speed_up(rows, args.workers[0], num) for num in args.workers[1:]}
+    for num, ratios in found.items():
+        said = "; ".join(f"{key} {median:.2f} ({low:.2f} to {high:.2f})"
+                         for key, (low, median, high) in ratios.items())  # fmt: skip
+        print(f"{num} workers against {args.workers[0]}, median (lowest to highest): {said}")
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+        args.json.write_text(json.dumps({"rows": rows, "speed_up": found}, indent=2) + "\n")
 
 
-def lab_job(families: int, scratch: Path) -> tuple[Any, Path]:
-    """The first round of `lidr-lab`, and the folder of its prompts in 20 shards."""
+def speed_up(
+    rows: list[dict[str, Any]], one: int, other: int
+) -> dict[str, tuple[float, float, float]]:
+    """Lowest, median, highest ratio of neighbours in time, of the whole and of the steady rate."""
+    ones, others = ([row for row in rows if row["workers"] == num] for num in (one, other))
+    pairs = list(zip(ones, others, strict=True))
+    ratios = {
+        "rate": sorted(b["rate"] / a["rate"] for a, b in pairs),
+        "wall": sorted(a["wall"] / b["wall"] for a, b in pairs),
+    }
+    return {key: (of[0], statistics.median(of), of[-1]) for key, of in ratios.items()}
+
+
+def lab_job(families: int, shards: int, scratch: Path) -> tuple[Any, Path]:
+    """The first round of `lidr-lab`, and the folder of its prompts."""
     from isoglot.config import load_recipe
     from isoglot.job import Job
     from isoglot.stages import make_prompts
 
-    sizes = [f"prompts.num_families={families}", f"families_per_shard={max(1, families // 20)}"]
+    sizes = [f"prompts.num_families={families}", f"families_per_shard={-(-families // shards)}"]
     recipe = load_recipe("lidr-lab", [*sizes, "policy.device=cpu"])
     job = Job(recipe, 0, recipe.policy.path, silent=True)
     make_prompts(job, scratch / "prompts")
@@ -67,7 +91,8 @@ def measure(job: Any, prompts: Path, num_workers: int, out: Path) -> dict[str, A
     from isoglot.execute.ray import map_shards_on_ray
     from isoglot.prompting import run_sampler
 
-    start = time.perf_counter()
+    shutil.rmtree(out, ignore_errors=True)
+    began, start, busy = time.time(), time.perf_counter(), _busy_seconds()
     run_sampler(
         prompts,
         job.sampler,
@@ -79,16 +104,32 @@ def measure(job: Any, prompts: Path, num_workers: int, out: Path) -> dict[str, A
     )
     wall = time.perf_counter() - start
     times = sorted(path.stat().st_mtime for path in shard_paths(out))
-    # From the end of each worker's first shard: what stands before is the start of the workers.
-    made = (times[-1] - times[num_workers - 1]) / (len(times) - num_workers) * len(times)
-    shards = b"".join(path.read_bytes() for path in shard_paths(out))
-    return {"workers": num_workers, "wall": wall, "made": made, "shards": shards}
+    first, steady = times[num_workers - 1], times[num_workers:]
+    return {
+        "workers": num_workers,
+        "wall": wall,
+        "start": first - began,
+        "rate": len(steady) / (times[-1] - first),
+        "busy": (_busy_seconds() - busy) / wall,
+        "load": os.getloadavg()[0],
+        "shards": b"".join(path.read_bytes() for path in shard_paths(out)),
+    }
+
+
+def _busy_seconds() -> float:
+    """How long the cores of this machine have worked, all together, for anybody."""
+    user, nice, system, _idle, _wait, interrupts, soft, steal = map(
+        int, Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
+    )
+    return (user + nice + system + interrupts + soft + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="How much faster are two workers than one?")
     parser.add_argument("--families", type=int, default=200)
+    parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

@@ -258,13 +258,14 @@ def train_reward(
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
     from isoglot.config import settings_of
+    from isoglot.lab.build import lab_path
     from isoglot.train.common import Policy
     from isoglot.train.reward import RewardTrainConfig
     from isoglot.train.reward import train_reward as train_on
 
     config = RewardTrainConfig(training=settings_of(training or ()))
     measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
-    summary = train_on(preferences, Policy(model), out, config, seed=seed)
+    summary = train_on(preferences, Policy(lab_path(model)), out, config, seed=seed)
     for tag, row in summary["languages"].items():
         print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
     print(f"reward model: {summary['policy']}")

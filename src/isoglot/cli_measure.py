@@ -23,8 +23,8 @@ def console() -> "Console":
 Model = Annotated[
     str,
     typer.Argument(
-        help="A folder or hub id, `lab`, URL#MODEL of a server, completions (.jsonl, .parquet), or "
-        "a .yaml file with a model's settings."
+        help="A folder, hub id or ID@COMMIT, `lab`, URL#MODEL of a server, completions (.jsonl, "
+        ".parquet), or a .yaml file with a model's settings."
     ),
 ]
 Tasks = Annotated[str, typer.Option(help="Names that `benchmarks` lists, between commas.")]
@@ -36,6 +36,14 @@ Baseline = Annotated[
 Data = Annotated[
     Path | None,
     typer.Option(help="Folder of a benchmark's files, or of several such; default: the hub."),
+]
+Revision = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TASK=COMMIT",
+        help="Commit, branch or tag of a task's data set on the hub; once for each task. Default: "
+        "main. The commit that was read stands in every signature.",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option(help="Folder of the evaluation; default: runs/evaluate-MODEL.")
@@ -78,6 +86,7 @@ def evaluate(
     languages: Languages = "",
     baseline: Baseline = None,
     data: Data = None,
+    revision: Revision = None,
     out: Out = None,
     shots: Shots = 0,
     variant: Variant = "",
@@ -105,6 +114,7 @@ def evaluate(
         variant=variant,
         answering=answering,
         data=data,
+        revisions=_pinned(revision or []),
         limit=limit,
         max_new_tokens=max_new_tokens,
         cut_off=cut_off,
@@ -356,6 +366,15 @@ def export(
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _pinned(words: list[str]) -> dict[str, str]:
+    """Task → revision."""
+    pairs = [word.partition("=") for word in words]
+    for word, (task, _, revision) in zip(words, pairs, strict=True):
+        if not task or not revision:
+            raise ValueError(f"expected --revision TASK=COMMIT, got {word!r}; --revision mgsm=main")
+    return {task: revision for task, _, revision in pairs}
 
 
 def _show_evaluation(results: dict, folder: Path) -> None:

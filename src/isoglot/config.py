@@ -201,7 +201,7 @@ class Recipe(Section):
     @classmethod
     def _lab_paths(cls, values: Any) -> Any:
         """Every `path: lab:NAME` is the checkpoint in the package; `lab` alone is its policy."""
-        return _in_package(values)
+        return in_package(values)
 
     @model_validator(mode="before")
     @classmethod
@@ -252,19 +252,20 @@ class Recipe(Section):
         check_languages(self.pool, self.languages, self.dominant_language)
         if self.is_translated_pool:
             self._has_translator("answers_in: dominant")
-        is_asked = self.train or any(member.languages for member in self.samplers)
+        is_asked = self.train and not self.is_online
+        is_asked = is_asked or any(member.languages for member in self.samplers)
         if is_asked and (self.is_translated_pool or not self.translates_answers):
             sampling = self.generate.sampling
             check_candidates(self.pool, self.languages, sampling, self.pair.method)
 
 
-def _in_package(values: Any) -> Any:
+def in_package(values: Any) -> Any:
     """The same values, with the folders of the lab's models in place of their names."""
     if isinstance(values, list):
-        return [_in_package(value) for value in values]
+        return [in_package(value) for value in values]
     if isinstance(values, dict):
         return {
-            key: lab_path(value) if key == "path" and isinstance(value, str) else _in_package(value)
+            key: lab_path(value) if key == "path" and isinstance(value, str) else in_package(value)
             for key, value in values.items()
         }
     return values

@@ -226,8 +226,10 @@ def _signature(measurement: Measurement, identifier: str, out: Path) -> str:
     asked, shots = f"grader:{task.grader}", 0
     if isinstance(task.prompts, BenchmarkConfig):
         shots = task.prompts.shots
-        content = json.loads((out / _QUESTIONS).read_text(encoding="utf-8"))["content"]
-        asked = f"variant:{task.prompts.variant or 'default'}|data:{content}"
+        facts = json.loads((out / _QUESTIONS).read_text(encoding="utf-8"))
+        commits = "".join(f"|hub:{commit[:12]}" for commit in facts["hub_revisions"])
+        variant = task.prompts.variant or "default"
+        asked = f"variant:{variant}|data:{facts['content']}{commits}"
     answered = (
         "likelihood"
         if measurement.answering == "likelihood"

@@ -17,7 +17,7 @@ from sacrebleu.metrics import CHRF as SacreChrf
 
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Prompt
-from isoglot.evals.metrics import BLEU, CHRF, SPBLEU, bleu_tokeniser, comet, signature
+from isoglot.evals.metrics import BLEU, CHRF, SPBLEU, bleu_tokeniser, signature
 from isoglot.evals.rouge import ROUGE_1, ROUGE_2, ROUGE_L, tokens
 
 ROUGES = {"rouge1": ROUGE_1, "rouge2": ROUGE_2, "rougeL": ROUGE_L}
@@ -126,16 +126,6 @@ def test_spbleu_has_a_value_or_says_what_is_missing():
     answers, references = ["A cat sat on a mat."], ["A cat sat on the mat."]
     theirs = SacreBleu(tokenize="flores200").corpus_score(answers, [references])
     assert of_set(SPBLEU, answers, references) == pytest.approx(theirs.score / 100, abs=1e-9)
-
-
-def test_comet_without_its_package_says_what_to_install():
-    try:
-        import comet as package  # noqa: F401
-    except ImportError:
-        with pytest.raises(ValueError, match="pip install unbabel-comet"):
-            comet([ask("x")], ["y"], ["z"])
-    else:
-        pytest.skip("COMET is installed")
 
 
 @pytest.mark.parametrize("metric", [CHRF, BLEU, ROUGE_1])

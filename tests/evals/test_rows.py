@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from published import published
 
-from isoglot.evals.benchmark import Ask, Source
+from isoglot.evals.benchmark import Ask, BenchmarkConfig, Source
+from isoglot.evals.examples import read_examples
 from isoglot.evals.mgsm import MGSM
 from isoglot.evals.rows import RowReader, cell, position, read_rows
 
@@ -200,3 +201,46 @@ def test_real_files_give_each_language_rows_of_its_own(name):
     ))  # fmt: skip
     assert first.rows
     assert first.content_id != second.content_id
+
+
+CAUSE = {"premise": "Mvua ilinyesha.", "choice1": "Barabara ililowa.", "choice2": "Jua liliwaka.",
+         "question": "effect", "label": 0}  # fmt: skip
+PAIR = {"sentence1": "Es regnet.", "sentence2": "Es nieselt."}
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "tag", "files"),
+    [
+        ("xcopa", "sw", {"sw/val.sw.jsonl": CAUSE, "sw/test.sw.jsonl": CAUSE}),
+        ("xcopa", "sw", {"data/sw/val.sw.jsonl": CAUSE, "data/sw/test.sw.jsonl": CAUSE}),
+        ("xcopa", "sw", {"sw/validation.sw.jsonl": CAUSE, "sw/test.sw.jsonl": CAUSE}),
+        ("xcopa", "sw", {"xcopa.jsonl": {**CAUSE, "lang": "sw", "split": ["val", "test"]}}),
+        ("paws_x", "de", {"x-final/de/dev_2k.tsv": PAIR, "x-final/de/test_2k.tsv": PAIR}),
+    ],
+)
+def test_worked_examples_from_files_with_their_published_names(tmp_path, benchmark, tag, files):
+    """The shots are those of the split for them, whatever the release calls it."""
+    for name, row in files.items():
+        splits = row.get("split", ["dev" if "test" not in name else "test"])
+        rows = [
+            {"id": str(i), "idx": i, **row, "split": split, "label": str(i % 2)}
+            | {key: f"{split} {i} {row[key]}" for key in ("premise", "sentence1") if key in row}
+            for split in splits
+            for i in range(4)
+        ]
+        path = tmp_path / benchmark / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".tsv"):
+            columns = ("id", "sentence1", "sentence2", "label")
+            lines = ["\t".join(columns), *("\t".join(r[c] for c in columns) for r in rows)]
+            path.write_text("\n".join(lines), encoding="utf-8")
+        else:
+            kept = [row if len(splits) > 1 else {**row, "split": None} for row in rows]
+            path.write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
+    config = BenchmarkConfig(benchmark=benchmark, data=tmp_path, shots=2)
+    examples = read_examples(config, [tag]).examples
+    assert len(examples) == 4
+    worked = "val 0" if len(files) == 1 else "dev 0"
+    for example in examples:
+        assert worked in example.prompt.text
+        assert example.prompt.text.count("test ") == 1

@@ -9,6 +9,8 @@ from tiny_run import tiny_overrides
 from isoglot.cli import main
 from isoglot.study.study import study
 
+pytestmark = pytest.mark.slow
+
 SHORT = {
     "rounds": "1",
     "languages": "[en, es]",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -49,7 +50,8 @@ class BenchmarkConfig(Ask):
     """Local files in the published format, or a folder that holds a folder of the benchmark's name;
     left out, the hub."""
     revision: str | None = None
-    """Commit of the data set on the hub; left out, its latest, which the signature names."""
+    """Commit, branch or tag of the data set on the hub; left out, `main`. The signature names the
+    commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class Source(NamedTuple):
     files: tuple[str, ...] = ()
     """Names of the published files of one language, with `{code}`; the first that exists is read.
     A file with a column `lang` or `language` may hold all languages."""
+    split_in_files: Mapping[str, str] = MappingProxyType({})
+    """What names of files call a split, where that is not its name on the hub."""
     train_split: str = ""
     """Split of the worked examples; empty where they are literals or there are none."""
     how_to_get: str = ""

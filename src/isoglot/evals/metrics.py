@@ -1,13 +1,11 @@
-"""Metrics of text against a reference: chrF++, BLEU, spBLEU and COMET.
+"""Metrics of text against a reference: chrF++, BLEU and spBLEU.
 
 A metric keeps the statistics of each answer, and its value is a function of their sum: so a
 bootstrap resamples sums, and the value of a whole set is sacreBLEU's own (Post 2018,
 arXiv:1804.08771), which is no mean over sentences.
 """
 
-import importlib
 import warnings
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -15,7 +13,7 @@ import numpy as np
 
 from isoglot.core.languages import language
 from isoglot.core.records import Prompt
-from isoglot.evals.benchmark import Metric, Statistics, mean_of
+from isoglot.evals.benchmark import Metric, Statistics
 
 _CHRF_BETA = 2
 _MAX_ORDER = 4  # of BLEU's n-grams
@@ -136,41 +134,3 @@ BLEU = Metric("bleu", _grade_bleu, bleu_value)
 
 SPBLEU = Metric("spbleu", _grade_spbleu, bleu_value)
 """BLEU over the pieces of FLORES-200's SentencePiece model; without the model it has no value."""
-
-
-def comet(
-    prompts: Sequence[Prompt],
-    sources: Sequence[str],
-    texts: Sequence[str],
-    *,
-    model: str = "Unbabel/wmt22-comet-da",
-    batch_size: int = 16,
-) -> Metric:
-    """COMET (Rei et al. 2022) of these answers, all scored at once; `grade` looks them up.
-
-    `sources[i]` is the sentence that `texts[i]` translates. Raises ValueError where the package or
-    the model is not there.
-    """
-    try:
-        package = importlib.import_module("comet")
-    except ImportError as error:
-        raise ValueError(
-            "expected the package of COMET, came none; pip install unbabel-comet"
-        ) from error
-    try:
-        scorer = package.load_from_checkpoint(package.download_model(model))
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"expected the COMET model {model} from the hub, came an error ({error!s:.120}); "
-            "download it once where there is a network"
-        ) from error
-    data = [
-        {"src": source, "mt": text, "ref": prompt.gold or ""}
-        for prompt, source, text in zip(prompts, sources, texts, strict=True)
-    ]
-    scores = scorer.predict(data, batch_size=batch_size).scores
-    known = {
-        (prompt.family, prompt.prompt_id, text): float(score)
-        for prompt, text, score in zip(prompts, texts, scores, strict=True)
-    }
-    return mean_of("comet", lambda prompt, text: known.get((prompt.family, prompt.prompt_id, text)))

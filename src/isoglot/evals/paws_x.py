@@ -107,6 +107,7 @@ PAWS_X = Benchmark(
             "{code}/{split}.jsonl",
         ),
         train_split="validation",
+        split_in_files={"validation": "dev"},
         how_to_get="get x-final.tar.gz, named in the folder pawsx of "
         "github.com/google-research-datasets/paws",
         licence="free to use, with acknowledgement of Google LLC",

@@ -7,9 +7,11 @@ import csv
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from io import StringIO
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ from isoglot.evals.benchmark import Benchmark, Row, Source
 
 _LANGUAGE_COLUMNS = ("lang", "language")
 _CONVERTED = "refs/convert/parquet"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _MAX_FIELD_CHARS = 10_000_000  # a cell of CSV; Python's own limit is 131,072
 
 
@@ -148,7 +151,7 @@ def _from_hub(
         )
     try:
         from datasets import load_dataset
-        from huggingface_hub import HfApi
+        from datasets.exceptions import DatasetsError
         from huggingface_hub.errors import HfHubHTTPError
     except ImportError as error:
         raise ValueError(
@@ -156,23 +159,25 @@ def _from_hub(
             "pip install 'isoglot[train]', or give the folder of its files"
         ) from error
     names = _placeholders(tag, code, split)
-
-    def load(commit: str) -> Any:
-        config, part = source.config.format(**names), split.format(**names)
-        return load_dataset(source.hub, config, split=part, revision=commit)
-
+    config, part = source.config.format(**names), split.format(**names)
     # The bases of the hub's error are its HTTP library's, which changes with its version.
-    failures = (OSError, ValueError, RuntimeError, *HfHubHTTPError.__bases__)
+    failures = (OSError, ValueError, RuntimeError, DatasetsError, *HfHubHTTPError.__bases__)
     try:
-        commit = revision or HfApi().dataset_info(source.hub).sha or ""
+        commit = _commit(source.hub, revision)
         try:
-            table = load(commit)
-        except RuntimeError as error:
-            if revision or "script" not in str(error):
+            table = load_dataset(source.hub, config, split=part, revision=commit)
+        except (RuntimeError, ValueError) as error:
+            # `datasets` runs no scripts; the hub converts such sets to Parquet on a branch, which
+            # names no configurations: its folders do.
+            has_script, is_converted = "script" in str(error), "BuilderConfig" in str(error)
+            if not (is_converted if revision else has_script):
                 raise
-            # `datasets` runs no scripts; the hub converts such sets to Parquet on a branch.
-            commit = HfApi().dataset_info(source.hub, revision=_CONVERTED).sha or ""
-            table = load(commit)
+            commit = _commit(source.hub, revision or _CONVERTED)
+            files = {part: f"{config}/{part}/*.parquet"}
+            table = load_dataset(source.hub, data_files=files, split=part, revision=commit)
+        # Where the hub keeps files back, `datasets` takes those of another commit from its cache.
+        if not all(commit in file["filename"] for file in table.cache_files):
+            raise ValueError(f"commit {commit} cannot be read, another one is in the cache")
     except failures as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
@@ -180,6 +185,15 @@ def _from_hub(
             f"the hub, came an error ({reason:.160}); {_how_to_get(source)}"
         ) from error
     return _of_language(list(table), tag, code, benchmark, must=False), commit
+
+
+def _commit(hub: str, revision: str | None) -> str:
+    """Where a branch or tag of a data set stands now; a commit is itself, and asks nobody."""
+    from huggingface_hub import HfApi
+
+    if revision and _COMMIT.fullmatch(revision):
+        return revision
+    return HfApi().dataset_info(hub, revision=revision).sha or ""
 
 
 # From files
@@ -191,21 +205,23 @@ def _from_files(
     if data.is_file():
         return _of_language(list(_parsed_file(data, source)), tag, code, benchmark, must=True)
     folder = _folder(data, benchmark)
-    tried = []
-    for template in source.files:
-        if split != source.split and "{split}" not in template:
-            continue
-        pattern = template.format(**_placeholders(tag, code, split))
-        tried.append(pattern)
+    names = dict.fromkeys((source.split_in_files.get(split, split), split))
+    tried: dict[str, None] = {}
+    for template, name in product(source.files, names):
+        pattern = template.format(**_placeholders(tag, code, name))
+        # A file of all splits says in each row which one it belongs to.
+        holds_all = split != source.split and "{split}" not in template
+        if not holds_all:
+            tried[pattern] = None
         paths = sorted(folder.glob(pattern))
-        if not paths:
-            continue
         rows: list[Row] = []
         for path in paths:
             parsed = _parsed_file(path, source)
             if "*" in pattern:  # the path says what the rows do not
                 parsed = tuple({**row, "file": str(path.relative_to(folder))} for row in parsed)
-            rows += parsed
+            rows += [row for row in parsed if not holds_all or row.get("split") in names]
+        if not paths or (holds_all and not rows):
+            continue
         own_file = any(name in template.lower() for name in ("{code}", "{name}"))
         return _of_language(rows, tag, code, benchmark, must=not own_file)
     raise ValueError(

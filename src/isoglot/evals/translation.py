@@ -9,7 +9,6 @@ English into it, `xx-en` from it into English, and with any other pivot the pair
 from collections.abc import Iterable, Mapping, Sequence
 
 from isoglot.core.languages import language
-from isoglot.core.records import Prompt
 from isoglot.evals.benchmark import Ask, Example, Row, Rows
 from isoglot.evals.rows import cell, position
 from isoglot.evals.turns import Shot, asked, first_shots, variant_of
@@ -60,11 +59,6 @@ def translation_examples(
         )
         for place, (text, gold) in _pairs(name, rows, "test", source, target).items()
     ]
-
-
-def sentence_of(prompt: Prompt) -> str:
-    """The sentence that a prompt asks to translate, for metrics that read the source."""
-    return prompt.text.split("\n\n", 1)[1]
 
 
 def _request(text: str, source: str, target: str) -> str:

@@ -79,8 +79,8 @@ XCOPA = Benchmark(
             "xcopa.jsonl.gz",
         ),
         train_split="validation",
-        how_to_get="get the folder data of github.com/cambridgeltl/xcopa; it says val for what "
-        "the hub calls validation",
+        split_in_files={"validation": "val"},
+        how_to_get="get the folder data of github.com/cambridgeltl/xcopa",
         licence="CC-BY-4.0",
     ),
     languages={tag: tag for tag in ("et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi")}

@@ -53,9 +53,9 @@ XLSUM = Benchmark(
             "xlsum_{split}.jsonl.gz",
         ),
         train_split="validation",
+        split_in_files={"validation": "val"},
         how_to_get="get LANGUAGE_XLSum_v2.0.tar.bz2 by the links of github.com/csebuetnlp/xl-sum "
-        "and unpack it (the worked examples, split `validation`, are LANGUAGE_val.jsonl there: "
-        "rename them)",
+        "and unpack it",
         licence="CC-BY-NC-SA-4.0",
     ),
     languages={tag: words["code"] for tag, words in literals("xlsum").items()},

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from isoglot.config import EvaluationTask
@@ -100,19 +101,30 @@ def benchmark_tasks(
     max_new_tokens: int | None = None,
     cut_off: CutOff = "graded",
     stop: tuple[str, ...] = (),
+    revisions: Mapping[str, str] = MappingProxyType({}),
     **asking: Any,
 ) -> tuple[EvaluationTask, ...]:
     """Published benchmarks as tasks; `limit` families of each language, None for all.
 
-    `stop` are strings that end an answer; `asking` are the keys of `BenchmarkConfig`: shots,
-    variant, answering, data, revision.
+    `stop` are strings that end an answer; `revisions` says at which commit of the hub a task is
+    read; `asking` are other keys of `BenchmarkConfig`: shots, variant, answering, data.
     """
     if not names:
         raise ValueError("expected the name of a task, came none; see `isoglot benchmarks`")
+    if unknown := [name for name in revisions if name not in names]:
+        raise ValueError(
+            f"expected revisions of the tasks {', '.join(names)}, came one of {unknown[0]}; leave "
+            "it out, or add the task"
+        )
+    if revisions and asking.get("data"):
+        raise ValueError(
+            "expected revisions of tasks that are read from the hub, came --data, whose files have "
+            "none; leave one of them out"
+        )
     return tuple(
         EvaluationTask(
             name=name,
-            prompts=BenchmarkConfig(benchmark=name, **asking),
+            prompts=BenchmarkConfig(benchmark=name, revision=revisions.get(name), **asking),
             num_families=limit,
             decoding=Sampling(
                 max_new_tokens=max_new_tokens or benchmark_of(name).max_new_tokens, stop=stop

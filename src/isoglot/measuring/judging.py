@@ -18,6 +18,7 @@ from isoglot.evals.grade import GRADERS
 from isoglot.evals.judging import judge_pairs, replies_of, swap_sides
 from isoglot.evals.win_rate import JudgedResult, summarise_verdicts
 from isoglot.execute.progress import Bar, Bars
+from isoglot.lab.build import lab_path
 from isoglot.measuring.answers import AnswerColumns, Answers, Pair, pairs_of, read_answers
 from isoglot.measuring.judged_folder import JudgedFolder, Kind, count_by_language
 from isoglot.models.judge import JudgeConfig, OracleJudge, ScorerJudge
@@ -70,7 +71,7 @@ def named_judge(name: str) -> JudgeSource | None:
             "expected scorer:NAME with language_match, or the folder or hub id of a reward model, "
             f"as judge, got {name!r}"
         )
-    scorer = scorer_config(which)
+    scorer = scorer_config(lab_path(which))
 
     def load(languages: Sequence[str]) -> Judge:
         return ScorerJudge(load_scorers([scorer], load_identifier(languages))[0])

@@ -26,6 +26,7 @@ from isoglot.evals.reward_table import (
 from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
+from isoglot.lab.build import lab_path
 from isoglot.measuring.evaluate import tags_of
 from isoglot.measuring.pair_sets import PairSet, folder_of, pair_set
 from isoglot.models.load import load_identifier, load_scorers, scorer_config, scorer_settings
@@ -108,7 +109,7 @@ class _Scoring:
 
     def __init__(self, word: str) -> None:
         self.word = word
-        self.config = config = scorer_config(word)
+        self.config = config = scorer_config(lab_path(word))
         if isinstance(config, GoldConfig) and config.grader not in GRADERS:
             raise ValueError(
                 f"expected gold:NAME with one of {', '.join(GRADERS)} as scorer, got {word!r}"

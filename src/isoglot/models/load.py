@@ -166,9 +166,9 @@ def model_name_of(config: TranslatorConfig) -> str:
 def model_config(text: str) -> ModelConfig:
     """The model that a user names in one word.
 
-    A folder or hub id; completions that are there (`.jsonl`, `.jsonl.gz`, `.parquet`); `URL#MODEL`,
-    a model on an OpenAI-compatible server, and `openai:MODEL`, one of OpenAI's; or a `.yaml` file
-    with the settings of a model as in a recipe.
+    A folder or hub id, `ID@REVISION` at a commit, branch or tag; completions that are there
+    (`.jsonl`, `.jsonl.gz`, `.parquet`); `URL#MODEL`, a model on an OpenAI-compatible server, and
+    `openai:MODEL`, one of OpenAI's; or a `.yaml` file with the settings of a model as in a recipe.
 
     Raises:
         ValueError: a file that does not hold the settings of a model; says which key is wrong.
@@ -184,6 +184,9 @@ def model_config(text: str) -> ModelConfig:
         return OpenAIConfig(model=model, base_url=address)
     if text.startswith("openai:"):
         return OpenAIConfig(model=text.removeprefix("openai:"))
+    hub_id, separator, revision = text.partition("@")
+    if separator and not Path(text).expanduser().exists():
+        return TransformersConfig(path=hub_id, revision=revision)
     return TransformersConfig(path=text)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
-from isoglot.config import Recipe, first_problem, load_recipe, read_yaml
+from isoglot.config import Recipe, first_problem, in_package, load_recipe, read_yaml
 from isoglot.core.section import Section
 from isoglot.models.protocols import ScorerConfig
 
@@ -139,7 +139,7 @@ def load_study(path: Path) -> StudyConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read study {path} ({error}); correct the path") from None
     try:
-        return StudyConfig.model_validate(read_yaml(text, f"study {path}"))
+        return StudyConfig.model_validate(in_package(read_yaml(text, f"study {path}")))
     except ValidationError as error:
         raise ValueError(f"study {path}: {first_problem(error)}") from None
 
