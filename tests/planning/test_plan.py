@@ -127,6 +127,8 @@ def test_families_that_are_kept_out_of_training_are_answered_at_each_check(tiny_
     steps, answers, scores = plan
     assert steps["num"] == course_of(6 * 4, recipe.train.training).num_steps, "6 of 8 families"
     assert answers["num"] == scores["num"] == 2 * 3 * (3 + 2)
+    two = works(tiny_recipe(tiny_policy, *settings, choose, "launch={num_processes: 2}"))["train"]
+    assert two[0]["num"] == course_of(6 * 4, recipe.train.training, 2).num_steps < steps["num"]
     assert answers["tokens_out"]["most"] == answers["num"] * 4
     with pytest.raises(ValueError, match="keeps out of training"):
         plan_of(tiny_recipe(tiny_policy, *settings, choose.replace("2", "9", 1)))
