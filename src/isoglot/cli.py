@@ -87,7 +87,9 @@ def run(
 
 @app.command()
 def study(
-    path: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The grid and its questions.")],
+    study: Annotated[
+        str, typer.Argument(help="A .yaml file with a grid and its questions, or rlhf-lab.")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="The study's folder; default: runs/NAME.")
     ] = None,
@@ -99,13 +101,13 @@ def study(
     Prints win-rates against M0, the answers to the study's claims and the costs; a run that fails
     stops no other, and the exit code is then 1.
 
-    Example: isoglot study my-study.yaml --out runs/my-study --num-processes 2
+    Example: isoglot study rlhf-lab --num-processes 2
     """
     from isoglot.report.study import write_study_report
     from isoglot.report.study_table import study_tables
     from isoglot.study.study import study as run_study
 
-    content, folder = run_study(path, out, num_processes=num_processes, redo=redo)
+    content, folder = run_study(study, out, num_processes=num_processes, redo=redo)
     console = _console()
     for table in study_tables(content):
         console.print(table)

@@ -1,19 +1,14 @@
-"""A recipe: one YAML file, one frozen object. Unknown keys die, and every known key is read.
-
-YAML 1.2, so that `no` is Norwegian and not false.
-"""
+"""A recipe: one YAML file, one frozen object. Unknown keys die, and every known key is read."""
 
 import json
 from collections.abc import Sequence
-from difflib import get_close_matches
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from isoglot.core.languages import language
 from isoglot.core.section import Section
+from isoglot.core.yaml import load_yaml, packaged, read_yaml
 from isoglot.data.artefacts import ArtefactConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
@@ -273,10 +268,7 @@ def in_package(values: Any) -> Any:
 
 def recipe_names() -> list[str]:
     """The recipes in the package."""
-    folder = files("isoglot.recipes")
-    return sorted(
-        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
-    )
+    return packaged("recipe")
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -285,8 +277,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         ValueError: no such recipe, not YAML, an unknown key, a value out of its range.
     """
-    text, name = _recipe_text(name_or_path)
-    values = read_yaml(text, f"recipe {name}")
+    values = load_yaml("recipe", name_or_path)
     for override in overrides:
         _override(values, override)
     try:
@@ -313,42 +304,6 @@ def _completed(sampler: Any, shared: Any) -> Any:
     if not isinstance(own, dict) or not isinstance(shared, dict):
         return sampler
     return {**sampler, "sampling": {**shared, **own}}
-
-
-def _recipe_text(name_or_path: str) -> tuple[str, str]:
-    """The text of a recipe, and what to call it in an error."""
-    path = Path(name_or_path)
-    try:
-        if path.suffix in (".yaml", ".yml"):
-            return path.read_text(encoding="utf-8"), name_or_path
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read recipe {name_or_path} ({error}); correct the path") from None
-    if name_or_path not in recipe_names():
-        close = get_close_matches(name_or_path, recipe_names(), n=1)
-        hint = (
-            f"did you mean {close[0]!r}?"
-            if close
-            else f"in the package: {', '.join(recipe_names())}"
-        )
-        raise ValueError(f"no recipe {name_or_path!r}: expected a .yaml file or a name; {hint}")
-    return files("isoglot.recipes").joinpath(f"{name_or_path}.yaml").read_text(
-        "utf-8"
-    ), name_or_path
-
-
-def read_yaml(text: str, name: str) -> dict[str, Any]:
-    """The keys and values of a YAML 1.2 text, called `name` in an error (ValueError)."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        values = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise ValueError(f"{name} is not YAML: {problem}") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{name}: expected keys and values, got {type(values).__name__}")
-    return values
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from isoglot.cli import main
+from isoglot.core.yaml import packaged
 from isoglot.study.grid import cells_of, load_study, pairs_of
 
 STUDY = """
@@ -42,7 +43,7 @@ def written(tmp_path):
 
 
 def test_cells_are_the_product_of_the_axes_without_what_is_skipped(written):
-    cells = cells_of(load_study(written()))
+    cells = cells_of(load_study(str(written())))
     names = ["dpo+EN-1", "dpo+ML-3", "dpo+1200", "sft+EN-1", "sft+ML-3"]
     assert [cell.name for cell in cells] == names
     for cell in cells:
@@ -52,7 +53,7 @@ def test_cells_are_the_product_of_the_axes_without_what_is_skipped(written):
 
 
 def test_every_cell_is_evaluated_in_all_languages_and_trains_on_its_own(written):
-    cells = {cell.name: cell for cell in cells_of(load_study(written()))}
+    cells = {cell.name: cell for cell in cells_of(load_study(str(written())))}
     for cell in cells.values():
         assert sorted(cell.recipe.all_languages) == sorted(ALL)
     assert cells["dpo+EN-1"].languages == ("en",)
@@ -61,14 +62,14 @@ def test_every_cell_is_evaluated_in_all_languages_and_trains_on_its_own(written)
 
 
 def test_the_size_is_families_times_languages_unless_it_is_said(written):
-    sizes = {cell.name: cell.size for cell in cells_of(load_study(written()))}
+    sizes = {cell.name: cell.size for cell in cells_of(load_study(str(written())))}
     assert sizes["dpo+EN-1"] == 1000
     assert sizes["dpo+ML-3"] == 400 * 3
     assert sizes["dpo+1200"] == 1200
 
 
 def test_a_finding_compares_cells_that_agree_on_the_other_axes(written):
-    study = load_study(written())
+    study = load_study(str(written()))
     pairs = [
         ([cell.name for cell in better], [cell.name for cell in than])
         for better, than in pairs_of(study.findings[0], cells_of(study))
@@ -133,4 +134,17 @@ def test_a_study_that_cannot_be_run_is_one_line_and_nothing_runs(
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"cannot read study .*correct the path"):
-        load_study(tmp_path / "none.yaml")
+        load_study(str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize("name", packaged("study"))
+def test_each_study_of_the_package_loads(name):
+    study = load_study(name)
+    assert study.name == name
+    assert len(study.seeds) >= 3  # what a claim needs
+    assert all(cell.recipe.train for cell in cells_of(study))
+
+
+def test_a_study_that_the_package_has_not():
+    with pytest.raises(ValueError, match=r"no study 'rlhf-labb'.*did you mean 'rlhf-lab'"):
+        load_study("rlhf-labb")

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
-from isoglot.config import Recipe, first_problem, in_package, load_recipe, read_yaml
+from isoglot.config import Recipe, first_problem, in_package, load_recipe
 from isoglot.core.section import Section
+from isoglot.core.yaml import load_yaml
 from isoglot.models.protocols import ScorerConfig
 
 SIZE = "size"
@@ -132,16 +132,16 @@ class Cell:
         return self.recipe.languages
 
 
-def load_study(path: Path) -> StudyConfig:
-    """The study of a file; raises ValueError with what is wrong in it and where."""
+def load_study(name_or_path: str) -> StudyConfig:
+    """The study of a file, or of the package by its name.
+
+    Raises ValueError with what is wrong in it and where.
+    """
+    values = load_yaml("study", name_or_path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read study {path} ({error}); correct the path") from None
-    try:
-        return StudyConfig.model_validate(in_package(read_yaml(text, f"study {path}")))
+        return StudyConfig.model_validate(in_package(values))
     except ValidationError as error:
-        raise ValueError(f"study {path}: {first_problem(error)}") from None
+        raise ValueError(f"study {name_or_path}: {first_problem(error)}") from None
 
 
 def cells_of(study: StudyConfig) -> list[Cell]:

@@ -24,21 +24,21 @@ from isoglot.summary import read_summary
 
 
 def study(
-    path: Path,
+    name_or_path: str,
     out: Path | None = None,
     *,
     num_processes: int = 1,
     redo: bool = False,
     silent: bool = False,
 ) -> tuple[dict[str, Any], Path]:
-    """Run what is not done of the study in a file; returns what `study.json` says, and its folder.
+    """Run what is not done of a study; returns what `study.json` says, and its folder.
 
     A run that fails stops no other: its error stands in the place of its results.
 
     Raises:
         ValueError: what is wrong with the study or a recipe of it, before anything runs.
     """
-    config = load_study(path)
+    config = load_study(name_or_path)
     cells = cells_of(config)
     root = out or Path("runs") / config.name
     runs = runs_of(cells, root)
