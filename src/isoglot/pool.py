@@ -80,9 +80,10 @@ def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
 
     def load() -> Any:
         config = recipe.prompts.artefacts
-        is_checked = only is not None and config.checks
-        check = artefact_check(job.identifier(), config) if is_checked else None
-        return job.translator(), check
+        translator = job.translator()
+        is_checked = only is not None and config.is_used
+        check = artefact_check(job.identifier(), config, translator) if is_checked else None
+        return translator, check
 
     def stage(
         prompts: list[Prompt], rows: list[Completion], loaded: Any, tick: Tick

@@ -64,8 +64,10 @@ def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
         bar = bars.bar(job.title("translate prompts"), num * (len(recipe.languages) - 1))
 
         def load() -> Any:
-            check = artefact_check(job.identifier(), recipe.prompts.artefacts)
-            return job.translator(), check
+            translator = job.translator()
+            return translator, artefact_check(
+                job.identifier(), recipe.prompts.artefacts, translator
+            )
 
         def stage(
             prompts: list[Prompt], loaded: Any, tick: Tick
@@ -77,7 +79,7 @@ def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
                 source=source,
                 languages=recipe.languages,
                 tick=tick,
-                check=check if recipe.prompts.artefacts.checks else None,
+                check=check if recipe.prompts.artefacts.is_used else None,
                 route=untranslatable if source == "en" else None,
             )
 

@@ -23,7 +23,7 @@ from isoglot.data.artefacts import (
 )
 from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import UNTRANSLATABLE, untranslatable
-from isoglot.models.fake import FakeTranslator
+from isoglot.models.fake import FakeIdentifier, FakeTranslator
 from isoglot.models.load import load_identifier
 
 DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared/data"))
@@ -137,6 +137,20 @@ def test_back_translation():
     assert values[0] == pytest.approx(1)
     assert 0 <= values[1] < 0.5
     assert values[2] is None
+
+
+def test_a_translation_that_does_not_lead_back_has_a_fault_and_an_unknown_one_has_none():
+    there = {("Ein Haus.", "en"): "A house.", ("Ein Pferd.", "en"): "Completely other words here."}
+    texts = ["A house.", "A house.", "A house."]
+    translations = ["Ein Haus.", "Ein Pferd.", "Ein Tier."]
+    pairs = (texts, translations, ["en"] * 3, ["de"] * 3)
+    config = ArtefactConfig(checks=(), min_back_translation=0.6)
+    identifier = FakeIdentifier({})
+    check = artefact_check(identifier, config, FakeTranslator(there))
+    assert check(*pairs) == [None, "back_translation", None]
+    assert artefact_check(identifier, ArtefactConfig(checks=()), FakeTranslator(there))(*pairs) == [
+        None, None, None,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,9 @@ ArtefactName = Literal[
     "lost_number",
 ]
 
+BACK_TRANSLATION = "back_translation"
+"""The reason of `ArtefactConfig.min_back_translation`."""
+
 
 class ArtefactConfig(Section):
     """Which translations are no translations."""
@@ -41,6 +44,14 @@ class ArtefactConfig(Section):
     """A sentence too few or too many counts where the length is off to that side by so much."""
     max_copied: float = Field(0.75, gt=0, le=1)
     """Share of the words of a translation that may stand in the source."""
+    min_back_translation: float | None = Field(None, ge=0, le=1)
+    """chrF++ (0 to 1) that a text must keep when its translation is put back into its language, by
+    the translator itself, which is asked twice then; left out, it is not asked."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is checked."""
+        return bool(self.checks) or self.min_back_translation is not None
 
 
 class Pair(NamedTuple):
@@ -181,9 +192,16 @@ def find_artefacts(
 
 
 def artefact_check(
-    identifier: LanguageIdentifier, config: ArtefactConfig | None = None
+    identifier: LanguageIdentifier,
+    config: ArtefactConfig | None = None,
+    translator: Translator | None = None,
 ) -> Callable[[Sequence[str], Sequence[str], Sequence[str], Sequence[str]], list[str | None]]:
-    """The check of `translate_prompts`: the first fault of each translation, or None."""
+    """The check of `translate_prompts`: the first fault of each translation, or None.
+
+    `translator` puts back those without a fault, where `min_back_translation` asks for it.
+    """
+    config = config or ArtefactConfig()
+    least = config.min_back_translation
 
     def check(
         texts: Sequence[str],
@@ -192,7 +210,17 @@ def artefact_check(
         targets: Sequence[str],
     ) -> list[str | None]:
         found = find_artefacts(texts, translations, sources, targets, identifier, config)
-        return [faults[0] if faults else None for faults in found]
+        reasons: list[str | None] = [faults[0] if faults else None for faults in found]
+        if least is not None and translator is not None:
+            fine = [i for i, reason in enumerate(reasons) if reason is None]
+            said, meant, come, go = (
+                [column[i] for i in fine] for column in (texts, translations, sources, targets)
+            )
+            values = back_translation_chrf(said, meant, come, go, translator)
+            for i, value in zip(fine, values, strict=True):
+                if value is not None and value < least:
+                    reasons[i] = BACK_TRANSLATION
+        return reasons
 
     return check
 

@@ -137,6 +137,8 @@ class Counting:
         into = Counter({tag: num for tag, num in asked.by_language.items() if tag != source})
         works = [(source, tag, num, Span(there, there)) for tag, num in into.items()]
         self._translating("translate_prompts", works, given.exact, given.num_turns)
+        if config.artefacts.min_back_translation is not None:
+            self.notes.append("back-translation asks the translator up to once more: not counted")
         return asked
 
     def _asked(self, stage: str, source: OwnPrompts, wanted: Wanted, route: bool = False) -> Asked:
