@@ -1,0 +1,96 @@
+"""The models in the package are what their names say, on problems that none of them has seen."""
+
+from functools import cache
+
+import pytest
+
+from isoglot.core.records import Completion, FinishReason, content_id
+from isoglot.evals.grade import GRADERS
+from isoglot.lab.build import lab_path
+from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.lab.world import problems, say_problem
+from isoglot.models.fake import FakeIdentifier
+from isoglot.models.load import load_sampler, load_scorers, load_translator, model_config
+from isoglot.models.protocols import RewardModelConfig, Sampling
+from isoglot.models.seq2seq import Seq2SeqConfig
+
+NUM = 40
+
+
+@cache
+def accuracy(model: str, language: str) -> float:
+    """Of greedy answers to problems of the validation split."""
+    prompts = list(
+        lab_prompts(LabPromptConfig(split="validation"), [language], seed=9, num_families=NUM)
+    )
+    sampler = load_sampler(model_config(lab_path(f"lab:{model}")))
+    answers = sampler.sample(prompts, Sampling(max_new_tokens=64))
+    grade = GRADERS["last_number"]
+    right = [
+        grade(samples[0].text, prompt.gold) == 1
+        for prompt, samples in zip(prompts, answers, strict=True)
+    ]
+    return sum(right) / NUM
+
+
+@pytest.mark.parametrize("language", ["en", "sw", "zh-Hans"])
+def test_the_teacher_is_strong_in_every_language(language):
+    assert accuracy("teacher", language) >= 0.95
+
+
+def test_the_policy_is_uneven():
+    assert accuracy("policy", "en") >= 0.9
+    assert accuracy("policy", "sw") <= 0.75
+
+
+def test_the_english_model_is_weaker_than_the_policy_in_english_and_lost_elsewhere():
+    assert 0.1 <= accuracy("english", "en") <= 0.75
+    assert accuracy("english", "sw") <= 0.1
+
+
+@pytest.mark.parametrize("language", ["es", "ru", "sw"])
+def test_the_translator_says_the_same_in_another_language(language):
+    said = [(say_problem(p, "en"), say_problem(p, language)) for p in problems("test", 9, NUM)]
+    texts = [text for english, _ in said for text in english]
+    gold = [text for _, other in said for text in other]
+    config = Seq2SeqConfig(path=lab_path("lab:translator"), num_beams=1, max_new_tokens=80)
+    answers = load_translator(config, languages=["en", language]).translate(
+        texts, ["en"] * len(texts), [language] * len(texts)
+    )
+    exact = [answer.text == text for answer, text in zip(answers, gold, strict=True)]
+    assert sum(exact) / len(exact) >= 0.85
+
+
+@pytest.mark.parametrize("language", ["en", "de", "sw"])
+def test_the_reward_model_prefers_the_right_answer(language):
+    """Wrong by another number at the end, or by the worked answer of another problem."""
+    prompts = list(
+        lab_prompts(LabPromptConfig(split="validation"), [language], seed=9, num_families=NUM)
+    )
+    right = [say_problem(p, language)[1] for p in problems("validation", 9, NUM)]
+    wrong = [
+        text.replace(prompt.gold or "", str(int(prompt.gold or 0) + 1))
+        for prompt, text in zip(prompts, right, strict=True)
+    ]
+    scorer = load_scorers(
+        [RewardModelConfig(path=lab_path("lab:reward"))], FakeIdentifier({})
+    )[0]  # fmt: skip
+
+    def rewards(texts: list[str]) -> list[float | None]:
+        answers = [
+            Completion(
+                family=prompt.family,
+                prompt_id=prompt.prompt_id,
+                language=language,
+                sampler=content_id(text),
+                sample=0,
+                text=text,
+                finish_reason=FinishReason.STOP,
+            )
+            for prompt, text in zip(prompts, texts, strict=True)
+        ]
+        return scorer.score(prompts, answers)
+
+    pairs = list(zip(rewards(right), rewards(wrong), strict=True))
+    assert None not in {reward for pair in pairs for reward in pair}
+    assert sum(good > bad for good, bad in pairs) / NUM >= 0.8
