@@ -207,7 +207,7 @@ def _passages(data: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 def lab(_scratch: Path) -> Path:
     """The lab's policy."""
-    from isoglot.lab.build import POLICY
+    from isoglot.lab.shipped import POLICY
 
     return POLICY
 

@@ -18,8 +18,8 @@ from isoglot.data.score import ScoreConfig
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.grade import GraderName
 from isoglot.evals.task import TaskConfig
-from isoglot.lab.build import lab_path
 from isoglot.lab.prompts import LabPromptConfig
+from isoglot.lab.shipped import lab_path
 from isoglot.models.load import PolicyConfig, TranslatorConfig
 from isoglot.models.member import (
     MemberConfig,

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from isoglot.lab.build import MODELS, NAMES, POLICY, build, lab_path
+from isoglot.lab.build import NAMES, build
+from isoglot.lab.shipped import MODELS, POLICY, lab_path
 from isoglot.models.transformers import model_revision
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from isoglot.core.records import Completion, FinishReason, content_id
 from isoglot.evals.grade import GRADERS
-from isoglot.lab.build import lab_path
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.lab.shipped import lab_path
 from isoglot.lab.world import problems, say_problem
 from isoglot.models.fake import FakeIdentifier
 from isoglot.models.load import load_sampler, load_scorers, load_translator, model_config

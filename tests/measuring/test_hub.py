@@ -14,7 +14,7 @@ from local_hub import LocalHub
 
 from isoglot.core.records import Choice, Prompt
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.lab.build import POLICY
+from isoglot.lab.shipped import POLICY
 
 XCOPA, PAWS_X, MGSM = (
     "datasets/cambridgeltl/xcopa",

@@ -20,7 +20,7 @@ from serving import Misbehaving, TransformersServe, answer
 
 from isoglot.core.records import Rated, Verdict
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.lab.build import POLICY
+from isoglot.lab.shipped import POLICY
 
 pytestmark = pytest.mark.slow
 

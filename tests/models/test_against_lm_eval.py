@@ -21,7 +21,7 @@ from isoglot.evals.maths import answer_number
 from isoglot.evals.mgsm import MGSM
 from isoglot.evals.paws_x import PAWS_X
 from isoglot.evals.xcopa import XCOPA
-from isoglot.lab.build import POLICY
+from isoglot.lab.shipped import POLICY
 from isoglot.models.likelihood import TransformersLikelihood
 from isoglot.models.protocols import Sampling
 from isoglot.models.transformers import TransformersConfig, TransformersSampler

@@ -24,8 +24,8 @@ from serving import (
 )
 
 from isoglot.core.records import Prompt
-from isoglot.lab.build import POLICY
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.lab.shipped import POLICY
 from isoglot.models.load import ModelConfig, answer_settings, load_sampler, sampler_revision
 from isoglot.models.meter import CostCapReached
 from isoglot.models.openai import OPERATION, OpenAIConfig, OpenAISampler, server_revision

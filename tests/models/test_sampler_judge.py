@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.core.records import FinishReason, Prompt
-from isoglot.lab.build import POLICY
+from isoglot.lab.shipped import POLICY
 from isoglot.models.fake import FakeSampler, FakeScorer
 from isoglot.models.judge import (
     JudgeConfig,

@@ -133,8 +133,8 @@ def test_without_the_package_one_line_says_what_to_install(tiny_model):
 
 def answers_of_the_lab():
     """In a process of its own, which gives the memory back: every promise of the protocol."""
-    from isoglot.lab.build import POLICY
     from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+    from isoglot.lab.shipped import POLICY
 
     prompts = list(lab_prompts(LabPromptConfig(split="test"), ["en", "sw"], seed=1, num_families=8))
     long = Prompt.from_text("na " * 5000, language="sw")

@@ -13,7 +13,7 @@ from tiny_run import tiny_recipe
 
 from isoglot.cli import main
 from isoglot.config import load_recipe, recipe_names
-from isoglot.lab.build import POLICY
+from isoglot.lab.shipped import POLICY
 from isoglot.pipeline import run
 from isoglot.planning.engines import billions_of
 from isoglot.planning.plan import plan_of

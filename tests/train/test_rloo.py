@@ -180,8 +180,8 @@ def test_each_step_sees_the_languages_evenly(prompt_files, tiny_policy, tmp_path
 
 def test_the_lab_policy_ends_its_answers(tmp_path):
     """By `<|end|>`, which no answer holds as text."""
-    from isoglot.lab.build import POLICY
     from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+    from isoglot.lab.shipped import POLICY
 
     rows = list(lab_prompts(LabPromptConfig(), ["en", "es"], seed=1, num_families=2))
     write_shard(shard_path(tmp_path, 0), rows, Prompt)

@@ -23,6 +23,7 @@ from isoglot.lab.corpus import (
     corpus,
 )
 from isoglot.lab.pretrain import Encoded, Loss, batches, fast_bfloat16, padded, pretrain
+from isoglot.lab.shipped import POLICY
 from isoglot.lab.translator import (
     make_translator,
     translation_loss,
@@ -30,27 +31,6 @@ from isoglot.lab.translator import (
     translator_tokenizer,
 )
 from isoglot.lab.world import LANGUAGES, problems, say_problem, sentences
-
-MODELS = Path(__file__).parent / "models"
-"""The checkpoints in the package."""
-
-POLICY = MODELS / "policy"
-
-
-def lab_path(path: str) -> str:
-    """The folder of `lab:NAME`, and of `lab`, which is the policy; any other path as it is.
-
-    Raises ValueError for a name that the package has not.
-    """
-    word, colon, name = path.partition(":")
-    if word != "lab" or not (colon or path == "lab"):
-        return path
-    folder = MODELS / (name or "policy")
-    if not (folder / "config.json").is_file():
-        there = ", ".join(sorted(f"lab:{found.name}" for found in MODELS.iterdir()))
-        raise ValueError(f"the lab has no model {path!r}: expected one of {there}")
-    return str(folder)
-
 
 VOCABULARY = 3000
 PAD, END, ROLES = "<|pad|>", "<|end|>", ("system", "user", "assistant")

@@ -34,7 +34,7 @@ from isoglot.evaluation import (
     task_metrics,
 )
 from isoglot.execute.ledger import Ledger
-from isoglot.lab.build import lab_path
+from isoglot.lab.shipped import lab_path
 from isoglot.models.load import (
     ModelConfig,
     PolicyConfig,

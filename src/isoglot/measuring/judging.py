@@ -18,7 +18,7 @@ from isoglot.evals.grade import GRADERS
 from isoglot.evals.judging import judge_pairs, replies_of, swap_sides
 from isoglot.evals.win_rate import JudgedResult, summarise_verdicts
 from isoglot.execute.progress import Bar, Bars
-from isoglot.lab.build import lab_path
+from isoglot.lab.shipped import lab_path
 from isoglot.measuring.answers import AnswerColumns, Answers, Pair, pairs_of, read_answers
 from isoglot.measuring.judged_folder import JudgedFolder, Kind, count_by_language
 from isoglot.models.judge import JudgeConfig, OracleJudge, ScorerJudge

@@ -26,7 +26,7 @@ from isoglot.evals.reward_table import (
 from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
-from isoglot.lab.build import lab_path
+from isoglot.lab.shipped import lab_path
 from isoglot.measuring.evaluate import tags_of
 from isoglot.measuring.pair_sets import PairSet, folder_of, pair_set
 from isoglot.models.load import load_identifier, load_scorers, scorer_config, scorer_settings

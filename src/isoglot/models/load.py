@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from isoglot.core.yaml import read_yaml
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.google import (
     GOOGLE_OPERATION,
@@ -201,15 +202,11 @@ def with_cost_cap(config: ModelConfig, max_cost_usd: float) -> ModelConfig:
 
 
 def _read_model(path: Path) -> ModelConfig:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise ValueError(f"cannot read the model {path} ({problem}); correct the file") from None
-    return _validated(values, str(path))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read the model {path} ({error}); correct the file") from None
+    return _validated(read_yaml(text, f"model {path}"), str(path))
 
 
 def _validated(values: Any, name: str) -> ModelConfig:
