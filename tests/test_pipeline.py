@@ -357,3 +357,20 @@ def test_the_prompts_of_the_files_are_those_of_the_run(own_files, tiny_model):
     folder = own_files / "run/round-0/prompts"
     found = {p.prompt_id for path in shard_paths(folder) for p in read_shard(path, Prompt)}
     assert found == wanted
+
+
+def test_rounds_may_differ(tmp_path, tiny_policy):
+    """First SFT in two languages, then DPO in one of them: M1 and M2, all measured in all."""
+    rounds = (
+        "rounds=[{languages: [en, es], train.method: sft, train.training: {max_steps: 1}}, "
+        "{languages: [en, sw], prompts.num_families: 3}]"
+    )
+    recipe = tiny_recipe(tiny_policy, rounds, "evaluate.validation=null")
+    summary = run(recipe, tmp_path / "run", silent=True)
+    assert [round["policy"] for round in summary["rounds"]] == ["M0", "M1", "M2"]
+    pairs = [round["pairs"] and set(round["pairs"]["by_language"]) for round in summary["rounds"]]
+    assert pairs == [{"en", "es"}, {"en", "sw"}, None]
+    assert [recipe.trained_languages(t) for t in range(3)] == [(), ("en", "es"), ("en", "es", "sw")]
+    measured = {row["language"] for row in summary["rounds"][1]["results"]}
+    assert measured == {"en", "es", "sw", "it"}
+    assert recipe.num_trainings == 2

@@ -259,7 +259,7 @@ def train_reward(
 
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
-    from isoglot.config import settings_of
+    from isoglot.core.settings import settings_of
     from isoglot.lab.shipped import lab_path
     from isoglot.train.common import Policy
     from isoglot.train.reward import RewardTrainConfig

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from isoglot.core.languages import language
-from isoglot.core.section import Section
-from isoglot.core.yaml import load_yaml, packaged, read_yaml
+from isoglot.core.section import Section, first_problem
+from isoglot.core.settings import override, set_key
+from isoglot.core.yaml import load_yaml, packaged
 from isoglot.data.artefacts import ArtefactConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
@@ -99,6 +100,10 @@ class RayConfig(Section):
 ExecuteConfig = Annotated[LocalConfig | RayConfig, Field(discriminator="kind")]
 
 
+_OF_ALL_ROUNDS = ("name", "description", "rounds", "policy", "seed", "evaluate", "unseen_languages")
+"""Keys that a round cannot set for itself."""
+
+
 class Recipe(Section):
     """A method: the parts that stand on the line, and their settings."""
 
@@ -113,7 +118,11 @@ class Recipe(Section):
     dominant_language: str = "en"
     seed: int = 1
     """Of the prompts, the bootstrap and the training; sampling has `generate.sampling.seed`."""
-    rounds: int = Field(1, ge=1)
+    rounds: (
+        Annotated[int, Field(ge=1)] | Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
+    ) = 1
+    """How many; or one entry for each, with the keys that it sets otherwise than the recipe does
+    (`{languages: […], train: {…}}`; `prompts.num_families` sets one key inside a section)."""
     families_per_shard: int = Field(250, ge=1)
     policy: PolicyConfig
     prompts: PromptsConfig
@@ -142,6 +151,40 @@ class Recipe(Section):
     def all_languages(self) -> tuple[str, ...]:
         """The languages that are trained, then those that are evaluated only."""
         return (*self.languages, *self.unseen_languages)
+
+    @property
+    def num_rounds(self) -> int:
+        """How many policies are trained, one after another, at most."""
+        return self.rounds if isinstance(self.rounds, int) else len(self.rounds)
+
+    def of_round(self, round: int) -> "Recipe":
+        """The recipe of one round: this one, with the keys that the round sets."""
+        if isinstance(self.rounds, int):
+            return self
+        values = resolved(self) | {"rounds": 1}
+        for key, value in self.rounds[round].items():
+            set_key(values, key, value)
+        try:
+            return Recipe.model_validate(values)
+        except ValidationError as error:
+            raise ValueError(f"rounds.{round}: {first_problem(error)}") from None
+
+    @property
+    def different_rounds(self) -> tuple["Recipe", ...]:
+        """The recipes of rounds that differ, or the one of all that are the same."""
+        num = 1 if isinstance(self.rounds, int) else self.num_rounds
+        return tuple(map(self.of_round, range(num)))
+
+    @property
+    def num_trainings(self) -> int:
+        """Policies beyond M0, at most."""
+        times = self.num_rounds // len(self.different_rounds)
+        return times * sum(each.train is not None for each in self.different_rounds)
+
+    def trained_languages(self, round: int) -> tuple[str, ...]:
+        """What M_round was trained on since M0."""
+        tags = (tag for earlier in range(round) for tag in self.of_round(earlier).languages)
+        return tuple(dict.fromkeys(tags))
 
     @property
     def is_online(self) -> bool:
@@ -212,12 +255,10 @@ class Recipe(Section):
     def _consistent(self) -> Self:
         if twice := set(self.languages) & set(self.unseen_languages):
             raise ValueError(f"{min(twice)!r} is both in languages and unseen_languages; keep one")
-        if self.launch and self.train is None:
-            raise ValueError("`launch:` needs a `train:` section; remove it or add one")
-        if self.is_online and self.score is None:
-            raise ValueError("train.method rloo needs a `score:` section, whose reward it learns")
-        if self.train and self.train.choose and self.score is None:
-            raise ValueError("train.choose needs a `score:` section, whose reward it chooses by")
+        if not isinstance(self.rounds, int):
+            self._check_rounds(self.rounds)
+            return self
+        self._training_consistent()
         if self.pair.method == "translated_vs_direct" and not self.is_online:
             if self.dominant_language not in self.languages:
                 raise ValueError(
@@ -236,6 +277,28 @@ class Recipe(Section):
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
             raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
         return self
+
+    def _check_rounds(self, rounds: tuple[dict[str, Any], ...]) -> None:
+        """Each is a recipe of its own, in languages that the whole recipe evaluates."""
+        for index, keys in enumerate(rounds):
+            if fixed := [key for key in _OF_ALL_ROUNDS if key in keys]:
+                raise ValueError(f"rounds.{index}: {fixed[0]!r} is the same in all; set it above")
+            recipe = self.of_round(index)
+            if recipe.train is None and index + 1 < len(rounds):
+                raise ValueError(f"rounds.{index} needs a `train:` section: another one follows")
+            if others := set(recipe.languages) - set(self.all_languages):
+                raise ValueError(
+                    f"rounds.{index}.languages: {min(others)!r} is not among the recipe's "
+                    "`languages` and `unseen_languages`, which are evaluated; add it there"
+                )
+
+    def _training_consistent(self) -> None:
+        if self.launch and self.train is None:
+            raise ValueError("`launch:` needs a `train:` section; remove it or add one")
+        if self.is_online and self.score is None:
+            raise ValueError("train.method rloo needs a `score:` section, whose reward it learns")
+        if self.train and self.train.choose and self.score is None:
+            raise ValueError("train.choose needs a `score:` section, whose reward it chooses by")
 
     def _has_translator(self, what: str) -> None:
         if self.translate is None and self.translator is None:
@@ -278,20 +341,12 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         ValueError: no such recipe, not YAML, an unknown key, a value out of its range.
     """
     values = load_yaml("recipe", name_or_path)
-    for override in overrides:
-        _override(values, override)
+    for text in overrides:
+        override(values, text)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise ValueError(f"recipe {name_or_path}: {first_problem(error)}") from None
-
-
-def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
-    """`key=value` settings, as in a recipe; the values are YAML."""
-    values: dict[str, Any] = {}
-    for override in overrides:
-        _override(values, override)
-    return values
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:
@@ -304,46 +359,3 @@ def _completed(sampler: Any, shared: Any) -> Any:
     if not isinstance(own, dict) or not isinstance(shared, dict):
         return sampler
     return {**sampler, "sampling": {**shared, **own}}
-
-
-def _override(values: dict[str, Any], override: str) -> None:
-    """Set `a.b.0.c=value`; the value is YAML."""
-    key, equals, value = override.partition("=")
-    if not equals:
-        raise ValueError(f"expected key=value, got {override!r}; for example seed=2")
-    *parents, last = key.split(".")
-    new = read_yaml(f"v: {value}", override)["v"]
-    place: Any = values
-    try:
-        for name in parents:
-            is_dict = isinstance(place, dict)
-            place = place.setdefault(name, {}) if is_dict else place[int(name)]
-        place[int(last) if isinstance(place, list) else last] = new
-    except (TypeError, ValueError, IndexError, KeyError):
-        raise ValueError(f"cannot set {key!r}: no such place in the recipe; see its file") from None
-
-
-def first_problem(error: ValidationError) -> str:
-    """One line: where in the recipe, and what is wrong there."""
-    # Of the branches of a union, the one that came furthest is the one that was meant.
-    problem = max(error.errors(), key=lambda problem: len(problem["loc"]))
-    kinds = (
-        "lab",
-        "file",
-        "transformers",
-        "openai",
-        "seq2seq",
-        "vllm",
-        "google",
-        "local",
-        "ray",
-        "policy",
-        "gold",
-        "reward_model",
-    )
-    loc = problem["loc"]  # its first part is a key, also where it is called as a kind is
-    parts = [str(part) for i, part in enumerate(loc) if i == 0 or part not in kinds]
-    place = ".".join(part for part in parts if "[" not in part)  # the name of a branch is no key
-    message = problem["msg"].removeprefix("Value error, ")
-    came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
-    return f"{place}: {message}{came}" if place else f"{message}{came}"

@@ -79,7 +79,7 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
         families_per_shard=recipe.families_per_shard,
     )
     title = job.title(f"evaluate {task.name}")
-    trained = recipe.languages if job.round else ()
+    trained = recipe.trained_languages(job.round)
     measurement = Measurement(task, wanted, trained, title, job.silent, job.executor)
     return measure(measurement, job.model, job.identifier(), out)
 

@@ -74,23 +74,26 @@ def run(
     ledger = Ledger(out, record, redo=redo, siblings=siblings)
     policy = recipe.policy.path
     stopped = None
-    for round in range(recipe.rounds):
+    for round in range(recipe.num_rounds):
         line = Line(recipe, ledger, round, policy, silent)
         line.evaluate()
         if round and (stopped := line.no_gain()):
             break
-        trained = line.run_round()
+        trained = Line(recipe.of_round(round), ledger, round, policy, silent).run_round()
         write_summary(recipe, ledger, stopped)
         if trained is None:
             break
         policy = trained
     else:
-        Line(recipe, ledger, recipe.rounds, policy, silent).evaluate()
+        Line(recipe, ledger, recipe.num_rounds, policy, silent).evaluate()
     return write_summary(recipe, ledger, stopped)
 
 
 class Line:
-    """One round of the line over the ledger of a run."""
+    """One round of the line over the ledger of a run.
+
+    What is made goes by the recipe of that round, what is measured by the whole one.
+    """
 
     def __init__(
         self, recipe: Recipe, ledger: Ledger, round: int, policy: str, silent: bool

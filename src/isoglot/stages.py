@@ -130,10 +130,17 @@ def check_settings(recipe: Recipe, out: Path) -> None:
     if isinstance(recipe.execute, RayConfig):
         check_ray()
     sampler_revision(recipe.policy)
+    for task in recipe.evaluate.all_tasks:
+        file_revisions(task.prompts)
+    for round, each in enumerate(recipe.different_rounds):
+        _check_round(each, out / f"round-{round}")
+
+
+def _check_round(recipe: Recipe, out: Path) -> None:
     check_pool(recipe)
     if recipe.translator:
         sampler_revision(recipe.translator)
-        if not any(out.glob("round-0/translate*/done.json")):
+        if not any(out.glob("translate*/done.json")):
             check_translator(recipe.translator, recipe.translated_languages)
     for scorer in recipe.score.scorers if recipe.score else ():
         scorer_settings(scorer)
@@ -141,9 +148,8 @@ def check_settings(recipe: Recipe, out: Path) -> None:
             raise ValueError(
                 f"score.scorers: no grader {scorer.grader!r}; expected one of {', '.join(GRADERS)}"
             )
-    for source in (recipe.prompts.source, *(task.prompts for task in recipe.evaluate.all_tasks)):
-        file_revisions(source)
-    if recipe.train and not (out / "round-0/train/done.json").exists():
+    file_revisions(recipe.prompts.source)
+    if recipe.train and not (out / "train/done.json").exists():
         check_training(recipe.train)
         if recipe.launch:
             check_launch(recipe.launch, recipe.train)

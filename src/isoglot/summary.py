@@ -27,24 +27,26 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
     Round t holds the results of policy M_t and the pairs that trained M_{t+1}.
     """
     rounds = []
-    for round in range(recipe.rounds + 1):
+    for round in range(recipe.num_rounds + 1):
         prefix = f"round-{round}/"
         if not any(name.startswith(prefix) for name in ledger.done):
             break
+        of_round = recipe.of_round(min(round, recipe.num_rounds - 1))
         rounds.append(
             {
                 "round": round,
                 "policy": f"M{round}",
                 "results": _results(recipe, ledger, round),
-                "translations": _translations(recipe, ledger, round),
-                "pairs": _pairs(recipe, ledger, round),
+                "translations": _translations(of_round, ledger, round),
+                "pairs": _pairs(of_round, ledger, round),
                 "choice": _choice(ledger, round),
             }
         )
+    first = recipe.of_round(0)
     summary: dict[str, Any] = {
         "recipe": recipe.name,
         "seed": recipe.seed,
-        "method": recipe.train.method if recipe.train else None,
+        "method": first.train.method if first.train else None,
         "dominant_language": recipe.dominant_language,
         "validation": recipe.evaluate.validation.name if recipe.evaluate.validation else None,
         "stopped": stopped,
@@ -52,8 +54,8 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
         "mean_changes": _mean_changes(recipe, ledger),
         "seconds": {name: done.seconds for name, done in ledger.done.items()},
     }
-    if recipe.samplers and "round-0/generate" in ledger.done:
-        summary["audit"] = {"rows": _audit(recipe, ledger)}
+    if first.samplers and "round-0/generate" in ledger.done:
+        summary["audit"] = {"rows": _audit(first, ledger)}
     write_json(ledger.run / "summary.json", summary)
     return summary
 
@@ -61,6 +63,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
 def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]:
     """The rows of every task, each with its paired change to M0."""
     rows: list[dict[str, Any]] = []
+    trained = recipe.trained_languages(recipe.num_rounds)
     for task in recipe.evaluate.all_tasks:
         done = ledger.done.get(f"round-{round}/evaluate/{task.name}")
         if done is None:
@@ -68,7 +71,7 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]
         text = (done.folder / "results.json").read_text(encoding="utf-8")
         results = json.loads(text)["results"]
         for row in results:  # M0 itself was trained on none of them
-            row["trained"] = row["language"] in recipe.languages
+            row["trained"] = row["language"] in trained
         if round:
             base = ledger.done[f"round-0/evaluate/{task.name}"].folder
             differences = compare(
@@ -103,11 +106,13 @@ def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:
 
     The bootstrap draws families, in all languages of the group at once: they share the problems.
     """
-    others = [tag for tag in recipe.languages if tag != recipe.dominant_language]
-    groups = {"trained": others, "never trained": list(recipe.unseen_languages)}
+    trained = recipe.trained_languages(recipe.num_rounds)
+    others = [tag for tag in trained if tag != recipe.dominant_language]
+    never = [tag for tag in recipe.all_languages if tag not in trained]
+    groups = {"trained": others, "never trained": never}
     found: dict[str, Any] = {}
     for task in recipe.evaluate.tasks:
-        names = [f"round-{round}/evaluate/{task.name}" for round in range(recipe.rounds + 1)]
+        names = [f"round-{round}/evaluate/{task.name}" for round in range(recipe.num_rounds + 1)]
         folders = [ledger.done[name].folder for name in names if name in ledger.done]
         if len(folders) < 2:
             continue

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from isoglot.core.records import (
     Choice,
     Completion,
+    Demonstration,
     Dropped,
     Graded,
     Preference,
@@ -48,6 +49,9 @@ PREFERENCE = Preference(
     *("f", "p", "sw", "model@1", "model@1", "sw", None, "stop", "stop"),
     *(0.5, None, "translated_vs_direct", 0),
 )
+DEMONSTRATION = Demonstration(
+    (*said("user", "Habari?"), *said("assistant", "Nzuri.")), "f", "p", "sw", "sw", "model@1", "lab"
+)
 DROPPED = Dropped("f", "p", "sw", "translated_vs_direct", "empty", "Nzuri.", "")
 RESULT = Result("lab_math", "sw", True, "accuracy", 0.5, 0.4, 0.6, 100, 3, "v:1")
 CHOICE = Choice("f", "p", "sw", "model@1", "B", "Jibu ni 3.", -12.5, 4)
@@ -62,7 +66,7 @@ RATED = Rated("f", "p", "sw", "model@1", "judge@1", 2, 7.5, "Rating: 7.5", "0a")
 UNRATED = Rated("f", "p", "sw", "model@1", "judge@1", 1, None, "Sijui.", "0a")
 RECORDS = [
     *(PROMPT, COMPLETION, PREFERENCE, DROPPED, RESULT, CHOICE, UNWEIGHED),
-    *(GRADED, UNGRADED, VERDICT, RATED, UNRATED),
+    *(GRADED, UNGRADED, VERDICT, RATED, UNRATED, DEMONSTRATION),
 ]
 
 

@@ -154,6 +154,30 @@ class Preference:
 
 
 @dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A prompt with the answer that a policy is to imitate, in TRL's conversational form."""
+
+    messages: Sequence[Message]
+    """The turns of the prompt, then one of the assistant: the answer."""
+    family: str
+    prompt_id: str
+    language: str
+    answer_language: str
+    model: str
+    """Who wrote the answer, `via` who translated it where that was another."""
+    source: str
+
+    @property
+    def prompt(self) -> Sequence[Message]:
+        return self.messages[:-1]
+
+    @property
+    def text(self) -> str:
+        """The answer."""
+        return self.messages[-1]["content"]
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A preference that a filter kept out of training, and why."""
 

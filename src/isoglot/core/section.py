@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 
 class Section(BaseModel):
@@ -25,3 +25,30 @@ class Section(BaseModel):
                 )
                 raise ValueError(f"unknown key {key!r}; {hint}")
         return values
+
+
+def first_problem(error: ValidationError) -> str:
+    """One line: where in the recipe, and what is wrong there."""
+    # Of the branches of a union, the one that came furthest is the one that was meant.
+    problem = max(error.errors(), key=lambda problem: len(problem["loc"]))
+    kinds = (
+        "lab",
+        "file",
+        "transformers",
+        "openai",
+        "seq2seq",
+        "vllm",
+        "google",
+        "constrained-int",
+        "local",
+        "ray",
+        "policy",
+        "gold",
+        "reward_model",
+    )
+    loc = problem["loc"]  # its first part is a key, also where it is called as a kind is
+    parts = [str(part) for i, part in enumerate(loc) if i == 0 or part not in kinds]
+    place = ".".join(part for part in parts if "[" not in part)  # the name of a branch is no key
+    message = problem["msg"].removeprefix("Value error, ")
+    came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
+    return f"{place}: {message}{came}" if place else f"{message}{came}"

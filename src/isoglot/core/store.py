@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from isoglot.core.records import (
     Choice,
     Completion,
+    Demonstration,
     Dropped,
     Graded,
     Preference,
@@ -93,6 +94,12 @@ SCHEMAS: dict[type, pa.Schema] = {
             pa.field("score_rejected", _NUMBER),
             *_texts("pair_type"),
             _column("round", pa.int64()),
+        ]
+    ),
+    Demonstration: pa.schema(
+        [
+            _column("messages", _MESSAGES),
+            *_texts("family", "prompt_id", "language", "answer_language", "model", "source"),
         ]
     ),
     Dropped: pa.schema(

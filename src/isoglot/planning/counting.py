@@ -91,8 +91,10 @@ class Counting:
         """Of one comparison of two policies by `isoglot judge`, where a task needs one."""
         self._ruler = Ruler(recipe.policy.path, recipe.policy.revision, table)
         self._policy = engine_of(recipe.policy, table)
-        self._rounds = recipe.rounds if recipe.train else 1
-        self._round()
+        self._rounds = recipe.num_rounds // len(recipe.different_rounds)
+        for self.recipe in recipe.different_rounds:
+            self._round()
+        self.recipe = recipe
         for task in recipe.evaluate.all_tasks:
             self._evaluation(task)
         self._note_engines()
@@ -317,9 +319,8 @@ class Counting:
         if found is None:
             return
         asked, turns = found
-        num = asked.num
-        length = self._length(task.decoding)
-        times = self._rounds + 1 if self.recipe.train else 1
+        num, length = asked.num, self._length(task.decoding)
+        times = 1 + self.recipe.num_trainings
         benchmark = task.prompts if isinstance(task.prompts, BenchmarkConfig) else None
         if benchmark and answering_of(benchmark) == "likelihood":
             engine, length = self._policy.doing("read"), NOTHING

@@ -44,7 +44,7 @@ def plan_of(
     return {
         "recipe": recipe.name,
         "device": device,
-        "rounds": recipe.rounds if recipe.train else 1,
+        "rounds": recipe.num_rounds,
         "works": rows,
         "totals": _totals(rows, usd_per_hour),
         "judge_calls": counting.judge_calls,

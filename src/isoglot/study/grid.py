@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
-from isoglot.config import Recipe, first_problem, in_package, load_recipe
-from isoglot.core.section import Section
+from isoglot.config import Recipe, in_package, load_recipe
+from isoglot.core.section import Section, first_problem
 from isoglot.core.yaml import load_yaml
 from isoglot.models.protocols import ScorerConfig
 

@@ -1,0 +1,38 @@
+"""Settings that are given one by one, as `key=value`, beside a YAML file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from isoglot.core.yaml import read_yaml
+
+
+def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
+    """`key=value` settings, as in a recipe; the values are YAML."""
+    values: dict[str, Any] = {}
+    for text in overrides:
+        override(values, text)
+    return values
+
+
+def override(values: dict[str, Any], text: str) -> None:
+    """Set `a.b.0.c=value`; the value is YAML."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"expected key=value, got {text!r}; for example seed=2")
+    set_key(values, key, read_yaml(f"v: {value}", text)["v"])
+
+
+def set_key(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set `a.b.0.c` in place; raises ValueError where the recipe has no such place."""
+    *parents, last = key.split(".")
+    place: Any = values
+    try:
+        for name in parents:
+            is_dict = isinstance(place, dict)
+            inner = place.setdefault(name, {}) if is_dict else place[int(name)]
+            if inner is None and is_dict:  # a section that is left out
+                inner = place[name] = {}
+            place = inner
+        place[int(last) if isinstance(place, list) else last] = value
+    except (TypeError, ValueError, IndexError, KeyError):
+        raise ValueError(f"cannot set {key!r}: no such place in the recipe; see its file") from None
