@@ -68,6 +68,7 @@ MAY_IMPORT = {
 HEAVY = {
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2",
     "tokenizers", "py3langid", "ray", "vllm", "rich", "httpx2", "tenacity", "sacrebleu", "scipy",
+    "babel",
 }  # fmt: skip
 ROWS_IN_ROWS_OUT = {"open", "print", "input", "exec", "eval"}
 

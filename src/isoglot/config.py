@@ -11,9 +11,10 @@ from isoglot.core.section import Section, first_problem
 from isoglot.core.settings import override, set_key
 from isoglot.core.yaml import load_yaml, packaged
 from isoglot.data.artefacts import ArtefactConfig
+from isoglot.data.cross_lingual import CrossLingualConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
-from isoglot.data.pair import PairConfig
+from isoglot.data.pair import PairConfig, check_chosen_language
 from isoglot.data.prompts import PromptFileConfig
 from isoglot.data.score import ScoreConfig
 from isoglot.evals.benchmark import BenchmarkConfig
@@ -48,6 +49,9 @@ class PromptsConfig(Section):
     """The one language that there are prompts in; the policy translates them into the others."""
     artefacts: ArtefactConfig = ArtefactConfig()
     """Which translated prompts are left out, each for a named reason."""
+    cross_lingual: CrossLingualConfig | None = None
+    """In which languages each family is asked for answers in which others; left out, every prompt
+    for one in its own."""
     grader: GraderName | None = None
     """Measures the reward accuracy of the pairs, where prompts carry a gold answer."""
 
@@ -60,6 +64,17 @@ class EvaluationTask(TaskConfig):
     ]
     num_families: int | None = Field(1000, ge=1)
     """Examples for each language; None: all there are."""
+    cross_lingual: CrossLingualConfig | None = None
+    """Asks the prompts across languages; then the results go by direction, too."""
+
+    @model_validator(mode="after")
+    def _asks_across(self) -> Self:
+        if self.cross_lingual and isinstance(self.prompts, BenchmarkConfig):
+            raise ValueError(
+                f"{self.name}: cross_lingual is for prompts of the lab or a file; the questions of "
+                "a benchmark are asked as it publishes them: leave one of them out"
+            )
+        return self
 
 
 class EvaluateConfig(Section):
@@ -225,6 +240,13 @@ class Recipe(Section):
         return any(member.answers_in == "dominant" for member in self.pool)
 
     @property
+    def asked_stage(self) -> str:
+        """The stage that writes the prompts that are answered."""
+        if self.prompts.cross_lingual:
+            return "cross_lingual"
+        return "translate_prompts" if self.prompts.translate_from else "prompts"
+
+    @property
     def translates_answers(self) -> bool:
         """Whether there is a translate stage."""
         return bool(
@@ -290,6 +312,7 @@ class Recipe(Section):
                 )
         if self.prompts.translate_from:
             self._has_translator("prompts.translate_from")
+        self._languages_consistent()
         self._pool_consistent()
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
             raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
@@ -308,6 +331,17 @@ class Recipe(Section):
                     f"rounds.{index}.languages: {min(others)!r} is not among the recipe's "
                     "`languages` and `unseen_languages`, which are evaluated; add it there"
                 )
+
+    def _languages_consistent(self) -> None:
+        if self.prompts.cross_lingual and self.translates_answers and not self.is_online:
+            raise ValueError(
+                "prompts.cross_lingual goes with answers that are not translated: use a "
+                "pair.method that ranks, such as best_vs_worst, and no `answers_in: dominant`"
+            )
+        scorers = self.score.scorers if self.score else ()
+        gates = self.score.gates if self.score else ()
+        if not self.is_online:
+            check_chosen_language(self.pair, [scorer.name for scorer in scorers], gates)
 
     def _training_consistent(self) -> None:
         if self.launch and self.train is None:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from isoglot.prompting import (
     num_rows,
     run_sampler,
     with_system,
+    write_cross_lingual,
     write_prompts,
 )
 
@@ -109,16 +110,21 @@ def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -
                 graded += grade_completions(
                     prompts, answers, identifier, metrics[:-1], cut_off=task.cut_off
                 )
-    results = summarise(
-        graded,
-        metrics,
-        task=task.name,
-        trained=measurement.trained,
-        seed=measurement.wanted.seed,
-        signature=_signature(measurement, identifier.name, out),
-    )
     write_shard(out / "graded.parquet", graded, Graded)
-    write_json(out / "results.json", {"results": [json_row(row) for row in results]})
+
+    def summarised(graded: Sequence[Graded]) -> list[dict[str, Any]]:
+        results = summarise(
+            graded,
+            metrics,
+            task=task.name,
+            trained=measurement.trained,
+            seed=measurement.wanted.seed,
+            signature=_signature(measurement, identifier.name, out),
+        )
+        return [json_row(row) for row in results]
+
+    results = {"results": graded, **read_across(task, out)}
+    write_json(out / "results.json", {name: summarised(rows) for name, rows in results.items()})
     return {"rows": num_rows(out / "prompts", Prompt)}
 
 
@@ -139,16 +145,38 @@ def read_graded(folder: Path) -> list[Graded]:
     return read_shard(folder / "graded.parquet", Graded)
 
 
-def read_results(folder: Path) -> list[dict[str, Any]]:
-    """The rows of `results.json` that `measure` left in its folder."""
-    return json.loads((folder / "results.json").read_text(encoding="utf-8"))["results"]
+def read_across(task: EvaluationTask, folder: Path) -> dict[str, list[Graded]]:
+    """Of a cross-lingual task, the grades with another thing in place of the prompt's language:
+    `directions` has `high→low` and so on there, `answer_languages` the language asked for."""
+    if task.cross_lingual is None:
+        return {}
+    prompts = (row for path in shard_paths(folder / "prompts") for row in read_shard(path, Prompt))
+    answer_in = {(prompt.family, prompt.prompt_id): prompt.answer_language for prompt in prompts}
+    answers = [
+        replace(row, language=answer_in[row.family, row.prompt_id]) for row in read_graded(folder)
+    ]
+    directions = [
+        replace(answer, language=task.cross_lingual.direction(row.language, answer.language))
+        for row, answer in zip(read_graded(folder), answers, strict=True)
+    ]
+    return {"directions": directions, "answer_languages": answers}
+
+
+def read_results(folder: Path, name: str = "results") -> list[dict[str, Any]]:
+    """The rows of `results.json` that `measure` left in its folder: those by the language of the
+    prompt, or where there are some by `directions` or `answer_languages`."""
+    return json.loads((folder / "results.json").read_text(encoding="utf-8")).get(name, [])
 
 
 def ask(measurement: Measurement, out: Path) -> None:
     """The questions, in shards of whole families: prompts, offered choices, later turns."""
     task, wanted = measurement.task, measurement.wanted
     if not isinstance(task.prompts, BenchmarkConfig):
-        write_prompts(task.prompts, wanted, out / "prompts")
+        across = task.cross_lingual
+        own = out / "own-prompts" if across else out / "prompts"
+        write_prompts(task.prompts, wanted, own)
+        if across:
+            write_cross_lingual(own, across, wanted.languages, wanted.seed, out / "prompts")
         return
     examples, revisions = read_examples(task.prompts, wanted.languages)
     shards = choose(examples, wanted.num_families, wanted.families_per_shard, seed=wanted.seed)

@@ -27,6 +27,7 @@ from isoglot.pool import make_completions, make_translations, member_settings
 from isoglot.prompting import PromptSources, file_revisions
 from isoglot.stages import (
     check_settings,
+    make_cross_lingual,
     make_filtered,
     make_pairs,
     make_prompt_translations,
@@ -39,10 +40,11 @@ from isoglot.training import make_online_policy, make_policy
 CODE_VERSIONS = {
     "prompts": 1,
     "translate_prompts": 2,
+    "cross_lingual": 1,
     "generate": 2,
     "translate": 2,
     "score": 3,
-    "pair": 3,
+    "pair": 4,
     "filter": 1,
     "train": 1,
     "evaluate": 3,
@@ -107,11 +109,8 @@ class Line:
     def run_round(self) -> str | None:
         """A policy in, a better policy out (its folder); None where the recipe does not train."""
         recipe = self.recipe
-        prompts = self.once(
-            "prompts",
-            make_prompts,
-            {"prompts": recipe.prompts, **self.asked(recipe.prompts.source)},
-        )
+        asked = recipe.prompts.model_copy(update={"cross_lingual": None})
+        prompts = self.once("prompts", make_prompts, {"prompts": asked, **self.asked(asked.source)})
         if recipe.prompts.translate_from:
             prompts = self.once(
                 "translate_prompts",
@@ -119,6 +118,9 @@ class Line:
                 {**self.translation(), "artefacts": recipe.prompts.artefacts},
                 prompts=prompts,
             )
+        if recipe.prompts.cross_lingual:
+            across = {"cross_lingual": recipe.prompts.cross_lingual, "seed": recipe.seed}
+            prompts = self.once("cross_lingual", make_cross_lingual, across, prompts=prompts)
         if recipe.train is not None and recipe.is_online:
             settings = {**self.training(), **self.reward()}
             trained = self.once("train", make_online_policy, settings, prompts=prompts)

@@ -9,6 +9,7 @@ from typing import Any
 from isoglot.config import AlmanacIdentifierConfig, PromptSource, Recipe
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import count_rows, shard_path, shard_paths, shards_of, write_shard
+from isoglot.data.cross_lingual import CrossLingualConfig, cross_lingual
 from isoglot.data.generate import generate
 from isoglot.data.prompts import PromptFileConfig, prompts_revision, read_prompts, select_families
 from isoglot.evals.benchmark import BenchmarkConfig
@@ -85,6 +86,17 @@ def write_prompts(source: OwnPrompts, wanted: Wanted, out: Path) -> Mapping[str,
         write_shard(shard_path(out, index), said, Prompt)
         num_written += len(said)
     return {"rows": num_written}
+
+
+def write_cross_lingual(
+    prompts: Path, config: CrossLingualConfig, languages: tuple[str, ...], seed: int, out: Path
+) -> Mapping[str, Any]:
+    """The prompts of a folder asked across languages, shard by shard."""
+
+    def stage(rows: list[Prompt]) -> list[Prompt]:
+        return cross_lingual(rows, config, languages=languages, seed=seed)
+
+    return {"rows": map_shards(stage, [(prompts, Prompt)], out, Prompt).num_rows}
 
 
 def with_system(prompt: Prompt, system: str) -> Prompt:

@@ -11,6 +11,7 @@ from typing import Any
 from isoglot.config import RayConfig, Recipe
 from isoglot.core.records import Completion, Dropped, Preference, Prompt
 from isoglot.data.artefacts import artefact_check
+from isoglot.data.cross_lingual import check_cross_lingual
 from isoglot.data.filter import filter_preferences
 from isoglot.data.pair import pair
 from isoglot.data.score import score
@@ -33,6 +34,7 @@ from isoglot.prompting import (
     Wanted,
     file_revisions,
     num_rows,
+    write_cross_lingual,
     write_prompts,
 )
 from isoglot.train.common import check_training
@@ -88,6 +90,13 @@ def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
     return {"rows": counts.num_rows, "dropped": counts.num_dropped}
 
 
+def make_cross_lingual(job: Job, out: Path) -> Mapping[str, Any]:
+    """Prompts that ask across languages, in place of those that each ask in one."""
+    recipe, config = job.recipe, job.recipe.prompts.cross_lingual
+    assert config is not None
+    return write_cross_lingual(job.inputs["prompts"], config, recipe.languages, recipe.seed, out)
+
+
 def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
     """Rewards of the completions."""
     config = job.recipe.score
@@ -132,6 +141,8 @@ def check_settings(recipe: Recipe, out: Path) -> None:
     sampler_revision(recipe.policy)
     for task in recipe.evaluate.all_tasks:
         file_revisions(task.prompts)
+        if task.cross_lingual:
+            check_cross_lingual(task.cross_lingual, recipe.all_languages)
     for round, each in enumerate(recipe.different_rounds):
         _check_round(each, out / f"round-{round}")
 
@@ -149,6 +160,8 @@ def _check_round(recipe: Recipe, out: Path) -> None:
                 f"score.scorers: no grader {scorer.grader!r}; expected one of {', '.join(GRADERS)}"
             )
     file_revisions(recipe.prompts.source)
+    if recipe.prompts.cross_lingual:
+        check_cross_lingual(recipe.prompts.cross_lingual, recipe.languages)
     if recipe.train and not (out / "train/done.json").exists():
         check_training(recipe.train)
         if recipe.launch:

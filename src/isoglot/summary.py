@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from isoglot.config import Recipe
 from isoglot.core.records import Completion, Dropped, FinishReason, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
-from isoglot.evals.measure import compare
+from isoglot.evals.measure import Difference, compare
 from isoglot.evals.reward_accuracy import Agreements
-from isoglot.evaluation import read_graded, task_metrics
+from isoglot.evaluation import read_across, read_graded, read_results, task_metrics
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.prompting import identifier_of
 
@@ -36,7 +36,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
             {
                 "round": round,
                 "policy": f"M{round}",
-                "results": _results(recipe, ledger, round),
+                **_results(recipe, ledger, round),
                 "translations": _translations(of_round, ledger, round),
                 "pairs": _pairs(of_round, ledger, round),
                 "choice": _choice(ledger, round),
@@ -60,36 +60,44 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
     return summary
 
 
-def _results(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]:
-    """The rows of every task, each with its paired change to M0."""
-    rows: list[dict[str, Any]] = []
+def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every task by the language of the prompt, and of those that ask across languages
+    by direction and by the language of the answer; each with its paired change to M0."""
+    found: dict[str, list[dict[str, Any]]] = {
+        "results": [],
+        "directions": [],
+        "answer_languages": [],
+    }
     trained = recipe.trained_languages(recipe.num_rounds)
     for task in recipe.evaluate.all_tasks:
         done = ledger.done.get(f"round-{round}/evaluate/{task.name}")
         if done is None:
             continue
-        text = (done.folder / "results.json").read_text(encoding="utf-8")
-        results = json.loads(text)["results"]
-        for row in results:  # M0 itself was trained on none of them
-            row["trained"] = row["language"] in trained
-        if round:
-            base = ledger.done[f"round-0/evaluate/{task.name}"].folder
-            differences = compare(
-                read_graded(done.folder),
-                read_graded(base),
-                task_metrics(task),
-                seed=recipe.seed,
-            )
-            changes = {(each.metric, each.language): each for each in differences}
-            for row in results:
-                if change := changes.get((row["metric"], row["language"])):
-                    row |= {
-                        "change": change.value,
-                        "change_low": change.low,
-                        "change_high": change.high,
-                    }
-        rows += results
-    return rows
+        base = ledger.done[f"round-0/evaluate/{task.name}"].folder
+        new, old = (
+            {"results": read_graded(folder), **read_across(task, folder)}
+            for folder in (done.folder, base)
+        )
+        for name, graded in new.items():
+            rows = read_results(done.folder, name)
+            for row in rows:  # M0 itself was trained on none of them
+                row["trained"] = row["language"] in trained
+            if round:
+                differences = compare(graded, old[name], task_metrics(task), seed=recipe.seed)
+                _add_changes(rows, differences)
+            found[name] += rows
+    return found
+
+
+def _add_changes(rows: list[dict[str, Any]], differences: Sequence[Difference]) -> None:
+    changes = {(each.metric, each.language): each for each in differences}
+    for row in rows:
+        if change := changes.get((row["metric"], row["language"])):
+            row |= {
+                "change": change.value,
+                "change_low": change.low,
+                "change_high": change.high,
+            }
 
 
 def _choice(ledger: Ledger, round: int) -> dict[str, Any] | None:
@@ -192,18 +200,20 @@ def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:
 def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> dict[str, Any]:
     """Counts, lengths and reward accuracy of a round's pairs, one shard in memory at a time."""
     kept: Counter[str] = Counter()
+    pair_types: Counter[str] = Counter()
     dropped: dict[str, Counter[str]] = defaultdict(Counter)
     chars: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     grader = recipe.prompts.grader
     agreements = Agreements(GRADERS[grader]) if grader else None
-    stage = "translate_prompts" if recipe.prompts.translate_from else "prompts"
-    prompts = ledger.done[f"round-{round}/{stage}"].folder
+    prompts = ledger.done[f"round-{round}/{recipe.asked_stage}"].folder
     for path in shard_paths(filtered.folder):
         preferences = read_shard(path, Preference)
         for preference in preferences:
-            kept[preference.language] += 1
-            chars[preference.language, "chosen_chars"][len(preference.chosen_text)] += 1
-            chars[preference.language, "rejected_chars"][len(preference.rejected_text)] += 1
+            tag = preference.answer_language
+            kept[tag] += 1
+            pair_types[preference.pair_type] += 1
+            chars[tag, "chosen_chars"][len(preference.chosen_text)] += 1
+            chars[tag, "rejected_chars"][len(preference.rejected_text)] += 1
         for row in read_shard(filtered.folder / DROPPED / path.name, Dropped):
             dropped[row.language][row.reason] += 1
         if agreements:
@@ -212,6 +222,7 @@ def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> 
     accuracy = {row.language: _row(row) for row in rows}
     return {
         "kept": kept.total(),
+        "pair_types": dict(sorted(pair_types.items())),
         "dropped": dict(sum(dropped.values(), Counter())),
         "reward_accuracy": accuracy.get("all"),
         "by_language": {

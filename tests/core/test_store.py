@@ -46,7 +46,7 @@ COMPLETION = Completion(
 )
 PREFERENCE = Preference(
     *(said("user", "Habari?"), said("assistant", "Nzuri."), said("assistant", "Good.")),
-    *("f", "p", "sw", "model@1", "model@1", "sw", None, "stop", "stop"),
+    *("f", "p", "de", "sw", "model@1", "model@1", "sw", None, "stop", "stop"),
     *(0.5, None, "translated_vs_direct", 0),
 )
 DEMONSTRATION = Demonstration(

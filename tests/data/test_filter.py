@@ -31,6 +31,7 @@ def preference(chosen="de: gut so", rejected="de: schlecht", **columns):
         "family": "f",
         "prompt_id": "p",
         "language": "de",
+        "answer_language": "de",
         "chosen_model": "translator",
         "rejected_model": "policy",
         "chosen_language": None,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.core.records import Completion, Prompt, content_id
-from isoglot.data.pair import PAIRERS, PairConfig, pair
+from isoglot.data.pair import PAIRERS, PairConfig, check_chosen_language, pair
 
 LIDR = PairConfig()
 BEST = PairConfig(method="best_vs_worst")
@@ -80,7 +80,8 @@ def test_one_answer_language_for_all_is_about_translation_too():
         prompts, [answer(p, f"fr {p.language}") for p in prompts], LIDR, **EN, round=0
     )
     assert preference.pair_type == "translation_prompt"
-    assert (preference.language, preference.chosen_text) == ("fr", "fr en")
+    assert (preference.language, preference.answer_language) == ("de", "fr")
+    assert preference.chosen_text == "fr en"
 
 
 def test_failed_candidates_make_pairs_that_tell_how_they_ended():
@@ -242,3 +243,87 @@ def test_an_artefact_may_be_rejected_and_is_never_chosen(method):
     (found,) = pair([prompt], [good, bad, worst], PairConfig(method=method), **EN, round=0)
     assert (found.chosen_text, found.rejected_text) == ("good", "worst")
     assert pair([prompt], [bad, worst], PairConfig(method=method), **EN, round=0) == []
+
+
+MATCHES = st.sampled_from([1.0, 0.0, None])
+
+
+def across(rows, **columns):
+    """Preferences of answers with (reward, language_match)."""
+    prompt = Prompt.from_text("x", language="de", answer_language="sw")
+    completions = [
+        answer(prompt, f"answer {i}", sample=i, rewards={"total": reward, "language_match": match})
+        for i, (reward, match) in enumerate(rows)
+    ]
+    return pair([prompt], completions, PairConfig(**columns), **EN, round=0)
+
+
+@given(
+    st.sampled_from(RANKING),
+    st.lists(st.tuples(st.sampled_from([None, 0.0, 0.25, 0.5, 1.0]), MATCHES), max_size=7),
+    st.sampled_from([0.0, 0.25, 0.5]),
+    st.sampled_from(["not_wrong", "right"]),
+)
+def test_a_wrong_language_is_never_chosen_and_an_unsure_one_never_rejected_for_it(
+    method, rows, margin, language
+):
+    found = across(rows, method=method, min_margin=margin, chosen_language=language)
+    for row in found:
+        assert (row.language, row.answer_language) == ("de", "sw")
+        chosen, rejected = (rows[int(t[7:])] for t in (row.chosen_text, row.rejected_text))
+        may = [r for r, match in rows if r is not None and match in ALLOWED[language]]
+        assert chosen[1] in ALLOWED[language]
+        assert chosen[0] == max(may)
+        assert (row.pair_type == "wrong_language") == (rejected[1] == 0.0)
+        if rejected[1] != 0.0:  # for its quality alone: lower, by the margin
+            assert row.pair_type == method
+            assert rejected[0] < chosen[0]
+            assert rejected[0] <= chosen[0] - margin
+        elif method == "best_vs_worst":
+            others = [r for r, match in rows if r is not None and match != 0.0]
+            assert rejected[0] is not None
+            assert others  # and none of them was rejected in its place
+    known = [match for reward, match in rows if reward is not None]
+    if any(match in ALLOWED[language] for match in known) and 0.0 in known:
+        assert found
+
+
+ALLOWED = {"not_wrong": (1.0, None), "right": (1.0,)}
+
+
+def test_a_wrong_language_ranks_below_whatever_is_not():
+    rows = [(0.9, 0.0), (0.5, 1.0), (0.1, 1.0)]
+    for method in ("best_vs_worst", "max_vs_low"):
+        (found,) = across(rows, method=method, chosen_language="right")
+        assert (found.chosen_text, found.rejected_text) == ("answer 1", "answer 0")
+        assert (found.score_chosen, found.score_rejected) == (0.5, 0.9)
+    (found,) = across(rows, method="best_vs_worst")
+    assert (found.chosen_text, found.pair_type) == ("answer 0", "best_vs_worst")
+
+
+def test_the_strict_form_asks_for_a_language_that_is_sure():
+    rows = [(0.9, None), (0.5, 1.0), (0.1, None)]
+    (found,) = across(rows, method="best_vs_worst", chosen_language="right")
+    assert (found.chosen_text, found.rejected_text) == ("answer 1", "answer 2")
+    (found,) = across(rows, method="best_vs_worst", chosen_language="not_wrong")
+    assert (found.chosen_text, found.rejected_text) == ("answer 0", "answer 2")
+    assert across([(0.5, None), (0.1, 0.0)], method="best_vs_worst", chosen_language="right") == []
+
+
+def test_the_language_must_have_been_looked_at():
+    with pytest.raises(ValueError, match="add language_match to score"):
+        pair(
+            *rewarded(0.5, 0.1),
+            PairConfig(method="best_vs_worst", chosen_language="right"),
+            **EN,
+            round=0,
+        )
+    config = PairConfig(method="best_vs_worst", chosen_language="right")
+    for scorers, gates, why in (
+        (["gold"], [], "needs the scorer language_match"),
+        (["language_match"], ["wrong_language"], "leave one of them out"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            check_chosen_language(config, scorers, gates)
+    with pytest.raises(ValueError, match="methods that rank"):
+        check_chosen_language(PairConfig(chosen_language="right"), ["language_match"], [])

@@ -152,10 +152,11 @@ def test_the_total_is_the_weighted_sum_whatever_the_order(
         out = (tag == "de" and "wrong_language" in gates) or (
             tag is None and "unknown_language" in gates
         )
-        if out or one is None or other is None:
+        parts = [(w, reward) for w, reward in zip(weights, (one, other), strict=True) if w]
+        if out or not parts or None in [reward for _, reward in parts]:
             assert row.rewards["total"] is None
         else:
-            expected = weights[0] * one + weights[1] * other
+            expected = sum(w * reward for w, reward in parts)
             assert row.rewards["total"] == pytest.approx(expected, abs=1e-9)
 
 

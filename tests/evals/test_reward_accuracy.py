@@ -15,6 +15,7 @@ def preference(chosen, rejected, prompt=PROMPT):
         family=prompt.family,
         prompt_id=prompt.prompt_id,
         language=prompt.language,
+        answer_language=prompt.language,
         chosen_model="a",
         rejected_model="b",
         chosen_language=None,

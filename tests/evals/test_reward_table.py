@@ -41,6 +41,7 @@ def preference(chosen, rejected, tag="en", family="f"):
         family=prompt.family,
         prompt_id=prompt.prompt_id,
         language=tag,
+        answer_language=tag,
         chosen_model="a",
         rejected_model="b",
         chosen_language=None,

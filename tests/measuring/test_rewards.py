@@ -23,7 +23,7 @@ def preference(i: int, tag: str, chosen: str, rejected: str) -> Preference:
         return ({"role": "assistant", "content": text},)
 
     return Preference(
-        prompt.prompt, said(chosen), said(rejected), prompt.family, prompt.prompt_id, tag,
+        prompt.prompt, said(chosen), said(rejected), prompt.family, prompt.prompt_id, tag, tag,
         "a", "b", None, None, FinishReason.STOP, FinishReason.STOP, None, None, "test", 0,
     )  # fmt: skip
 

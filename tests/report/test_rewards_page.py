@@ -41,8 +41,8 @@ def pair(tag, chosen, rejected):
         return ({"role": "assistant", "content": text},)
 
     return Preference(
-        prompt.prompt, said(HOSTILE), said("no"), prompt.family, prompt.prompt_id, tag, "a", "b",
-        None, None, FinishReason.STOP, FinishReason.STOP, chosen, rejected, "test", 0,
+        prompt.prompt, said(HOSTILE), said("no"), prompt.family, prompt.prompt_id, tag, tag,
+        "a", "b", None, None, FinishReason.STOP, FinishReason.STOP, chosen, rejected, "test", 0,
     )  # fmt: skip
 
 

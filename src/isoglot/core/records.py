@@ -132,6 +132,9 @@ class Preference:
     family: str
     prompt_id: str
     language: str
+    """Of the prompt."""
+    answer_language: str
+    """The one that the answer was asked in."""
     chosen_model: str
     rejected_model: str
     chosen_language: str | None

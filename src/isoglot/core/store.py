@@ -86,7 +86,8 @@ SCHEMAS: dict[type, pa.Schema] = {
     Preference: pa.schema(
         [
             *(_column(name, _MESSAGES) for name in ("prompt", "chosen", "rejected")),
-            *_texts("family", "prompt_id", "language", "chosen_model", "rejected_model"),
+            *_texts("family", "prompt_id", "language", "answer_language"),
+            *_texts("chosen_model", "rejected_model"),
             pa.field("chosen_language", _TEXT),
             pa.field("rejected_language", _TEXT),
             *_texts("chosen_finish_reason", "rejected_finish_reason"),

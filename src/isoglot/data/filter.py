@@ -112,7 +112,7 @@ def wrong_language(preference: Preference, _: FilterConfig) -> bool:
 
     Prompts about translation ask for another language than their own, and are exempt.
     """
-    in_language = preference.chosen_language in (None, preference.language)
+    in_language = preference.chosen_language in (None, preference.answer_language)
     return in_language or preference.pair_type == "translation_prompt"
 
 
@@ -172,7 +172,7 @@ def _dropped(preference: Preference, reason: str) -> Dropped:
     return Dropped(
         family=preference.family,
         prompt_id=preference.prompt_id,
-        language=preference.language,
+        language=preference.answer_language,
         pair_type=preference.pair_type,
         reason=reason,
         chosen_text=preference.chosen_text,

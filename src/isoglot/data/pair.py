@@ -4,6 +4,7 @@ Every candidate makes a pair, also one that was cut off or not translated: the f
 the methods that rank, a candidate is what has a reward: a gate of the scorers keeps the others out.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, pstdev
@@ -30,6 +31,12 @@ class PairConfig(Section):
     translation_prompts: tuple[str, ...] = ()
     """Families whose prompt is about translation, by their id or by the value of their one `family`
     column: there the dominant answer is chosen as it is (translated_vs_direct)."""
+    chosen_language: Literal["any", "not_wrong", "right"] = "any"
+    """In which language the chosen answer must be, for the methods that rank, by the reward
+    `language_match` (a scorer; its weight may be 0): `not_wrong` takes it where the language is
+    unsure, `right` does not. With both an answer in a wrong language counts as no better than the
+    worst of the others: it may be rejected, whatever its reward, and is never chosen (xLLMs-100,
+    arXiv:2406.01771). Such pairs are of type `wrong_language`."""
     reward: str = "total"
     """The reward that ranks, for the methods that rank, and that is kept as score."""
     min_margin: float = Field(0.0, ge=0)
@@ -42,6 +49,34 @@ class PairConfig(Section):
     @classmethod
     def _tag_or_word(cls, value: str) -> str:
         return value if value in ("all", "none") else language(value).tag
+
+
+LANGUAGE_MATCH = "language_match"
+"""The reward that says whether an answer is in the language asked for."""
+
+WRONG_LANGUAGE = "wrong_language"
+"""Type of the pairs whose rejected answer is there for its language."""
+
+
+def check_chosen_language(config: PairConfig, scorers: Sequence[str], gates: Sequence[str]) -> None:
+    """Raise ValueError where the names of the scorers, or the gates, leave it without effect."""
+    if config.chosen_language == "any":
+        return
+    if config.method == "translated_vs_direct":
+        raise ValueError(
+            "pair.chosen_language is for the methods that rank, and translated_vs_direct does not: "
+            "leave it out, or use best_vs_worst"
+        )
+    if LANGUAGE_MATCH not in scorers:
+        raise ValueError(
+            "pair.chosen_language needs the scorer language_match: add "
+            "`{kind: language_match, weight: 0}` to score.scorers"
+        )
+    if "wrong_language" in gates:
+        raise ValueError(
+            "pair.chosen_language rejects answers in a wrong language, and the gate wrong_language "
+            "keeps them out of the ranking: leave one of them out"
+        )
 
 
 Pairer = Callable[[Sequence[Prompt], Sequence[Completion], PairConfig, str, int], list[Preference]]
@@ -65,7 +100,7 @@ def pair(
         preferences,
         key=lambda p: (
             p.family,
-            p.language,
+            p.answer_language,
             p.prompt_id,
             p.pair_type,
             p.chosen_text,
@@ -135,7 +170,7 @@ def best_vs_worst(
     """Highest against lowest reward of each prompt."""
 
     def worst(_rewards: Sequence[float], below: Sequence[_Scored]) -> _Scored:
-        return min(below, key=lambda scored: (scored.reward, scored.completion_id))
+        return min(below, key=lambda scored: scored[:3])  # a wrong language before its equals
 
     return _ranked(prompts, completions, config, round, worst)
 
@@ -172,16 +207,16 @@ def max_vs_low(
 
     def low(rewards: Sequence[float], below: Sequence[_Scored]) -> _Scored:
         target = fmean(rewards) - 2 * pstdev(rewards)
-        return min(
-            below,
-            key=lambda scored: (abs(scored.reward - target), scored.reward, scored.completion_id),
-        )
+        return min(below, key=lambda scored: (abs(scored.reward - target), *scored[:3]))
 
     return _ranked(prompts, completions, config, round, low)
 
 
 class _Scored(NamedTuple):
     reward: float
+    """That ranks it: of an answer in a wrong language at most that of the worst other one."""
+    is_right: bool
+    """Whether it may be above others: false of an answer in a wrong language."""
     completion_id: str
     completion: Completion
 
@@ -196,33 +231,76 @@ def _ranked(
     """The highest reward of each prompt against what `reject` takes of those below it.
 
     `reject` is given all rewards of the prompt, sorted, and the completions whose reward is lower
-    by the margin; where there are none, there is no pair. Completions without a reward stay out.
-    A translation with an artefact may be rejected, and is never chosen: its reward saw no source.
-    Among equals the smallest completion id wins, so that the order of the rows decides nothing.
+    by the margin or that are in a wrong language; where there are none, there is no pair.
+    Completions without a reward stay out. A translation with an artefact may be rejected, and is
+    never chosen: its reward saw no source. Among equals the smallest completion id wins, so that
+    the order of the rows decides nothing.
     """
-    scored: dict[tuple[str, str], list[_Scored]] = defaultdict(list)
+    answers: dict[tuple[str, str], list[Completion]] = defaultdict(list)
     for completion in completions:
-        reward = completion.rewards.get(config.reward)
-        if reward is not None:
-            row = _Scored(reward, completion.completion_id, completion)
-            scored[completion.family, completion.prompt_id].append(row)
+        if completion.rewards.get(config.reward) is not None:
+            answers[completion.family, completion.prompt_id].append(completion)
     preferences = []
     for prompt in prompts:
-        candidates = scored[prompt.family, prompt.prompt_id]
-        choosable = [row for row in candidates if row.completion.artefact is None]
+        candidates = _scored(answers[prompt.family, prompt.prompt_id], config)
+        choosable = [row for row in candidates if _may_be_chosen(row.completion, config)]
         if not choosable:
             continue
         best = min(choosable, key=lambda row: (-row.reward, row.completion_id))
         below = [
             row
             for row in candidates
-            if row.reward < best.reward and best.reward - row.reward >= config.min_margin
+            if not row.is_right
+            or (row.reward < best.reward and best.reward - row.reward >= config.min_margin)
         ]
         if below:
-            rejected = reject(sorted(row.reward for row in candidates), below).completion
-            kind = config.method
-            preferences.append(_preference(prompt, best.completion, rejected, kind, config, round))
+            rejected = reject(sorted(row.reward for row in candidates), below)
+            kind = config.method if rejected.is_right else WRONG_LANGUAGE
+            chosen = best.completion
+            preferences.append(
+                _preference(prompt, chosen, rejected.completion, kind, config, round)
+            )
     return preferences
+
+
+def _scored(answers: Sequence[Completion], config: PairConfig) -> list[_Scored]:
+    """The rewards of one prompt's answers, those in a wrong language put at the bottom."""
+    right = {
+        completion.completion_id: config.chosen_language == "any" or _match(completion) != 0.0
+        for completion in answers
+    }
+    rewards = {each.completion_id: each.rewards[config.reward] or 0.0 for each in answers}
+    floor = min((reward for name, reward in rewards.items() if right[name]), default=math.inf)
+    return [
+        _Scored(
+            rewards[name] if right[name] else min(rewards[name], floor), right[name], name, each
+        )
+        for each in answers
+        for name in [each.completion_id]
+    ]
+
+
+def _may_be_chosen(completion: Completion, config: PairConfig) -> bool:
+    if completion.artefact is not None:
+        return False
+    match config.chosen_language:
+        case "any":
+            return True
+        case "not_wrong":
+            return _match(completion) != 0.0
+        case "right":
+            return _match(completion) == 1.0
+
+
+def _match(completion: Completion) -> float | None:
+    """1.0 in the language asked for, 0.0 in another one, None unsure."""
+    if LANGUAGE_MATCH not in completion.rewards:
+        raise ValueError(
+            f"pair.chosen_language: expected the reward {LANGUAGE_MATCH!r} beside every "
+            f"completion, came {', '.join(completion.rewards) or 'none'}; add language_match to "
+            "score.scorers (weight 0 keeps it out of the sum)"
+        )
+    return completion.rewards[LANGUAGE_MATCH]
 
 
 PAIRERS: Mapping[str, Pairer] = {
@@ -266,7 +344,8 @@ def _preference(
         rejected=({"role": "assistant", "content": rejected.text},),
         family=prompt.family,
         prompt_id=prompt.prompt_id,
-        language=prompt.answer_language,
+        language=prompt.language,
+        answer_language=prompt.answer_language,
         chosen_model=chosen.model,
         rejected_model=rejected.model,
         chosen_language=chosen.identified_language,

@@ -58,7 +58,8 @@ def score(
     `scorers` are those of `config.scorers`, in this order; their rewards go by the names that stand
     there. `total` is None where any reward is: a sum over what happens to be known would rank
     completions by what is unknown about them. It is None behind a gate, too. What is not finite
-    counts as None. Raises ValueError for gates of language without an `identifier`.
+    counts as None. A scorer of weight 0 is asked and stays out of the sum. Raises ValueError for
+    gates of language without an `identifier`.
     """
     prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
     asked = [prompt_of[completion.family, completion.prompt_id] for completion in completions]
@@ -69,7 +70,7 @@ def score(
         values = scorer.score(asked, completions)
         for row, value in zip(rewards, values, strict=True):
             row[settings.name] = value if value is not None and math.isfinite(value) else None
-    weights = {settings.name: settings.weight for settings in config.scorers}
+    weights = {settings.name: settings.weight for settings in config.scorers if settings.weight}
     outside = _outside(asked, completions, config, identifier)
     return [
         replace(completion, rewards={**row, "total": None if out else _total(row, weights)})

@@ -237,6 +237,7 @@ def _preference(
         family=content_id(name, example),
         prompt_id=content_id(known, *(message["content"] for message in messages)),
         language=known,
+        answer_language=known,
         chosen_model="",
         rejected_model="",
         chosen_language=None,

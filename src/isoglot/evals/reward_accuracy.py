@@ -46,7 +46,7 @@ class Agreements:
         for preference in preferences:
             gold = gold_of[preference.family, preference.prompt_id]
             agrees = _agreement(preference, gold, self._grader)
-            for tag in (preference.language, ALL):
+            for tag in (preference.answer_language, ALL):
                 self._ties[tag] += agrees == 0.5
                 self._unknown[tag] += agrees is None
                 if agrees is not None and agrees != 0.5:

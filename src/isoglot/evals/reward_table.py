@@ -95,7 +95,7 @@ def rewarded(
             (preference.chosen_text, preference.chosen_finish_reason),
             (preference.rejected_text, preference.rejected_finish_reason),
         ):
-            completion = Completion(*key, preference.language, "", 0, text, reason)
+            completion = Completion(*key, preference.answer_language, "", 0, text, reason)
             asked.setdefault((*key, text, reason), (prompt, completion))
     rewards = scorer.score(*zip(*asked.values(), strict=True)) if asked else []
     reward_of = dict(zip(asked, rewards, strict=True))
@@ -111,7 +111,7 @@ def rewarded(
 def agreement(row: Preference) -> Agreement:
     """What the rewards that stand beside a preference say of it."""
     value = _agreement(row.score_chosen, row.score_rejected)
-    return Agreement(row.family, row.language, value)
+    return Agreement(row.family, row.answer_language, value)
 
 
 def agreements(
@@ -151,8 +151,8 @@ def reward_table(
 
 
 def _prompt(preference: Preference) -> Prompt:
-    tag = preference.language
-    return Prompt(preference.family, preference.prompt_id, tag, preference.prompt, tag)
+    ids = (preference.family, preference.prompt_id, preference.language)
+    return Prompt(*ids, preference.prompt, preference.answer_language)
 
 
 def _agreement(chosen: float | None, rejected: float | None) -> float | None:

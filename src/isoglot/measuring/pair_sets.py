@@ -74,7 +74,7 @@ def _described(name: str, folder: Path) -> PairSet:
     for path in paths:
         rows = _read(path)
         num_pairs += len(rows)
-        tags |= {row.language for row in rows}
+        tags |= {row.answer_language for row in rows}
         with path.open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     if not num_pairs:

@@ -123,7 +123,7 @@ class _Scoring:
 
         def score(preferences: list[Preference], *given: Any) -> list[Preference]:
             *prompts, scorer = given
-            rows = [row for row in preferences if row.language in tags]
+            rows = [row for row in preferences if row.answer_language in tags]
             return rewarded(rows, scorer, prompts[0] if prompts else ())
 
         def make(out: Path) -> Mapping[str, Any]:

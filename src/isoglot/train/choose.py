@@ -166,7 +166,9 @@ class Choice:
     def _rows(self, prompts: Sequence[Prompt]) -> list[tuple[str, Row]]:
         answers = self._answers(prompts)
         completions = [
-            Completion(p.family, p.prompt_id, p.language, "policy", 0, a.text, a.finish_reason)
+            Completion(
+                p.family, p.prompt_id, p.answer_language, "policy", 0, a.text, a.finish_reason
+            )
             for p, a in zip(prompts, answers, strict=True)
         ]
         rewards = self._held_out.reward(prompts, completions)

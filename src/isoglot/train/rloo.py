@@ -116,7 +116,7 @@ class Rewarder:
         )
         reason = FinishReason.STOP if ended else FinishReason.LENGTH
         return Completion(
-            prompt.family, prompt.prompt_id, prompt.language, "policy", sample, text, reason
+            prompt.family, prompt.prompt_id, prompt.answer_language, "policy", sample, text, reason
         )
 
 

@@ -1,0 +1,275 @@
+"""Prompts in one language that ask for an answer in another.
+
+xLLMs-100 makes its feedback with them (arXiv:2406.01771, section 3.2): the instruction in A, the
+answer in B. Which A and B a family gets is drawn from its id, so that no shard knows of another.
+"""
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from isoglot.core.languages import language
+from isoglot.core.records import Message, Prompt, content_id
+from isoglot.core.section import Section
+
+Tier = Literal["high", "mid", "low"]
+
+SAME = "same"
+"""What the prompts are called whose answer is asked in their own language."""
+
+DIRECTIONS = ("high→high", "high→low", "low→high", "low→low")
+"""From the resources of the prompt's language to those of the answer's."""
+
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+_NAMES = ("language", "english_name", "own_name")
+_CLDR_OF_TAG = {"tl": "fil", "fuv": "ff", "prs": "fa_AF", "azb": "az_Arab"}
+
+
+class CrossLingualConfig(Section):
+    """Which languages are asked for in which, and how."""
+
+    pairs_per_family: int = Field(4, ge=1)
+    """Prompts of each family: pairs of the prompt's language and the answer's, no pair twice."""
+    same_language: float = Field(0.2, ge=0, le=1)
+    """Share of the prompts that ask for an answer in their own language."""
+    directions: Mapping[str, float] = Field(default_factory=lambda: dict.fromkeys(DIRECTIONS, 1.0))
+    """Weights of `high→high`, `high→low`, `low→high` and `low→low` among the others; a list
+    weighs each of its directions alike. `->` is read as `→`."""
+    high: tuple[Tier, ...] = ("high", "mid")
+    """Resource tiers that count as high."""
+    ask: str | None = None
+    """How the answer's language is asked for, in every language: `{language}` is its name in the
+    language of the prompt, `{english_name}`, `{own_name}`. With `{prompt}` the text of the last
+    user turn stands in it; without, it follows that text after a blank line. Left out, a sentence
+    in the language of the prompt (`data/cross_lingual.toml`)."""
+    ask_same_language: bool = False
+    """Whether an answer in the prompt's own language is asked for, too."""
+
+    @field_validator("directions", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        weights = dict.fromkeys(value, 1.0) if isinstance(value, list | tuple) else value
+        if not isinstance(weights, Mapping):
+            return value
+        weights = {str(name).replace("->", "→"): weight for name, weight in weights.items()}
+        if odd := [name for name in weights if name not in DIRECTIONS]:
+            raise ValueError(
+                f"unknown direction {odd[0]!r}; expected some of {', '.join(DIRECTIONS)}"
+            )
+        return weights
+
+    @field_validator("directions")
+    @classmethod
+    def _positive(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
+        if not weights or min(weights.values()) < 0 or not sum(weights.values()):
+            raise ValueError(
+                "expected weights of 0 or more, at least one of them above 0, came "
+                f"{dict(weights)}; set `same_language: 1` for prompts of one language alone"
+            )
+        return weights
+
+    @field_validator("ask")
+    @classmethod
+    def _asks(cls, ask: str | None) -> str | None:
+        if ask is None:
+            return None
+        known = ("prompt", *_NAMES)
+        found = _PLACEHOLDER.findall(ask)
+        if odd := [name for name in found if name not in known]:
+            raise ValueError(
+                f"unknown placeholder {{{odd[0]}}}; expected {', '.join(f'{{{k}}}' for k in known)}"
+            )
+        if not set(_NAMES) & set(found):
+            raise ValueError(
+                f"{ask!r} names no language; put {{language}}, {{english_name}} or {{own_name}} in"
+            )
+        return ask
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of each direction, and of `same`, what part of the prompts it has."""
+        total = sum(self.directions.values())
+        across = {d: (1 - self.same_language) * w / total for d, w in self.directions.items() if w}
+        shares = {**across, SAME: self.same_language}
+        return {name: share for name, share in shares.items() if share}
+
+    def direction(self, language: str, answer_language: str) -> str:
+        """From the language of a prompt to that of its answer: one of `DIRECTIONS`, or `same`."""
+        if language == answer_language:
+            return SAME
+        return f"{_level(language, self.high)}→{_level(answer_language, self.high)}"
+
+
+def check_cross_lingual(config: CrossLingualConfig, languages: Sequence[str]) -> None:
+    """Raise ValueError where a direction has too few pairs of languages, or a language no ask."""
+    tags = tuple(languages)
+    pairs = _pairs(tags, tags, config.high)
+    for direction, share in config.shares.items():
+        num = -int(-(share * config.pairs_per_family) // 1)
+        if len(pairs[direction]) < num:
+            what = "language" if len(tags) == 1 else "languages"
+            raise ValueError(
+                f"cross_lingual: direction {direction} has {len(pairs[direction])} pairs among "
+                f"{len(tags)} {what}, expected at least {num} for {config.pairs_per_family} "
+                "pairs_per_family; add languages, ask for fewer, or leave the direction out of "
+                "`directions`"
+            )
+    lacking = [tag for tag in tags if config.ask is None and tag not in _asks()]
+    if lacking and (config.ask_same_language or set(config.shares) != {SAME}):
+        raise ValueError(
+            f"cross_lingual: no sentence asks in {lacking[0]!r} for another language; set "
+            f"`ask:`, such as '{{prompt}} [{{own_name}}]', or leave out {', '.join(lacking)}"
+        )
+
+
+def cross_lingual(
+    prompts: Sequence[Prompt],
+    config: CrossLingualConfig,
+    *,
+    languages: Sequence[str],
+    seed: int,
+) -> list[Prompt]:
+    """Of each family so many prompts that ask across languages, each with the gold of the answer's.
+
+    The prompt from A to B is A's own, with the ask at its last user turn; its gold is that of the
+    family's own prompt in B, None where there is none. Within a family each direction has its
+    share, rounded up or down; over many it has exactly its share, and so has each pair of languages
+    of a direction, by the square root of the number of families. A family that lacks languages is
+    asked from those it has: where no pair of a direction is left its share goes to the others.
+
+    Raises ValueError for prompts that ask across languages already, and for two of one language.
+    """
+    made = []
+    for family, own in _by_language(prompts).items():
+        there = tuple(tag for tag in languages if tag in own)
+        for tag, answer in plan_pairs(config, family, there, tuple(languages), seed):
+            made.append(_across(own[tag], answer, own.get(answer), config))
+    return made
+
+
+def plan_pairs(
+    config: CrossLingualConfig,
+    family: str,
+    sources: tuple[str, ...],
+    targets: tuple[str, ...],
+    seed: int,
+) -> list[tuple[str, str]]:
+    """Which languages a family is asked from and to: a function of its id and the seed."""
+    pairs = _pairs(sources, targets, config.high)
+    shares = {name: share for name, share in config.shares.items() if pairs[name]}
+    total, place, end = sum(shares.values()), _unit(str(seed), family), 0.0
+    found: list[tuple[str, str]] = []
+    for name, share in shares.items():
+        # Systematic sampling: at `place`, `place + 1`, … stands one prompt each.
+        end += share / total * config.pairs_per_family
+        num = 0
+        while place < end:
+            place, num = place + 1, num + 1
+        found += _drawn(pairs[name], min(num, len(pairs[name])), str(seed), family, name)
+    return found
+
+
+def _drawn(pairs: Sequence[tuple[str, str]], num: int, *words: str) -> list[tuple[str, str]]:
+    """`num` different ones, each as likely as any other."""
+    left, drawn = list(pairs) if num > 1 else pairs, []
+    for index in range(num):
+        place = int(_unit(*words, str(index)) * len(left))
+        drawn.append(left[place])
+        if index + 1 < num:
+            left = [*left[:place], *left[place + 1 :]]
+    return drawn
+
+
+def _unit(*words: str) -> float:
+    """A number from 0 to 1 (exclusive) that the words decide."""
+    return (int(content_id(*words), 16) >> 11) / 2**53
+
+
+@lru_cache(maxsize=1024)
+def _pairs(
+    sources: tuple[str, ...], targets: tuple[str, ...], high: tuple[Tier, ...]
+) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The pairs of languages of each direction."""
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in (*DIRECTIONS, SAME)}
+    level = {tag: _level(tag, high) for tag in (*sources, *targets)}
+    for source in sources:
+        found[SAME].append((source, source))
+        for target in targets:
+            if source != target:
+                found[f"{level[source]}→{level[target]}"].append((source, target))
+    return found
+
+
+def _level(tag: str, high: tuple[Tier, ...]) -> str:
+    return "high" if language(tag).tier in high else "low"
+
+
+def _by_language(prompts: Sequence[Prompt]) -> dict[str, dict[str, Prompt]]:
+    families: dict[str, dict[str, Prompt]] = defaultdict(dict)
+    for prompt in prompts:
+        own = families[prompt.family]
+        if prompt.answer_language != prompt.language:
+            raise ValueError(
+                f"cross_lingual: prompt {prompt.prompt_id} in {prompt.language!r} asks for an "
+                f"answer in {prompt.answer_language!r} already; leave out `columns.answer_language`"
+            )
+        if own.setdefault(prompt.language, prompt) is not prompt:
+            raise ValueError(
+                f"cross_lingual: family {prompt.family} has two prompts in {prompt.language!r}: "
+                "expected one of each language; mend the `family` columns"
+            )
+    return families
+
+
+def _across(
+    prompt: Prompt, answer: str, other: Prompt | None, config: CrossLingualConfig
+) -> Prompt:
+    if answer == prompt.language and not config.ask_same_language:
+        return prompt
+    last = max(i for i, turn in enumerate(prompt.prompt) if turn["role"] == "user")
+    text = _asked(prompt.prompt[last]["content"], prompt.language, answer, config.ask)
+    turn: Message = {"role": "user", "content": text}
+    return replace(
+        prompt,
+        prompt=(*prompt.prompt[:last], turn, *prompt.prompt[last + 1 :]),
+        prompt_id=content_id(prompt.prompt_id, answer, text),
+        answer_language=answer,
+        gold=other.gold if other else None,
+    )
+
+
+def _asked(text: str, tag: str, answer: str, ask: str | None) -> str:
+    template = _asks()[tag] if ask is None else ask
+    words = {
+        "prompt": text,
+        "language": name_in(answer, tag),
+        "english_name": language(answer).english_name,
+        "own_name": language(answer).own_name,
+    }
+    # One pass, so that braces in the prompt stay what they are.
+    said = _PLACEHOLDER.sub(lambda found: words[found.group(1)], template)
+    return said if "{prompt}" in template else f"{text}\n\n{said}"
+
+
+@cache
+def name_in(tag: str, locale: str) -> str:
+    """The name of a language in another one, from CLDR; where that has none, its own name."""
+    from babel import Locale, localedata
+
+    code, where = (_CLDR_OF_TAG.get(each, each).replace("-", "_") for each in (tag, locale))
+    # Babel reads `bn_Latn` as `bn`, whose names are in another script than the prompt.
+    names = Locale.parse(where).languages if localedata.exists(where) else {}
+    return names.get(code) or language(tag).own_name
+
+
+@cache
+def _asks() -> Mapping[str, str]:
+    path = Path(__file__).with_name("cross_lingual.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
