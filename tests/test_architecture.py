@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "execute", "environment",
     },
     "planning": {"prompting", "config", "core", "models", "data", "evals", "lab"},
-    "summary": {"evaluation", "config", "core", "models", "data", "evals", "execute"},
+    "summary": {"evaluation", "prompting", "config", "core", "models", "data", "evals", "execute"},
     "pipeline": {
         "prompting",
         "summary",

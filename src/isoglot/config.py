@@ -91,6 +91,21 @@ class EvaluateConfig(Section):
         return (*self.tasks, self.validation) if self.validation else self.tasks
 
 
+class LangidConfig(Section):
+    """The identifier of real languages (`models/langid.py`), among those of the run."""
+
+    kind: Literal["langid"] = "langid"
+
+
+class AlmanacIdentifierConfig(Section):
+    """The one of the lab's almanac, whose words are all known."""
+
+    kind: Literal["almanac"]
+
+
+IdentifierConfig = Annotated[LangidConfig | AlmanacIdentifierConfig, Field(discriminator="kind")]
+
+
 class LocalConfig(Section):
     """Shards are made one after another, on this machine."""
 
@@ -150,6 +165,8 @@ class Recipe(Section):
     `answers_in: dominant`."""
     translator: TranslatorConfig | None = None
     """Who translates; left out, the policy of the round."""
+    identifier: IdentifierConfig = LangidConfig()
+    """Who says in which language an answer is."""
     score: ScoreConfig | None = None
     pair: PairConfig = PairConfig()
     filter: FilterConfig = FilterConfig()

@@ -16,14 +16,13 @@ from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.models.load import (
-    load_identifier,
     load_likelihood,
     load_sampler,
     load_scorers,
     load_translator,
 )
 from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
-from isoglot.prompting import MapShards
+from isoglot.prompting import MapShards, identifier_of
 from isoglot.train.common import Policy
 
 
@@ -68,7 +67,7 @@ class Job:
 
     def identifier(self) -> Any:
         """Tells the languages of the run apart."""
-        return load_identifier(self.recipe.all_languages)
+        return identifier_of(self.recipe)
 
     def scorers(self) -> tuple[Any, Any]:
         """The scorers of the recipe's `score:`, and the identifier that its gates ask."""

@@ -209,6 +209,8 @@ class Line:
             "families_per_shard": self.recipe.families_per_shard,
             "code_version": CODE_VERSIONS[kind],
         }
+        if self.recipe.identifier.kind != "langid":
+            depends_on["identifier"] = self.recipe.identifier.kind
         if kind in MODEL_STAGES:
             depends_on["policy"] = self.policy_fingerprint()
         folders = {name: done.folder for name, done in inputs.items()}

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import PromptSource
+from isoglot.config import AlmanacIdentifierConfig, PromptSource, Recipe
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import count_rows, shard_path, shard_paths, shards_of, write_shard
 from isoglot.data.cross_lingual import CrossLingualConfig, cross_lingual
@@ -16,11 +16,20 @@ from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.examples import benchmark_files
 from isoglot.execute.local import Counts, map_shards
 from isoglot.execute.progress import Bars
+from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
-from isoglot.models.protocols import Sampling, Tick
+from isoglot.models.load import load_identifier
+from isoglot.models.protocols import LanguageIdentifier, Sampling, Tick
 
 MapShards = Callable[..., Counts]
 """`execute.local.map_shards`, or what does the same elsewhere."""
+
+
+def identifier_of(recipe: Recipe) -> LanguageIdentifier:
+    """What tells the languages of a run apart."""
+    if isinstance(recipe.identifier, AlmanacIdentifierConfig):
+        return AlmanacIdentifier(recipe.all_languages)
+    return load_identifier(recipe.all_languages)
 
 
 OwnPrompts = PromptSource | tuple[PromptFileConfig, ...]

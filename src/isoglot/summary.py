@@ -18,7 +18,7 @@ from isoglot.evals.measure import Difference, compare
 from isoglot.evals.reward_accuracy import Agreements
 from isoglot.evaluation import read_across, read_graded, read_results, task_metrics
 from isoglot.execute.ledger import Done, Ledger
-from isoglot.models.load import load_identifier
+from isoglot.prompting import identifier_of
 
 
 def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[str, Any]:
@@ -260,8 +260,7 @@ def _audit(recipe: Recipe, ledger: Ledger) -> list[Mapping[str, Any]]:
     stage = "translate" if recipe.is_translated_pool else "generate"
     folder = ledger.done[f"round-0/{stage}"].folder
     completions = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
-    identifier = load_identifier(recipe.all_languages)
-    rates = off_target_rates(completions, identifier, seed=recipe.seed)
+    rates = off_target_rates(completions, identifier_of(recipe), seed=recipe.seed)
     return [_audit_row(asdict(rate)) for rate in rates]
 
 

@@ -42,6 +42,8 @@ def first_problem(error: ValidationError) -> str:
         "constrained-int",
         "local",
         "ray",
+        "langid",
+        "almanac",
         "policy",
         "gold",
         "reward_model",

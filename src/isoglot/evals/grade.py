@@ -28,6 +28,11 @@ def last_number(text: str, gold: str) -> float | None:
     return float(core_text.last_number(text) == expected)
 
 
+def exact(text: str, gold: str) -> float | None:
+    """1.0 where the text is the gold, whatever its case and blanks."""
+    return float(_normalised(text.strip()) == _normalised(gold.strip()))
+
+
 def listed_items(text: str, gold: str) -> float | None:
     """How well the text lists `count` different ones of the allowed items.
 
@@ -82,9 +87,10 @@ def listed(text: str, gold: str) -> float | None:
     return listed_items(text, gold) if gold.startswith("{") else sequence(text, gold)
 
 
-GraderName = Literal["last_number", "listed_items", "sequence", "listed"]
+GraderName = Literal["exact", "last_number", "listed_items", "sequence", "listed"]
 
 GRADERS: Mapping[GraderName, Grader] = {
+    "exact": exact,
     "last_number": last_number,
     "listed_items": listed_items,
     "sequence": sequence,

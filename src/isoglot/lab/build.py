@@ -1,17 +1,20 @@
 """Makes the models of the lab, each from scratch or from one that was: what the package holds.
 
 Everything follows from the seed. `policy` is the one that recipes train; `teacher` answers well in
-every language, `english` in English and not as well; `translator` is a model of the kind of M2M100.
+every language, `english` in English and not as well; `translator` is a model of the kind of M2M100;
+`almanac` is a policy for the other world, of a hundred languages.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.execute.progress import Bars
+from isoglot.lab.almanac_corpus import almanac_corpus
+from isoglot.lab.almanac_corpus import texts as almanac_texts
 from isoglot.lab.corpus import (
     ENGLISH,
     POLICY_MIXTURE,
@@ -19,8 +22,8 @@ from isoglot.lab.corpus import (
     SUFFIX,
     TEACHER,
     Example,
-    Mixture,
     corpus,
+    texts,
 )
 from isoglot.lab.pretrain import Encoded, Loss, batches, fast_bfloat16, padded, pretrain
 from isoglot.lab.shipped import POLICY
@@ -32,7 +35,6 @@ from isoglot.lab.translator import (
 )
 from isoglot.lab.world import LANGUAGES, problems, say_problem, sentences
 
-VOCABULARY = 3000
 PAD, END, ROLES = "<|pad|>", "<|end|>", ("system", "user", "assistant")
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
@@ -40,22 +42,35 @@ CHAT_TEMPLATE = (
 )
 
 
+class Words(NamedTuple):
+    """What a tokenizer learns from."""
+
+    texts: Callable[[int], Iterator[str]]
+    """As much of every language, so that none is cut into more tokens than another."""
+    vocabulary: int
+
+
 class Plan(NamedTuple):
     """How a causal model of the lab comes about."""
 
-    mixture: Mixture
+    corpus: Callable[[int], Iterator[Example]]
     num_steps: int
     learning_rate: float
     hidden_size: int = 128
     num_layers: int = 4
+    words: Words | None = None
+    """Of its own tokenizer; left out, it has that of the policy in the package."""
     from_policy: bool = False
-    """Whether it goes on from the policy in the package, whose tokenizer all share but itself."""
+    """Whether it goes on from the policy in the package."""
 
 
 PLANS = {
-    "policy": Plan(POLICY_MIXTURE, 3000, 4e-3),
-    "teacher": Plan(TEACHER, 1500, 2e-3, from_policy=True),
-    "english": Plan(ENGLISH, 800, 4e-3, hidden_size=64, num_layers=2),
+    "policy": Plan(partial(corpus, mixture=POLICY_MIXTURE), 3000, 4e-3, words=Words(texts, 3000)),
+    "teacher": Plan(partial(corpus, mixture=TEACHER), 1500, 2e-3, from_policy=True),
+    "english": Plan(partial(corpus, mixture=ENGLISH), 800, 4e-3, hidden_size=64, num_layers=2),
+    "almanac": Plan(
+        almanac_corpus, 2000, 4e-3, hidden_size=160, num_layers=3, words=Words(almanac_texts, 5000)
+    ),
 }
 TRANSLATOR_STEPS, TRANSLATOR_RATE = 4000, 4e-3
 
@@ -102,13 +117,13 @@ Begun = tuple[Any, Any, Iterator[float], int]
 def _causal(plan: Plan, seed: int, num_steps: int | None) -> Begun:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    is_first = plan is PLANS["policy"]
-    tokenizer = make_tokenizer(seed) if is_first else AutoTokenizer.from_pretrained(POLICY)
+    own = plan.words
+    tokenizer = make_tokenizer(seed, own) if own else AutoTokenizer.from_pretrained(POLICY)
     if plan.from_policy:
         model = AutoModelForCausalLM.from_pretrained(POLICY)
     else:
         model = make_model(tokenizer, plan.hidden_size, plan.num_layers)
-    examples = map(partial(encode, tokenizer), corpus(seed, plan.mixture))
+    examples = map(partial(encode, tokenizer), plan.corpus(seed))
     total = num_steps or plan.num_steps
     loss = causal_loss(tokenizer.pad_token_id)
     steps = pretrain(model, batches(examples, seed), loss, total, plan.learning_rate)
@@ -126,8 +141,8 @@ def _translator(seed: int, num_steps: int | None) -> Begun:
     return model, tokenizer, steps, total
 
 
-def make_tokenizer(seed: int) -> Any:
-    """Byte-level BPE over the languages of the lab, with a chat template."""
+def make_tokenizer(seed: int, words: Words) -> Any:
+    """Byte-level BPE over some languages of the lab, with a chat template."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -135,12 +150,12 @@ def make_tokenizer(seed: int) -> Any:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=words.vocabulary,
         special_tokens=[PAD, END, *(f"<|{role}|>" for role in ROLES)],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator(_texts(seed), trainer)
+    bpe.train_from_iterator(words.texts(seed), trainer)
     tags = ("<text>", "</text>", PREFILL, SUFFIX)
     bpe.add_tokens([AddedToken(tag, normalized=False, special=False) for tag in tags])
     tokenizer = PreTrainedTokenizerFast(
@@ -148,18 +163,6 @@ def make_tokenizer(seed: int) -> Any:
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
-
-
-def _texts(seed: int) -> Iterator[str]:
-    """As many sentences of every language, so that none is cut into more tokens than another."""
-    for problem in problems("train", seed=-1 - seed, num=3000):
-        for language in LANGUAGES:
-            yield from say_problem(problem, language)
-    for language in LANGUAGES:
-        words = [word for row in sentences(language)["categories"].values() for word in row]
-        yield from (f"{word}, {word}, {word}" for word in words * 20)
-    for example in islice(corpus(seed), 20_000):
-        yield from (example.prompt, example.answer)
 
 
 def make_model(tokenizer: Any, hidden_size: int, num_layers: int) -> Any:

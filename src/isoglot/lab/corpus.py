@@ -8,6 +8,7 @@ as parallel text is.
 
 import random
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from isoglot.core.languages import LANGUAGES as TABLE
@@ -19,6 +20,7 @@ from isoglot.lab.world import (
     sample_problem,
     say_instruction,
     say_problem,
+    sentences,
     training,
 )
 
@@ -114,3 +116,15 @@ def translation(problem: Problem, rng: random.Random) -> Example:
     _, translated = say_problem(problem, target)
     request = TRANSLATE.format(language=TABLE[target].english_name, text=text)
     return Example(problem.family, request, f"{PREFILL}{translated}{SUFFIX}")
+
+
+def texts(seed: int) -> Iterator[str]:
+    """As many sentences of every language, so that none is cut into more tokens than another."""
+    for problem in problems("train", seed=-1 - seed, num=3000):
+        for language in LANGUAGES:
+            yield from say_problem(problem, language)
+    for language in LANGUAGES:
+        words = [word for row in sentences(language)["categories"].values() for word in row]
+        yield from (f"{word}, {word}, {word}" for word in words * 20)
+    for example in islice(corpus(seed), 20_000):
+        yield from (example.prompt, example.answer)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from isoglot.core.records import Prompt
 from isoglot.core.section import Section
+from isoglot.lab.almanac import sample_sum, say_sum
 from isoglot.lab.world import (
     Split,
     distinct,
@@ -20,8 +21,9 @@ class LabPromptConfig(Section):
     """Which prompts of the lab's world."""
 
     kind: Literal["lab"] = "lab"
-    task: Literal["math", "open"] = "math"
-    """Word problems with a number as gold, or short instructions (`open`)."""
+    task: Literal["math", "open", "almanac"] = "math"
+    """Word problems with a number as gold, short instructions (`open`), or the sums of the almanac,
+    in a hundred languages, with the whole answer as gold."""
     split: Split = "train"
 
 
@@ -34,7 +36,7 @@ def lab_prompts(
     skip: int = 0,
 ) -> Iterator[Prompt]:
     """`num_families` distinct families after the first `skip` of a seed, language by language."""
-    said = {"math": _said_problems, "open": _said_instructions}[config.task]
+    said = {"math": _said_problems, "open": _said_instructions, "almanac": _said_sums}[config.task]
     everything = said(languages, config.split, f"{config.task}-{config.split}-{seed}")
     for family, texts in islice(everything, skip, skip + num_families):
         for language, (text, gold) in zip(languages, texts, strict=True):
@@ -61,3 +63,8 @@ def _said_instructions(languages: Sequence[str], split: Split, seed: str) -> Sai
     for instruction in distinct(sample_instruction, split, seed):
         said = (say_instruction(instruction, language) for language in languages)
         yield instruction.family, [(text, gold) for text, _, gold in said]
+
+
+def _said_sums(languages: Sequence[str], split: Split, seed: str) -> Said:
+    for question in distinct(sample_sum, split, seed):
+        yield question.family, [say_sum(question, language) for language in languages]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from isoglot.core.records import content_id
 
@@ -156,7 +156,14 @@ def sample_instruction(rng: random.Random) -> Instruction:
             return Instruction(kind, category, (n,), tuple(rng.sample(range(NUM_WORDS), 2)))
 
 
-T = TypeVar("T", Problem, Instruction)
+class Family(Protocol):
+    """Anything that the lab asks about in every language."""
+
+    @property
+    def family(self) -> str: ...
+
+
+T = TypeVar("T", bound=Family)
 
 MAX_MISSES = 100_000
 """Draws in a row without a new family after which a split is taken to be used up."""

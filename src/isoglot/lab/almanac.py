@@ -1,0 +1,166 @@
+"""The lab's second world: small sums about dates, numbers, units and names, in a hundred languages.
+
+Every word comes from Unicode's CLDR, through Babel: weekdays, months, full dates, counted units,
+lists, names of countries and languages. Numbers in words follow CLDR's spell-out rules, which Babel
+lacks: `numerals.tsv` holds them as ICU 72 says them, for the languages that have some; the others
+count days instead. A question is words and signs alone, so that no language needs a sentence that
+CLDR does not have.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from isoglot.core.records import content_id
+from isoglot.core.text import normalise
+
+LANGUAGES = tuple(
+    """
+    af ak am ar as az ba be bg bn bs ca ckb cs da de ee el en eo es et eu fa fi fr ga gl gsw
+    gu ha he hi hr hu hy id ig it ja jv ka kab kk km kn ko ks ku ky lo lt lv mai mk ml mn mr
+    ms my nb ne nl oc om or pa pcm pl ps pt qu ro ru sat sc scn sd shn si sk sl so sv sw ta te
+    th ti tl tr uk ur uz vi xh yo yue zh-Hans zu
+    """.split()
+)  # noqa: SIM905
+KINDS = ("weekday", "month", "date", "number", "unit", "places", "languages")
+UNITS = (
+    "duration-hour", "duration-week", "duration-year",
+    "length-kilometer", "mass-kilogram", "volume-liter",
+)  # fmt: skip
+DAY, MONTH = "duration-day", "duration-month"
+PLACES = (
+    "BR", "CN", "DE", "EG", "ES", "FR", "GB", "GR", "IN", "IT",
+    "JP", "KE", "MX", "NG", "PL", "RU", "SE", "TR", "US", "ZA",
+)  # fmt: skip
+NAMED = (
+    "ar", "de", "el", "en", "es", "fa", "fr", "he", "hi", "id",
+    "it", "ja", "ko", "nl", "pl", "pt", "ru", "sw", "tr", "zh",
+)  # fmt: skip
+MAX_NUMBER, MAX_STEPS = 24, 24
+FIRST_YEAR, NUM_YEARS = 2015, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A question without words: `kind`, and up to three numbers that the kind reads."""
+
+    kind: str
+    a: int
+    b: int
+    c: int = 0
+
+    @property
+    def family(self) -> str:
+        return content_id("almanac", self.kind, str(self.a), str(self.b), str(self.c))
+
+
+def sample_sum(rng: random.Random) -> Sum:
+    """A question of any kind, as likely as any other."""
+    kind = rng.choice(KINDS)
+    match kind:
+        case "weekday":
+            return Sum(kind, rng.randrange(7), rng.randint(1, MAX_STEPS))
+        case "month":
+            return Sum(kind, rng.randrange(12), rng.randint(1, MAX_STEPS))
+        case "date":
+            day = date(FIRST_YEAR, 1, 1) + timedelta(rng.randrange(365 * NUM_YEARS))
+            return Sum(kind, day.toordinal(), rng.randint(1, 9))
+        case "number":
+            a = rng.randint(1, MAX_NUMBER - 1)
+            return Sum(kind, a, rng.randint(1, MAX_NUMBER - a))
+        case "unit":
+            return Sum(kind, rng.randint(1, 12), rng.randint(1, 12), rng.randrange(len(UNITS)))
+        case _:
+            return Sum(kind, *rng.sample(range(20), 3))
+
+
+def say_sum(question: Sum, language: str) -> tuple[str, str]:
+    """The question and its answer in a language."""
+    words = words_of(language)
+    a, b = question.a, question.b
+    match question.kind:
+        case "weekday":
+            said = words.weekdays[a], words.counted(b, DAY), words.weekdays[(a + b) % 7]
+        case "month":
+            said = words.months[a], words.counted(b, MONTH), words.months[(a + b) % 12]
+        case "date":
+            day = date.fromordinal(a)
+            said = words.full(day), words.counted(b, DAY), words.full(day + timedelta(b))
+        case "number":
+            said = words.number(a), words.number(b), words.number(a + b)
+        case "unit":
+            unit = UNITS[question.c]
+            said = words.counted(a, unit), words.counted(b, unit), words.counted(a + b, unit)
+        case kind:
+            names = words.places if kind == "places" else words.languages
+            listed = [names[index] for index in (a, b, question.c)]
+            return "; ".join(listed), words.listed(listed)
+    return f"{said[0]} + {said[1]}", said[2]
+
+
+class Words:
+    """What CLDR says in one language."""
+
+    def __init__(self, language: str) -> None:
+        from babel import Locale
+
+        self.locale: Any = Locale.parse(language, sep="-")
+        days, months = self.locale.days["stand-alone"], self.locale.months["stand-alone"]
+        self.weekdays = [_plain(days["wide"][index]) for index in range(7)]
+        self.months = [_plain(months["wide"][index]) for index in range(1, 13)]
+        self.places = [_plain(self.locale.territories[code]) for code in PLACES]
+        self.languages = [_plain(self.locale.languages[code]) for code in NAMED]
+        self._numbers = numerals().get(language)
+
+    def counted(self, num: int, unit: str) -> str:
+        """Such as `3 days`."""
+        from babel.units import format_unit
+
+        return _plain(format_unit(num, unit, "long", locale=self.locale))
+
+    def number(self, num: int) -> str:
+        """In words where CLDR has them, else as so many days."""
+        return self._numbers[num - 1] if self._numbers else self.counted(num, DAY)
+
+    def full(self, day: date) -> str:
+        """Weekday, day, month and year, in the order of the language."""
+        from babel.dates import format_date
+
+        return _plain(format_date(day, "full", locale=self.locale))
+
+    def listed(self, names: list[str]) -> str:
+        """Such as `a, b and c`."""
+        from babel.lists import format_list
+
+        return _plain(format_list(names, locale=self.locale))
+
+
+@cache
+def words_of(language: str) -> Words:
+    """The words of a language; raises ValueError where CLDR lacks some of them."""
+    from babel import UnknownLocaleError
+
+    try:
+        return Words(language)
+    except (KeyError, UnknownLocaleError):
+        raise ValueError(
+            f"the almanac does not speak {language!r}: CLDR lacks words of it; take languages of "
+            "the set xllms-100"
+        ) from None
+
+
+@cache
+def numerals() -> Mapping[str, list[str]]:
+    """Language to its numbers from 1 to `MAX_NUMBER` in words."""
+    text = files("isoglot.lab").joinpath("numerals.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines())
+    return {tag: [_plain(word) for word in words] for tag, *words in rows}
+
+
+def _plain(text: str) -> str:
+    """With ordinary blanks, and without marks of direction, which no reader sees."""
+    return normalise(text.replace("\u200e", "").replace("\u200f", "").replace("\u061c", ""))

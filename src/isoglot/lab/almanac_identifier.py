@@ -1,0 +1,90 @@
+"""Tells the languages of the almanac apart by its words, which are all known.
+
+A date or a name of two words is too little for any identifier of real languages, and here every
+word that can be said is known. What several languages write alike stays unsure.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import cache
+
+from isoglot.core.languages import LANGUAGES as TABLE
+from isoglot.lab.almanac import DAY, MAX_NUMBER, MAX_STEPS, MONTH, UNITS, words_of
+
+_BETWEEN = re.compile(r"[\s\d.,;:+()\[\]/\-\u060c\u1363\u3001\u104a]+")
+_UNSPACED = ("Hans", "Hant", "Jpan", "Thai", "Laoo", "Khmr", "Mymr")
+"""Scripts that leave no blank between the words of a list."""
+
+
+class AlmanacIdentifier:
+    """A language where all words of a text are its own and no other candidate's; else None.
+
+    Words that no candidate has are passed over. Of a text in several languages it is the one with
+    most words.
+    """
+
+    name = "almanac"
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        self._languages = list(languages)
+
+    def identify(self, texts: Sequence[str]) -> list[str | None]:
+        return [self._identify(text) for text in texts]
+
+    def _identify(self, text: str) -> str | None:
+        counts: Counter[str] = Counter()
+        for word in _words(text):
+            for language in self._languages:
+                counts[language] += _has(language, word)
+        best = max(counts.values(), default=0)
+        found = [language for language, count in counts.items() if count == best]
+        return found[0] if best and len(found) == 1 else None
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in _BETWEEN.split(text.casefold()) if word]
+
+
+@cache
+def _has(language: str, word: str) -> bool:
+    """Whether the word is one of the language, or, in a script without blanks, several of them."""
+    lexicon = _lexicon(language)
+    if word in lexicon or TABLE[language].script not in _UNSPACED:
+        return word in lexicon
+    ends = {0}
+    for end in range(1, len(word) + 1):
+        if any(word[start:end] in lexicon for start in ends):
+            ends.add(end)
+    return len(word) in ends
+
+
+@cache
+def _lexicon(language: str) -> frozenset[str]:
+    """Every word that the almanac can say in a language."""
+    said = {word for text in _everything(language) for word in _words(text)}
+    return frozenset(said | {joiner for joiner in _joiners(language) if joiner})
+
+
+def _everything(language: str) -> Iterator[str]:
+    words = words_of(language)
+    yield from (*words.weekdays, *words.months)
+    yield from (
+        words.counted(num, unit) for unit in (DAY, MONTH) for num in range(1, MAX_STEPS + 1)
+    )
+    yield from (words.counted(num, unit) for unit in UNITS for num in range(1, MAX_NUMBER + 1))
+    yield from (words.number(num) for num in range(1, MAX_NUMBER + 1))
+    yield from (words.full(date(2023, month, 1)) for month in range(1, 13))
+    yield from (words.full(date(2023, 1, day)) for day in range(1, 8))
+    for names in (words.places, words.languages):
+        yield from names
+        for index in range(len(names)):
+            yield words.listed([names[(index + i) % len(names)] for i in range(3)])
+
+
+def _joiners(language: str) -> list[str]:
+    """What stands between the last two of a list, where no blank does."""
+    if TABLE[language].script not in _UNSPACED:
+        return []
+    return _words(words_of(language).listed(["1", "2", "3"]))
