@@ -60,10 +60,11 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "study", "planning", "train", "pipeline", "summary", "config", "report",
-        "lab", "core", "environment",
+        "cli_measure", "cli_rankings", "study", "planning", "train", "pipeline", "summary",
+        "config", "report", "lab", "core", "environment",
     },
     "cli_measure": {"measuring", "evals", "report"},
+    "cli_rankings": {"cli_measure", "measuring", "report"},
 }  # fmt: skip
 HEAVY = {
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2",

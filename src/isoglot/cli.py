@@ -18,6 +18,7 @@ from isoglot.cli_measure import (
     judge,
     rewards,
 )
+from isoglot.cli_rankings import import_rankings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -170,6 +171,7 @@ def audit(
     _console().print(audit_table(read_summary(run)))
 
 
+app.command("import-rankings")(import_rankings)
 for verb in (evaluate, benchmarks, judge, rewards, compare, export):
     app.command()(verb)
 
