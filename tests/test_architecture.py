@@ -61,10 +61,11 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "study", "planning", "train", "pipeline", "summary", "config", "sections", "report",
+        "cli_measure", "cli_languages", "study", "planning", "train", "pipeline", "summary", "config", "sections", "report",
         "lab", "core", "environment",
     },
-    "cli_measure": {"measuring", "evals", "report"},
+    "cli_measure": {"measuring", "evals", "report", "core"},
+    "cli_languages": {"evals", "core"},
 }  # fmt: skip
 HEAVY = {
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2",
