@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isoglot.cli_languages import languages
 from isoglot.cli_measure import (
     Redo,
     SetsData,
@@ -172,7 +173,7 @@ def audit(
 
 
 app.command("import-rankings")(import_rankings)
-for verb in (evaluate, benchmarks, judge, rewards, compare, export):
+for verb in (evaluate, benchmarks, languages, judge, rewards, compare, export):
     app.command()(verb)
 
 
@@ -187,19 +188,6 @@ def recipes() -> None:
     for name in recipe_names():
         recipe = load_recipe(name)
         table.add_row(name, " ".join(recipe.languages), recipe.description)
-    _console().print(table)
-
-
-@app.command()
-def languages() -> None:
-    """List the languages of the table."""
-    from rich.table import Table
-
-    from isoglot.core.languages import LANGUAGES
-
-    table = Table("tag", "FLORES", "English name", "own name", "script", "resources")
-    for row in LANGUAGES.values():
-        table.add_row(row.tag, row.flores, row.english_name, row.own_name, row.script, row.tier)
     _console().print(table)
 
 
