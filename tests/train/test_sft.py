@@ -3,6 +3,7 @@
 import pytest
 from by_hand import (
     Killed,
+    demonstration_rows,
     largest_difference,
     log_lines,
     preference_rows,
@@ -14,12 +15,14 @@ from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.sft import train_sft
 
 
-def test_loss_by_hand(tiny_model, tmp_path):
+@pytest.mark.parametrize("rows_of", [preference_rows, demonstration_rows])
+def test_loss_by_hand(tiny_model, tmp_path, rows_of):
+    """On the answers alone, whether they are demonstrations or the chosen side of preferences."""
     rows = preference_rows(4)
     training = {"per_device_train_batch_size": 4, "max_steps": 1, "logging_steps": 1}
     config = TrainConfig(method="sft", training=training)
     train_sft(
-        [write_rows(tmp_path / "p.parquet", rows)],
+        [write_rows(tmp_path / "p.parquet", rows_of(4))],
         Policy(str(tiny_model)),
         tmp_path / "out",
         config,
@@ -40,7 +43,12 @@ def test_loss_by_hand(tiny_model, tmp_path):
 
 @pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
 def test_resumed_is_uninterrupted(tiny_model, preferences, training, tmp_path, lora):
+    """Also of a mixture, and of demonstrations."""
     config = TrainConfig(method="sft", lora=lora, training=training)
+    if lora:
+        preferences = [write_rows(tmp_path / "d.parquet", demonstration_rows(24)[:22])]
+        mixing = {"method": "uniform", "num_examples": 24}
+        config = TrainConfig(method="sft", lora=lora, training=training, mixing=mixing)
     train_sft(preferences, Policy(str(tiny_model)), tmp_path / "whole", config, seed=3)
 
     def kill(step, _total):
@@ -53,6 +61,7 @@ def test_resumed_is_uninterrupted(tiny_model, preferences, training, tmp_path, l
         )
     summary = train_sft(preferences, Policy(str(tiny_model)), tmp_path / "cut", config, seed=3)
     assert summary["resumed_from"] == "checkpoint-4"
+    assert summary["num_demonstrations" if lora else "num_preferences"] == 24
     assert largest_difference(tmp_path / "whole/policy", tmp_path / "cut/policy") < 1e-6
 
 

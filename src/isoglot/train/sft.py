@@ -1,9 +1,10 @@
-"""Supervised fine-tuning on the chosen side: the baseline that preferences have to beat."""
+"""Supervised fine-tuning, on demonstrations or on the chosen side of preferences."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.records import Demonstration
 from isoglot.train.choose import HeldOut
 from isoglot.train.common import (
     OnStep,
@@ -14,11 +15,12 @@ from isoglot.train.common import (
     quiet,
     training_arguments,
 )
+from isoglot.train.examples import load_answers, record_type
 from isoglot.train.trainer import PerLanguage, Recorder, train
 
 
 def train_sft(
-    preference_files: Sequence[Path],
+    files: Sequence[Path],
     policy: Policy,
     out: Path,
     config: TrainConfig,
@@ -27,10 +29,11 @@ def train_sft(
     on_step: OnStep = no_step,
     held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
-    """Trains `policy` on prompt and chosen, with the loss on chosen alone.
+    """Trains `policy` to imitate, with the loss on the answers alone.
 
-    Same files, resuming and errors as `train_dpo`; `nll` has no meaning here, since the likelihood
-    is the whole loss.
+    The files hold demonstrations, or preferences, of which the chosen side is imitated. Same files
+    left, resuming and errors as `train_dpo`; `nll` has no meaning here, since the likelihood is the
+    whole loss.
     """
     with quiet():
         from trl import SFTConfig, SFTTrainer
@@ -47,7 +50,7 @@ def train_sft(
             trainer = trainer_class(
                 model=policy.path,
                 args=args,
-                train_dataset=rows.remove_columns("rejected").rename_column("chosen", "completion"),
+                train_dataset=rows,
                 processing_class=tokenizer,
                 peft_config=peft_config(config.lora),
             )
@@ -55,9 +58,12 @@ def train_sft(
             trainer.follow(out / "log.jsonl", lengths, config)
             return trainer
 
+        is_shown = record_type(files) is Demonstration
+        num_key = "num_demonstrations" if is_shown else "num_preferences"
         return train(
-            preference_files, policy, out, config, prepare,
+            files, policy, out, config, prepare,
             seed=seed, on_step=on_step, held_out=held_out,
+            load=load_answers, num_key=num_key,
         )  # fmt: skip
 
 

@@ -16,12 +16,13 @@ from isoglot.train.common import (
     Policy,
     TrainConfig,
     diverged,
-    load_preferences,
     load_tokenizer,
 )
+from isoglot.train.examples import load_preferences
 from isoglot.train.folder import claim, finished, last_checkpoint, save_policy
 from isoglot.train.log import Row, by_language, forget_lines_after, last_line
-from isoglot.train.order import LanguageBalanced, LengthGrouped, even_choice
+from isoglot.train.mixing import even_choice, mixed
+from isoglot.train.order import LanguageBalanced, LengthGrouped
 
 _Trainer: Any = object
 """Stands for TRL's trainer, which comes in as the second base where TRL is imported."""
@@ -171,6 +172,8 @@ def train(
         rows = load(files, out / "cache", families)
         if config.num_preferences:
             rows = rows.select(even_choice(rows, config.num_preferences, seed))
+        if config.mixing:
+            rows = rows.select(mixed(rows, config.mixing, seed))
         if processes.is_main_process:
             claim(out, files, policy, config, seed, families, processes.num_processes)
     if (summary := finished(out)) is not None:
