@@ -115,6 +115,15 @@ class TrainConfig(Section):
                     f"method rloo compares the answers to a prompt: expected training: "
                     f"{{num_generations: 2}} or more, got {num!r}"
                 )
+        packing = self.training.get("packing")
+        if packing and (self.is_balanced or self.training.get("packing_strategy") == "wrapped"):
+            what = "balance_languages" if self.is_balanced else "packing_strategy: wrapped"
+            raise ValueError(
+                f"packing puts whole rows of any language into a sequence, got {what}, which "
+                f"{'orders rows' if self.is_balanced else 'cuts rows up'}; remove one of them"
+            )
+        if self.training.get("padding_free") and not packing:
+            raise ValueError("padding_free goes with packing alone here; set packing: true")
         if self.is_balanced and "train_sampling_strategy" in self.training:
             raise ValueError(
                 "balance_languages orders the examples itself; remove train_sampling_strategy "
