@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "evals": {"core", "models"},
     "lab": {"core", "models", "execute"},
     "environment": set(),
-    "config": {"core", "models", "data", "train", "evals", "lab"},
+    "sections": {"core", "data", "evals", "lab"},
+    "config": {"sections", "core", "models", "data", "train", "evals", "lab"},
     "prompting": {"config", "core", "models", "data", "evals", "lab", "execute"},
     "job": {"prompting", "config", "models", "train", "evals", "execute"},
     "stages": {
@@ -60,11 +61,15 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "study", "planning", "train", "pipeline", "summary", "config", "report",
-        "lab", "core", "environment",
+        "cli_measure", "cli_rankings", "study", "planning", "train", "pipeline", "summary",
+        "config", "report", "lab", "core", "environment",
     },
     "cli_measure": {"measuring", "evals", "report"},
+    "cli_rankings": {"cli_measure", "measuring", "report"},
 }  # fmt: skip
+for floors in MAY_IMPORT.values():
+    if "config" in floors:
+        floors.add("sections")
 HEAVY = {
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2",
     "tokenizers", "py3langid", "ray", "vllm", "rich", "httpx2", "tenacity", "sacrebleu", "scipy",
