@@ -265,8 +265,7 @@ class Counting:
             return
         kept, checked = self._held_out(asked)
         num = sum(num_pairs(self.recipe, shape) * each for shape, each in kept.shapes.items())
-        num = min(num, config.num_preferences or num)
-        course = course_of(num, config.training, processes_of(self.recipe))
+        course = course_of(config.num_examples(num), config.training, processes_of(self.recipe))
         rows = max(1, sum(each.num for each in answers))
         whole = _read_with_prompts(asked, answers).times(1 / rows)
         most = config.training.get("max_length") or whole.most
