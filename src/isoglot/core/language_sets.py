@@ -8,8 +8,8 @@
   countries; first the richer tier, then the more speakers (by order of magnitude), then the more
   names in CLDR. A test makes the list again from these.
 * `feedback-30`: of those, by turns one of the tiers high and mid and one of low, each time the
-  first of the script, then of the family, that lacks most of its share: seats by D'Hondt, for the square
-  roots of their sizes. `feedback-10` and `feedback-20` are its beginnings.
+  first of the script, then of the family, that lacks most of its share: seats by D'Hondt, for the
+  square roots of their sizes. `feedback-10` and `feedback-20` are its beginnings.
 """
 
 from collections import Counter

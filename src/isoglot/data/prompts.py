@@ -91,7 +91,7 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
     Raises ValueError, naming file and row, for whatever does not make a prompt.
     """
     prompts: dict[tuple[str, str], Prompt] = {}
-    for place, row in _rows(config.path):
+    for place, row in rows_of_files(config.path):
         if not all(
             str(_cell(row, column, place)) in map(str, allowed)
             for column, allowed in config.where.items()
@@ -201,9 +201,9 @@ def _asked(row: Row, columns: PromptColumns, place: str) -> tuple[tuple[Message,
         is_list = isinstance(turns, list) and turns and isinstance(turns[-1], dict)
         answer = turns[-1].get("content") if is_list else None
         if is_list and turns[-1].get("role") == "assistant" and isinstance(answer, str):
-            return _messages(turns[:-1], columns.messages), answer.strip() or None
-        return _messages(turns, columns.messages), None
-    messages = _messages(_cell(row, columns.prompt, place), columns.prompt)
+            return messages_of(turns[:-1], columns.messages), answer.strip() or None
+        return messages_of(turns, columns.messages), None
+    messages = messages_of(_cell(row, columns.prompt, place), columns.prompt)
     if columns.input and (given := _text(row, columns.input, place)):
         *before, last = messages
         messages = (*before, {**last, "content": f"{last['content']}\n\n{given}"})
@@ -225,7 +225,7 @@ def _id_of(row: Row, columns: Sequence[str], place: str) -> str:
     return content_id(*(str(_cell(row, column, place)) for column in columns)) if columns else ""
 
 
-def _messages(cell: object, column: str) -> tuple[Message, ...]:
+def messages_of(cell: object, column: str) -> tuple[Message, ...]:
     """Raises ValueError for a cell that is neither text nor a conversation, or asks nothing."""
     messages = [{"role": "user", "content": cell}] if isinstance(cell, str) else cell
     if not isinstance(messages, list) or not all(
@@ -262,7 +262,7 @@ def _cell(row: Row, column: str, place: str) -> Any:
     return cell
 
 
-def _rows(path: str) -> Iterator[tuple[str, Row]]:
+def rows_of_files(path: str) -> Iterator[tuple[str, Row]]:
     """Each row with its place, `file, row 1`, for messages."""
     for file in _files(path):
         if file.endswith(".parquet"):

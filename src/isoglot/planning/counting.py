@@ -14,9 +14,12 @@ from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
 from isoglot.planning.pairing import answered, num_examples, num_samples, translations
 from isoglot.planning.texts import (
+    NOTHING,
     Asked,
     Ruler,
     Shape,
+    Span,
+    across,
     asked_prompts,
     assumed,
     measured,
@@ -26,9 +29,7 @@ from isoglot.planning.texts import (
 from isoglot.planning.throughput import Throughput
 from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of, processes_of
 from isoglot.planning.work import (
-    NOTHING,
     Answers,
-    Span,
     Work,
     read_with_prompts,
     tokens_of,
@@ -67,6 +68,9 @@ class Counting:
         """One round of the line, as `Line.run_round` has it."""
         recipe = self.recipe
         asked = self._prompts()
+        if recipe.prompts.cross_lingual:
+            asked = across(asked, recipe.prompts.cross_lingual, recipe.languages, recipe.samplers)
+            self._add("cross_lingual", "prompts", asked.num, asked.exact)
         if recipe.is_online:
             self._online_training(asked)
             return
@@ -316,7 +320,10 @@ class Counting:
                 recipe.all_languages, task.num_families, recipe.seed, system=recipe.system,
                 families_per_shard=recipe.families_per_shard,
             )  # fmt: skip
-            return self._asked(stage, source, wanted), 1.0
+            asked = self._asked(stage, source, wanted)
+            if task.cross_lingual:
+                asked = across(asked, task.cross_lingual, wanted.languages)
+            return asked, 1.0
         if source.data is not None and source.data.expanduser().exists():
             return self._read_questions(task, source)
         languages = languages_of(source, recipe.all_languages)

@@ -46,15 +46,16 @@ def num_examples(recipe: Recipe, shape: Shape) -> int:
             num_samples(recipe, member) * _by_imbalance(recipe, answered(recipe, member, shape))
             for member in recipe.pool
         )
-    candidates: Counter[str] = Counter()
+    candidates: Counter[tuple[str, str]] = Counter()
+    answer_in = dict(shape)
     for member in recipe.pool:
         each = num_samples(recipe, member)
-        for tag, _ in answered(recipe, member, shape):
-            candidates[tag] += each
+        for prompt in answered(recipe, member, shape):
+            candidates[prompt] += each
         for place in range(len(recipe.translators) or 1):
             for _, tag in translations(recipe, member, shape, place):
-                candidates[tag] += each
-    return sum(candidates[tag] > (0 if recipe.route else 1) for tag, _ in shape)
+                candidates[tag, answer_in[tag]] += each
+    return sum(candidates[prompt] > (0 if recipe.route else 1) for prompt in shape)
 
 
 def num_samples(recipe: Recipe, member: Member) -> int:

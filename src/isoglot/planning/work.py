@@ -6,25 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from isoglot.planning.engines import Engine
-from isoglot.planning.texts import Asked
-
-
-class Span(NamedTuple):
-    """Tokens as they typically are, and the most that there can be."""
-
-    typical: float = 0.0
-    most: float = 0.0
-
-    def plus(self, other: "Span") -> "Span":
-        """The sum of both."""
-        return Span(self.typical + other.typical, self.most + other.most)
-
-    def times(self, factor: float) -> "Span":
-        """So many texts of this length."""
-        return Span(self.typical * factor, self.most * factor)
-
-
-NOTHING = Span()
+from isoglot.planning.texts import NOTHING, Asked, Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""The decision table of `route:`: by language, what each way to an answer was measured at, which one
-was chosen, and what became of the prompts."""
+"""The decision table of `route:`: by language, what each way was measured at and which was chosen,
+and what became of the prompts."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
