@@ -19,6 +19,7 @@ from isoglot.cli_measure import (
     judge,
     rewards,
 )
+from isoglot.cli_rankings import import_rankings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -171,6 +172,7 @@ def audit(
     _console().print(audit_table(read_summary(run)))
 
 
+app.command("import-rankings")(import_rankings)
 for verb in (evaluate, benchmarks, languages, judge, rewards, compare, export):
     app.command()(verb)
 
@@ -291,7 +293,9 @@ def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -
 
 def _show(summary: dict, folder: Path) -> None:
     from isoglot.report.audit import audit_table
+    from isoglot.report.directions import direction_tables
     from isoglot.report.page import write_report
+    from isoglot.report.pair_figures import kinds_of
     from isoglot.report.tables import console_table, headline
     from isoglot.report.translations import translation_tables
 
@@ -303,10 +307,15 @@ def _show(summary: dict, folder: Path) -> None:
     if any(round["results"] for round in summary["rounds"]):
         console.print(console_table(summary))
         console.print(headline(summary).sentence)
+    for table in direction_tables(summary):
+        console.print(table)
     for round in summary["rounds"]:
         if pairs := round["pairs"]:
             dropped = ", ".join(f"{n} {why}" for why, n in sorted(pairs["dropped"].items()))
-            console.print(f"round {round['round']}: {pairs['kept']} pairs; dropped: {dropped or 0}")
+            console.print(
+                f"round {round['round']}: {pairs['kept']} pairs ({kinds_of(pairs) or 'no types'}); "
+                f"dropped: {dropped or 0}"
+            )
     if summary["stopped"]:
         console.print(f"Stopped: {summary['stopped']}.")
     console.print(f"report: {write_report(folder)}", soft_wrap=True)

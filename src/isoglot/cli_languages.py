@@ -81,14 +81,14 @@ def _filtered(
     sets: Sequence[str],
 ) -> list[Language]:
     known = {column: _known(column, wanted) for column, wanted in columns.items() if wanted}
-    places = list(benchmarks.values()) or [LANGUAGES]
-    tags = expand(sets) or LANGUAGES
+    tags = set(expand(sets) if sets else LANGUAGES)
+    if benchmarks:
+        tags &= {tag for codes in benchmarks.values() for tag in codes}
     return [
         row
         for row in LANGUAGES.values()
-        if all(getattr(row, column) in values for column, values in known.items())
-        and any(row.tag in place for place in places)
-        and row.tag in tags
+        if row.tag in tags
+        and all(getattr(row, column) in values for column, values in known.items())
     ]
 
 
@@ -99,7 +99,9 @@ def _known(column: str, wanted: Iterable[str]) -> set[str]:
         if value not in there:
             folded = {known.casefold(): known for known in there}
             close = get_close_matches(value.casefold(), folded, n=1)
-            hint = f"did you mean {folded[close[0]]!r}?" if close else f"there are {', '.join(there)}"
+            hint = (
+                f"did you mean {folded[close[0]]!r}?" if close else f"there are {', '.join(there)}"
+            )
             raise ValueError(f"no language has the {column} {value!r}; {hint}")
     return set(wanted)
 

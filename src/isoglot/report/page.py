@@ -6,6 +6,7 @@ from typing import Any
 
 from isoglot.report import curves, figures, pair_figures, tables
 from isoglot.report.canvas import Chart
+from isoglot.report.directions import direction_sections
 from isoglot.report.measures import (
     OFF_TARGET,
     Change,
@@ -135,6 +136,7 @@ def _sections(summary: Summary) -> list[Section]:
             [chart for m in scores if (chart := figures.change_per_language(summary, m))],
         ),
         *over[1:],
+        *direction_sections(summary),
         *translation_sections(summary),
         *_choice_section(summary),
         *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
