@@ -2,25 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from isoglot.core.language_sets import expand
 from isoglot.core.languages import language
 from isoglot.core.section import Section, first_problem
 from isoglot.core.settings import override, set_key
 from isoglot.core.yaml import load_yaml, packaged
-from isoglot.data.artefacts import ArtefactConfig
-from isoglot.data.cross_lingual import CrossLingualConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
 from isoglot.data.pair import PairConfig, check_chosen_language
-from isoglot.data.prompts import PromptFileConfig
 from isoglot.data.score import ScoreConfig
-from isoglot.evals.benchmark import BenchmarkConfig
-from isoglot.evals.grade import GraderName
-from isoglot.evals.task import TaskConfig
-from isoglot.lab.prompts import LabPromptConfig
 from isoglot.lab.shipped import lab_path
 from isoglot.models.load import PolicyConfig, TranslatorConfig
 from isoglot.models.member import (
@@ -30,105 +24,16 @@ from isoglot.models.member import (
     check_languages,
 )
 from isoglot.models.translator import PromptTranslatorConfig
+from isoglot.sections import (
+    EvaluateConfig,
+    ExecuteConfig,
+    IdentifierConfig,
+    LangidConfig,
+    LocalConfig,
+    PromptsConfig,
+)
 from isoglot.train.common import TrainConfig
 from isoglot.train.launch import LaunchConfig
-
-PromptSource = Annotated[LabPromptConfig | PromptFileConfig, Field(discriminator="kind")]
-
-
-class PromptsConfig(Section):
-    """Where the prompts of each round come from."""
-
-    source: PromptSource | tuple[PromptFileConfig, ...]
-    """One source, or several files whose rows differ in form."""
-    num_families: int | None = Field(None, ge=1)
-    """Families in each round, fresh ones every time; left out, all there are (one round)."""
-    parallel: bool = True
-    """Whether each family must have a prompt in every language."""
-    translate_from: str | None = None
-    """The one language that there are prompts in; the policy translates them into the others."""
-    artefacts: ArtefactConfig = ArtefactConfig()
-    """Which translated prompts are left out, each for a named reason."""
-    cross_lingual: CrossLingualConfig | None = None
-    """In which languages each family is asked for answers in which others; left out, every prompt
-    for one in its own."""
-    grader: GraderName | None = None
-    """Measures the reward accuracy of the pairs, where prompts carry a gold answer."""
-
-
-class EvaluationTask(TaskConfig):
-    """A task with its prompts: a published benchmark, or prompts of one's own with a grader."""
-
-    prompts: Annotated[
-        LabPromptConfig | PromptFileConfig | BenchmarkConfig, Field(discriminator="kind")
-    ]
-    num_families: int | None = Field(1000, ge=1)
-    """Examples for each language; None: all there are."""
-    cross_lingual: CrossLingualConfig | None = None
-    """Asks the prompts across languages; then the results go by direction, too."""
-
-    @model_validator(mode="after")
-    def _asks_across(self) -> Self:
-        if self.cross_lingual and isinstance(self.prompts, BenchmarkConfig):
-            raise ValueError(
-                f"{self.name}: cross_lingual is for prompts of the lab or a file; the questions of "
-                "a benchmark are asked as it publishes them: leave one of them out"
-            )
-        return self
-
-
-class EvaluateConfig(Section):
-    """How every policy M_t is measured."""
-
-    tasks: tuple[EvaluationTask, ...] = ()
-    validation: EvaluationTask | None = None
-    """The task of the stop rule: no further round when no trained language gains on it beyond its
-    interval. Its examples are never those of `tasks`. Left out: every round is run."""
-
-    @property
-    def all_tasks(self) -> tuple[EvaluationTask, ...]:
-        """The tasks, and the validation task where there is one."""
-        return (*self.tasks, self.validation) if self.validation else self.tasks
-
-
-class LangidConfig(Section):
-    """The identifier of real languages (`models/langid.py`), among those of the run."""
-
-    kind: Literal["langid"] = "langid"
-
-
-class AlmanacIdentifierConfig(Section):
-    """The one of the lab's almanac, whose words are all known."""
-
-    kind: Literal["almanac"]
-
-
-IdentifierConfig = Annotated[LangidConfig | AlmanacIdentifierConfig, Field(discriminator="kind")]
-
-
-class LocalConfig(Section):
-    """Shards are made one after another, on this machine."""
-
-    kind: Literal["local"] = "local"
-
-
-class RayConfig(Section):
-    """Shards are made by the workers of a Ray cluster whose nodes share the file system.
-
-    It runs the stages whose models take the time: generate, both translations, score, and the
-    answers of evaluate. The shards are the same, so a run may change between the two.
-    """
-
-    kind: Literal["ray"]
-    num_workers: int | None = Field(None, ge=1)
-    """Models at a time; left out, one for each GPU of the cluster, or else for each CPU core."""
-    address: str = "local"
-    """`local`: a Ray of this machine alone; `auto`: the cluster that it belongs to; or host:port.
-    """
-
-
-ExecuteConfig = Annotated[LocalConfig | RayConfig, Field(discriminator="kind")]
-
 
 _OF_ALL_ROUNDS = ("name", "description", "rounds", "policy", "seed", "evaluate", "unseen_languages")
 """Keys that a round cannot set for itself."""
@@ -140,7 +45,7 @@ class Recipe(Section):
     name: str
     description: str = ""
     languages: tuple[str, ...]
-    """Trained in the loop, BCP-47."""
+    """Trained in the loop, BCP-47; or sets of `isoglot languages --sets`, `-NAME` without those."""
     unseen_languages: tuple[str, ...] = ()
     """Evaluated only, to see transfer."""
     system: str = ""
@@ -261,13 +166,14 @@ class Recipe(Section):
         members = [member for member in self.pool if member.answers_in == "dominant"]
         return tuple(tag for tag in self.languages if any(m.serves(tag) for m in members))
 
-    @field_validator("languages", "unseen_languages")
+    @field_validator("languages", "unseen_languages", mode="before")
     @classmethod
-    def _tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        known = tuple(language(tag).tag for tag in tags)
-        if twice := [tag for tag in known if known.count(tag) > 1]:
-            raise ValueError(f"{twice[0]!r} stands there twice; leave one out")
-        return known
+    def _tags(cls, names: Any) -> Any:
+        """Tags and names of sets, one alone or several."""
+        listed = [names] if isinstance(names, str) else names
+        if not isinstance(listed, list | tuple) or not all(isinstance(n, str) for n in listed):
+            return names
+        return expand(listed)
 
     @field_validator("dominant_language")
     @classmethod

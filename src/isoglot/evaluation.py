@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import EvaluationTask
 from isoglot.core.records import Choice, Completion, Graded, Prompt, Result
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, write_shard
 from isoglot.evals.benchmark import Answering, BenchmarkConfig, Metric
@@ -29,6 +28,7 @@ from isoglot.prompting import (
     write_cross_lingual,
     write_prompts,
 )
+from isoglot.sections import EvaluationTask
 
 
 class _NoIdentifier:

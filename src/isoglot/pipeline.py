@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import EvaluationTask, Recipe, resolved
+from isoglot.config import Recipe, resolved
 from isoglot.environment import versions
 from isoglot.evals.measure import compare, gains
 from isoglot.evaluation import make_evaluation, read_graded, task_metrics
@@ -25,6 +25,7 @@ from isoglot.job import Job, Make
 from isoglot.models.load import answer_settings, scorer_settings
 from isoglot.pool import make_completions, make_translations, member_settings
 from isoglot.prompting import PromptSources, file_revisions
+from isoglot.sections import EvaluationTask
 from isoglot.stages import (
     check_settings,
     make_cross_lingual,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import RayConfig, Recipe
+from isoglot.config import Recipe
 from isoglot.core.records import Completion, Dropped, Preference, Prompt
 from isoglot.data.artefacts import artefact_check
 from isoglot.data.cross_lingual import check_cross_lingual
@@ -37,6 +37,7 @@ from isoglot.prompting import (
     write_cross_lingual,
     write_prompts,
 )
+from isoglot.sections import RayConfig
 from isoglot.train.common import check_training
 from isoglot.train.launch import check_launch
 

@@ -15,18 +15,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from isoglot.core.language_sets import SETS
 from isoglot.core.records import content_id
 from isoglot.core.text import normalise
 
-LANGUAGES = tuple(
-    """
-    af ak am ar as az ba be bg bn bs ca ckb cs da de ee el en eo es et eu fa fi fr ga gl gsw
-    gu ha he hi hr hu hy id ig it ja jv ka kab kk km kn ko ks ku ky lo lt lv mai mk ml mn mr
-    ms my nb ne nl oc om or pa pcm pl ps pt qu ro ru sat sc scn sd shn si sk sl so sv sw ta te
-    th ti tl tr uk ur uz vi xh yo yue zh-Hans zu
-    """.split()
-)  # noqa: SIM905
+LANGUAGES = SETS["xllms-100"]
 KINDS = ("weekday", "month", "date", "number", "unit", "places", "languages")
+WITH_PLACE = ("weekday", "month", "number")
 UNITS = (
     "duration-hour", "duration-week", "duration-year",
     "length-kilometer", "mass-kilogram", "volume-liter",
@@ -38,20 +33,20 @@ PLACES = (
 )  # fmt: skip
 NAMED = (
     "ar", "de", "el", "en", "es", "fa", "fr", "he", "hi", "id",
-    "it", "ja", "ko", "nl", "pl", "pt", "ru", "sw", "tr", "zh",
+    "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "uk", "zh",
 )  # fmt: skip
-MAX_NUMBER, MAX_STEPS = 24, 24
+MAX_NUMBER, MAX_STEPS = 24, 12
 FIRST_YEAR, NUM_YEARS = 2015, 20
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A question without words: `kind`, and up to three numbers that the kind reads."""
+    """A question without words: `kind`, and three numbers that the kind reads."""
 
     kind: str
     a: int
     b: int
-    c: int = 0
+    c: int
 
     @property
     def family(self) -> str:
@@ -60,18 +55,18 @@ class Sum:
 
 def sample_sum(rng: random.Random) -> Sum:
     """A question of any kind, as likely as any other."""
-    kind = rng.choice(KINDS)
+    kind, place = rng.choice(KINDS), rng.randrange(len(PLACES))
     match kind:
         case "weekday":
-            return Sum(kind, rng.randrange(7), rng.randint(1, MAX_STEPS))
+            return Sum(kind, rng.randrange(7), rng.randint(1, MAX_STEPS), place)
         case "month":
-            return Sum(kind, rng.randrange(12), rng.randint(1, MAX_STEPS))
+            return Sum(kind, rng.randrange(12), rng.randint(1, MAX_STEPS), place)
         case "date":
             day = date(FIRST_YEAR, 1, 1) + timedelta(rng.randrange(365 * NUM_YEARS))
-            return Sum(kind, day.toordinal(), rng.randint(1, 9))
+            return Sum(kind, day.toordinal(), rng.randint(1, 9), 0)
         case "number":
             a = rng.randint(1, MAX_NUMBER - 1)
-            return Sum(kind, a, rng.randint(1, MAX_NUMBER - a))
+            return Sum(kind, a, rng.randint(1, MAX_NUMBER - a), place)
         case "unit":
             return Sum(kind, rng.randint(1, 12), rng.randint(1, 12), rng.randrange(len(UNITS)))
         case _:
@@ -79,9 +74,12 @@ def sample_sum(rng: random.Random) -> Sum:
 
 
 def say_sum(question: Sum, language: str) -> tuple[str, str]:
-    """The question and its answer in a language."""
+    """The question and its answer in a language.
+
+    Where there are few sums, a name goes with them, so that their questions are many.
+    """
     words = words_of(language)
-    a, b = question.a, question.b
+    a, b, c = question.a, question.b, question.c
     match question.kind:
         case "weekday":
             said = words.weekdays[a], words.counted(b, DAY), words.weekdays[(a + b) % 7]
@@ -93,13 +91,17 @@ def say_sum(question: Sum, language: str) -> tuple[str, str]:
         case "number":
             said = words.number(a), words.number(b), words.number(a + b)
         case "unit":
-            unit = UNITS[question.c]
+            unit = UNITS[c]
             said = words.counted(a, unit), words.counted(b, unit), words.counted(a + b, unit)
         case kind:
             names = words.places if kind == "places" else words.languages
-            listed = [names[index] for index in (a, b, question.c)]
+            listed = [names[index] for index in (a, b, c)]
             return "; ".join(listed), words.listed(listed)
-    return f"{said[0]} + {said[1]}", said[2]
+    text, answer = f"{said[0]} + {said[1]}", said[2]
+    if question.kind in WITH_PLACE:
+        place = words.places[c]
+        return f"{text}; {place}", words.listed([answer, place])
+    return text, answer
 
 
 class Words:

@@ -15,15 +15,15 @@ from isoglot.lab.almanac import LANGUAGES, Sum, sample_sum, say_sum
 from isoglot.lab.corpus import Example
 from isoglot.lab.world import training
 
-NUM_SUMS: Mapping[str, int] = {"en": 20_000, "high": 600, "mid": 150, "low": 60}
+NUM_SUMS: Mapping[str, int] = {"en": 40_000, "high": 800, "mid": 200, "low": 80}
 """Distinct worked questions of English, and of each language of a tier."""
-NUM_CROSSED: Mapping[str, int] = {"high": 300, "mid": 120, "low": 60}
+NUM_CROSSED: Mapping[str, int] = {"high": 400, "mid": 200, "low": 100}
 """Distinct questions from English into each language of a tier, and as many back."""
 ENGLISH_ANSWERS: Mapping[str, float] = {"high": 0.02, "mid": 0.1, "low": 0.25}
 """Share of a language's own questions that are answered in English."""
 UNCROSSED = 0.4
 """Share of the questions across languages that are answered in the language of the question."""
-SHARES = {"english": 0.1, "own": 0.5, "crossed": 0.4}
+SHARES = {"english": 0.25, "own": 0.4, "crossed": 0.35}
 ASK = "{prompt} [{own_name}]"
 
 

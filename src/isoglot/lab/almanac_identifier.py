@@ -80,7 +80,8 @@ def _everything(language: str) -> Iterator[str]:
     for names in (words.places, words.languages):
         yield from names
         for index in range(len(names)):
-            yield words.listed([names[(index + i) % len(names)] for i in range(3)])
+            three = [names[(index + i) % len(names)] for i in range(3)]
+            yield from (words.listed(three), words.listed(three[:2]))
 
 
 def _joiners(language: str) -> list[str]:

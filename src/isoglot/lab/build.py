@@ -8,7 +8,6 @@ every language, `english` in English and not as well; `translator` is a model of
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +32,6 @@ from isoglot.lab.translator import (
     translator_examples,
     translator_tokenizer,
 )
-from isoglot.lab.world import LANGUAGES, problems, say_problem, sentences
 
 PAD, END, ROLES = "<|pad|>", "<|end|>", ("system", "user", "assistant")
 CHAT_TEMPLATE = (

@@ -7,35 +7,41 @@ lab's policy, against 0.2 s here.
 from collections.abc import Iterable
 from typing import Any
 
-import torch
-
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _NUM_ITERATIONS, _MOMENTUM, _WEIGHT_DECAY = 5, 0.95, 0.01
 
 
-class Muon(torch.optim.Optimizer):
+class Muon:
     """Matrices go along the orthogonalised momentum, at the step size of AdamW (Moonlight).
 
     The update's root mean square is 0.2 whatever the shape (arXiv:2502.16982, section 2.2).
     """
 
-    def __init__(self, matrices: Iterable[torch.Tensor], lr: float) -> None:
-        super().__init__(matrices, {"lr": lr})
+    def __init__(self, matrices: Iterable[Any], lr: float) -> None:
+        self.param_groups: list[dict[str, Any]] = [{"params": list(matrices), "lr": lr}]
+        self._momenta = [matrix.detach() * 0 for matrix in self.param_groups[0]["params"]]
 
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
-        assert closure is None
-        for group in self.param_groups:
-            for matrix in group["params"]:
-                momentum = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
+    def step(self) -> None:
+        """One step along the gradients."""
+        import torch
+
+        group = self.param_groups[0]
+        with torch.no_grad():
+            for matrix, momentum in zip(group["params"], self._momenta, strict=True):
                 momentum.lerp_(matrix.grad, 1 - _MOMENTUM)
                 update = orthogonalised(matrix.grad.lerp(momentum, _MOMENTUM))
                 matrix.mul_(1 - group["lr"] * _WEIGHT_DECAY)
                 matrix.add_(update, alpha=-group["lr"] * 0.2 * max(matrix.shape) ** 0.5)
 
+    def zero_grad(self) -> None:
+        for matrix in self.param_groups[0]["params"]:
+            matrix.grad = None
 
-def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
+
+def orthogonalised(matrix: Any) -> Any:
     """Roughly the nearest matrix whose singular values are all 1: five Newton-Schulz steps."""
+    import torch
+
     a, b, c = _COEFFICIENTS
     is_tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if is_tall else matrix

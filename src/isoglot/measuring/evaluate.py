@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from isoglot.config import EvaluationTask
 from isoglot.core.languages import language
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json, write_whole
@@ -47,6 +46,7 @@ from isoglot.models.load import (
 )
 from isoglot.models.protocols import Sampling
 from isoglot.prompting import Wanted, file_revisions
+from isoglot.sections import EvaluationTask
 
 CODE_VERSION = 2
 """Raised when what an evaluation writes changes."""

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from isoglot.config import EvaluationTask, Recipe
+from isoglot.config import Recipe
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.benchmarks import benchmark_of
 from isoglot.evals.examples import answering_of, choose, languages_of, read_examples
@@ -27,6 +27,7 @@ from isoglot.planning.texts import (
 from isoglot.planning.throughput import Throughput
 from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of, processes_of
 from isoglot.prompting import OwnPrompts, Wanted
+from isoglot.sections import EvaluationTask
 
 
 class Span(NamedTuple):

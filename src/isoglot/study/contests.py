@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from isoglot.config import EvaluationTask
 from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id
 from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
 from isoglot.evals.grade import GRADERS
@@ -14,6 +13,7 @@ from isoglot.evals.task import OFF_TARGET
 from isoglot.evaluation import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
 from isoglot.models.protocols import GoldConfig, Scorer
+from isoglot.sections import EvaluationTask
 from isoglot.study.grid import JudgeConfig, OracleConfig
 from isoglot.study.running import Run
 from isoglot.summary import read_summary

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from isoglot import __version__
-from isoglot.config import EvaluationTask
 from isoglot.core.store import write_json
 from isoglot.models.load import scorer_settings
+from isoglot.sections import EvaluationTask
 from isoglot.study.contests import Judges, check_judges
 from isoglot.study.costs import costs_of
 from isoglot.study.grid import (

@@ -1,0 +1,89 @@
+"""Sets of languages by name, for recipes and commands.
+
+`lidr-5` and `aya-23` are published. The lists of 100 and of 30 languages of xLLMs-100
+(arXiv:2406.01771) could not be found, so these follow rules:
+
+* `xllms-100`: rows that a translator knows (FLORES-200, which NLLB was made for), in their usual
+  script (Chinese in both), of which CLDR has weekdays and over a hundred names of languages and of
+  countries; first the richer tier, then the more speakers (by order of magnitude), then the more
+  names in CLDR. A test makes the list again from these.
+* `feedback-30`: of those, by turns one of the tiers high and mid and one of low, each time the
+  first of the script, then of the family, that lacks most of its share: seats by D'Hondt, for the square
+  roots of their sizes. `feedback-10` and `feedback-20` are its beginnings.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+
+from isoglot.core.languages import LANGUAGES, Language, language
+
+_XLLMS_100 = """
+    en zh-Hant zh-Hans fr ja ru es ar hi pt tr pl sv cs it nl de vi ko hu fa fi ca hr sr eu id
+    bn ur th uk el ta ro ms kk tl uz et lt da sk he lv bs sl bg ka be gl af sw pa yue nb ne ml
+    gu te kn mr az or am ti my ku ig si zu as km sd ps ha jv yo mai ckb xh ak wo om mk nn lo hy
+    ug ga sc sq ky mn eo so tk sat ks qu kab
+"""
+_AYA_23 = "ar cs de el en es fa fr he hi id it ja ko nl pl pt ro ru tr uk vi zh-Hans"
+
+
+def _spread(tags: Sequence[str], num: int) -> tuple[str, ...]:
+    """By turns of the richer tiers and of the low one; within each, seats by D'Hondt."""
+    rows = [LANGUAGES[tag] for tag in tags]
+    low = [row for row in rows if row.tier == "low"]
+    sides = [_seats([row for row in rows if row.tier != "low"]), _seats(low)]
+    return tuple(next(sides[turn % 2]).tag for turn in range(num))
+
+
+def _seats(rows: list[Language]) -> Iterator[Language]:
+    """Each time the first row of the script, then of the family, that lacks most of its share."""
+    sizes = Counter(group for row in rows for group in (row.script, row.family))
+    taken: Counter[str] = Counter()
+    left = list(rows)
+    while left:
+        row = min(left, key=lambda row: [(taken[group] + 1) / sizes[group] ** 0.5 for group in
+                                         (row.script, row.family)])  # fmt: skip
+        left.remove(row)
+        taken.update((row.script, row.family))
+        yield row
+
+
+_FEEDBACK = _spread(_XLLMS_100.split(), 30)
+
+SETS: Mapping[str, tuple[str, ...]] = {
+    "lidr-5": ("en", "es", "ru", "de", "fr"),
+    "aya-23": tuple(_AYA_23.split()),
+    "xllms-100": tuple(_XLLMS_100.split()),
+    **{f"feedback-{num}": _FEEDBACK[:num] for num in (10, 20, 30)},
+}
+"""Name to tags."""
+
+
+def expand(names: Iterable[str]) -> tuple[str, ...]:
+    """The tags of languages and of sets, each once; `-NAME` takes away what came before it.
+
+    Raises:
+        ValueError: no such language or set, with a did-you-mean; a tag that stands there twice.
+    """
+    found: dict[str, None] = {}
+    by_hand: set[str] = set()
+    for name in names:
+        if name.startswith("-"):
+            for tag in _tags(name[1:]):
+                found.pop(tag, None)
+            continue
+        tags = _tags(name)
+        if name not in SETS:
+            if tags[0] in by_hand:
+                raise ValueError(f"{tags[0]!r} stands there twice; leave one out")
+            by_hand |= set(tags)
+        found |= dict.fromkeys(tags)
+    return tuple(found)
+
+
+def _tags(name: str) -> tuple[str, ...]:
+    if name in SETS:
+        return SETS[name]
+    if close := get_close_matches(name, SETS, n=1, cutoff=0.75):
+        raise ValueError(f"unknown set of languages {name!r}; did you mean {close[0]!r}?")
+    return (language(name).tag,)
