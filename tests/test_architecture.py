@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "execute",
     },
     "pool": {"job", "prompting", "config", "sections", "core", "models", "data", "execute"},
+    "cleaning": {"job", "prompting", "core", "data", "execute"},
     "training": {"job", "core", "models", "data", "train", "execute"},
     "evaluation": {"job", "prompting", "config", "sections", "core", "models", "evals", "execute"},
     "measuring": {
@@ -39,13 +40,15 @@ MAY_IMPORT = {
         "execute", "environment",
     },
     "planning": {"prompting", "config", "sections", "core", "models", "data", "evals", "lab"},
-    "summary": {"evaluation", "prompting", "config", "sections", "core", "models", "data", "evals", "execute"},
+    "summary": {
+        "cleaning", "evaluation", "prompting", "config", "sections", "core", "models", "data", "evals", "execute"},
     "pipeline": {
         "prompting",
         "summary",
         "evaluation",
         "training",
         "stages",
+        "cleaning",
         "pool",
         "job",
         "config", "sections",
@@ -61,10 +64,11 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "study", "planning", "train", "pipeline", "summary", "config", "sections", "report",
+        "cli_measure", "cli_export", "study", "planning", "train", "pipeline", "summary", "config", "sections", "report",
         "lab", "core", "environment",
     },
     "cli_measure": {"measuring", "evals", "report"},
+    "cli_export": {"report"},
 }  # fmt: skip
 HEAVY = {
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2",

@@ -45,7 +45,6 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
         ValueError: no language has a row left; one without is named in the counts.
     """
     config, folder = job.recipe.clean, job.inputs["route"]
-    assert config is not None
     with Bars(silent=job.silent) as bars:
         bar = bars.bar(job.title("clean"), 2 * num_rows(folder, Demonstration))
         if not (out / _FIT).exists():
@@ -154,9 +153,7 @@ def _contamination(
 def _compared(rows: Sequence[Demonstration], drops: Mapping[str, Drop]) -> list[Row]:
     """What is compared of the rows that are not dropped; of equal ones the first."""
     found = {row_id(row): row for row in rows}
-    return [
-        Row(id, group_of(row), said(row)) for id, row in found.items() if id not in drops
-    ]
+    return [Row(id, group_of(row), said(row)) for id, row in found.items() if id not in drops]
 
 
 def _nothing_left(num_read: int) -> str:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isoglot.cli_export import export
 from isoglot.cli_measure import (
     Redo,
     SetsData,
     benchmarks,
     compare,
     evaluate,
-    export,
     held_out_rewards,
     judge,
     rewards,
@@ -303,6 +303,7 @@ def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -
 
 def _show(summary: dict, folder: Path) -> None:
     from isoglot.report.audit import audit_table
+    from isoglot.report.cleaning import cleaning_tables, empty_languages
     from isoglot.report.page import write_report
     from isoglot.report.tables import console_table, headline
     from isoglot.report.translations import translation_tables
@@ -310,8 +311,10 @@ def _show(summary: dict, folder: Path) -> None:
     console = _console()
     if "audit" in summary:
         console.print(audit_table(summary))
-    for table in translation_tables(summary):
+    for table in (*translation_tables(summary), *cleaning_tables(summary)):
         console.print(table)
+    for line in empty_languages(summary):
+        console.print(line)
     if any(round["results"] for round in summary["rounds"]):
         console.print(console_table(summary))
         console.print(headline(summary).sentence)

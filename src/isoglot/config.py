@@ -11,6 +11,7 @@ from isoglot.core.languages import language
 from isoglot.core.section import Section, first_problem
 from isoglot.core.settings import override, set_key
 from isoglot.core.yaml import load_yaml, packaged
+from isoglot.data.clean import CleanConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
 from isoglot.data.pair import PairConfig, check_chosen_language
@@ -75,6 +76,8 @@ class Recipe(Section):
     score: ScoreConfig | None = None
     pair: PairConfig = PairConfig()
     filter: FilterConfig = FilterConfig()
+    clean: CleanConfig = CleanConfig()
+    """What of the demonstrations of `route:` is dropped before training."""
     train: TrainConfig | None = None
     """Left out: the run ends with the preferences. Method rloo goes from the prompts straight to
     here: nothing is generated, paired and filtered before."""

@@ -144,4 +144,6 @@ def _rows_in_band(max_similarity: float) -> int:
     """The widest band with which a pair at the threshold is still looked at nearly always."""
     sizes = range(1, _NUM_HASHES + 1)
     found = [1 - (1 - max_similarity**size) ** (_NUM_HASHES // size) for size in sizes]
-    return max([size for size, share in zip(sizes, found, strict=True) if share >= _MIN_FOUND] or [1])
+    return max(
+        [size for size, share in zip(sizes, found, strict=True) if share >= _MIN_FOUND] or [1]
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from isoglot.report import curves, figures, pair_figures, tables
 from isoglot.report.canvas import Chart
+from isoglot.report.cleaning import cleaning_sections, empty_languages
 from isoglot.report.measures import (
     OFF_TARGET,
     Change,
@@ -61,7 +62,7 @@ def render(
         browser=pair_browser(pairs),
         tiles=tiles,
         fine=[*([changes_are] if tiles else []), " · ".join(made)],
-        notices=[*stopped, *notes],
+        notices=[*stopped, *empty_languages(summary), *notes],
         results=results,
         signatures=signatures,
         facts=facts,
@@ -136,6 +137,7 @@ def _sections(summary: Summary) -> list[Section]:
         ),
         *over[1:],
         *translation_sections(summary),
+        *cleaning_sections(summary),
         *_choice_section(summary),
         *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
     ]
