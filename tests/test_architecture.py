@@ -25,23 +25,25 @@ MAY_IMPORT = {
     "environment": set(),
     "sections": {"core", "data", "evals", "lab"},
     "config": {"sections", "core", "models", "data", "train", "evals", "lab"},
-    "prompting": {"config", "sections", "core", "models", "data", "evals", "lab", "execute"},
-    "job": {"prompting", "config", "sections", "models", "train", "evals", "execute"},
+    "prompting": {"config", "core", "models", "data", "evals", "lab", "execute"},
+    "job": {"prompting", "config", "models", "train", "evals", "execute"},
     "stages": {
-        "pool", "job", "prompting", "config", "sections", "core", "models", "data", "train", "evals", "lab",
+        "pool", "job", "prompting", "config", "core", "models", "data", "train", "evals", "lab",
         "execute",
     },
-    "pool": {"job", "prompting", "config", "sections", "core", "models", "data", "execute"},
+    "pool": {"job", "prompting", "config", "core", "models", "data", "execute"},
     "cleaning": {"job", "prompting", "core", "data", "execute"},
     "training": {"job", "core", "models", "data", "train", "execute"},
-    "evaluation": {"job", "prompting", "config", "sections", "core", "models", "evals", "execute"},
+    "evaluation": {"job", "prompting", "config", "core", "models", "evals", "execute"},
     "measuring": {
-        "evaluation", "job", "prompting", "config", "sections", "core", "models", "data", "evals", "lab",
+        "evaluation", "job", "prompting", "config", "core", "models", "data", "evals", "lab",
         "execute", "environment",
     },
-    "planning": {"prompting", "config", "sections", "core", "models", "data", "evals", "lab"},
+    "planning": {"prompting", "config", "core", "models", "data", "evals", "lab"},
     "summary": {
-        "cleaning", "evaluation", "prompting", "config", "sections", "core", "models", "data", "evals", "execute"},
+        "cleaning", "evaluation", "prompting", "config", "core", "models", "data", "evals",
+        "execute",
+    },
     "pipeline": {
         "prompting",
         "summary",
@@ -51,7 +53,7 @@ MAY_IMPORT = {
         "cleaning",
         "pool",
         "job",
-        "config", "sections",
+        "config",
         "core",
         "models",
         "evals",
@@ -59,17 +61,22 @@ MAY_IMPORT = {
         "environment",
     },
     "study": {
-        "pipeline", "summary", "evaluation", "stages", "prompting", "config", "sections", "core", "models",
+        "pipeline", "summary", "evaluation", "stages", "prompting", "config", "core", "models",
         "evals", "execute",
     },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "cli_export", "study", "planning", "train", "pipeline", "summary", "config", "sections", "report",
-        "lab", "core", "environment",
+        "cli_measure", "cli_rankings", "cli_languages", "cli_export", "study", "planning", "train",
+        "pipeline", "summary", "config", "report", "lab", "core", "environment",
     },
-    "cli_measure": {"measuring", "evals", "report"},
+    "cli_measure": {"measuring", "evals", "report", "core"},
+    "cli_rankings": {"cli_measure", "measuring", "report"},
+    "cli_languages": {"evals", "core"},
     "cli_export": {"report"},
 }  # fmt: skip
+for floors in MAY_IMPORT.values():
+    if "config" in floors:
+        floors.add("sections")
 HEAVY = {
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "plotly", "jinja2",
     "tokenizers", "py3langid", "ray", "vllm", "rich", "httpx2", "tenacity", "sacrebleu", "scipy",

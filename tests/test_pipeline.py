@@ -56,7 +56,7 @@ def test_the_pairs_of_the_summary_are_those_on_disk(finished_run):
     summary = json.loads((finished_run / "summary.json").read_text())
     pairs, folder = summary["rounds"][0]["pairs"], finished_run / "round-0/filter"
     assert summary["rounds"][1]["pairs"] is None
-    assert pairs.keys() == {"kept", "dropped", "by_language", "reward_accuracy"}
+    assert pairs.keys() == {"kept", "pair_types", "dropped", "by_language", "reward_accuracy"}
     rows = [row for path in shard_paths(folder) for row in read_shard(path, Preference)]
     assert pairs["kept"] == len(rows) > 0
     assert pairs["dropped"].keys() == {"empty"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isoglot.cli_export import export
+from isoglot.cli_languages import languages
 from isoglot.cli_measure import (
     Redo,
     SetsData,
@@ -18,6 +19,7 @@ from isoglot.cli_measure import (
     judge,
     rewards,
 )
+from isoglot.cli_rankings import import_rankings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -170,7 +172,8 @@ def audit(
     _console().print(audit_table(read_summary(run)))
 
 
-for verb in (evaluate, benchmarks, judge, rewards, compare, export):
+app.command("import-rankings")(import_rankings)
+for verb in (evaluate, benchmarks, languages, judge, rewards, compare, export):
     app.command()(verb)
 
 
@@ -185,19 +188,6 @@ def recipes() -> None:
     for name in recipe_names():
         recipe = load_recipe(name)
         table.add_row(name, " ".join(recipe.languages), recipe.description)
-    _console().print(table)
-
-
-@app.command()
-def languages() -> None:
-    """List the languages of the table."""
-    from rich.table import Table
-
-    from isoglot.core.languages import LANGUAGES
-
-    table = Table("tag", "FLORES", "English name", "own name", "script", "resources")
-    for row in LANGUAGES.values():
-        table.add_row(row.tag, row.flores, row.english_name, row.own_name, row.script, row.tier)
     _console().print(table)
 
 
@@ -304,7 +294,9 @@ def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -
 def _show(summary: dict, folder: Path) -> None:
     from isoglot.report.audit import audit_table
     from isoglot.report.cleaning import cleaning_tables, empty_languages
+    from isoglot.report.directions import direction_tables
     from isoglot.report.page import write_report
+    from isoglot.report.pair_figures import kinds_of
     from isoglot.report.tables import console_table, headline
     from isoglot.report.translations import translation_tables
 
@@ -318,10 +310,15 @@ def _show(summary: dict, folder: Path) -> None:
     if any(round["results"] for round in summary["rounds"]):
         console.print(console_table(summary))
         console.print(headline(summary).sentence)
+    for table in direction_tables(summary):
+        console.print(table)
     for round in summary["rounds"]:
         if pairs := round["pairs"]:
             dropped = ", ".join(f"{n} {why}" for why, n in sorted(pairs["dropped"].items()))
-            console.print(f"round {round['round']}: {pairs['kept']} pairs; dropped: {dropped or 0}")
+            console.print(
+                f"round {round['round']}: {pairs['kept']} pairs ({kinds_of(pairs) or 'no types'}); "
+                f"dropped: {dropped or 0}"
+            )
     if summary["stopped"]:
         console.print(f"Stopped: {summary['stopped']}.")
     console.print(f"report: {write_report(folder)}", soft_wrap=True)

@@ -28,7 +28,10 @@ Model = Annotated[
     ),
 ]
 Tasks = Annotated[str, typer.Option(help="Names that `benchmarks` lists, between commas.")]
-Languages = Annotated[str, typer.Option(help="Tags between commas; default: all there are.")]
+Languages = Annotated[
+    str,
+    typer.Option(help="Tags and sets (`languages --sets`) between commas; default: all there are."),
+]
 Baseline = Annotated[
     str | None,
     typer.Option(help="Another model, or the folder of its evaluation: adds the changes to it."),
@@ -106,6 +109,7 @@ def evaluate(
 
     Example: isoglot evaluate ./my-model --tasks mgsm,xcopa --languages de,sw --baseline ./my-base
     """
+    from isoglot.core.language_sets import expand
     from isoglot.measuring import evaluate as measuring
 
     made = measuring.benchmark_tasks(
@@ -120,7 +124,7 @@ def evaluate(
         cut_off=cut_off,
         stop=("\n\n",) if plain and shots else (),  # a blank line stands between worked examples
     )
-    asked = measuring.Asked(made, measuring.tags_of(_listed(languages)), seed)
+    asked = measuring.Asked(made, expand(_listed(languages)), seed)
     if questions:
         return print(f"{measuring.write_questions(asked, questions)} questions: {questions}")
     folder = out or Path("runs") / f"evaluate-{measuring.folder_name(model)}"

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from isoglot.core.language_sets import expand
+from isoglot.core.language_sets import Tags, expanded
 from isoglot.core.languages import language
 from isoglot.core.section import Section, first_problem
 from isoglot.core.settings import override, set_key
@@ -36,6 +36,14 @@ from isoglot.sections import (
 from isoglot.train.common import TrainConfig
 from isoglot.train.launch import LaunchConfig
 
+
+def _with_tags(keys: dict[str, Any]) -> dict[str, Any]:
+    """A round's keys, with tags in place of names of sets: what is kept of a run names no set."""
+    return {key: expanded(keys[key]) if key == "languages" else keys[key] for key in keys}
+
+
+RoundKeys = Annotated[dict[str, Any], AfterValidator(_with_tags)]
+
 _OF_ALL_ROUNDS = ("name", "description", "rounds", "policy", "seed", "evaluate", "unseen_languages")
 """Keys that a round cannot set for itself."""
 
@@ -45,18 +53,16 @@ class Recipe(Section):
 
     name: str
     description: str = ""
-    languages: tuple[str, ...]
+    languages: Annotated[Tags, Field(min_length=1)]
     """Trained in the loop, BCP-47; or sets of `isoglot languages --sets`, `-NAME` without those."""
-    unseen_languages: tuple[str, ...] = ()
-    """Evaluated only, to see transfer."""
+    unseen_languages: Tags = ()
+    """Evaluated only, to see transfer; sets as above (`[xllms-100, -feedback-30]`)."""
     system: str = ""
     """System message before every prompt, in the loop and in evaluation."""
     dominant_language: str = "en"
     seed: int = 1
     """Of the prompts, the bootstrap and the training; sampling has `generate.sampling.seed`."""
-    rounds: (
-        Annotated[int, Field(ge=1)] | Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
-    ) = 1
+    rounds: Annotated[int, Field(ge=1)] | Annotated[tuple[RoundKeys, ...], Field(min_length=1)] = 1
     """How many; or one entry for each, with the keys that it sets otherwise than the recipe does
     (`{languages: […], train: {…}}`; `prompts.num_families` sets one key inside a section)."""
     families_per_shard: int = Field(250, ge=1)
@@ -168,15 +174,6 @@ class Recipe(Section):
             return self.languages
         members = [member for member in self.pool if member.answers_in == "dominant"]
         return tuple(tag for tag in self.languages if any(m.serves(tag) for m in members))
-
-    @field_validator("languages", "unseen_languages", mode="before")
-    @classmethod
-    def _tags(cls, names: Any) -> Any:
-        """Tags and names of sets, one alone or several."""
-        listed = [names] if isinstance(names, str) else names
-        if not isinstance(listed, list | tuple) or not all(isinstance(n, str) for n in listed):
-            return names
-        return expand(listed)
 
     @field_validator("dominant_language")
     @classmethod

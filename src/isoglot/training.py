@@ -6,23 +6,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.records import Completion, Preference, Prompt
+from isoglot.core.records import Completion, Demonstration, Preference, Prompt
 from isoglot.core.store import count_rows, naming_a_full_disk, read_shard, shard_paths
 from isoglot.data.score import score
 from isoglot.execute.progress import Bar, Bars
 from isoglot.job import Job
 from isoglot.train.choose import HeldOut, Identify, Reward
 from isoglot.train.common import OnStep, Policy, TrainConfig
+from isoglot.train.examples import check_languages
 
 
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
-    """M_{t+1}, trained from M_t on the preferences; M_t is its own reference."""
-    files = [p for p in shard_paths(job.inputs["filter"]) if count_rows(p, Preference)]
+    """M_{t+1}, trained from M_t on the preferences, M_t being its own reference; or on
+    demonstrations, where the job has a stage `clean` that leaves them."""
+    shown = "clean" in job.inputs
+    stage, kind, what = (
+        ("clean", Demonstration, "demonstration") if shown else ("filter", Preference, "pair")
+    )
+    files = [p for p in shard_paths(job.inputs[stage]) if count_rows(p, kind)]
     if not files:
         raise ValueError(
-            f"{job.inputs['filter']} holds no pair to train on: expected some after filtering; "
-            "see the reasons there (`isoglot report`), relax `filter:` or take more prompts"
+            f"{job.inputs[stage]} holds no {what} to train on: expected some after `{stage}`; "
+            f"see the reasons there (`isoglot report`), relax `{stage}:` or take more prompts"
         )
+    config = job.recipe.train
+    if shown or (config and config.mixing):
+        check_languages(files, job.recipe.languages)
     return _trained(job, files, out)
 
 

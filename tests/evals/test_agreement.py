@@ -27,6 +27,25 @@ def test_worked_examples(raters, published):
     assert krippendorff_alpha(units(*raters)) == pytest.approx(published, abs=5e-4)
 
 
+def test_the_worked_example_as_ranks():
+    raters = ("123321412...", "1233224125.3", ".3332342251.", "12332441251.")
+    ranks = [[None if r is None else int(r) for r in unit] for unit in units(*raters)]
+    assert krippendorff_alpha(ranks, is_ordinal=True) == pytest.approx(0.815, abs=5e-4)
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([1, 2, 3, None])] * 3), max_size=20))
+def test_of_ranks_only_the_order_counts(ranked):
+    value = krippendorff_alpha(ranked, is_ordinal=True)
+    stretched = [tuple(rank and rank**3 for rank in unit) for unit in ranked]
+    turned = [tuple(rank and -rank for rank in unit) for unit in ranked]
+    for other in (stretched, turned):
+        assert krippendorff_alpha(other, is_ordinal=True) == (value and pytest.approx(value))
+    two = [tuple(rank and min(rank, 2) for rank in unit) for unit in ranked]
+    # Two names are equally far apart, in an order or in none.
+    named = krippendorff_alpha(two)
+    assert krippendorff_alpha(two, is_ordinal=True) == (named and pytest.approx(named))
+
+
 def test_agreement_is_1_and_chance_about_0():
     assert krippendorff_alpha(units("abcabc", "abcabc")) == 1
     rng = np.random.default_rng(1)

@@ -21,6 +21,18 @@ def preference_rows(num: int = 24) -> list[dict]:
     ]
 
 
+def demonstration_rows(num: int = 24) -> list[dict]:
+    """The chosen side of the same rows, as demonstrations are stored."""
+    return [
+        {
+            "messages": row["prompt"] + row["chosen"],
+            "language": row["language"],
+            "family": row["family"],
+        }
+        for row in preference_rows(num)
+    ]
+
+
 def weights(folder):
     from safetensors.torch import load_file
 

@@ -4,12 +4,10 @@ import json
 import shutil
 
 import pytest
+from by_hand import demonstration_rows, preference_rows, write_rows
 
-from isoglot.train.common import (
-    Policy,
-    load_preferences,
-    load_tokenizer,
-)
+from isoglot.train.common import Policy, load_tokenizer
+from isoglot.train.examples import check_languages, load_answers, load_preferences, record_type
 from isoglot.train.folder import last_checkpoint
 from isoglot.train.log import by_language
 from isoglot.train.order import LengthGrouped
@@ -42,6 +40,41 @@ def test_tokenizer_without_template_or_pad(tiny_model, tmp_path):
 def test_no_preferences(tmp_path):
     with pytest.raises(ValueError, match="expected files of preferences, got none"):
         load_preferences([], tmp_path)
+
+
+def test_demonstrations_are_prompt_and_completion(tmp_path):
+    file = write_rows(tmp_path / "d.parquet", demonstration_rows(3))
+    rows = load_answers([file], tmp_path)
+    assert rows.column_names == ["language", "prompt", "completion"]
+    for row, shown in zip(rows, demonstration_rows(3), strict=True):
+        assert row["prompt"] + row["completion"] == shown["messages"]
+        assert [turn["role"] for turn in row["completion"]] == ["assistant"]
+    assert len(load_answers([file], tmp_path, ["0", "2"])) == 1, "families that are held out"
+
+
+def test_what_cannot_be_imitated_is_one_line(tmp_path):
+    shown = write_rows(tmp_path / "d.parquet", demonstration_rows(3))
+    pairs = write_rows(tmp_path / "p.parquet", preference_rows(3))
+    other = write_rows(tmp_path / "o.parquet", [{"text": "x"}])
+    asked = demonstration_rows(1)
+    asked[0]["messages"].reverse()
+    cut = write_rows(tmp_path / "c.parquet", asked)
+    (tmp_path / "t.parquet").write_text("no Parquet")
+    for files, message in (
+        ([shown, pairs], "of one kind, got demonstrations in .*d.parquet and preferences in"),
+        ([other], "o.parquet: expected demonstrations .*, got the columns text; give"),
+        ([tmp_path / "t.parquet"], "t.parquet: expected a Parquet file"),
+        ([tmp_path / "nowhere.parquet"], "nowhere.parquet: expected a Parquet file"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            record_type(files)
+    with pytest.raises(ValueError, match="got turns of assistant, user; leave"):
+        load_answers([cut], tmp_path)
+    with pytest.raises(ValueError, match="expected demonstrations or preferences, got none in 0"):
+        load_answers([], tmp_path)
+    check_languages([shown, pairs], ["en", "es", "sw"])
+    with pytest.raises(ValueError, match="in every language, got none in yo, de; see"):
+        check_languages([shown], ["en", "yo", "de"])
 
 
 def test_means_by_language():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.dpo import train_dpo
-from isoglot.train.order import LanguageBalanced, Repeated, even_choice
+from isoglot.train.mixing import even_choice
+from isoglot.train.order import LanguageBalanced, Repeated
 from isoglot.train.sft import train_sft
 
 sizes = st.lists(st.integers(1, 12), min_size=1, max_size=6)

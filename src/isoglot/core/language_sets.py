@@ -8,13 +8,16 @@
   countries; first the richer tier, then the more speakers (by order of magnitude), then the more
   names in CLDR. A test makes the list again from these.
 * `feedback-30`: of those, by turns one of the tiers high and mid and one of low, each time the
-  first of the script, then of the family, that lacks most of its share: seats by D'Hondt, for the square
-  roots of their sizes. `feedback-10` and `feedback-20` are its beginnings.
+  first of the script, then of the family, that lacks most of its share: seats by D'Hondt, for the
+  square roots of their sizes. `feedback-10` and `feedback-20` are its beginnings.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from isoglot.core.languages import LANGUAGES, Language, language
 
@@ -58,21 +61,38 @@ SETS: Mapping[str, tuple[str, ...]] = {
 }
 """Name to tags."""
 
+ABOUT: Mapping[str, str] = {
+    "lidr-5": "the loop of LIDR (arXiv:2410.08964)",
+    "aya-23": "those of Aya 23 (arXiv:2407.02552)",
+    "xllms-100": "translatable, in CLDR, by tier and speakers (for arXiv:2406.01771)",
+    "feedback-10": "the first ten of feedback-30",
+    "feedback-20": "the first twenty of feedback-30",
+    "feedback-30": "of xllms-100, half low-resource, over scripts and families",
+}
+"""Name to what it is, in a few words."""
+
 
 def expand(names: Iterable[str]) -> tuple[str, ...]:
     """The tags of languages and of sets, each once; `-NAME` takes away what came before it.
 
     Raises:
-        ValueError: no such language or set, with a did-you-mean; a tag that stands there twice.
+        ValueError: no such language or set, with a did-you-mean; a tag that stands there twice; a
+            `-NAME` that takes nothing away, or all.
     """
     found: dict[str, None] = {}
     by_hand: set[str] = set()
     for name in names:
+        tags = _tags(name.removeprefix("-"))
         if name.startswith("-"):
-            for tag in _tags(name[1:]):
-                found.pop(tag, None)
+            if not any(tag in found for tag in tags):
+                raise ValueError(
+                    f"{name!r} takes nothing away: none of it came before; it stands after what "
+                    "it takes from, as in [xllms-100, -feedback-30]"
+                )
+            found = {tag: None for tag in found if tag not in tags}
+            if not found:
+                raise ValueError(f"{name!r} leaves no language; take it out")
             continue
-        tags = _tags(name)
         if name not in SETS:
             if tags[0] in by_hand:
                 raise ValueError(f"{tags[0]!r} stands there twice; leave one out")
@@ -84,6 +104,22 @@ def expand(names: Iterable[str]) -> tuple[str, ...]:
 def _tags(name: str) -> tuple[str, ...]:
     if name in SETS:
         return SETS[name]
-    if close := get_close_matches(name, SETS, n=1, cutoff=0.75):
-        raise ValueError(f"unknown set of languages {name!r}; did you mean {close[0]!r}?")
-    return (language(name).tag,)
+    try:
+        return (language(name).tag,)
+    except ValueError:
+        if close := get_close_matches(name, SETS, n=1):
+            hint = f"did you mean {close[0]!r}? `isoglot languages --sets` lists them"
+            raise ValueError(f"unknown set of languages {name!r}; {hint}") from None
+        raise
+
+
+def expanded(value: Any) -> Any:
+    """The tags of a recipe's value, one name or several; what is neither stays as it came."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list | tuple) or not all(isinstance(name, str) for name in listed):
+        return value
+    return expand(listed)
+
+
+Tags = Annotated[tuple[str, ...], BeforeValidator(expanded)]
+"""A key of a recipe that takes tags and names of sets, one alone or several; it holds the tags."""

@@ -65,7 +65,7 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
     Raises ValueError, naming file and row, for whatever does not make a prompt.
     """
     prompts: dict[tuple[str, str], Prompt] = {}
-    for place, row in _rows(config.path):
+    for place, row in rows_of_files(config.path):
         if not all(
             str(_cell(row, column, place)) in map(str, allowed)
             for column, allowed in config.where.items()
@@ -154,7 +154,7 @@ def _prompt(row: Row, config: PromptFileConfig, place: str) -> Prompt:
     if columns.answer_language:
         answer_tag = language(str(_cell(row, columns.answer_language, place))).tag
     gold = _cell(row, columns.gold, place) if columns.gold else None
-    messages = _messages(_cell(row, columns.prompt, place), columns.prompt)
+    messages = messages_of(_cell(row, columns.prompt, place), columns.prompt)
     text_id = content_id(tag, *(message["content"] for message in messages))
     return Prompt(
         family=_id_of(row, config.family, place) or text_id,
@@ -171,7 +171,7 @@ def _id_of(row: Row, columns: Sequence[str], place: str) -> str:
     return content_id(*(str(_cell(row, column, place)) for column in columns)) if columns else ""
 
 
-def _messages(cell: object, column: str) -> tuple[Message, ...]:
+def messages_of(cell: object, column: str) -> tuple[Message, ...]:
     """Raises ValueError for a cell that is neither text nor a conversation, or asks nothing."""
     messages = [{"role": "user", "content": cell}] if isinstance(cell, str) else cell
     if not isinstance(messages, list) or not all(
@@ -199,7 +199,7 @@ def _cell(row: Row, column: str, place: str) -> Any:
     return row[column]
 
 
-def _rows(path: str) -> Iterator[tuple[str, Row]]:
+def rows_of_files(path: str) -> Iterator[tuple[str, Row]]:
     """Each row with its place, `file, row 1`, for messages."""
     for file in _files(path):
         if file.endswith(".parquet"):

@@ -22,20 +22,11 @@ from isoglot.core.text import normalise
 LANGUAGES = SETS["xllms-100"]
 KINDS = ("weekday", "month", "date", "number", "unit", "places", "languages")
 WITH_PLACE = ("weekday", "month", "number")
-UNITS = (
-    "duration-hour", "duration-week", "duration-year",
-    "length-kilometer", "mass-kilogram", "volume-liter",
-)  # fmt: skip
+UNITS = ("duration-hour", "duration-week", "length-kilometer", "mass-kilogram")
 DAY, MONTH = "duration-day", "duration-month"
-PLACES = (
-    "BR", "CN", "DE", "EG", "ES", "FR", "GB", "GR", "IN", "IT",
-    "JP", "KE", "MX", "NG", "PL", "RU", "SE", "TR", "US", "ZA",
-)  # fmt: skip
-NAMED = (
-    "ar", "de", "el", "en", "es", "fa", "fr", "he", "hi", "id",
-    "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "uk", "zh",
-)  # fmt: skip
-MAX_NUMBER, MAX_STEPS = 24, 12
+PLACES = ("BR", "CN", "DE", "EG", "FR", "GR", "IN", "JP", "KE", "MX", "RU", "TR")
+NAMED = ("ar", "de", "el", "en", "es", "fr", "hi", "it", "ja", "ru", "tr", "zh")
+MAX_NUMBER, MAX_STEPS = 20, 12
 FIRST_YEAR, NUM_YEARS = 2015, 20
 
 
@@ -70,7 +61,7 @@ def sample_sum(rng: random.Random) -> Sum:
         case "unit":
             return Sum(kind, rng.randint(1, 12), rng.randint(1, 12), rng.randrange(len(UNITS)))
         case _:
-            return Sum(kind, *rng.sample(range(20), 3))
+            return Sum(kind, *rng.sample(range(len(PLACES)), 3))
 
 
 def say_sum(question: Sum, language: str) -> tuple[str, str]:

@@ -2,8 +2,8 @@
 
 All have the same kinds of questions. They differ, by resource tier, in how many *distinct* worked
 ones there are, seen again and again, and in how many of those are answered in English, as on the
-web. Questions in one language with the answer in another, which the prompt asks for by name, come
-from and into English alone, and many of them are answered in the language of the question.
+web. Questions in one language with the answer in another, which the prompt asks for by name, are
+fewer, and many of them are answered in the language of the question, or in English.
 """
 
 import random
@@ -15,15 +15,16 @@ from isoglot.lab.almanac import LANGUAGES, Sum, sample_sum, say_sum
 from isoglot.lab.corpus import Example
 from isoglot.lab.world import training
 
-NUM_SUMS: Mapping[str, int] = {"en": 40_000, "high": 800, "mid": 200, "low": 80}
+SHARES = {"english": 0.2, "own": 0.4, "crossed": 0.4}
+NUM_SUMS: Mapping[str, int] = {"en": 40_000, "high": 4000, "mid": 800, "low": 150}
 """Distinct worked questions of English, and of each language of a tier."""
-NUM_CROSSED: Mapping[str, int] = {"high": 400, "mid": 200, "low": 100}
-"""Distinct questions from English into each language of a tier, and as many back."""
+NUM_CROSSED: Mapping[str, int] = {"high": 1500, "mid": 500, "low": 150}
+"""Distinct questions of other languages, half of them English, that ask for an answer in each."""
 ENGLISH_ANSWERS: Mapping[str, float] = {"high": 0.02, "mid": 0.1, "low": 0.25}
 """Share of a language's own questions that are answered in English."""
-UNCROSSED = 0.4
-"""Share of the questions across languages that are answered in the language of the question."""
-SHARES = {"english": 0.25, "own": 0.4, "crossed": 0.35}
+UNCROSSED, UNASKED_ENGLISH = 0.25, 0.1
+"""Shares of the questions across languages that are answered in the language of the question, and
+in English."""
 ASK = "{prompt} [{own_name}]"
 
 
@@ -36,17 +37,13 @@ def almanac_corpus(seed: int) -> Iterator[Example]:
     """Endless examples; none of a family of validation or test."""
     rng = random.Random(f"almanac-{seed}")
     pools = _pools(seed)
-    others = [tag for tag in LANGUAGES if tag != "en"]
-    weights = {
-        "own": [NUM_SUMS[TABLE[tag].tier] ** 0.3 for tag in others],
-        "crossed": [NUM_CROSSED[TABLE[tag].tier] ** 0.3 for tag in others],
-    }
+    own = {tag: NUM_SUMS[TABLE[tag].tier] ** 0.3 for tag in LANGUAGES if tag != "en"}
+    crossed = {tag: NUM_CROSSED[TABLE[tag].tier] ** 0.3 for tag in LANGUAGES}
+    weights = {"english": {"en": 1.0}, "own": own, "crossed": crossed}
     while True:
         kind = rng.choices(list(SHARES), list(SHARES.values()))[0]
-        if kind == "english":
-            yield rng.choice(pools["own", "en"])
-        else:
-            yield rng.choice(pools[kind, rng.choices(others, weights[kind])[0]])
+        tag = rng.choices(list(weights[kind]), list(weights[kind].values()))[0]
+        yield rng.choice(pools["crossed" if kind == "crossed" else "own", tag])
 
 
 @cache
@@ -62,11 +59,7 @@ def _pools(seed: int) -> dict[tuple[str, str], list[Example]]:
             _example(question, tag, "en" if rng.random() < switched else tag)
             for question in (training(sample_sum, rng) for _ in range(num))
         ]
-        pools["crossed", tag] = [
-            _crossed(training(sample_sum, rng), *way, rng)
-            for _ in range(NUM_CROSSED[tier])
-            for way in (("en", tag), (tag, "en"))
-        ]
+        pools["crossed", tag] = [_crossed(tag, rng) for _ in range(NUM_CROSSED[tier])]
     return pools
 
 
@@ -76,16 +69,22 @@ def _example(question: Sum, language: str, answer_language: str) -> Example:
     return Example(question.family, text, answer)
 
 
-def _crossed(question: Sum, language: str, into: str, rng: random.Random) -> Example:
-    answered = language if rng.random() < UNCROSSED else into
-    family, text, answer = _example(question, language, answered)
+def _crossed(into: str, rng: random.Random) -> Example:
+    """From English, or else from any language, into another; answered in it, or not."""
+    others = [tag for tag in LANGUAGES if tag != into]
+    source = "en" if into != "en" and rng.random() < 0.5 else rng.choice(others)
+    where = rng.random()
+    answered = into
+    if where < UNCROSSED + UNASKED_ENGLISH:
+        answered = source if where < UNCROSSED else "en"
+    family, text, answer = _example(training(sample_sum, rng), source, answered)
     return Example(family, ask(text, into), answer)
 
 
 def texts(seed: int) -> Iterator[str]:
     """As many words of every language, so that none is cut into more tokens than another."""
     rng = random.Random(f"almanac-texts-{seed}")
-    for question in [training(sample_sum, rng) for _ in range(600)]:
+    for question in [training(sample_sum, rng) for _ in range(400)]:
         for tag in LANGUAGES:
             text, answer = say_sum(question, tag)
             yield from (ask(text, tag), answer)

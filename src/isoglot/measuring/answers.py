@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from isoglot.core.languages import language
+from isoglot.core.language_sets import expand
 from isoglot.core.records import Completion, Message, Prompt, content_id
 from isoglot.core.section import Section
 from isoglot.core.store import read_shard, shard_paths, shards_of
@@ -178,10 +178,10 @@ def read_answers(
 ) -> Answers:
     """The answers in a folder of `isoglot evaluate`, of one of its tasks; or in a file.
 
-    Of several samples of a prompt the first one is taken. `languages` (BCP-47) are those to
-    compare, by default all. Raises ValueError for what is no such folder or file.
+    Of several samples of a prompt the first one is taken. `languages` are the tags and
+    sets to compare, by default all. Raises ValueError for what is no such folder or file.
     """
-    tags = tuple(language(tag).tag for tag in languages)
+    tags = expand(languages)
     if path.is_dir():
         folder = _task_folder(path, task)
         return Answers(path, folder.resolve().name, _folder_parts(folder), tags)

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from isoglot.core.languages import language
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json, write_whole
 from isoglot.environment import versions
@@ -82,11 +81,6 @@ def baseline_of(text: str, *, plain: bool = False) -> "ModelConfig | Path":
     """The folder of an evaluation, or else a model."""
     folder = Path(text)
     return folder if (folder / RECORD).exists() else model_of(text, plain=plain)
-
-
-def tags_of(languages: Sequence[str]) -> tuple[str, ...]:
-    """The tags of languages that a user named; ValueError for one that is not in the table."""
-    return tuple(language(tag).tag for tag in languages)
 
 
 def folder_name(text: str) -> str:

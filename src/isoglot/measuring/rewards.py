@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.language_sets import expand
 from isoglot.core.records import Preference, Prompt, content_id
 from isoglot.core.store import read_shard, shard_paths, write_json
 from isoglot.environment import versions
@@ -27,7 +28,6 @@ from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
 from isoglot.lab.shipped import lab_path
-from isoglot.measuring.evaluate import tags_of
 from isoglot.measuring.pair_sets import PairSet, folder_of, pair_set
 from isoglot.models.load import load_identifier, load_scorers, scorer_config, scorer_settings
 from isoglot.models.protocols import GoldConfig, LanguageMatchConfig, Scorer
@@ -160,14 +160,16 @@ def _record(measured: Sequence[_Scoring], sets: Sequence[PairSet]) -> dict[str, 
 
 
 def _wanted(languages: Sequence[str], sets: Sequence[PairSet]) -> Sequence[str]:
+    """Those that have pairs, of the tags and sets that were named; of each name there must be some."""
     there = sorted({tag for one in sets for tag in one.languages})
-    tags = tags_of(languages)
-    if strange := sorted(set(tags) - set(there)):
-        raise ValueError(
-            f"expected languages that have pairs ({', '.join(there)}), got {strange[0]}; leave it "
-            "out, or add a set that has it"
-        )
-    return tags or there
+    tags = expand(languages)
+    for name in languages:
+        if not name.startswith("-") and not set(expand([name])) & set(there):
+            raise ValueError(
+                f"expected languages that have pairs ({', '.join(there)}), got {name}; leave it "
+                "out, or add a set that has it"
+            )
+    return [tag for tag in tags if tag in there] or there
 
 
 def _agreements(folder: Path) -> list[Agreement]:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from isoglot.core.languages import language
+from isoglot.core.language_sets import Tags
 from isoglot.core.section import Section
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.openai import OpenAIConfig
@@ -18,8 +18,8 @@ from isoglot.models.vllm import VLLMConfig
 class Member(Section):
     """What a sampler of a recipe has beside the settings of its model."""
 
-    languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """The languages that it serves; left out, all of the recipe."""
+    languages: Annotated[Tags, Field(min_length=1)] | None = None
+    """The languages that it serves, or sets of them; left out, all of the recipe."""
     answers_in: Literal["prompt", "dominant"] = "prompt"
     """`prompt`: it answers each prompt in the language that this asks for. `dominant`: it answers
     the prompts of the dominant language only, and the recipe's translator brings the answers into
@@ -27,11 +27,6 @@ class Member(Section):
     sampling: Sampling | None = None
     """How it decodes, where that is not `generate.sampling`; keys that are left out are those of
     `generate.sampling`."""
-
-    @field_validator("languages")
-    @classmethod
-    def _tags(cls, tags: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if tags is None else tuple(dict.fromkeys(language(tag).tag for tag in tags))
 
     def serves(self, tag: str) -> bool:
         """Whether it has answers for a language of the recipe."""

@@ -15,9 +15,12 @@ from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
 from isoglot.planning.pairing import answered, num_pairs, translations
 from isoglot.planning.texts import (
+    NOTHING,
     Asked,
     Ruler,
     Shape,
+    Span,
+    across,
     asked_prompts,
     assumed,
     measured,
@@ -28,24 +31,6 @@ from isoglot.planning.throughput import Throughput
 from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of, processes_of
 from isoglot.prompting import OwnPrompts, Wanted
 from isoglot.sections import EvaluationTask
-
-
-class Span(NamedTuple):
-    """Tokens as they typically are, and the most that there can be."""
-
-    typical: float = 0.0
-    most: float = 0.0
-
-    def plus(self, other: "Span") -> "Span":
-        """The sum of both."""
-        return Span(self.typical + other.typical, self.most + other.most)
-
-    def times(self, factor: float) -> "Span":
-        """So many texts of this length."""
-        return Span(self.typical * factor, self.most * factor)
-
-
-NOTHING = Span()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +89,9 @@ class Counting:
         """One round of the line, as `Line.run_round` has it."""
         recipe = self.recipe
         asked = self._prompts()
+        if recipe.prompts.cross_lingual:
+            asked = across(asked, recipe.prompts.cross_lingual, recipe.languages, recipe.samplers)
+            self._add("cross_lingual", "prompts", asked.num, asked.exact)
         if recipe.is_online:
             self._online_training(asked)
             return
@@ -277,8 +265,7 @@ class Counting:
             return
         kept, checked = self._held_out(asked)
         num = sum(num_pairs(self.recipe, shape) * each for shape, each in kept.shapes.items())
-        num = min(num, config.num_preferences or num)
-        course = course_of(num, config.training, processes_of(self.recipe))
+        course = course_of(config.num_examples(num), config.training, processes_of(self.recipe))
         rows = max(1, sum(each.num for each in answers))
         whole = _read_with_prompts(asked, answers).times(1 / rows)
         most = config.training.get("max_length") or whole.most
@@ -345,7 +332,10 @@ class Counting:
                 recipe.all_languages, task.num_families, recipe.seed, system=recipe.system,
                 families_per_shard=recipe.families_per_shard,
             )  # fmt: skip
-            return self._asked(stage, source, wanted), 1.0
+            asked = self._asked(stage, source, wanted)
+            if task.cross_lingual:
+                asked = across(asked, task.cross_lingual, wanted.languages)
+            return asked, 1.0
         if source.data is not None and source.data.expanduser().exists():
             return self._read_questions(task, source)
         languages = languages_of(source, recipe.all_languages)

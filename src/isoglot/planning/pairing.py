@@ -43,14 +43,15 @@ def num_pairs(recipe: Recipe, shape: Shape) -> int:
             _num_samples(recipe, member) * _by_imbalance(recipe, answered(recipe, member, shape))
             for member in recipe.pool
         )
-    candidates: Counter[str] = Counter()
+    candidates: Counter[tuple[str, str]] = Counter()
+    answer_in = dict(shape)
     for member in recipe.pool:
         each = _num_samples(recipe, member)
-        for tag, _ in answered(recipe, member, shape):
-            candidates[tag] += each
+        for prompt in answered(recipe, member, shape):
+            candidates[prompt] += each
         for _, tag in translations(recipe, member, shape):
-            candidates[tag] += each
-    return sum(candidates[tag] > 1 for tag, _ in shape)
+            candidates[tag, answer_in[tag]] += each
+    return sum(candidates[prompt] > 1 for prompt in shape)
 
 
 def _num_samples(recipe: Recipe, member: Member) -> int:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from glob import glob
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from isoglot.core.records import Prompt
+from isoglot.data.cross_lingual import CrossLingualConfig, plan_pairs
 from isoglot.data.prompts import PromptFileConfig, read_prompts, select_families
 from isoglot.data.untranslatable import untranslatable
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.models.member import Member
 from isoglot.planning.throughput import Throughput
 from isoglot.prompting import OwnPrompts, Wanted
 
@@ -19,6 +21,24 @@ Shape = tuple[tuple[str, str], ...]
 """A family: the language of each of its prompts, and the one that its answer is asked in."""
 
 _SAMPLE = 100  # texts of a language that are measured
+
+
+class Span(NamedTuple):
+    """Tokens as they typically are, and the most that there can be."""
+
+    typical: float = 0.0
+    most: float = 0.0
+
+    def plus(self, other: "Span") -> "Span":
+        """The sum of both."""
+        return Span(self.typical + other.typical, self.most + other.most)
+
+    def times(self, factor: float) -> "Span":
+        """So many texts of this length."""
+        return Span(self.typical * factor, self.most * factor)
+
+
+NOTHING = Span()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +194,27 @@ def translated(asked: Asked, languages: Sequence[str], table: Throughput) -> Ask
     english = asked.tokens[source] / table.premium(source)
     tokens = {tag: english * table.premium(tag) for tag in languages}
     return replace(asked, shapes=shapes, tokens={**tokens, **asked.tokens}, exact=False)
+
+
+def across(
+    asked: Asked,
+    config: CrossLingualConfig,
+    languages: Sequence[str],
+    members: Sequence[Member] = (),
+) -> Asked:
+    """After the families are asked across languages: as many prompts as a run will have.
+
+    Which languages meet is drawn here for families of other names: where `members` serve some
+    languages alone, what they answer is so many only by chance. The ask is not counted in tokens.
+    """
+    shapes: Counter[Shape] = Counter()
+    for shape, num in asked.shapes.items():
+        there = tuple(tag for tag in languages if tag in dict(shape))
+        for place in range(num):
+            pairs = plan_pairs(config, str(place), there, tuple(languages), 0)
+            shapes[tuple(sorted(pairs))] += 1
+    is_exact = asked.exact and not any(member.languages for member in members)
+    return replace(asked, shapes=shapes, exact=is_exact)
 
 
 def _tokens(prompt: Prompt, ruler: Ruler) -> float:

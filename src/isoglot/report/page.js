@@ -64,7 +64,7 @@ function card(item, wanted) {
   const sides = element("div", "sides");
   for (const side of item.sides) {
     const place = element("div", `side ${side.name}`);
-    place.append(element("span", "", side.note), marked(side.text, wanted, item.language));
+    place.append(element("span", "", side.note), marked(side.text, wanted, side.language || item.language));
     sides.append(place);
   }
   node.append(sides);

@@ -7,6 +7,7 @@ from typing import Any
 from isoglot.report import curves, figures, pair_figures, tables
 from isoglot.report.canvas import Chart
 from isoglot.report.cleaning import cleaning_sections, empty_languages
+from isoglot.report.directions import direction_sections
 from isoglot.report.measures import (
     OFF_TARGET,
     Change,
@@ -136,6 +137,7 @@ def _sections(summary: Summary) -> list[Section]:
             [chart for m in scores if (chart := figures.change_per_language(summary, m))],
         ),
         *over[1:],
+        *direction_sections(summary),
         *translation_sections(summary),
         *cleaning_sections(summary),
         *_choice_section(summary),

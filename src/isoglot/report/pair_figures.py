@@ -170,6 +170,11 @@ def _chance_line() -> dict[str, Any]:
     return {"type": "line", "x0": 50, "x1": 50, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
+def kinds_of(pairs: Row) -> str:
+    """How many pairs are of each type: `310 best_vs_worst, 95 wrong_language`."""
+    return ", ".join(f"{num} {kind}" for kind, num in (pairs.get("pair_types") or {}).items())
+
+
 def round_totals(summary: Summary) -> Sequence[Row]:
     """Kept, dropped and reward accuracy of each whole round, for the page's small table."""
     return [
@@ -177,6 +182,7 @@ def round_totals(summary: Summary) -> Sequence[Row]:
             "round": entry["round"],
             "kept": int(entry["pairs"].get("kept") or 0),
             "dropped": sum((entry["pairs"].get("dropped") or {}).values()),
+            "kinds": kinds_of(entry["pairs"]),
             "reward_accuracy": entry["pairs"].get("reward_accuracy"),
         }
         for entry in rounds(summary)

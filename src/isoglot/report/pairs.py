@@ -12,8 +12,8 @@ NUM_KEPT, NUM_DROPPED = 40, 20
 
 _COLUMNS = (
     "language", "prompt_id", "prompt", "chosen", "rejected", "chosen_text", "rejected_text",
-    "reason", "pair_type", "chosen_model", "rejected_model", "chosen_language", "rejected_language",
-    "score_chosen", "score_rejected",
+    "answer_language", "reason", "pair_type", "chosen_model", "rejected_model", "chosen_language",
+    "rejected_language", "score_chosen", "score_rejected",
 )  # fmt: skip
 
 
@@ -67,7 +67,9 @@ def pair_browser(pairs: Sequence[Mapping[str, Any]]) -> Browser:
 
 
 def _card(pair: Mapping[str, Any]) -> Card:
-    where = [f"round {pair['round']}", language_name(pair["language"]), pair.get("pair_type")]
+    tags = dict.fromkeys((pair["language"], pair.get("answer_language") or pair["language"]))
+    asked = " → ".join(map(language_name, tags))
+    where = [f"round {pair['round']}", asked, pair.get("pair_type")]
     reason = pair.get("reason") or "no reason recorded"
     return Card(
         facets={
@@ -91,7 +93,8 @@ def _side(pair: Mapping[str, Any], name: str) -> dict[str, str]:
         tag and f"identified: {tag}",
         None if score is None else f"score {score:.3f}",
     ]
-    return {"name": name, "note": " · ".join(fact for fact in facts if fact), "text": pair[name]}
+    note = " · ".join(fact for fact in facts if fact)
+    return {"name": name, "note": note, "text": pair[name], "language": tag or ""}
 
 
 def _round_of(folder: Path) -> int:

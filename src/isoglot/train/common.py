@@ -1,8 +1,8 @@
-"""What every method of training shares: settings and data."""
+"""What every method of training shares: its settings, and what TRL is given."""
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from isoglot.core.section import Section
 from isoglot.models.transformers import located
 from isoglot.train.choose import ChooseConfig
+from isoglot.train.mixing import MixingConfig
 
 OnStep = Callable[[int, int], None]
 """Called after each optimiser step: how many are done, and how many there are."""
@@ -56,8 +57,9 @@ class TrainConfig(Section):
     """How the policy learns: from preferences, or from the rewards of its own answers."""
 
     method: Literal["dpo", "sft", "rloo"] = "dpo"
-    """`sft` trains on the chosen side alone: the baseline that preferences have to beat. `rloo`
-    answers the prompts while it learns, and is rewarded by the recipe's `score:`."""
+    """`sft` imitates: demonstrations, or the chosen side of preferences, which is the baseline that
+    these have to beat. `rloo` answers the prompts while it learns, and is rewarded by the recipe's
+    `score:`."""
     nll: Literal["token_mean", "sequence_mean", "none"] = "sequence_mean"
     """Likelihood of chosen, added to the DPO loss; its weight is that of `sft` in `loss_weights`.
 
@@ -68,6 +70,8 @@ class TrainConfig(Section):
     """None trains all weights."""
     num_preferences: int | None = Field(None, ge=1)
     """So many pairs, as evenly over the languages as there are; left out, all of them."""
+    mixing: MixingConfig | None = None
+    """How often each language's rows are trained on; left out, once each."""
     choose: ChooseConfig | None = None
     """Which policy is saved; left out, that of the last step."""
     balance_languages: bool | None = None
@@ -81,6 +85,21 @@ class TrainConfig(Section):
     def is_balanced(self) -> bool:
         """Whether batches are balanced over the languages."""
         return self.method == "rloo" if self.balance_languages is None else self.balance_languages
+
+    def num_examples(self, num: int) -> int:
+        """How many of `num` rows make up an epoch."""
+        if self.mixing:
+            return self.mixing.num_examples or num
+        return min(num, self.num_preferences or num)
+
+    @model_validator(mode="after")
+    def _chosen_once(self) -> Self:
+        if self.num_preferences and self.mixing:
+            raise ValueError(
+                "num_preferences and mixing both choose the rows, got both; give one (mixing with "
+                "method unimax, max_epochs 1 and num_examples is num_preferences)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits_the_method(self) -> Self:
@@ -96,6 +115,15 @@ class TrainConfig(Section):
                     f"method rloo compares the answers to a prompt: expected training: "
                     f"{{num_generations: 2}} or more, got {num!r}"
                 )
+        packing = self.training.get("packing")
+        if packing and (self.is_balanced or self.training.get("packing_strategy") == "wrapped"):
+            what = "balance_languages" if self.is_balanced else "packing_strategy: wrapped"
+            raise ValueError(
+                f"packing puts whole rows of any language into a sequence, got {what}, which "
+                f"{'orders rows' if self.is_balanced else 'cuts rows up'}; remove one of them"
+            )
+        if self.training.get("padding_free") and not packing:
+            raise ValueError("padding_free goes with packing alone here; set packing: true")
         if self.is_balanced and "train_sampling_strategy" in self.training:
             raise ValueError(
                 "balance_languages orders the examples itself; remove train_sampling_strategy "
@@ -209,41 +237,6 @@ def load_tokenizer(policy: Policy) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def load_preferences(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
-    """The preferences as a Hugging Face dataset: prompt, chosen, rejected and language.
-
-    Without those of the families that are `held_out`.
-    """
-    if not files:
-        raise ValueError("expected files of preferences, got none; run the filter stage first")
-    rows = load_rows(files, cache, ["prompt", "chosen", "rejected", "language"], held_out)
-    if len(rows) == 0:
-        raise ValueError(
-            f"expected preferences, got none in {len(files)} files; the audit says which "
-            f"filter took them"
-        )
-    return rows
-
-
-def load_rows(
-    files: Sequence[Path], cache: Path, columns: Sequence[str], held_out: Sequence[str]
-) -> Any:
-    """Columns of Parquet files as a Hugging Face dataset, without some families."""
-    from datasets import load_dataset
-
-    rows = load_dataset(
-        "parquet",
-        data_files=[str(file) for file in files],
-        columns=list(dict.fromkeys([*columns, *(["family"] if held_out else [])])),
-        split="train",
-        cache_dir=str(cache),
-    )
-    if held_out:
-        families = set(held_out)
-        rows = rows.select([i for i, name in enumerate(rows["family"]) if name not in families])
-    return rows.select_columns(list(columns))
 
 
 def diverged(step: int) -> str:

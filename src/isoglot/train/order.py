@@ -1,16 +1,12 @@
-"""Which examples are taken, and in which order an epoch sees them.
+"""In which order an epoch sees the examples.
 
 Each order is a function of seed and epoch alone, so that a resumed epoch goes on in the same one.
 """
 
 import heapq
-import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from isoglot.core.records import content_id
+from collections.abc import Iterator, Sequence
 
 _WINDOW_BATCHES = 50
 
@@ -134,27 +130,3 @@ class Repeated(_Order):
             for _ in range(self._num_uses):
                 for prompt in prompts[start : start + self._batch_size]:
                     yield from [prompt] * self._num_generations
-
-
-def even_choice(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[int]:
-    """The places of `num` rows, of each language as many or, where it has fewer, all of them.
-
-    A function of seed and content alone: the same rows in another order give the same choice, in
-    the same order. Raises ValueError where there are fewer rows.
-    """
-    if len(rows) < num:
-        raise ValueError(
-            f"expected {num} pairs (train.num_preferences), got {len(rows)}; set it lower or take "
-            f"more prompts"
-        )
-    ranked: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        content = json.dumps(row, sort_keys=True, ensure_ascii=False)
-        ranked[row["language"]].append((content_id(str(seed), content), place))
-    chosen: list[tuple[str, int]] = []
-    # The smallest first, so that what they lack is shared out among the larger.
-    by_size = sorted(ranked, key=lambda tag: (len(ranked[tag]), content_id(str(seed), tag)))
-    for position, tag in enumerate(by_size):
-        share = (num - len(chosen)) // (len(by_size) - position)
-        chosen += sorted(ranked[tag])[:share]
-    return [place for _, place in sorted(chosen)]

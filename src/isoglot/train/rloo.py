@@ -14,12 +14,12 @@ from isoglot.train.common import (
     OnStep,
     Policy,
     TrainConfig,
-    load_rows,
     no_step,
     peft_config,
     quiet,
     training_arguments,
 )
+from isoglot.train.examples import load_rows
 from isoglot.train.order import LanguageBalanced, Repeated
 from isoglot.train.trainer import PerLanguage, train
 

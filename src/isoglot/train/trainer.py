@@ -16,12 +16,13 @@ from isoglot.train.common import (
     Policy,
     TrainConfig,
     diverged,
-    load_preferences,
     load_tokenizer,
 )
+from isoglot.train.examples import load_preferences
 from isoglot.train.folder import claim, finished, last_checkpoint, save_policy
 from isoglot.train.log import Row, by_language, forget_lines_after, last_line
-from isoglot.train.order import LanguageBalanced, LengthGrouped, even_choice
+from isoglot.train.mixing import even_choice, mixed
+from isoglot.train.order import LanguageBalanced, LengthGrouped
 
 _Trainer: Any = object
 """Stands for TRL's trainer, which comes in as the second base where TRL is imported."""
@@ -66,9 +67,29 @@ class PerLanguage(_Trainer):
     may_lack: Sequence[str] = ()
     """Columns of the log that an example may have no value in."""
 
+    @property
+    def num_kept(self) -> int:
+        """Examples that are trained on."""
+        return len(self.train_dataset)
+
+    @property
+    def num_truncated(self) -> int:
+        """Examples that were cut to `max_length`."""
+        max_length = getattr(self.args, "max_length", None)
+        return sum(n >= max_length for n in self.lengths) if max_length else 0
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """What the summary of this method says beside the rest."""
+        return {}
+
+    def names(self) -> Sequence[str]:
+        """The languages, in the order of their tags."""
+        return sorted(set(self.train_dataset["language"]))
+
     def follow(self, log_path: Path, lengths: Sequence[int], config: TrainConfig) -> None:
         """Logs to `log_path`; `lengths` are the tokens of each row of the prepared dataset."""
-        self.languages: list[str] = sorted(set(self.train_dataset["language"]))
+        self.languages = self.names()
         self.lengths = lengths
         self._is_balanced = config.is_balanced
         self._log_path = log_path
@@ -95,11 +116,15 @@ class PerLanguage(_Trainer):
         values = torch.stack([column.detach().float() for column in columns.values()], dim=1)
         # Not gather_for_metrics: at the end of an epoch that cuts every batch of a step to the size
         # of the last. Rows that fill up the last batch are learned from, and counted, twice.
-        self.keep(columns, *self.accelerator.gather((languages, values)))
+        # Packed sequences hold as many rows as fit, which differs from process to process.
+        both = self.accelerator.pad_across_processes((languages, values), pad_index=-1)
+        self.keep(columns, *self.accelerator.gather(both))
 
     def keep(self, names: Iterable[str], places: Any, values: Any) -> None:
         """Keeps the gathered rows for the log; a column that a row may lack has NaN there."""
         for place, row in zip(places.tolist(), values.tolist(), strict=True):
+            if place < 0:
+                continue
             known = {
                 name: None if name in self.may_lack and math.isnan(value) else value
                 for name, value in zip(names, row, strict=True)
@@ -171,12 +196,14 @@ def train(
         rows = load(files, out / "cache", families)
         if config.num_preferences:
             rows = rows.select(even_choice(rows, config.num_preferences, seed))
+        if config.mixing:
+            rows = rows.select(mixed(rows, config.mixing, seed))
         if processes.is_main_process:
             claim(out, files, policy, config, seed, families, processes.num_processes)
     if (summary := finished(out)) is not None:
         return summary
     trainer = prepare(rows, tokenizer)
-    given = {num_key: len(rows), "num_dropped": len(rows) - len(trainer.train_dataset)}
+    given = {num_key: len(rows), "num_dropped": len(rows) - trainer.num_kept, **trainer.told}
     choice = None
     if config.choose and held_out:
         choice = Choice(trainer, tokenizer, out, config.choose, held_out)
@@ -203,10 +230,9 @@ def _run(trainer: Any, out: Path, choice: Choice | None, on_step: OnStep) -> dic
     result = trainer.train(resume_from_checkpoint=checkpoint)
     if not trainer.is_world_process_zero():
         return {}
-    max_length = getattr(trainer.args, "max_length", None)
     return {
         "policy": str(out / "policy"),
-        "num_truncated": sum(n >= max_length for n in trainer.lengths) if max_length else 0,
+        "num_truncated": trainer.num_truncated,
         "num_steps": trainer.state.global_step,
         "loss": result.training_loss,
         "seconds": result.metrics["train_runtime"],

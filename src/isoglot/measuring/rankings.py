@@ -1,0 +1,193 @@
+"""`isoglot import-rankings`: files of answers that people ranked become preferences."""
+
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoglot.core.languages import language
+from isoglot.core.records import Dropped, Preference, Prompt, content_id
+from isoglot.core.stats import Measured, estimate, resampled_values
+from isoglot.core.store import DROPPED, shard_path, shards_of, write_json, write_shard
+from isoglot.data.filter import FilterConfig, filter_preferences
+from isoglot.data.pair import PairConfig, pair
+from isoglot.data.prompts import Row, messages_of, rows_of_files
+from isoglot.data.rankings import RANK, Ranking, by_item, mid_ranks, ranked_completions
+from isoglot.evals.agreement import coincidences, ordinal_alpha
+from isoglot.models.load import load_identifier
+
+_COLUMNS = ("prompt", "completions", "ranks")
+_FAMILIES_PER_SHARD = 500
+
+
+def import_rankings(
+    paths: Sequence[str],
+    out: Path,
+    *,
+    tag: str = "en",
+    method: str = "best_vs_worst",
+    seed: int = 1,
+) -> dict[str, Any]:
+    """Write the preferences of ranked answers into shards in `out`, and say how far people agree.
+
+    The answers of an item are ordered by their mean rank over annotators, ties shared, and a pairer
+    that ranks takes them from there; equal means make no pair. `tag` is the language where a row
+    names none. Returns, and leaves in `out/agreement.json`, a row for each language of the answers.
+
+    Raises:
+        ValueError: a row that is no ranking, two rankings of one annotator; names file and row.
+    """
+    rankings = read_rankings(paths, tag)
+    prompts, completions = ranked_completions(rankings)
+    config = PairConfig.model_validate({"method": method, "reward": RANK})
+    pairs = pair(prompts, completions, config, dominant="", round=0)
+    tags = sorted({each.prompt.answer_language for each in rankings})
+    filters = FilterConfig(filters=("empty", "same_text"))
+    kept, dropped = filter_preferences(pairs, load_identifier(tags), filters)
+    if not kept:
+        raise ValueError(
+            f"{', '.join(paths)}: expected answers that are ranked apart, came none in "
+            f"{len(prompts)} items; there is nothing to prefer"
+        )
+    rows = agreement(rankings, seed=seed)
+    num = Counter(row.answer_language for row in kept)
+    lost = Counter(row.language for row in dropped)
+    asked = Counter(prompt.answer_language for prompt in prompts)
+    for row in rows:
+        of = row["language"]
+        row |= {"num_pairs": num[of], "num_dropped": lost[of]}
+        row["num_ties"] = asked[of] - num[of] - lost[of]
+    _write(kept, dropped, out)
+    content = {"seed": seed, "method": method, "files": list(paths), "agreement": rows}
+    write_json(out / "agreement.json", content)
+    return content
+
+
+def read_rankings(paths: Sequence[str], tag: str) -> list[Ranking]:
+    """All rankings of the files; raises ValueError, naming file and row, for what is none."""
+    first: dict[tuple[str, str], tuple[str, Ranking]] = {}
+    seen: dict[tuple[str, str, str], str] = {}
+    found = []
+    for path in paths:
+        for place, row in rows_of_files(path):
+            try:
+                ranking = _ranking(row, tag)
+                item = (ranking.prompt.family, ranking.prompt.prompt_id)
+                _check_same(ranking, *first.setdefault(item, (place, ranking)))
+                key = (*item, ranking.annotator)
+                if (before := seen.setdefault(key, place)) != place:
+                    who = ranking.annotator or "an annotator without a name"
+                    raise ValueError(
+                        f"{who} ranked this item already in {before}; leave one of them out, or "
+                        "name the annotators in a column `annotator`"
+                    )
+            except ValueError as error:
+                raise ValueError(f"{place}: {error}") from error
+            found.append(ranking)
+    if not found:
+        raise ValueError(f"{', '.join(paths)}: expected rankings, came no row; check the files")
+    return found
+
+
+def _ranking(row: Row, tag: str) -> Ranking:
+    if lacking := [column for column in _COLUMNS if row.get(column) is None]:
+        raise ValueError(
+            f"expected columns {', '.join(_COLUMNS)}, came {', '.join(map(str, row))}: "
+            f"{lacking[0]!r} is missing; rename or add it"
+        )
+    texts, ranks = row["completions"], row["ranks"]
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"expected a list of texts in `completions`, came {texts!r:.60}")
+    if not isinstance(ranks, list) or not all(type(rank) is int for rank in ranks):
+        raise ValueError(f"expected a list of whole numbers in `ranks`, came {ranks!r:.60}")
+    if len(texts) != len(ranks) or len(texts) < 2:
+        raise ValueError(
+            f"expected a rank for each of two or more completions, came {len(ranks)} ranks for "
+            f"{len(texts)} completions; add what is missing"
+        )
+    mid_ranks(ranks)
+    models = row.get("models") or [f"completion {place}" for place in range(1, len(texts) + 1)]
+    if not isinstance(models, list) or len(models) != len(texts):
+        raise ValueError(f"expected a model for each completion in `models`, came {models!r:.60}")
+    prompt = _prompt(row, texts, tag)
+    annotator = "" if row.get("annotator") is None else str(row["annotator"])
+    return Ranking(prompt, tuple(texts), tuple(ranks), annotator, tuple(map(str, models)))
+
+
+def _prompt(row: Row, completions: Sequence[str], tag: str) -> Prompt:
+    own = language(str(row.get("language") or tag)).tag
+    messages = messages_of(row["prompt"], "prompt")
+    answer = language(str(row.get("answer_language") or own)).tag
+    said = [message["content"] for message in messages]
+    if row.get("id") is not None:
+        family = content_id(str(row["id"]))
+    else:
+        family = content_id(own, answer, *said, *completions)
+    prompt_id = content_id(own, answer, *said)
+    return Prompt(family, prompt_id, own, messages, answer, source="rankings")
+
+
+def _check_same(ranking: Ranking, place: str, first: Ranking) -> None:
+    for what in ("completions", "models"):
+        if getattr(ranking, what) != getattr(first, what):
+            raise ValueError(
+                f"expected the same {what} in the same order as in {place}, which has the same id "
+                "and prompt; give other items another `id`"
+            )
+
+
+def agreement(
+    rankings: Sequence[Ranking], *, seed: int, resamples: int = 1000
+) -> list[dict[str, Any]]:
+    """Of each language of the answers: items, annotators, and Krippendorff's alpha of their ranks.
+
+    The units are the answers, their values the ranks within the item, ties shared, as ordinal data.
+    The 95 % interval draws items. Alpha is None where no item has two annotators, or all say one
+    thing.
+    """
+    of_language: dict[str, list[list[Ranking]]] = defaultdict(list)
+    for found in by_item(rankings).values():
+        of_language[found[0].prompt.answer_language].append(found)
+    rows = []
+    for tag, items in sorted(of_language.items()):
+        value = low = high = None
+        drawn = _drawn(items, seed, resamples)
+        if drawn is not None and not np.isnan(drawn[0]):
+            value, low, high = estimate(drawn)
+        several = [item for item in items if len(item) > 1]
+        rows.append(
+            {
+                "language": tag,
+                "alpha": value,
+                "low": low,
+                "high": high,
+                "num_items": len(items),
+                "num_items_of_several": len(several),
+                "num_annotators": len({each.annotator for item in items for each in item}),
+                "num_rankings": sum(map(len, items)),
+            }
+        )
+    return rows
+
+
+def _drawn(items: Sequence[Sequence[Ranking]], seed: int, resamples: int) -> np.ndarray | None:
+    values = [[mid_ranks(each.ranks) for each in item] for item in items if len(item) > 1]
+    if not values:
+        return None
+    labels = sorted({rank for item in values for ranks in item for rank in ranks})
+    sums = [sum(coincidences(unit, labels) for unit in zip(*item, strict=True)) for item in values]
+    measured = Measured(list(range(len(values))), np.array(sums))
+    return resampled_values(ordinal_alpha, [measured], seed=seed, resamples=resamples)[:, 0]
+
+
+def _write(kept: Sequence[Preference], dropped: Sequence[Dropped], out: Path) -> None:
+    """Shards of whole families, the dropped beside; what an earlier import left goes."""
+    for path in (*out.glob("part-*.parquet"), out / DROPPED):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for index, shard in enumerate(shards_of(kept, _FAMILIES_PER_SHARD)):
+        write_shard(shard_path(out, index), shard, Preference)
+    if dropped:
+        write_shard(shard_path(out / DROPPED, 0), dropped, Dropped)

@@ -1,0 +1,131 @@
+"""How much of each language is trained on: rows are drawn, whole, before a trainer sees them.
+
+    rows ─▶ sizes n_l ─▶ shares of a number of examples ─▶ places of rows
+
+What is drawn is a function of seed and content alone: the same rows in another order give the same
+choice, in the same order.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from isoglot.core.records import content_id
+from isoglot.core.section import Section
+
+
+class MixingConfig(Section):
+    """How many rows of each language make up an epoch; rows are repeated or left out for it."""
+
+    method: Literal["proportional", "uniform", "temperature", "unimax"]
+    """With n_l rows in language l: `proportional` takes p_l ∝ n_l, `uniform` p_l = 1 / L,
+    `temperature` p_l ∝ n_l^(1 / tau) (1 / tau is alpha, 0.3 in mT5, arXiv:2010.11934, and in XLM-R,
+    arXiv:1911.02116), `unimax` an even share of each, but its rows at most `max_epochs` times
+    (arXiv:2304.09151, algorithm 1)."""
+    tau: float | None = Field(None, gt=0)
+    """Of `temperature`: 1 is proportional, and the higher, the nearer to uniform."""
+    max_epochs: int | None = Field(None, ge=1)
+    """Of `unimax`: how often a row may come."""
+    num_examples: int | None = Field(None, ge=1)
+    """How many rows make up an epoch; left out, as many as there are."""
+
+    @model_validator(mode="after")
+    def _has_its_setting(self) -> Self:
+        for method, key in (("temperature", "tau"), ("unimax", "max_epochs")):
+            is_given = getattr(self, key) is not None
+            if is_given != (self.method == method):
+                raise ValueError(
+                    f"expected {key!r} with method {method} and no other, got "
+                    f"{'one' if is_given else 'none'} with {self.method}; "
+                    f"{'remove it' if is_given else 'give it'}"
+                )
+        return self
+
+
+def shares(sizes: Mapping[str, int], config: MixingConfig) -> dict[str, int]:
+    """How many rows of each language, of which there are `sizes`, make up an epoch.
+
+    Whole numbers that differ from num_examples * p_l by less than one and add up to it (the largest
+    remainders are rounded up). Raises ValueError where `unimax` cannot fill `num_examples`.
+    """
+    num = config.num_examples or sum(sizes.values())
+    if config.method == "unimax":
+        assert config.max_epochs
+        return unimax(sizes, num, config.max_epochs)
+    exponent = {"proportional": 1.0, "uniform": 0.0}.get(config.method, 1 / (config.tau or 1))
+    largest = max(sizes.values())  # in place of n_l itself, which a small tau takes out of range
+    weights = {tag: Fraction((size / largest) ** exponent) for tag, size in sizes.items()}
+    exact = {tag: num * weight / sum(weights.values()) for tag, weight in weights.items()}
+    whole = {tag: int(share) for tag, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda tag: (whole[tag] - exact[tag], tag))
+    for tag in by_remainder[: num - sum(whole.values())]:
+        whole[tag] += 1
+    return whole
+
+
+def unimax(sizes: Mapping[str, int], num: int, max_epochs: int, seed: int = 0) -> dict[str, int]:
+    """UniMax (arXiv:2304.09151, algorithm 1), in rows where the paper has characters.
+
+    The smallest language first: an even share of what is left or, where it has less, all of it
+    `max_epochs` times. What it lacks is shared out among the larger. Raises ValueError where there
+    are too few rows for `num`.
+    """
+    if num > max_epochs * sum(sizes.values()):
+        raise ValueError(
+            f"expected at most {max_epochs * sum(sizes.values())} examples of "
+            f"{sum(sizes.values())} rows with max_epochs {max_epochs}, got num_examples {num}; set "
+            f"it lower or max_epochs higher"
+        )
+    found: dict[str, int] = {}
+    by_size = sorted(sizes, key=lambda tag: (sizes[tag], content_id(str(seed), tag)))
+    for position, tag in enumerate(by_size):
+        share = (num - sum(found.values())) // (len(by_size) - position)
+        found[tag] = min(share, max_epochs * sizes[tag])
+    return found
+
+
+def mixed(rows: Sequence[Mapping[str, Any]], config: MixingConfig, seed: int) -> list[int]:
+    """The places of the rows that make up an epoch, as `shares` says."""
+    ranked = _ranked(rows, seed)
+    return _drawn(ranked, shares({tag: len(group) for tag, group in ranked.items()}, config))
+
+
+def even_choice(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[int]:
+    """The places of `num` rows, of each language as many or, where it has fewer, all of them.
+
+    Raises ValueError where there are fewer rows.
+    """
+    if len(rows) < num:
+        raise ValueError(
+            f"expected {num} pairs (train.num_preferences), got {len(rows)}; set it lower or take "
+            f"more prompts"
+        )
+    ranked = _ranked(rows, seed)
+    sizes = {tag: len(group) for tag, group in ranked.items()}
+    return _drawn(ranked, unimax(sizes, num, 1, seed))
+
+
+_Ranked = Mapping[str, Sequence[tuple[str, int]]]
+"""Of each language its rows' places, in the order of what seed and content make of them."""
+
+
+def _ranked(rows: Sequence[Mapping[str, Any]], seed: int) -> _Ranked:
+    ranked: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        content = json.dumps(row, sort_keys=True, ensure_ascii=False)
+        ranked[row["language"]].append((content_id(str(seed), content), place))
+    return {tag: sorted(group) for tag, group in ranked.items()}
+
+
+def _drawn(ranked: _Ranked, numbers: Mapping[str, int]) -> list[int]:
+    """No row comes again before every other of its language has come as often."""
+    chosen = [
+        (turn, *ranked[tag][k])
+        for tag, num in numbers.items()
+        for turn, k in (divmod(i, len(ranked[tag])) for i in range(num))
+    ]
+    return [place for _, _, place in sorted(chosen)]
