@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "execute",
     },
     "pool": {"job", "prompting", "config", "core", "models", "data", "execute"},
+    "cleaning": {"job", "prompting", "core", "data", "execute"},
     "training": {"job", "core", "models", "data", "train", "execute"},
     "evaluation": {"job", "prompting", "config", "core", "models", "evals", "execute"},
     "measuring": {
@@ -39,13 +40,17 @@ MAY_IMPORT = {
         "execute", "environment",
     },
     "planning": {"prompting", "config", "core", "models", "data", "evals", "lab"},
-    "summary": {"evaluation", "prompting", "config", "core", "models", "data", "evals", "execute"},
+    "summary": {
+        "cleaning", "evaluation", "prompting", "config", "core", "models", "data", "evals",
+        "execute",
+    },
     "pipeline": {
         "prompting",
         "summary",
         "evaluation",
         "training",
         "stages",
+        "cleaning",
         "pool",
         "job",
         "config",
@@ -61,12 +66,13 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "cli_rankings", "cli_languages", "study", "planning", "train", "pipeline",
-        "summary", "config", "report", "lab", "core", "environment",
+        "cli_measure", "cli_rankings", "cli_languages", "cli_export", "study", "planning", "train",
+        "pipeline", "summary", "config", "report", "lab", "core", "environment",
     },
     "cli_measure": {"measuring", "evals", "report", "core"},
     "cli_rankings": {"cli_measure", "measuring", "report"},
     "cli_languages": {"evals", "core"},
+    "cli_export": {"report"},
 }  # fmt: skip
 for floors in MAY_IMPORT.values():
     if "config" in floors:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isoglot.cli_export import export
 from isoglot.cli_languages import languages
 from isoglot.cli_measure import (
     Redo,
@@ -14,7 +15,6 @@ from isoglot.cli_measure import (
     benchmarks,
     compare,
     evaluate,
-    export,
     held_out_rewards,
     judge,
     rewards,
@@ -293,6 +293,7 @@ def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -
 
 def _show(summary: dict, folder: Path) -> None:
     from isoglot.report.audit import audit_table
+    from isoglot.report.cleaning import cleaning_tables, empty_languages
     from isoglot.report.directions import direction_tables
     from isoglot.report.page import write_report
     from isoglot.report.pair_figures import kinds_of
@@ -303,9 +304,9 @@ def _show(summary: dict, folder: Path) -> None:
     console = _console()
     if "audit" in summary:
         console.print(audit_table(summary))
-    for table in [*translation_tables(summary), *route_tables(summary)]:
+    for table in (*translation_tables(summary), *route_tables(summary), *cleaning_tables(summary)):
         console.print(table)
-    for line in without_route(summary):
+    for line in (*without_route(summary), *empty_languages(summary)):
         console.print(line, markup=False)
     if any(round["results"] for round in summary["rounds"]):
         console.print(console_table(summary))

@@ -11,6 +11,7 @@ from isoglot.core.languages import language
 from isoglot.core.section import Section, first_problem
 from isoglot.core.settings import override, set_key
 from isoglot.core.yaml import load_yaml, packaged
+from isoglot.data.clean import CleanConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
 from isoglot.data.pair import PairConfig, check_chosen_language
@@ -92,6 +93,8 @@ class Recipe(Section):
     route: RouteConfig | None = None
     """With it, the answers become demonstrations, of each language those of its best way, and no
     preferences: nothing is paired and filtered, and `train.method` is sft."""
+    clean: CleanConfig = CleanConfig()
+    """What of the demonstrations of `route:` is dropped before training."""
     train: TrainConfig | None = None
     """Left out: the run ends with the preferences or demonstrations. Method rloo goes from the
     prompts straight to here: nothing is generated, paired and filtered before."""
@@ -209,6 +212,12 @@ class Recipe(Section):
     @classmethod
     def _tag(cls, tag: str) -> str:
         return language(tag).tag
+
+    @field_validator("rounds", mode="before")
+    @classmethod
+    def _left_out(cls, rounds: Any) -> Any:
+        """A study leaves a round out by setting it to null."""
+        return [each for each in rounds if each is not None] if isinstance(rounds, list) else rounds
 
     @model_validator(mode="before")
     @classmethod

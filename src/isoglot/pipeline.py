@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from isoglot.cleaning import make_clean
 from isoglot.config import Recipe, resolved
 from isoglot.environment import versions
 from isoglot.evals.measure import compare, gains
@@ -50,6 +51,7 @@ CODE_VERSIONS = {
     "pair": 4,
     "filter": 1,
     "route": 1,
+    "clean": 1,
     "train": 1,
     "evaluate": 3,
 }
@@ -189,7 +191,13 @@ class Line:
             prompts=prompts,
             completions=completions,
         )
-        return {"route": routed}
+        measured = {
+            f"evaluate/{task.name}": self.ledger.done[f"round-{self.round}/evaluate/{task.name}"]
+            for task in self.recipe.evaluate.all_tasks
+        }
+        settings = {"clean": self.recipe.clean}
+        inputs = {"route": routed, **measured}
+        return {"clean": self.once("clean", make_clean, settings, task=None, **inputs)}
 
     def evaluate(self) -> None:
         """Measure M_t on every task and on the validation task of the stop rule."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isoglot import __version__
+from isoglot.cleaning import count_cleaned, read_fit
 from isoglot.config import Recipe
 from isoglot.core.records import (
     Completion,
@@ -46,6 +47,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
                 "policy": f"M{round}",
                 **_results(recipe, ledger, round),
                 "translations": _translations(of_round, ledger, round),
+                "cleaned": _cleaned(ledger, round),
                 "pairs": _pairs(of_round, ledger, round),
                 "demonstrations": _demonstrations(ledger, round),
                 "choice": _choice(ledger, round),
@@ -186,6 +188,18 @@ def _fate(row: Prompt | Dropped | Completion) -> str:
         case Completion():
             return row.artefact or ("" if row.text.strip() else "empty")
     return ""
+
+
+def _cleaned(ledger: Ledger, round: int) -> dict[str, Any] | None:
+    """What became of a round's demonstrations, by language, and what evaluation sets they held."""
+    done = ledger.done.get(f"round-{round}/clean")
+    if done is None:
+        return None
+    return {
+        "empty_languages": done.counts["empty_languages"],
+        "by_language": count_cleaned(done.folder),
+        "contamination": read_fit(done.folder)["contamination"],
+    }
 
 
 def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from isoglot.train.examples import check_languages
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
     """M_{t+1}, trained from M_t on the preferences, M_t being its own reference; or on
     demonstrations."""
-    stage = next(name for name in ("filter", "clean", "route") if name in job.inputs)
+    stage = next(name for name in ("filter", "clean") if name in job.inputs)
     shown = stage != "filter"
     kind, what = (Demonstration, "demonstration") if shown else (Preference, "pair")
     files = [p for p in shard_paths(job.inputs[stage]) if count_rows(p, kind)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from isoglot.report import curves, figures, pair_figures, tables
 from isoglot.report.canvas import Chart
+from isoglot.report.cleaning import cleaning_sections, empty_languages
 from isoglot.report.directions import direction_sections
 from isoglot.report.measures import (
     OFF_TARGET,
@@ -63,7 +64,7 @@ def render(
         browser=pair_browser(pairs),
         tiles=tiles,
         fine=[*([changes_are] if tiles else []), " · ".join(made)],
-        notices=[*stopped, *notes],
+        notices=[*stopped, *empty_languages(summary), *notes],
         results=results,
         signatures=signatures,
         facts=facts,
@@ -140,6 +141,7 @@ def _sections(summary: Summary) -> list[Section]:
         *direction_sections(summary),
         *translation_sections(summary),
         *route_sections(summary),
+        *cleaning_sections(summary),
         *_choice_section(summary),
         *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
     ]
