@@ -141,7 +141,7 @@ def test_a_stage_is_rows_in_rows_out(path: Path) -> None:
 def test_only_load_knows_the_implementations_of_the_models() -> None:
     implementations = {
         "transformers", "likelihood", "reward", "seq2seq", "file", "openai", "chat", "meter",
-        "vllm", "google", "labels", "cache", "langid", "language_match",
+        "vllm", "google", "labels", "cache", "langid", "language_match", "source",
     }  # fmt: skip
     for path in FILES:
         if path.name == "load.py" or floor_of(path) == "models":

@@ -297,16 +297,17 @@ def _show(summary: dict, folder: Path) -> None:
     from isoglot.report.directions import direction_tables
     from isoglot.report.page import write_report
     from isoglot.report.pair_figures import kinds_of
+    from isoglot.report.routes import route_tables, without_route
     from isoglot.report.tables import console_table, headline
     from isoglot.report.translations import translation_tables
 
     console = _console()
     if "audit" in summary:
         console.print(audit_table(summary))
-    for table in (*translation_tables(summary), *cleaning_tables(summary)):
+    for table in (*translation_tables(summary), *route_tables(summary), *cleaning_tables(summary)):
         console.print(table)
-    for line in empty_languages(summary):
-        console.print(line)
+    for line in (*without_route(summary), *empty_languages(summary)):
+        console.print(line, markup=False)
     if any(round["results"] for round in summary["rounds"]):
         console.print(console_table(summary))
         console.print(headline(summary).sentence)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,17 +80,16 @@ def _filtered(
     benchmarks: Mapping[str, Mapping[str, str]],
     sets: Sequence[str],
 ) -> list[Language]:
-    filters: list[Callable[[Language], bool]] = []
-    for column, wanted in columns.items():
-        if wanted:
-            known = _known(column, wanted)
-            filters.append(lambda row, column=column, known=known: getattr(row, column) in known)
+    known = {column: _known(column, wanted) for column, wanted in columns.items() if wanted}
+    tags = set(expand(sets) if sets else LANGUAGES)
     if benchmarks:
-        filters.append(lambda row: any(row.tag in codes for codes in benchmarks.values()))
-    if sets:
-        tags = expand(sets)
-        filters.append(lambda row: row.tag in tags)
-    return [row for row in LANGUAGES.values() if all(keeps(row) for keeps in filters)]
+        tags &= {tag for codes in benchmarks.values() for tag in codes}
+    return [
+        row
+        for row in LANGUAGES.values()
+        if row.tag in tags
+        and all(getattr(row, column) in values for column, values in known.items())
+    ]
 
 
 def _known(column: str, wanted: Iterable[str]) -> set[str]:
@@ -100,13 +99,11 @@ def _known(column: str, wanted: Iterable[str]) -> set[str]:
         if value not in there:
             folded = {known.casefold(): known for known in there}
             close = get_close_matches(value.casefold(), folded, n=1)
-            hint = f"did you mean {folded[close[0]]!r}?" if close else f"there are {_all(there)}"
+            hint = (
+                f"did you mean {folded[close[0]]!r}?" if close else f"there are {', '.join(there)}"
+            )
             raise ValueError(f"no language has the {column} {value!r}; {hint}")
     return set(wanted)
-
-
-def _all(values: Sequence[str]) -> str:
-    return ", ".join(values)
 
 
 def _everything(row: Language) -> dict[str, Any]:

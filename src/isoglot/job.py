@@ -57,11 +57,13 @@ class Job:
         is_given = self.policy == self.recipe.policy.path
         return Policy(self.policy, self.recipe.policy.revision if is_given else "main")
 
-    def translator(self) -> Any:
-        """The recipe's translator, or else the policy of the round, asked to translate."""
-        config, other = self.recipe.translate or PromptTranslatorConfig(), self.recipe.translator
-        if other:
-            return load_translator(other, config, self.recipe.translated_languages)
+    def translator(self, place: int = 0) -> Any:
+        """One of the recipe's translators, or else the policy of the round, asked to translate."""
+        recipe = self.recipe
+        config = recipe.translate or PromptTranslatorConfig()
+        if recipe.translators:
+            tags = recipe.translated_languages(place)
+            return load_translator(recipe.translators[place], config, tags)
         return PromptTranslator(
             self.sampler(), config.sampling, config.template, config.prefill, config.pattern
         )

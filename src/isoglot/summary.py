@@ -12,7 +12,15 @@ import numpy as np
 from isoglot import __version__
 from isoglot.cleaning import count_cleaned, read_fit
 from isoglot.config import Recipe
-from isoglot.core.records import Completion, Dropped, FinishReason, Graded, Preference, Prompt
+from isoglot.core.records import (
+    Completion,
+    Demonstration,
+    Dropped,
+    FinishReason,
+    Graded,
+    Preference,
+    Prompt,
+)
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.measure import Difference, compare
@@ -41,6 +49,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
                 "translations": _translations(of_round, ledger, round),
                 "cleaned": _cleaned(ledger, round),
                 "pairs": _pairs(of_round, ledger, round),
+                "demonstrations": _demonstrations(ledger, round),
                 "choice": _choice(ledger, round),
             }
         )
@@ -249,6 +258,29 @@ def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> 
             }
             for tag in sorted({*kept, *dropped})
         },
+    }
+
+
+def _demonstrations(ledger: Ledger, round: int) -> dict[str, Any] | None:
+    """The decision table of a round's routes, and what became of its prompts, by the language of
+    the answer."""
+    routed = ledger.done.get(f"round-{round}/route")
+    if routed is None:
+        return None
+    kept: Counter[str] = Counter()
+    dropped: dict[str, Counter[str]] = defaultdict(Counter)
+    for path in shard_paths(routed.folder):
+        kept.update(row.answer_language for row in read_shard(path, Demonstration))
+        for row in read_shard(routed.folder / DROPPED / path.name, Dropped):
+            dropped[row.language][row.reason] += 1
+    return {
+        "kept": kept.total(),
+        "dropped": dict(sum(dropped.values(), Counter())),
+        "by_language": {
+            tag: {"kept": kept[tag], "dropped": dict(dropped[tag])}
+            for tag in sorted({*kept, *dropped})
+        },
+        **json.loads((routed.folder / "routes.json").read_text(encoding="utf-8")),
     }
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from isoglot.core.language_sets import SETS
 from isoglot.core.languages import ALIASES, LANGUAGES, language, tag_from_flores, tag_from_ntrex
+from isoglot.evals.benchmarks import BENCHMARKS
 
 DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ROWS = pytest.mark.parametrize("row", LANGUAGES.values(), ids=lambda row: row.tag)
@@ -39,6 +41,11 @@ def linguameta() -> dict[str, dict[str, str]]:
     with gzip.open(data("lang_metadata/linguameta.tsv.gz"), "rt", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     return {row["bcp_47_code"]: row for row in rows}
+
+
+def cldr(name: str) -> dict:
+    with gzip.open(data(f"lang_metadata/cldr/{name}.json.gz"), "rt", encoding="utf-8") as file:
+        return json.load(file)
 
 
 def test_table_has_the_languages_of_the_benchmarks():
@@ -138,15 +145,24 @@ def test_every_code_of_ntrex_has_one_row():
 
 
 @pytest.mark.parametrize(
-    "file",
+    ("benchmark", "file"),
     [
-        *("lcb/prompts.jsonl.gz", "mgsm/mgsm.jsonl.gz", "msvamp/msvamp.jsonl.gz"),
-        *("xcopa/xcopa.jsonl.gz", "xwinograd/xwinograd.jsonl.gz", "x_alpacaeval/prompts.jsonl.gz"),
+        *(("lcb", "prompts"), ("mgsm", "mgsm"), ("msvamp", "msvamp"), ("xcopa", "xcopa")),
+        *(("xwinograd", "xwinograd"), ("x_alpacaeval", "prompts")),
     ],
 )
-def test_every_language_of_a_benchmark_has_a_row(file):
-    for code in codes(file):
-        assert language(code)
+def test_every_code_of_a_benchmark_has_one_row(benchmark, file):
+    languages = BENCHMARKS[benchmark].languages
+    tags = {code: tag for tag, code in languages.items()}
+    for code in codes(f"{benchmark}/{file}.jsonl.gz"):
+        assert languages[tags[code]] == code
+        assert language(code).tag == tags[code], "a row that says so by itself is read alike"
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=lambda benchmark: benchmark.name)
+def test_a_benchmark_calls_each_row_by_a_name_of_its_own(benchmark):
+    assert set(benchmark.languages) <= set(LANGUAGES)
+    assert len(set(benchmark.languages.values())) == len(benchmark.languages)
 
 
 def test_codes_scripts_and_names_are_those_of_linguameta():
@@ -177,3 +193,65 @@ def test_speakers_are_of_the_order_that_linguameta_gives():
             assert row.speakers is not None
             assert row.speakers <= int(number) < 10 * row.speakers
     assert compared > 200
+
+
+def test_a_tag_is_the_one_that_cldr_has_for_its_code_and_back():
+    aliases = cldr("aliases")["supplemental"]["metadata"]["alias"]["languageAlias"]
+    # CLDR keeps one code for a language and those beside it, and does not know two macrolanguages'
+    # members; see ALIASES for tl.
+    merged = {"ajp": "apc", "fuc": "ff", "prs": "fa-AF", "tl": "fil", "tw": "ak"}
+    unknown = {"ps", "qu"}
+    for tag, row in LANGUAGES.items():
+        stem = tag.split("-")[0]
+        theirs = aliases.get(row.iso639_3, {}).get("_replacement", row.iso639_3)
+        assert theirs == merged.get(stem, row.iso639_3 if stem in unknown else stem)
+    stems = {(tag.split("-")[0], row.iso639_3) for tag, row in LANGUAGES.items()}
+    assert len(stems) == len({stem for stem, _ in stems}) == len({code for _, code in stems})
+
+
+def test_a_language_without_a_script_in_its_tag_is_in_its_usual_one():
+    likely = cldr("likelySubtags")["supplemental"]["likelySubtags"]
+    # Korean's is called by another name; the others are as FLORES-200 and NTREX have them.
+    others = {"ko": "Kore", "crh": "Cyrl", "mey": "Latn", "shi": "Tfng", "tzm": "Latn"}
+    compared = [tag for tag in LANGUAGES if "-" not in tag and tag in likely]
+    assert len(compared) > 200
+    for tag in compared:
+        assert likely[tag].split("-")[1] == others.get(tag, LANGUAGES[tag].script)
+
+
+def test_codes_and_scripts_are_those_of_url_nlp():
+    with gzip.open(data("lang_metadata/language_metadata.tsv.gz"), "rt", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    known = {row["BCP-47 code"]: row for row in rows}
+    macrolanguages = {tag: row["iso_639_3_code"] for tag, row in linguameta().items()}
+    compared = [tag for tag in LANGUAGES if "-" not in tag and tag in known]
+    assert len(compared) >= 195
+    for tag in compared:
+        row, theirs = LANGUAGES[tag], known[tag]
+        assert theirs["ISO 639 code"] in (row.iso639_3, macrolanguages.get(tag))
+        if tag != "ko":
+            assert row.script in theirs["Writing system(s), ISO 15924"]
+
+
+def test_names_are_those_of_cldr():
+    path = data("lang_metadata/cldr/display_names.jsonl.gz")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        names = {row["lang"]: row["languages"] for row in map(json.loads, lines)}
+    # Bangla, Divehi, Kanuri, Kurdish and Māori there.
+    renamed = {"bn", "dv", "kr", "ku", "mi"}
+    english = {tag: names["en"][tag] for tag in LANGUAGES if "-" not in tag and tag in names["en"]}
+    assert len(english) > 190
+    for tag in english.keys() - renamed:
+        assert LANGUAGES[tag].english_name == english[tag]
+    own = [tag for tag in names if tag in LANGUAGES]
+    assert len(own) > 20
+    for tag in own:
+        assert LANGUAGES[tag].own_name.endswith(names[tag][tag])
+
+
+def test_the_hundred_are_languages_that_cldr_covers():
+    found = cldr("coverageLevels")
+    levels = found["coverageLevels"] | found["effectiveCoverageLevels"]
+    missing = {tag for tag in SETS["xllms-100"] if tag not in levels}
+    assert missing == {"tl", "ckb", "kab"}, "tl is fil there; two are below basic, with all we need"
+    assert "fil" in levels

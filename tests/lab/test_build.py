@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from isoglot.lab.build import NAMES, build
+from isoglot.lab.build import build
 from isoglot.lab.shipped import MODELS, POLICY, lab_path
 from isoglot.models.transformers import model_revision
 
@@ -31,7 +31,7 @@ def test_nothing_is_built_over_what_is_there(tmp_path):
         build(tmp_path, seed=0, num_steps=1, silent=True)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "policy"])
+@pytest.mark.parametrize("name", ["teacher", "english", "translator"])
 def test_every_model_is_built_from_its_seed(tmp_path, name):
     for folder in ("a", "b"):
         build(tmp_path / folder, name, seed=3, num_steps=1, silent=True)

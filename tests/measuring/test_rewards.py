@@ -112,7 +112,7 @@ def test_in_and_out_of_distribution_stand_side_by_side(run, tmp_path):
         [str(other)],
         tmp_path / "out",
         in_distribution=[str(run)],
-        languages=["en", "de"],
+        languages=["lidr-5"],
     )
     assert row_of(results, "length", "de", str(run))["in_distribution"]
     assert not row_of(results, "length", "de", str(other))["in_distribution"]
@@ -184,6 +184,7 @@ def test_bad_input_is_one_line(isoglot, run, tmp_path, tiny_model):
         ([two, "--on", run], "expected a reward model with one label, got 2 labels in"),
         (["length", "--on", odd], "column missing: chosen, rejected, chosen_model"),
         (["length", "--on", empty], "expected pairs, got none; leave the set out"),
+        (["length", "--on", run, "--languages", "lidr5"], "did you mean 'lidr-5'"),
         (["length", "--on", run, "--languages", "th"],
          "expected languages that have pairs (de, en, sw), got th; leave it out"),
         (["length", "--on", tmp_path / "no"], "expected a set of preferences (alpacaeval, hh_rlhf"),

@@ -45,6 +45,7 @@ def lab_prompts(
                 language=language,
                 family=family,
                 gold=gold,
+                completion=gold if config.task == "almanac" else None,
                 source=f"lab/{config.task}/{config.split}",
             )
 

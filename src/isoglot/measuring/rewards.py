@@ -160,7 +160,7 @@ def _record(measured: Sequence[_Scoring], sets: Sequence[PairSet]) -> dict[str, 
 
 
 def _wanted(languages: Sequence[str], sets: Sequence[PairSet]) -> Sequence[str]:
-    """Those that have pairs, of the tags and sets that were named; of each name there must be some."""
+    """Of the tags and sets that were named, what has pairs; each name must have some."""
     there = sorted({tag for one in sets for tag in one.languages})
     tags = expand(languages)
     for name in languages:

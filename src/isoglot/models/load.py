@@ -37,6 +37,7 @@ from isoglot.models.seq2seq import (
     seq2seq_name,
     seq2seq_revision,
 )
+from isoglot.models.source import SOURCE, SourceConfig, SourceSampler
 from isoglot.models.transformers import TransformersConfig
 from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
 from isoglot.models.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
@@ -61,7 +62,7 @@ PolicyConfig = TransformersConfig
 """The model that is trained: its weights must be here."""
 
 
-def load_sampler(config: ModelConfig) -> Sampler:
+def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
     """The sampler that a config describes, with its weights in memory."""
     match config:
         case TransformersConfig():
@@ -78,6 +79,8 @@ def load_sampler(config: ModelConfig) -> Sampler:
             return OpenAISampler(config)
         case VLLMConfig():
             return VLLMSampler(config)
+        case SourceConfig():
+            return SourceSampler()
 
 
 def load_translator(
@@ -127,7 +130,7 @@ def load_likelihood(config: ModelConfig) -> LikelihoodModel:
     return TransformersLikelihood(config)
 
 
-def sampler_revision(config: TranslatorConfig) -> str:
+def sampler_revision(config: TranslatorConfig | SourceConfig) -> str:
     """What identifies the answers of a sampler, without loading it: for fingerprints."""
     match config:
         case Seq2SeqConfig():
@@ -144,9 +147,11 @@ def sampler_revision(config: TranslatorConfig) -> str:
             return file_revision(config.path)
         case OpenAIConfig():
             return server_revision(config)
+        case SourceConfig():
+            return ""  # they are the prompts'
 
 
-def model_name_of(config: TranslatorConfig) -> str:
+def model_name_of(config: TranslatorConfig | SourceConfig) -> str:
     """`model@revision`, without loading it: whose results these are."""
     match config:
         case Seq2SeqConfig():
@@ -162,6 +167,8 @@ def model_name_of(config: TranslatorConfig) -> str:
             return f"{name}@{sampler_revision(config)}"
         case OpenAIConfig():
             return f"{config.model}@{server_revision(config)}"
+        case SourceConfig():
+            return SOURCE
 
 
 def model_config(text: str) -> ModelConfig:
@@ -219,7 +226,7 @@ def _validated(values: Any, name: str) -> ModelConfig:
         raise ValueError(f"model {name}: {place}: {message}") from None
 
 
-def answer_settings(config: TranslatorConfig) -> Mapping[str, Any]:
+def answer_settings(config: TranslatorConfig | SourceConfig) -> Mapping[str, Any]:
     """What decides the answers of a model: not where it lies, nor what only makes it fast."""
     elsewhere = {"path", "device", "batch_tokens", *OPERATION, *VLLM_OPERATION, *GOOGLE_OPERATION}
     settings = config.model_dump(mode="json", exclude=elsewhere)

@@ -83,7 +83,8 @@ def _write(kind: DatasetKind, round: int, stages: list[Path], folder: Path) -> C
     try:
         for path in shard_paths(stages[0]):
             by_language: dict[str, list[Any]] = {}
-            for row in read_shard(path, record):
+            shard: list[Any] = read_shard(path, record)
+            for row in shard:
                 by_language.setdefault(row.answer_language, []).append(row)
                 _count(content, row)
             for tag, rows in sorted(by_language.items()):

@@ -21,6 +21,7 @@ from isoglot.report.measures import (
     read_json,
 )
 from isoglot.report.pairs import pair_browser, sample_pairs
+from isoglot.report.routes import route_sections
 from isoglot.report.shell import Page, Section, Tile, render_page, result_rows, write_page
 from isoglot.report.translations import translation_sections
 
@@ -139,6 +140,7 @@ def _sections(summary: Summary) -> list[Section]:
         *over[1:],
         *direction_sections(summary),
         *translation_sections(summary),
+        *route_sections(summary),
         *cleaning_sections(summary),
         *_choice_section(summary),
         *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
