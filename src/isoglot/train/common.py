@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from isoglot.core.section import Section
+from isoglot.models import template
 from isoglot.models.transformers import located
 from isoglot.train.choose import ChooseConfig
 from isoglot.train.mixing import MixingConfig
@@ -35,11 +36,13 @@ class Policy(NamedTuple):
     """A local folder or a Hugging Face hub id."""
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder has none."""
+    template: str | None = None
+    """A file with a chat template in place of its own."""
 
     @property
     def arguments(self) -> dict[str, str]:
         """What `from_pretrained` is given beside the path."""
-        return located(*self)[1]
+        return located(self.path, self.revision)[1]
 
 
 class LoraConfig(Section):
@@ -221,13 +224,11 @@ def load_tokenizer(policy: Policy) -> Any:
     Padding is masked by position, so the eos token at the end of an answer is still learned.
     Raises ValueError without a chat template or an eos token.
     """
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(policy.path, **policy.arguments)
+    tokenizer = template.load_tokenizer(policy.path, policy.arguments, policy.template)
     if tokenizer.chat_template is None:
         raise ValueError(
             f"expected a tokenizer with a chat template, got none in {policy.path}; start from "
-            f"the instruction-tuned model or put a chat_template.jinja beside it"
+            f"the instruction-tuned model, or give policy.chat_template a file"
         )
     if tokenizer.eos_token is None:
         raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from isoglot.core.records import content_id
 from isoglot.core.store import write_whole
+from isoglot.models.template import read_template
 from isoglot.models.transformers import model_revision
 from isoglot.train.common import Policy, TrainConfig, diverged
 
@@ -28,7 +29,8 @@ def claim(
     """
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     inputs = {
-        "policy": model_revision(*policy),
+        "policy": model_revision(policy.path, policy.revision),
+        **({"template": read_template(policy.template)} if policy.template else {}),
         "config": config.model_dump(mode="json"),
         "seed": seed,
         "num_processes": num_processes,

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.text import without_thinking
+from isoglot.models.template import opens_thinking, rendered
 from isoglot.train.choose import MAY_LACK, HeldOut, Identify, Reward
 from isoglot.train.common import (
     OnStep,
@@ -115,6 +117,12 @@ class Rewarder:
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         reason = FinishReason.STOP if ended else FinishReason.LENGTH
+        opened = opens_thinking(rendered(self._tokenizer, prompt.prompt))
+        answer = without_thinking(text, opened=opened)
+        if answer is None:
+            text, reason = "", FinishReason.LENGTH
+        else:
+            text = answer
         return Completion(
             prompt.family, prompt.prompt_id, prompt.answer_language, "policy", sample, text, reason
         )
