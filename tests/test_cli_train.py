@@ -29,7 +29,7 @@ def file(tmp_path):
     rows = [
         {"prompt": f"How many of {i}?", "completion": f"{i} \x1b[31m", "language": tag}
         for i in range(3)
-        for tag in ("en", "swh_Latn", "es")
+        for tag in ("en", "sw", "es")
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path

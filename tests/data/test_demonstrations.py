@@ -33,7 +33,7 @@ def test_both_forms_are_the_same_demonstration(read):
 
 def test_columns_and_a_language_for_all_rows(read):
     (row,) = read(
-        {"messages": [SYSTEM, ASKED, ANSWERED], "family": "f", "answer_language": "swh_Latn"}
+        {"messages": [SYSTEM, ASKED, ANSWERED], "family": "f", "answer_language": "sw"}
         | {"model": "m", "source": "s"},
         tag="en",
     )

@@ -13,6 +13,7 @@ from pydantic import Field
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
 from isoglot.core.text import without_thinking
+from isoglot.models.adapters import base_of, merge
 from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.models.template import eos_ids, load_tokenizer, opens_thinking, plain, rendered
 
@@ -30,7 +31,8 @@ class TransformersConfig(Section):
 
     kind: Literal["transformers"] = "transformers"
     path: str
-    """A local folder or a Hugging Face hub id."""
+    """A local folder or a Hugging Face hub id; or a folder of PEFT's adapters, which names its base
+    and is merged into it."""
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
     dtype: str = "auto"
@@ -101,6 +103,8 @@ def _folder_hash(folder: Path) -> str:
             f"it with model.save_pretrained"
         )
     digests = [f"{path.name}:{file_hash(path, path.stat().st_mtime_ns)}" for path in files]
+    if base := base_of(str(folder)):
+        digests.append(model_revision(*base))
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:_REVISION_DIGITS]
 
 
@@ -135,7 +139,12 @@ class CausalModel:
         path, hub = located(config.path, config.revision)
         self.name = model_name(config.path, hub.get("revision", config.revision))
         self.format = config.format
-        self.tokenizer = load_tokenizer(path, hub, config.chat_template)
+        base, adapters = base_of(path), path
+        if base:
+            path, hub = located(*base)
+        has_tokenizer = base and (Path(adapters) / "tokenizer_config.json").exists()
+        source = (adapters, {}) if has_tokenizer else (path, hub)
+        self.tokenizer = load_tokenizer(*source, config.chat_template)
         if self.format == "chat" and self.tokenizer.chat_template is None:
             raise ValueError(
                 f"expected a tokenizer with a chat template, got none in {config.path}; "
@@ -146,6 +155,8 @@ class CausalModel:
         self.model = AutoModelForCausalLM.from_pretrained(
             path, dtype=config.dtype, device_map=device_map, use_safetensors=True, **hub
         ).eval()
+        if base:
+            self.model = merge(self.model, adapters)
         if device is not None:
             self.model.to(device)
 
