@@ -104,7 +104,9 @@ def test_the_card_counts_names_and_escapes(run, tmp_path) -> None:
     assert "[x](" not in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     columns = Counter(line.replace("\\|", "").count("|") for line in lines if "script" in line)
-    heads = {line.count("|") for line in lines if line.startswith(("|  | Language", "| Language |"))}
+    heads = {
+        line.count("|") for line in lines if line.startswith(("|  | Language", "| Language |"))
+    }
     assert set(columns) <= heads
 
 
