@@ -94,11 +94,12 @@ def row(name: str, sides: list[tuple[Rows, Rows]], belongs: Callable[[Asked], bo
     seeds = [compare(new, old, [ACCURACY], seed=0)[0].value for old, new in kept]
     old, new = ([each for side in kept for each in side[i]] for i in (0, 1))
     change = compare(new, old, [ACCURACY], seed=0)[0]
-    off = [100 * mean(side, OFF_TARGET.name) for side in (old, new)]
+    was, now = (100 * mean(side) for side in (old, new))
+    off_was, off_now = (100 * mean(side, OFF_TARGET.name) for side in (old, new))
+    bounds = f"{100 * change.value:+.1f} ({100 * change.low:+.1f} to {100 * change.high:+.1f})"
     by_seed = ", ".join(f"{100 * value:+.1f}" for value in seeds)
     return (
-        f"  {name:12} {100 * mean(old):5.1f} {100 * mean(new):5.1f}  off {off[0]:5.1f} {off[1]:5.1f}"
-        f"  {100 * change.value:+.1f} ({100 * change.low:+.1f} to {100 * change.high:+.1f})  {by_seed}"
+        f"  {name:12} {was:5.1f} {now:5.1f}  off {off_was:5.1f} {off_now:5.1f}  {bounds}  {by_seed}"
     )
 
 
