@@ -25,7 +25,8 @@ from isoglot.train.examples import load_rows
 from isoglot.train.order import LanguageBalanced, Repeated
 from isoglot.train.trainer import PerLanguage, train
 
-_COLUMNS = [field.name for field in fields(Prompt)]
+# TRL has a column `completion` of its own.
+_COLUMNS = [field.name for field in fields(Prompt) if field.name != "completion"]
 
 
 def train_rloo(
