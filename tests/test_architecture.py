@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "execute",
     },
     "pool": {"job", "prompting", "config", "core", "models", "data", "execute"},
+    "cleaning": {"job", "prompting", "core", "data", "execute"},
     "training": {"job", "core", "models", "data", "train", "execute"},
     "evaluation": {"job", "prompting", "config", "core", "models", "evals", "execute"},
     "measuring": {
@@ -39,13 +40,17 @@ MAY_IMPORT = {
         "execute", "environment",
     },
     "planning": {"prompting", "config", "core", "models", "data", "evals", "lab"},
-    "summary": {"evaluation", "prompting", "config", "core", "models", "data", "evals", "execute"},
+    "summary": {
+        "cleaning", "evaluation", "prompting", "config", "core", "models", "data", "evals",
+        "execute",
+    },
     "pipeline": {
         "prompting",
         "summary",
         "evaluation",
         "training",
         "stages",
+        "cleaning",
         "pool",
         "job",
         "config",
@@ -61,12 +66,14 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "cli_rankings", "cli_languages", "study", "planning", "train", "pipeline",
-        "summary", "config", "report", "lab", "core", "environment",
+        "cli_measure", "cli_rankings", "cli_languages", "cli_export", "cli_train", "study",
+        "planning", "pipeline", "summary", "config", "report", "lab", "core", "environment",
     },
     "cli_measure": {"measuring", "evals", "report", "core"},
     "cli_rankings": {"cli_measure", "measuring", "report"},
     "cli_languages": {"evals", "core"},
+    "cli_export": {"report"},
+    "cli_train": {"cli_measure", "train", "data", "core", "lab"},
 }  # fmt: skip
 for floors in MAY_IMPORT.values():
     if "config" in floors:
@@ -135,7 +142,7 @@ def test_a_stage_is_rows_in_rows_out(path: Path) -> None:
 def test_only_load_knows_the_implementations_of_the_models() -> None:
     implementations = {
         "transformers", "likelihood", "reward", "seq2seq", "file", "openai", "chat", "meter",
-        "vllm", "google", "labels", "cache", "langid", "language_match",
+        "vllm", "google", "labels", "cache", "langid", "language_match", "source",
     }  # fmt: skip
     for path in FILES:
         if path.name == "load.py" or floor_of(path) == "models":

@@ -58,7 +58,7 @@ def test_every_key_of_every_section_is_read():
     found = sections(Recipe)
     assert {section.__name__ for section in found} >= {
         "Recipe", "PromptsConfig", "LabPromptConfig", "PromptFileConfig", "PromptColumns",
-        "TransformersConfig", "FileSamplerConfig", "GenerateConfig", "Sampling", "TrainConfig",
+        "TransformersConfig", "FileMember", "GenerateConfig", "Sampling", "TrainConfig",
         "LoraConfig", "PairConfig", "FilterConfig", "EvaluateConfig", "EvaluationTask",
     }  # fmt: skip
     unread = {

@@ -1,4 +1,4 @@
-"""The verbs that measure, from `evaluate` to `export`. `cli` puts them beside the others."""
+"""The verbs that measure, from `evaluate` to `compare`. `cli` puts them beside the others."""
 
 import shutil
 from collections.abc import Callable
@@ -349,23 +349,6 @@ def compare(
     for measure in comparison.measures:
         console().print(comparison_table(comparison, measure))
     console().print(f"report: {write_comparison(runs, out)}", soft_wrap=True)
-
-
-def export(
-    folder: Annotated[Path, typer.Argument(help="A folder of `evaluate`, `judge` or `run`.")],
-    path: Annotated[Path, typer.Argument(help="The file to write.")],
-    kind: Annotated[
-        Literal["csv", "latex", "markdown", "lm-eval"],
-        typer.Option("--as", help="lm-eval is the JSON that its tools read."),
-    ] = "csv",
-) -> None:
-    """Write results for a paper, a spreadsheet or another tool.
-
-    Example: isoglot export runs/evaluate-mine table.tex --as latex
-    """
-    from isoglot.report.export import export as write
-
-    print(f"{kind}: {write(folder, kind, path)}")
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -11,17 +11,23 @@ from isoglot.core.languages import language
 from isoglot.core.section import Section, first_problem
 from isoglot.core.settings import override, set_key
 from isoglot.core.yaml import load_yaml, packaged
+from isoglot.data.clean import CleanConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
 from isoglot.data.pair import PairConfig, check_chosen_language
+from isoglot.data.route import RouteConfig, check_route
 from isoglot.data.score import ScoreConfig
 from isoglot.lab.shipped import lab_path
-from isoglot.models.load import PolicyConfig, TranslatorConfig
+from isoglot.models.load import PolicyConfig
 from isoglot.models.member import (
     MemberConfig,
     PolicyMember,
+    Serving,
+    SourceMember,
+    TranslatorMember,
     check_candidates,
     check_languages,
+    check_translators,
 )
 from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.sections import (
@@ -74,16 +80,24 @@ class Recipe(Section):
     """How a sampler is asked to translate. With it, and for `translated_vs_direct`, all answers are
     translated into and out of the dominant language; in a pool, those of the members with
     `answers_in: dominant`."""
-    translator: TranslatorConfig | None = None
-    """Who translates; left out, the policy of the round."""
+    translator: (
+        TranslatorMember | Annotated[tuple[TranslatorMember, ...], Field(min_length=1)] | None
+    ) = None
+    """Who translates; left out, the policy of the round. Of several the first translates the
+    prompts, and each the answers, into the languages that it serves."""
     identifier: IdentifierConfig = LangidConfig()
     """Who says in which language an answer is."""
     score: ScoreConfig | None = None
     pair: PairConfig = PairConfig()
     filter: FilterConfig = FilterConfig()
+    route: RouteConfig | None = None
+    """With it, the answers become demonstrations, of each language those of its best way, and no
+    preferences: nothing is paired and filtered, and `train.method` is sft."""
+    clean: CleanConfig = CleanConfig()
+    """What of the demonstrations of `route:` is dropped before training."""
     train: TrainConfig | None = None
-    """Left out: the run ends with the preferences. Method rloo goes from the prompts straight to
-    here: nothing is generated, paired and filtered before."""
+    """Left out: the run ends with the preferences or demonstrations. Method rloo goes from the
+    prompts straight to here: nothing is generated, paired and filtered before."""
     launch: LaunchConfig | None = None
     """Training by several processes, with `accelerate launch`; left out, by one."""
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -140,10 +154,17 @@ class Recipe(Section):
         return self.samplers or (PolicyMember(),)
 
     @property
-    def models(self) -> tuple[TranslatorConfig, ...]:
+    def models(self) -> tuple[Any, ...]:
         """The policy, and every other model that answers or translates."""
-        others = [member for member in self.samplers if not isinstance(member, PolicyMember)]
-        return (self.policy, *others, *([self.translator] if self.translator else []))
+        own = (PolicyMember, SourceMember)
+        others = [member for member in self.samplers if not isinstance(member, own)]
+        return (self.policy, *others, *self.translators)
+
+    @property
+    def translators(self) -> tuple[TranslatorMember, ...]:
+        """Who translates; none where the policy of the round does."""
+        given = self.translator
+        return given if isinstance(given, tuple) else (given,) if given else ()
 
     @property
     def is_translated_pool(self) -> bool:
@@ -160,22 +181,43 @@ class Recipe(Section):
     @property
     def translates_answers(self) -> bool:
         """Whether there is a translate stage."""
-        return bool(
-            self.translate or self.is_translated_pool or self.pair.method == "translated_vs_direct"
-        )
+        return bool(self.translate or self.is_translated_pool or self._is_by_imbalance)
 
     @property
-    def translated_languages(self) -> tuple[str, ...]:
-        """What the translator must know."""
-        if self.prompts.translate_from or not self.is_translated_pool:
-            return self.languages
-        members = [member for member in self.pool if member.answers_in == "dominant"]
-        return tuple(tag for tag in self.languages if any(m.serves(tag) for m in members))
+    def _is_by_imbalance(self) -> bool:
+        return self.pair.method == "translated_vs_direct" and self.route is None
+
+    @property
+    def translates_one_way(self) -> bool:
+        """Whether answers are translated out of the dominant language, and none into it."""
+        return self.is_translated_pool or self.route is not None
+
+    @property
+    def translated_members(self) -> tuple[MemberConfig, ...]:
+        """Whose answers are translated."""
+        chosen = [m for m in self.pool if m.answers_in == "dominant" or not self.is_translated_pool]
+        return tuple(chosen) if self.translates_answers else ()
+
+    def translated_languages(self, place: int = 0) -> tuple[str, ...]:
+        """What the translator of this place must know."""
+        asks_all = place == 0 and self.prompts.translate_from
+        serves = self.translators[place].serves if self.translators else Serving().serves
+        if asks_all or not self.is_translated_pool:
+            return tuple(filter(serves, self.languages))
+        members = self.translated_members
+        tags = [tag for tag in self.languages if any(m.serves(tag) for m in members)]
+        return tuple(filter(serves, tags))
 
     @field_validator("dominant_language")
     @classmethod
     def _tag(cls, tag: str) -> str:
         return language(tag).tag
+
+    @field_validator("rounds", mode="before")
+    @classmethod
+    def _left_out(cls, rounds: Any) -> Any:
+        """A study leaves a round out by setting it to null."""
+        return [each for each in rounds if each is not None] if isinstance(rounds, list) else rounds
 
     @model_validator(mode="before")
     @classmethod
@@ -201,7 +243,8 @@ class Recipe(Section):
             self._check_rounds(self.rounds)
             return self
         self._training_consistent()
-        if self.pair.method == "translated_vs_direct" and not self.is_online:
+        self._route_consistent()
+        if self._is_by_imbalance and not self.is_online:
             if self.dominant_language not in self.languages:
                 raise ValueError(
                     f"dominant_language {self.dominant_language!r} is not among languages "
@@ -217,6 +260,7 @@ class Recipe(Section):
             self._has_translator("prompts.translate_from")
         self._languages_consistent()
         self._pool_consistent()
+        self._translators_consistent()
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
             raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
         return self
@@ -243,7 +287,7 @@ class Recipe(Section):
             )
         scorers = self.score.scorers if self.score else ()
         gates = self.score.gates if self.score else ()
-        if not self.is_online:
+        if not self.is_online and self.route is None:
             check_chosen_language(self.pair, [scorer.name for scorer in scorers], gates)
 
     def _training_consistent(self) -> None:
@@ -253,6 +297,20 @@ class Recipe(Section):
             raise ValueError("train.method rloo needs a `score:` section, whose reward it learns")
         if self.train and self.train.choose and self.score is None:
             raise ValueError("train.choose needs a `score:` section, whose reward it chooses by")
+
+    def _route_consistent(self) -> None:
+        if self.route:
+            names = [scorer.name for scorer in self.score.scorers] if self.score else []
+            check_route(self.route, self.train.method if self.train else None, names)
+
+    def _translators_consistent(self) -> None:
+        asks_all = self.prompts.translate_from is not None
+        check_translators(self.translators, self.languages, asks_all)
+        if len(self.translators) > 1 and (self._is_by_imbalance or not self.translates_answers):
+            raise ValueError(
+                "several translators are for answers that stand side by side: use `route:`, or a "
+                "pair.method that ranks, with a sampler that has `answers_in: dominant`"
+            )
 
     def _has_translator(self, what: str) -> None:
         if self.translate is None and self.translator is None:
@@ -264,11 +322,17 @@ class Recipe(Section):
         check_languages(self.pool, self.languages, self.dominant_language)
         if self.is_translated_pool:
             self._has_translator("answers_in: dominant")
+        if any(isinstance(member, SourceMember) for member in self.pool):
+            self.prompts.check_completions()
+        if self.route:
+            return  # one completion is a choice, too
         is_asked = self.train and not self.is_online
         is_asked = is_asked or any(member.languages for member in self.samplers)
         if is_asked and (self.is_translated_pool or not self.translates_answers):
-            sampling = self.generate.sampling
-            check_candidates(self.pool, self.languages, sampling, self.pair.method)
+            num = {tag: sum(t.serves(tag) for t in self.translators) or 1 for tag in self.languages}
+            num[self.dominant_language] = 1
+            num = {tag: num[tag] for tag in self.languages}
+            check_candidates(self.pool, num, self.generate.sampling, self.pair.method)
 
 
 def in_package(values: Any) -> Any:

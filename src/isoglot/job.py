@@ -55,13 +55,16 @@ class Job:
     def start(self) -> Policy:
         """Where the training of the round begins: a policy of our own has no revision."""
         is_given = self.policy == self.recipe.policy.path
-        return Policy(self.policy, self.recipe.policy.revision if is_given else "main")
+        revision = self.recipe.policy.revision if is_given else "main"
+        return Policy(self.policy, revision, self.recipe.policy.chat_template)
 
-    def translator(self) -> Any:
-        """The recipe's translator, or else the policy of the round, asked to translate."""
-        config, other = self.recipe.translate or PromptTranslatorConfig(), self.recipe.translator
-        if other:
-            return load_translator(other, config, self.recipe.translated_languages)
+    def translator(self, place: int = 0) -> Any:
+        """One of the recipe's translators, or else the policy of the round, asked to translate."""
+        recipe = self.recipe
+        config = recipe.translate or PromptTranslatorConfig()
+        if recipe.translators:
+            tags = recipe.translated_languages(place)
+            return load_translator(recipe.translators[place], config, tags)
         return PromptTranslator(
             self.sampler(), config.sampling, config.template, config.prefill, config.pattern
         )

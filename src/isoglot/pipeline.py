@@ -4,7 +4,8 @@
        ▲                                                              │
        └───────────────────── next round: M1, M2, … ──────────────────┘
 
-Online training (`method: rloo`) answers and scores while it learns: prompts ─▶ train ─▶ evaluate.
+Demonstrations (`route:`) take the place of pairs: … score ─▶ route ─▶ train ─▶ evaluate. Online
+training (`method: rloo`) answers and scores while it learns: prompts ─▶ train ─▶ evaluate.
 
 Each stage is made once: a run that was killed goes on where it stopped, and a finished one loads no
 model.
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from isoglot.cleaning import make_clean
 from isoglot.config import Recipe, resolved
 from isoglot.environment import versions
 from isoglot.evals.measure import compare, gains
@@ -29,6 +31,7 @@ from isoglot.sections import EvaluationTask
 from isoglot.stages import (
     check_settings,
     make_cross_lingual,
+    make_demonstrations,
     make_filtered,
     make_pairs,
     make_prompt_translations,
@@ -47,6 +50,8 @@ CODE_VERSIONS = {
     "score": 3,
     "pair": 4,
     "filter": 1,
+    "route": 1,
+    "clean": 1,
     "train": 1,
     "evaluate": 3,
 }
@@ -126,17 +131,21 @@ class Line:
             settings = {**self.training(), **self.reward()}
             trained = self.once("train", make_online_policy, settings, prompts=prompts)
             return str(trained.folder / "policy")
-        kept = self.preferences(prompts)
+        completions = self.completions(prompts)
+        if recipe.route:
+            inputs = self.demonstrations(prompts, completions)
+        else:
+            inputs = self.preferences(prompts, completions)
         if recipe.train is None:
             return None
-        settings, inputs = self.training(), {"filter": kept}
+        settings = self.training()
         if recipe.train.choose:
             settings, inputs = {**settings, **self.reward()}, {**inputs, "prompts": prompts}
         trained = self.once("train", make_policy, settings, task=None, **inputs)
         return str(trained.folder / "policy")
 
-    def preferences(self, prompts: Done) -> Done:
-        """Prompts in, the pairs that are fit for training out."""
+    def completions(self, prompts: Done) -> Done:
+        """Prompts in, answers, translations and rewards out."""
         recipe = self.recipe
         completions = self.once(
             "generate",
@@ -163,9 +172,32 @@ class Line:
                 prompts=prompts,
                 completions=completions,
             )
+        return completions
+
+    def preferences(self, prompts: Done, completions: Done) -> dict[str, Done]:
+        """Answers in, the pairs that are fit for training out."""
+        recipe = self.recipe
         settings = {"pair": recipe.pair, "dominant_language": recipe.dominant_language}
         pairs = self.once("pair", make_pairs, settings, prompts=prompts, completions=completions)
-        return self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
+        kept = self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
+        return {"filter": kept}
+
+    def demonstrations(self, prompts: Done, completions: Done) -> dict[str, Done]:
+        """Answers in, of each prompt the one that is to be imitated out."""
+        routed = self.once(
+            "route",
+            make_demonstrations,
+            {"route": self.recipe.route, "artefacts": self.recipe.prompts.artefacts.is_used},
+            prompts=prompts,
+            completions=completions,
+        )
+        measured = {
+            f"evaluate/{task.name}": self.ledger.done[f"round-{self.round}/evaluate/{task.name}"]
+            for task in self.recipe.evaluate.all_tasks
+        }
+        settings = {"clean": self.recipe.clean}
+        inputs = {"route": routed, **measured}
+        return {"clean": self.once("clean", make_clean, settings, task=None, **inputs)}
 
     def evaluate(self) -> None:
         """Measure M_t on every task and on the validation task of the stop rule."""
@@ -241,8 +273,8 @@ class Line:
 
     def translation(self) -> Mapping[str, Any]:
         """What decides a translation, beside the policy."""
-        translator = self.recipe.translator
-        who = {"translator": answer_settings(translator)} if translator else {}
+        settings = [_without_default(answer_settings(t)) for t in self.recipe.translators]
+        who = {"translator": settings if len(settings) > 1 else settings[0]} if settings else {}
         dominant = self.recipe.dominant_language
         return {"translate": self.recipe.translate, "dominant_language": dominant, **who}
 
@@ -268,6 +300,11 @@ def _in_its_process(kind: str, make: Make, job: Job, folder: Path) -> Mapping[st
         if accelerator_present():
             return run_in_child(make, job, folder)
     return make(job, folder)
+
+
+def _without_default(translator: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a translation: which languages are served, where not all of them are."""
+    return {key: v for key, v in translator.items() if key != "languages" or v is not None}
 
 
 def _plain(value: Any) -> Any:

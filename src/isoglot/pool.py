@@ -17,12 +17,12 @@ from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.artefacts import artefact_check
 from isoglot.data.generate import side_by_side
-from isoglot.data.translate import translate_completions
+from isoglot.data.translate import all_translations, translate_completions
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
 from isoglot.job import Job
 from isoglot.models.load import answer_settings, load_sampler, model_name_of, sampler_revision
-from isoglot.models.member import Member, MemberConfig, PolicyMember
+from isoglot.models.member import Member, MemberConfig, PolicyMember, SourceMember
 from isoglot.models.protocols import Tick
 from isoglot.prompting import num_rows, run_sampler
 
@@ -34,10 +34,12 @@ def check_pool(recipe: Recipe) -> None:
         model = recipe.policy if isinstance(member, PolicyMember) else member
         sampler_revision(model)
         names.append(model_name_of(model))
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(
-            f"expected samplers of different names, came {twice[0]!r} twice; leave one out"
-        )
+    translators = [model_name_of(each) for each in recipe.translators]
+    for what, those in (("samplers", names), ("translators", translators)):
+        if twice := [name for name in those if those.count(name) > 1]:
+            raise ValueError(
+                f"expected {what} of different names, came {twice[0]!r} twice; leave one out"
+            )
 
 
 def member_settings(member: MemberConfig) -> Mapping[str, Any]:
@@ -50,7 +52,7 @@ def member_settings(member: MemberConfig) -> Mapping[str, Any]:
 def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
     """What the members of the pool answer, one after another, then side by side."""
     recipe, prompts = job.recipe, job.inputs["prompts"]
-    folders = _folders(recipe.pool, out)
+    folders = _folders(len(recipe.pool), out / "samplers")
     for place, (member, folder) in enumerate(zip(recipe.pool, folders, strict=True), 1):
         title = f"generate {place}/{len(folders)}" if len(folders) > 1 else "generate"
         counts = run_sampler(
@@ -74,13 +76,25 @@ def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
 
 
 def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
+    """What the translators make of the answers, one after another, then side by side."""
+    folders = _folders(len(job.recipe.translators) or 1, out / "translators")
+    for place, folder in enumerate(folders):
+        counts = _translate(job, place, folder)
+        gc.collect()
+    if len(folders) == 1:
+        return counts
+    inputs = [(folder, Completion) for folder in (job.inputs["generate"], *folders)]
+    return {"rows": map_shards(all_translations, inputs, out, Completion).num_rows}
+
+
+def _translate(job: Job, place: int, out: Path) -> Mapping[str, Any]:
     """The answers translated into and out of the dominant language; of a pool, what it needs."""
     recipe = job.recipe
-    only = _translated_only(job) if recipe.is_translated_pool else None
+    only = _translated_only(job, place) if recipe.translates_one_way else None
 
     def load() -> Any:
         config = recipe.prompts.artefacts
-        translator = job.translator()
+        translator = job.translator(place)
         is_checked = only is not None and config.is_used
         check = artefact_check(job.identifier(), config, translator) if is_checked else None
         return translator, check
@@ -94,14 +108,16 @@ def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
             rows,
             translator,
             dominant=recipe.dominant_language,
-            languages=recipe.languages,
+            languages=recipe.translated_languages(place),
             only=only,
             check=check,
             tick=tick,
         )
 
+    num = len(recipe.translators)
+    title = f"translate {place + 1}/{num}" if num > 1 else "translate"
     with Bars(silent=job.silent) as bars:
-        bar = bars.bar(job.title("translate"), _num_texts(job))
+        bar = bars.bar(job.title(title), _num_texts(job, place))
         inputs = [(job.inputs["prompts"], Prompt), (job.inputs["generate"], Completion)]
         counts = job.executor(stage, inputs, out, Completion, load=load, tick=bar)
     return {"rows": counts.num_rows}
@@ -112,16 +128,18 @@ def _load(job: Job, member: MemberConfig) -> Any:
 
 
 def _serves(member: Member, dominant: str, prompt: Prompt) -> bool:
+    if isinstance(member, SourceMember) and prompt.completion is None:
+        return False
     if member.answers_in == "dominant":
         return prompt.language == dominant
     return member.serves(prompt.answer_language)
 
 
-def _folders(pool: Sequence[Member], out: Path) -> list[Path]:
-    """Where the answers of each member lie; one alone needs no folder of its own."""
-    if len(pool) == 1:
-        return [out]
-    return [out / "samplers" / f"{place:02d}" for place in range(len(pool))]
+def _folders(num: int, inside: Path) -> list[Path]:
+    """Where the answers of each model lie; those of one alone are the stage's."""
+    if num == 1:
+        return [inside.parent]
+    return [inside / f"{place:02d}" for place in range(num)]
 
 
 def _check_answered(folder: Path, place: int) -> None:
@@ -140,28 +158,38 @@ def _check_answered(folder: Path, place: int) -> None:
         )
 
 
-def _translated_only(job: Job) -> dict[str, Sequence[str]]:
-    """Names of the members that answer in the dominant language, and what they serve."""
+def _translated_only(job: Job, place: int) -> dict[str, Sequence[str]]:
+    """Names of the members whose answers are translated, and into what by this translator."""
     recipe = job.recipe
+    known = set(recipe.translated_languages(place))
     only: dict[str, Sequence[str]] = {}
-    folders = _folders(recipe.pool, job.inputs["generate"])
-    for member, folder in zip(recipe.pool, folders, strict=True):
-        if member.answers_in == "dominant":
-            rows = (row for path in shard_paths(folder) for row in read_shard(path, Completion))
-            if first := next(rows, None):
-                only[first.sampler] = member.languages or recipe.languages
+    for member, folder in _translated(job):
+        rows = (row for path in shard_paths(folder) for row in read_shard(path, Completion))
+        if first := next(rows, None):
+            only[first.sampler] = [tag for tag in recipe.languages if tag in known and
+                                   member.serves(tag)]  # fmt: skip
     return only
 
 
-def _num_texts(job: Job) -> int:
+def _translated(job: Job) -> list[tuple[Member, Path]]:
+    """The members whose answers are translated, and where these lie."""
+    recipe = job.recipe
+    folders = _folders(len(recipe.pool), job.inputs["generate"] / "samplers")
+    pairs = zip(recipe.pool, folders, strict=True)
+    return [(member, folder) for member, folder in pairs if member in recipe.translated_members]
+
+
+def _num_texts(job: Job, place: int) -> int:
     """How much there is to translate, for the bar."""
     recipe, out = job.recipe, job.inputs["generate"]
     num_languages = len(recipe.languages)
-    if not recipe.is_translated_pool:
+    if not recipe.translates_one_way:
         # Each answer of another language is translated once, and met by one of the dominant's.
         return num_rows(out, Completion) * 2 * (num_languages - 1) // num_languages
-    return sum(
-        num_rows(folder, Completion) * (len(member.languages or recipe.languages) - 1)
-        for member, folder in zip(recipe.pool, _folders(recipe.pool, out), strict=True)
-        if member.answers_in == "dominant"
-    )
+    tags = set(recipe.translated_languages(place)) - {recipe.dominant_language}
+    num = 0
+    for member, folder in _translated(job):
+        is_all = member.answers_in == "prompt" and not isinstance(member, SourceMember)
+        num_answers = num_rows(folder, Completion) // (num_languages if is_all else 1)
+        num += num_answers * sum(member.serves(tag) for tag in tags)
+    return num

@@ -35,6 +35,20 @@ class PromptsConfig(Section):
     grader: GraderName | None = None
     """Measures the reward accuracy of the pairs, where prompts carry a gold answer."""
 
+    def check_completions(self) -> None:
+        """Raise ValueError where the source says of no column that it holds answers."""
+        sources = self.source if isinstance(self.source, tuple) else (self.source,)
+        if not any(
+            each.columns.has_completions
+            if isinstance(each, PromptFileConfig)
+            else each.has_completions
+            for each in sources
+        ):
+            raise ValueError(
+                "samplers: kind source answers with the set's own answers: name their column in "
+                "prompts.source.columns (`completion`, or `messages`)"
+            )
+
 
 class EvaluationTask(TaskConfig):
     """A task with its prompts: a published benchmark, or prompts of one's own with a grader."""

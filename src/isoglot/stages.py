@@ -4,16 +4,27 @@ Functions in `data/`, `train/` and `evals/` are rows in, rows out. Here they mee
 and bars.
 """
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from isoglot.config import Recipe
-from isoglot.core.records import Completion, Dropped, Preference, Prompt
+from isoglot.core.records import Completion, Demonstration, Dropped, Preference, Prompt
+from isoglot.core.store import read_shard, shard_paths, write_json
 from isoglot.data.artefacts import artefact_check
 from isoglot.data.cross_lingual import check_cross_lingual
 from isoglot.data.filter import filter_preferences
 from isoglot.data.pair import pair
+from isoglot.data.route import (
+    Way,
+    decide,
+    development_families,
+    languages_without,
+    measure,
+    route,
+)
 from isoglot.data.score import score
 from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import untranslatable
@@ -132,6 +143,54 @@ def make_filtered(job: Job, out: Path) -> Mapping[str, Any]:
     return _quick(job, "filter", stage, ["pair"], Preference, out, load=job.identifier)
 
 
+def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
+    """Of each prompt the answer of its language's best way; `routes.json` says which that is."""
+    config = job.recipe.route
+    assert config is not None
+    table = _routes(job, out / "routes.json")
+    way_in = {way.language: way.way for way in table if way.is_chosen}
+
+    def stage(prompts: list[Prompt], rows: list[Completion], identifier: Any) -> Any:
+        return route(prompts, rows, identifier, config, way_in)
+
+    counts = _quick(
+        job, "route", stage, ["prompts", "completions"], Demonstration, out, load=job.identifier
+    )
+    return {**counts, "num_languages": len(way_in)}
+
+
+def _routes(job: Job, path: Path) -> list[Way]:
+    """The decision table, made once from the development families of all shards."""
+    recipe, config = job.recipe, job.recipe.route
+    assert config is not None
+    if path.exists():
+        return [Way(**row) for row in json.loads(path.read_text(encoding="utf-8"))["ways"]]
+    asked, answers = (shard_paths(job.inputs[key]) for key in ("prompts", "completions"))
+    families = development_families(
+        (row.family for part in asked for row in read_shard(part, Prompt)),
+        config.num_development_families,
+    )
+    identifier = job.identifier()
+    measured = []
+    with Bars(silent=job.silent) as bars:
+        bar = bars.bar(job.title("measure ways"), len(asked))
+        for place, (prompts, rows) in enumerate(zip(asked, answers, strict=True), 1):
+            measured += measure(
+                read_shard(prompts, Prompt),
+                read_shard(rows, Completion),
+                identifier,
+                config,
+                families,
+                is_checked=recipe.prompts.artefacts.is_used,
+            )
+            bar.reach(place)
+    table = decide(measured, recipe.languages, config)
+    without = languages_without(table, recipe.languages)
+    ways = [asdict(way) for way in table]
+    write_json(path, {"num_families": len(families), "ways": ways, "without": without})
+    return table
+
+
 def check_settings(recipe: Recipe, out: Path) -> None:
     """Raise ValueError for what would else fail only after hours: paths, keys of the trainer.
 
@@ -150,10 +209,11 @@ def check_settings(recipe: Recipe, out: Path) -> None:
 
 def _check_round(recipe: Recipe, out: Path) -> None:
     check_pool(recipe)
-    if recipe.translator:
-        sampler_revision(recipe.translator)
-        if not any(out.glob("translate*/done.json")):
-            check_translator(recipe.translator, recipe.translated_languages)
+    is_made = any(out.glob("translate*/done.json"))
+    for place, translator in enumerate(recipe.translators):
+        sampler_revision(translator)
+        if not is_made:
+            check_translator(translator, recipe.translated_languages(place))
     for scorer in recipe.score.scorers if recipe.score else ():
         scorer_settings(scorer)
         if isinstance(scorer, GoldConfig) and scorer.grader not in GRADERS:

@@ -10,8 +10,17 @@ from typing import Any
 import numpy as np
 
 from isoglot import __version__
+from isoglot.cleaning import count_cleaned, read_fit
 from isoglot.config import Recipe
-from isoglot.core.records import Completion, Dropped, FinishReason, Graded, Preference, Prompt
+from isoglot.core.records import (
+    Completion,
+    Demonstration,
+    Dropped,
+    FinishReason,
+    Graded,
+    Preference,
+    Prompt,
+)
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.measure import Difference, compare
@@ -38,7 +47,9 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
                 "policy": f"M{round}",
                 **_results(recipe, ledger, round),
                 "translations": _translations(of_round, ledger, round),
+                "cleaned": _cleaned(ledger, round),
                 "pairs": _pairs(of_round, ledger, round),
+                "demonstrations": _demonstrations(ledger, round),
                 "choice": _choice(ledger, round),
             }
         )
@@ -179,6 +190,18 @@ def _fate(row: Prompt | Dropped | Completion) -> str:
     return ""
 
 
+def _cleaned(ledger: Ledger, round: int) -> dict[str, Any] | None:
+    """What became of a round's demonstrations, by language, and what evaluation sets they held."""
+    done = ledger.done.get(f"round-{round}/clean")
+    if done is None:
+        return None
+    return {
+        "empty_languages": done.counts["empty_languages"],
+        "by_language": count_cleaned(done.folder),
+        "contamination": read_fit(done.folder)["contamination"],
+    }
+
+
 def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:
     """`_count_pairs` of a round, kept in its folder: a summary is written after each round."""
     filtered = ledger.done.get(f"round-{round}/filter")
@@ -235,6 +258,29 @@ def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> 
             }
             for tag in sorted({*kept, *dropped})
         },
+    }
+
+
+def _demonstrations(ledger: Ledger, round: int) -> dict[str, Any] | None:
+    """The decision table of a round's routes, and what became of its prompts, by the language of
+    the answer."""
+    routed = ledger.done.get(f"round-{round}/route")
+    if routed is None:
+        return None
+    kept: Counter[str] = Counter()
+    dropped: dict[str, Counter[str]] = defaultdict(Counter)
+    for path in shard_paths(routed.folder):
+        kept.update(row.answer_language for row in read_shard(path, Demonstration))
+        for row in read_shard(routed.folder / DROPPED / path.name, Dropped):
+            dropped[row.language][row.reason] += 1
+    return {
+        "kept": kept.total(),
+        "dropped": dict(sum(dropped.values(), Counter())),
+        "by_language": {
+            tag: {"kept": kept[tag], "dropped": dict(dropped[tag])}
+            for tag in sorted({*kept, *dropped})
+        },
+        **json.loads((routed.folder / "routes.json").read_text(encoding="utf-8")),
     }
 
 

@@ -18,16 +18,15 @@ from isoglot.train.examples import check_languages
 
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
     """M_{t+1}, trained from M_t on the preferences, M_t being its own reference; or on
-    demonstrations, where the job has a stage `clean` that leaves them."""
-    shown = "clean" in job.inputs
-    stage, kind, what = (
-        ("clean", Demonstration, "demonstration") if shown else ("filter", Preference, "pair")
-    )
+    demonstrations."""
+    stage = next(name for name in ("filter", "clean") if name in job.inputs)
+    shown = stage != "filter"
+    kind, what = (Demonstration, "demonstration") if shown else (Preference, "pair")
     files = [p for p in shard_paths(job.inputs[stage]) if count_rows(p, kind)]
     if not files:
         raise ValueError(
-            f"{job.inputs[stage]} holds no {what} to train on: expected some after `{stage}`; "
-            f"see the reasons there (`isoglot report`), relax `{stage}:` or take more prompts"
+            f"{job.inputs[stage]} holds no {what} to train on: expected some after `{stage}`; see "
+            f"the reasons there (`isoglot report`), relax `{stage}:` or take more prompts"
         )
     config = job.recipe.train
     if shown or (config and config.mixing):

@@ -61,7 +61,7 @@ def test_a_hundred_languages_say_every_kind():
 
 
 def test_a_language_without_words_is_named():
-    with pytest.raises(ValueError, match="does not speak 'ace'.*xllms-100"):
+    with pytest.raises(ValueError, match=r"does not speak 'ace'.*xllms-100"):
         words_of("ace")
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from isoglot.lab.build import NAMES, build
+from isoglot.lab.build import build
 from isoglot.lab.shipped import MODELS, POLICY, lab_path
 from isoglot.models.transformers import model_revision
 

@@ -33,6 +33,8 @@ class Prompt:
     source: str = ""
     translated_from: str | None = None
     translator: str | None = None
+    completion: str | None = None
+    """The answer that stands beside the prompt in its source; a translated prompt has none."""
 
     @classmethod
     def from_text(cls, text: str, *, language: str, family: str = "", **columns: Any) -> "Prompt":

@@ -35,6 +35,10 @@ _DONE = "done.json"
 _TEXT, _NUMBER = pa.string(), pa.float64()
 
 
+_LATER = {"completion"}
+"""Columns that the shards of earlier versions lack: None there."""
+
+
 def _column(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
 
@@ -55,6 +59,7 @@ SCHEMAS: dict[type, pa.Schema] = {
             *_texts("source"),
             pa.field("translated_from", _TEXT),
             pa.field("translator", _TEXT),
+            pa.field("completion", _TEXT),
         ]
     ),
     Completion: pa.schema(
@@ -205,7 +210,11 @@ def read_shard(path: Path, record_type: type[R]) -> list[R]:
     schema = SCHEMAS[record_type]
     with _open_shard(path, schema) as file:
         try:
-            table = file.read(columns=schema.names).select(schema.names).cast(schema)
+            there = [name for name in schema.names if name in file.schema_arrow.names]
+            table = file.read(columns=there)
+            for name in set(schema.names) - set(table.column_names):
+                table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
+            table = table.select(schema.names).cast(schema)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _unreadable(path, error) from error
     columns = [_values(table.column(name)) for name in schema.names]
@@ -231,7 +240,8 @@ def _open_shard(path: Path, schema: pa.Schema) -> pq.ParquetFile:
         raise ValueError(f"no shard at {path}: run the stage that writes it") from error
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
-    missing = [name for name in schema.names if name not in file.schema_arrow.names]
+    there = {*file.schema_arrow.names, *_LATER}
+    missing = [name for name in schema.names if name not in there]
     if missing:
         file.close()
         raise _unreadable(path, f"column missing: {', '.join(missing)}")

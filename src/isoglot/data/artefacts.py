@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 from pydantic import Field
 
+from isoglot.core.chrf import chrf
 from isoglot.core.languages import language
 from isoglot.core.lengths import length_deviation
 from isoglot.core.protected import FENCE, SPAN, protected
@@ -260,12 +261,9 @@ def back_translation_chrf(
 
     None where the way back failed. It says as much of the way back as of the way there.
     """
-    from sacrebleu.metrics.chrf import CHRF
-
-    chrf = CHRF(word_order=2)
     returned = translator.translate(translations, targets, sources, tick)
     return [
-        chrf.sentence_score(back.text, [text]).score / 100
+        chrf(back.text, text)
         if back.finish_reason == FinishReason.STOP and back.text.strip()
         else None
         for text, back in zip(texts, returned, strict=True)

@@ -242,6 +242,7 @@ def _across(
         prompt_id=content_id(prompt.prompt_id, answer, text),
         answer_language=answer,
         gold=other.gold if other else None,
+        completion=other.completion if other else None,
     )
 
 

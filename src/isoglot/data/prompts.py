@@ -31,10 +31,35 @@ class PromptColumns(Section):
     """BCP-47 tag that the answer is asked in; left out, the prompt's language."""
     gold: str | None = None
     """The verifiable answer."""
+    input: str | None = None
+    """Text that the prompt works on: it follows after a blank line, where there is any."""
+    completion: str | None = None
+    """The answer of the set itself, for the sampler of kind `source`; an empty one is none."""
+    messages: str | None = None
+    """A conversation of `{role, content}`, in place of the other three: where its last turn is the
+    assistant's, that is the completion, and what stands before it the prompt."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        others = {"prompt", "input", "completion"} & self.model_fields_set
+        if self.messages and any(getattr(self, name) for name in others):
+            raise ValueError(
+                f"expected `messages`, or columns of the parts, came both (`{min(others)}`); "
+                "leave one out"
+            )
+        return self
+
+    @property
+    def has_completions(self) -> bool:
+        """Whether the source has answers of its own."""
+        return bool(self.completion or self.messages)
 
 
 class PromptFileConfig(Section):
-    """Prompts that the user has: JSONL, JSONL.gz or Parquet, one row for each prompt."""
+    """Prompts that the user has: JSONL, JSONL.gz or Parquet, one row for each prompt.
+
+    A column inside another is named with dots: `instances.0.output`.
+    """
 
     kind: Literal["file"] = "file"
     path: str
@@ -60,7 +85,8 @@ class PromptFileConfig(Section):
 
 
 def read_prompts(config: PromptFileConfig) -> list[Prompt]:
-    """All prompts of the files, in the order of the rows; a row that repeats another is read once.
+    """All prompts of the files, in the order of the rows; a row that repeats another is read once,
+    and of several completions of one prompt the first is kept.
 
     Raises ValueError, naming file and row, for whatever does not make a prompt.
     """
@@ -76,7 +102,7 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
         except ValueError as error:
             raise ValueError(str(error) if place in str(error) else f"{place}: {error}") from error
         known = prompts.setdefault((prompt.family, prompt.prompt_id), prompt)
-        if replace(known, source=prompt.source) != prompt:
+        if replace(known, source=prompt.source, completion=prompt.completion) != prompt:
             raise ValueError(
                 f"{place}: expected one row for each prompt of a family, came a second with the "
                 "same id and other content; add the columns that tell them apart to `id`"
@@ -154,7 +180,7 @@ def _prompt(row: Row, config: PromptFileConfig, place: str) -> Prompt:
     if columns.answer_language:
         answer_tag = language(str(_cell(row, columns.answer_language, place))).tag
     gold = _cell(row, columns.gold, place) if columns.gold else None
-    messages = messages_of(_cell(row, columns.prompt, place), columns.prompt)
+    messages, completion = _asked(row, columns, place)
     text_id = content_id(tag, *(message["content"] for message in messages))
     return Prompt(
         family=_id_of(row, config.family, place) or text_id,
@@ -164,7 +190,35 @@ def _prompt(row: Row, config: PromptFileConfig, place: str) -> Prompt:
         answer_language=answer_tag,
         gold=None if gold is None else str(gold),
         source=Path(place.rsplit(", row ", 1)[0]).name,
+        completion=completion,
     )
+
+
+def _asked(row: Row, columns: PromptColumns, place: str) -> tuple[tuple[Message, ...], str | None]:
+    """The turns of the prompt, and what the source answers."""
+    if columns.messages:
+        turns = _cell(row, columns.messages, place)
+        is_list = isinstance(turns, list) and turns and isinstance(turns[-1], dict)
+        answer = turns[-1].get("content") if is_list else None
+        if is_list and turns[-1].get("role") == "assistant" and isinstance(answer, str):
+            return messages_of(turns[:-1], columns.messages), answer.strip() or None
+        return messages_of(turns, columns.messages), None
+    messages = messages_of(_cell(row, columns.prompt, place), columns.prompt)
+    if columns.input and (given := _text(row, columns.input, place)):
+        *before, last = messages
+        messages = (*before, {**last, "content": f"{last['content']}\n\n{given}"})
+    return messages, _text(row, columns.completion, place) if columns.completion else None
+
+
+def _text(row: Row, column: str, place: str) -> str | None:
+    """What a cell says; None where it is empty."""
+    cell = _cell(row, column, place)
+    if cell is not None and not isinstance(cell, str):
+        raise ValueError(
+            f"{place}: expected text in column {column!r}, came {cell!r:.60}; name the column that "
+            "holds it"
+        )
+    return (cell or "").strip() or None
 
 
 def _id_of(row: Row, columns: Sequence[str], place: str) -> str:
@@ -180,7 +234,8 @@ def messages_of(cell: object, column: str) -> tuple[Message, ...]:
     ):
         raise ValueError(
             f"expected text or a list of {{role, content}} in column {column!r}, "
-            f"came {cell!r:.60}; set `columns.prompt` to the column that holds the prompt"
+            f"came {cell!r:.60}; set `columns.prompt` to the column that holds the prompt, or "
+            "`columns.messages` to a whole conversation"
         )
     if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
         raise ValueError(
@@ -191,12 +246,20 @@ def messages_of(cell: object, column: str) -> tuple[Message, ...]:
 
 
 def _cell(row: Row, column: str, place: str) -> Any:
-    if column not in row:
-        raise ValueError(
-            f"{place}: expected a column {column!r}, came {', '.join(map(str, row))}; "
-            "name the right one in the recipe"
-        )
-    return row[column]
+    if column in row:
+        return row[column]
+    cell: Any = row
+    for part in column.split("."):
+        if isinstance(cell, dict) and part in cell:
+            cell = cell[part]
+        elif isinstance(cell, list) and part.isdecimal() and int(part) < len(cell):
+            cell = cell[int(part)]
+        else:
+            raise ValueError(
+                f"{place}: expected a column {column!r}, came {', '.join(map(str, row))}; "
+                "name the right one in the recipe"
+            )
+    return cell
 
 
 def rows_of_files(path: str) -> Iterator[tuple[str, Row]]:

@@ -69,6 +69,14 @@ def translate_completions(
     return direct + (_with_artefacts(sources, rows, check) if check else rows)
 
 
+def all_translations(
+    direct: Sequence[Completion], *translated: Sequence[Completion]
+) -> list[Completion]:
+    """The direct answers, then what each translator made of them."""
+    made = [row for rows in translated for row in rows if row.translated_from is not None]
+    return [*direct, *made]
+
+
 def translate_prompts(
     prompts: Sequence[Prompt],
     translator: Translator,
@@ -158,6 +166,7 @@ def _in_language(prompt: Prompt, tag: str, texts: Sequence[str], translator: str
         answer_language=tag if follows else prompt.answer_language,
         translated_from=prompt.prompt_id,
         translator=translator,
+        completion=None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from isoglot.core.records import content_id
 from isoglot.core.yaml import read_yaml
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.google import (
@@ -37,6 +38,7 @@ from isoglot.models.seq2seq import (
     seq2seq_name,
     seq2seq_revision,
 )
+from isoglot.models.source import SOURCE, SourceConfig, SourceSampler
 from isoglot.models.transformers import TransformersConfig
 from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
 from isoglot.models.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
@@ -61,7 +63,7 @@ PolicyConfig = TransformersConfig
 """The model that is trained: its weights must be here."""
 
 
-def load_sampler(config: ModelConfig) -> Sampler:
+def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
     """The sampler that a config describes, with its weights in memory."""
     match config:
         case TransformersConfig():
@@ -78,6 +80,8 @@ def load_sampler(config: ModelConfig) -> Sampler:
             return OpenAISampler(config)
         case VLLMConfig():
             return VLLMSampler(config)
+        case SourceConfig():
+            return SourceSampler()
 
 
 def load_translator(
@@ -127,7 +131,7 @@ def load_likelihood(config: ModelConfig) -> LikelihoodModel:
     return TransformersLikelihood(config)
 
 
-def sampler_revision(config: TranslatorConfig) -> str:
+def sampler_revision(config: TranslatorConfig | SourceConfig) -> str:
     """What identifies the answers of a sampler, without loading it: for fingerprints."""
     match config:
         case Seq2SeqConfig():
@@ -135,18 +139,24 @@ def sampler_revision(config: TranslatorConfig) -> str:
         case GoogleConfig():
             return google_revision(config)
         case TransformersConfig() | VLLMConfig():
+            from isoglot.models.template import read_template
             from isoglot.models.transformers import model_revision
 
-            return model_revision(config.path, config.revision)
+            revision = model_revision(config.path, config.revision)
+            template = getattr(config, "chat_template", None)
+            # The path of a template decides nothing, its content does.
+            return f"{revision}+{content_id(read_template(template))}" if template else revision
         case FileSamplerConfig():
             from isoglot.models.file import file_revision
 
             return file_revision(config.path)
         case OpenAIConfig():
             return server_revision(config)
+        case SourceConfig():
+            return ""  # they are the prompts'
 
 
-def model_name_of(config: TranslatorConfig) -> str:
+def model_name_of(config: TranslatorConfig | SourceConfig) -> str:
     """`model@revision`, without loading it: whose results these are."""
     match config:
         case Seq2SeqConfig():
@@ -162,6 +172,8 @@ def model_name_of(config: TranslatorConfig) -> str:
             return f"{name}@{sampler_revision(config)}"
         case OpenAIConfig():
             return f"{config.model}@{server_revision(config)}"
+        case SourceConfig():
+            return SOURCE
 
 
 def model_config(text: str) -> ModelConfig:
@@ -219,9 +231,17 @@ def _validated(values: Any, name: str) -> ModelConfig:
         raise ValueError(f"model {name}: {place}: {message}") from None
 
 
-def answer_settings(config: TranslatorConfig) -> Mapping[str, Any]:
+def answer_settings(config: TranslatorConfig | SourceConfig) -> Mapping[str, Any]:
     """What decides the answers of a model: not where it lies, nor what only makes it fast."""
-    elsewhere = {"path", "device", "batch_tokens", *OPERATION, *VLLM_OPERATION, *GOOGLE_OPERATION}
+    elsewhere = {
+        "path",
+        "device",
+        "chat_template",
+        "batch_tokens",
+        *OPERATION,
+        *VLLM_OPERATION,
+        *GOOGLE_OPERATION,
+    }
     settings = config.model_dump(mode="json", exclude=elsewhere)
     return {**settings, "revision": sampler_revision(config)}
 
@@ -285,7 +305,7 @@ def load_scorers(
 
 def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
     """What decides the rewards of a scorer, without loading it: for fingerprints."""
-    elsewhere = {"path", "device", "batch_tokens"}
+    elsewhere = {"path", "device", "chat_template", "batch_tokens"}
     settings = config.model_dump(mode="json", exclude=elsewhere)
     if isinstance(config, JudgeScorerConfig):
         return {**settings, "model": answer_settings(model_config(config.model))}

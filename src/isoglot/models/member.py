@@ -1,7 +1,7 @@
 """A sampler as a member of a pool: which languages it serves, and how it answers in them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,17 +9,29 @@ from pydantic import Field
 from isoglot.core.language_sets import Tags
 from isoglot.core.section import Section
 from isoglot.models.file import FileSamplerConfig
+from isoglot.models.google import GoogleConfig
 from isoglot.models.openai import OpenAIConfig
 from isoglot.models.protocols import Sampling
+from isoglot.models.seq2seq import Seq2SeqConfig
+from isoglot.models.source import SourceConfig
 from isoglot.models.transformers import TransformersConfig
 from isoglot.models.vllm import VLLMConfig
 
 
-class Member(Section):
-    """What a sampler of a recipe has beside the settings of its model."""
+class Serving(Section):
+    """What a model of a recipe has beside its settings, where there are several of its kind."""
 
     languages: Annotated[Tags, Field(min_length=1)] | None = None
     """The languages that it serves, or sets of them; left out, all of the recipe."""
+
+    def serves(self, tag: str) -> bool:
+        """Whether it is asked for a language of the recipe."""
+        return self.languages is None or tag in self.languages
+
+
+class Member(Serving):
+    """A sampler of a recipe."""
+
     answers_in: Literal["prompt", "dominant"] = "prompt"
     """`prompt`: it answers each prompt in the language that this asks for. `dominant`: it answers
     the prompts of the dominant language only, and the recipe's translator brings the answers into
@@ -27,10 +39,6 @@ class Member(Section):
     sampling: Sampling | None = None
     """How it decodes, where that is not `generate.sampling`; keys that are left out are those of
     `generate.sampling`."""
-
-    def serves(self, tag: str) -> bool:
-        """Whether it has answers for a language of the recipe."""
-        return self.languages is None or tag in self.languages
 
 
 class PolicyMember(Member):
@@ -55,11 +63,51 @@ class VLLMMember(VLLMConfig, Member):
     """A model that vLLM runs, as a member."""
 
 
+class SourceMember(SourceConfig, Member):
+    """The answers of the prompts' source, as a member."""
+
+
 MemberConfig = Annotated[
-    PolicyMember | TransformersMember | FileMember | OpenAIMember | VLLMMember,
+    PolicyMember | TransformersMember | FileMember | OpenAIMember | VLLMMember | SourceMember,
     Field(discriminator="kind"),
 ]
 """Any sampler of a recipe; `kind` says how it runs."""
+
+
+class TransformersTranslator(TransformersConfig, Serving):
+    """A model of this process, asked to translate."""
+
+
+class FileTranslator(FileSamplerConfig, Serving):
+    """A file of what a model answered when it was asked to translate."""
+
+
+class OpenAITranslator(OpenAIConfig, Serving):
+    """A model on a server, asked to translate."""
+
+
+class VLLMTranslator(VLLMConfig, Serving):
+    """A model that vLLM runs, asked to translate."""
+
+
+class Seq2SeqServing(Seq2SeqConfig, Serving):
+    """A translation model of this process."""
+
+
+class GoogleServing(GoogleConfig, Serving):
+    """Google's service."""
+
+
+TranslatorMember = Annotated[
+    TransformersTranslator
+    | FileTranslator
+    | OpenAITranslator
+    | VLLMTranslator
+    | Seq2SeqServing
+    | GoogleServing,
+    Field(discriminator="kind"),
+]
+"""Any translator of a recipe; `kind` says how it runs."""
 
 
 def check_languages(pool: Sequence[Member], languages: Sequence[str], dominant: str) -> None:
@@ -79,15 +127,42 @@ def check_languages(pool: Sequence[Member], languages: Sequence[str], dominant: 
             )
 
 
-def check_candidates(
-    pool: Sequence[Member], languages: Sequence[str], sampling: Sampling, method: str
+def check_translators(
+    translators: Sequence[Serving], languages: Sequence[str], translates_prompts: bool
 ) -> None:
-    """Raise ValueError where a language has fewer than two completions of each prompt to rank."""
+    """Raise ValueError for one that serves what the recipe does not have, or a first one that does
+    not serve all, where it translates the prompts."""
+    for place, each in enumerate(translators):
+        if odd := [tag for tag in each.languages or () if tag not in languages]:
+            raise ValueError(
+                f"translator.{place}: expected languages of the recipe ({', '.join(languages)}), "
+                f"got {odd[0]!r}; leave it out, or add it to `languages`"
+            )
+    left = [tag for each in translators[:1] for tag in languages if not each.serves(tag)]
+    if translates_prompts and left:
+        raise ValueError(
+            f"translator.0 translates the prompts, and does not serve {left[0]!r}: put the one "
+            "first that serves all languages"
+        )
+
+
+def check_candidates(
+    pool: Sequence[Member],
+    num_translators: Mapping[str, int],
+    sampling: Sampling,
+    method: str,
+) -> None:
+    """Raise ValueError where a language has fewer than two completions of each prompt to rank.
+
+    `num_translators` says how many translate an answer in the dominant language into each one, 1
+    where it needs no translation.
+    """
     num: Counter[str] = Counter()
     for member in pool:
-        for tag in languages:
-            num[tag] += (member.sampling or sampling).num_samples * member.serves(tag)
-    if few := [tag for tag in languages if num[tag] < 2]:
+        for tag, times in num_translators.items():
+            each = (member.sampling or sampling).num_samples * member.serves(tag)
+            num[tag] += each * (times if member.answers_in == "dominant" else 1)
+    if few := [tag for tag in num_translators if num[tag] < 2]:
         raise ValueError(
             f"samplers: expected 2 or more completions of each prompt for pair.method {method}, "
             f"got {num[few[0]]} in {few[0]!r}; let another sampler serve it, or raise num_samples"

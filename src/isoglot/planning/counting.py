@@ -1,9 +1,8 @@
 """What each stage of a run asks of which model: the line of `pipeline.py`, counted and not run."""
 
-import math
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 from isoglot.config import Recipe
 from isoglot.evals.benchmark import BenchmarkConfig
@@ -13,7 +12,7 @@ from isoglot.models.member import MemberConfig
 from isoglot.models.protocols import Sampling
 from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
-from isoglot.planning.pairing import answered, num_pairs, translations
+from isoglot.planning.pairing import answered, num_examples, num_samples, translations
 from isoglot.planning.texts import (
     NOTHING,
     Asked,
@@ -29,37 +28,17 @@ from isoglot.planning.texts import (
 )
 from isoglot.planning.throughput import Throughput
 from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of, processes_of
+from isoglot.planning.work import (
+    Answers,
+    Work,
+    read_with_prompts,
+    tokens_of,
+)
 from isoglot.prompting import OwnPrompts, Wanted
 from isoglot.sections import EvaluationTask
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What one stage asks of one model in one round."""
-
-    stage: str
-    """As in the run's folder, below `round-t/`."""
-    unit: str
-    num: int
-    times: int
-    """Rounds that have it, if none stops early."""
-    exact: bool
-    """Whether a run counts just as many; else that is the most."""
-    engine: Engine | None = None
-    tokens_in: Span = NOTHING
-    """Read, or trained on."""
-    tokens_out: Span = NOTHING
-    """Written."""
-    characters: Span = NOTHING
-    """Read, by what is paid by the character."""
-
-
-class _Answers(NamedTuple):
-    """Completions to the prompts of one language, and the length of each in tokens."""
-
-    language: str
-    num: int
-    tokens: Span
+DEDICATED = ("seq2seq", "google")
+"""Kinds of translators that are given the text alone."""
 
 
 class Counting:
@@ -99,8 +78,12 @@ class Counting:
         if recipe.translates_answers:
             answers += self._translations(asked)
         rows = sum(each.num for each in answers)
-        self._scores("score", rows, _read_with_prompts(asked, answers), asked.exact)
-        num = sum(num_pairs(recipe, shape) * each for shape, each in asked.shapes.items())
+        self._scores("score", rows, read_with_prompts(asked, answers), asked.exact)
+        num = sum(num_examples(recipe, shape) * each for shape, each in asked.shapes.items())
+        if recipe.route:
+            self._add("route", "demonstrations", num, False)
+            self._training(asked, answers)
+            return
         is_exact = recipe.pair.method == "translated_vs_direct" and asked.exact
         self._add("pair", "pairs", num, is_exact)
         self._add("filter", "pairs", num, False)
@@ -158,10 +141,10 @@ class Counting:
             for member in self.recipe.pool
         ]
 
-    def _completions(self, asked: Asked) -> list[_Answers]:
+    def _completions(self, asked: Asked) -> list[Answers]:
         answers = []
         for member, engine, sampling in self._members():
-            length, n = self._length(sampling), sampling.num_samples
+            length, n = self._length(sampling), num_samples(self.recipe, member)
             by_language: Counter[str] = Counter()
             for shape, num in asked.shapes.items():
                 for tag, _ in answered(self.recipe, member, shape):
@@ -173,20 +156,23 @@ class Counting:
                 tokens_in=Span(read, read) if engine.writes else NOTHING,
                 tokens_out=length.times(num) if engine.writes else NOTHING,
             )  # fmt: skip
-            answers += [_Answers(tag, each, length) for tag, each in by_language.items()]
+            answers += [Answers(tag, each, length) for tag, each in by_language.items()]
         return answers
 
-    def _translations(self, asked: Asked) -> list[_Answers]:
+    def _translations(self, asked: Asked) -> list[Answers]:
         """Those of the answers, of which the ones that were cut off are not even tried."""
-        works = []
-        for member, _, sampling in self._members():
-            found: Counter[tuple[str, str]] = Counter()
-            for shape, num in asked.shapes.items():
-                for pair in translations(self.recipe, member, shape):
-                    found[pair] += num * sampling.num_samples
-            length = self._length(sampling)
-            works += [(source, target, num, length) for (source, target), num in found.items()]
-        return self._translating("translate", works, asked.exact)
+        answers = []
+        for place in range(len(self.recipe.translators) or 1):
+            works = []
+            for member, _, sampling in self._members():
+                found: Counter[tuple[str, str]] = Counter()
+                for shape, num in asked.shapes.items():
+                    for pair in translations(self.recipe, member, shape, place):
+                        found[pair] += num * num_samples(self.recipe, member)
+                length = self._length(sampling)
+                works += [(source, target, num, length) for (source, target), num in found.items()]
+            answers += self._translating("translate", works, asked.exact, place=place)
+        return answers
 
     def _translating(
         self,
@@ -194,10 +180,11 @@ class Counting:
         works: list[tuple[str, str, int, Span]],
         exact: bool,
         texts_each: float = 1.0,
-    ) -> list[_Answers]:
+        place: int = 0,
+    ) -> list[Answers]:
         """Adds a stage that translates so many texts of a length from one language to another."""
         how = self.recipe.translate or PromptTranslatorConfig()
-        other = self.recipe.translator
+        other = self.recipe.translators[place] if self.recipe.translators else None
         engine = engine_of(other, self.table) if other else self._policy
         asks = other is None or other.kind not in DEDICATED
         template = self._ruler.tokens(how.template, "en") if asks else 0.0
@@ -211,7 +198,7 @@ class Counting:
             read = read.plus(Span(length.typical + asked, length.most + asked).times(num))
             written = written.plus(out.times(num))
             characters = characters.plus(length.times(num * self.table.characters_of_token(source)))
-            answers.append(_Answers(target, num, out))
+            answers.append(Answers(target, num, out))
         num = sum(work[2] for work in works)
         self._add(
             stage, "translations", num, exact, engine=engine, tokens_in=read, tokens_out=written,
@@ -254,20 +241,20 @@ class Counting:
         num = checked.num * times
         self._add(
             "train", "answers", num, False, engine=self._policy,
-            tokens_in=_tokens_of(checked).times(times), tokens_out=length.times(num),
+            tokens_in=tokens_of(checked).times(times), tokens_out=length.times(num),
         )  # fmt: skip
-        answers = [_Answers(tag, k * times, length) for tag, k in checked.by_language.items()]
-        self._scores("train", num, _read_with_prompts(checked, answers), False)
+        answers = [Answers(tag, k * times, length) for tag, k in checked.by_language.items()]
+        self._scores("train", num, read_with_prompts(checked, answers), False)
 
-    def _training(self, asked: Asked, answers: list[_Answers]) -> None:
+    def _training(self, asked: Asked, answers: list[Answers]) -> None:
         config = self.recipe.train
         if config is None:
             return
         kept, checked = self._held_out(asked)
-        num = sum(num_pairs(self.recipe, shape) * each for shape, each in kept.shapes.items())
+        num = sum(num_examples(self.recipe, shape) * each for shape, each in kept.shapes.items())
         course = course_of(config.num_examples(num), config.training, processes_of(self.recipe))
         rows = max(1, sum(each.num for each in answers))
-        whole = _read_with_prompts(asked, answers).times(1 / rows)
+        whole = read_with_prompts(asked, answers).times(1 / rows)
         most = config.training.get("max_length") or whole.most
         one = Span(min(whole.typical, most), min(whole.most, most))
         sides = 1 if config.method == "sft" else 2
@@ -286,12 +273,12 @@ class Counting:
         course = online_course_of(asked.num, config.training, processes_of(self.recipe))
         length = self._length(Sampling(max_new_tokens=get["max_completion_length"]))
         num = course.num_completions
-        each_once = [_Answers(tag, k, length) for tag, k in asked.by_language.items()]
-        whole = _read_with_prompts(asked, each_once).times(num / asked.num)
+        each_once = [Answers(tag, k, length) for tag, k in asked.by_language.items()]
+        whole = read_with_prompts(asked, each_once).times(num / asked.num)
         writer = "generate.vllm" if get["use_vllm"] else "generate.transformers"
         self._add(  # what it wrote is read once more: how likely it was
             "train", "completions", num, asked.exact, engine=self._policy.doing(writer),
-            tokens_in=_tokens_of(asked).times(num / asked.num).plus(whole),
+            tokens_in=tokens_of(asked).times(num / asked.num).plus(whole),
             tokens_out=length.times(num),
         )  # fmt: skip
         self._scores("train", num, whole, asked.exact)
@@ -318,7 +305,7 @@ class Counting:
         said = length.times(num * turns * (turns - 1) / 2)
         self._add(
             stage, "answers", round(num * turns), asked.exact, times=times, engine=engine,
-            tokens_in=_tokens_of(asked).times(turns).plus(said),
+            tokens_in=tokens_of(asked).times(turns).plus(said),
             tokens_out=length.times(num * turns),
         )  # fmt: skip
         if benchmark and benchmark_of(benchmark.benchmark).judged:
@@ -370,22 +357,3 @@ class Counting:
                 f"tokens: the tokenizer of {self.recipe.policy.path} is not here; they are counted "
                 "by characters, with a number of our own for each script"
             )
-
-
-DEDICATED = ("seq2seq", "google")
-"""Kinds of translators that are given the text alone."""
-
-
-def _tokens_of(asked: Asked) -> Span:
-    """All prompts together."""
-    total = sum(asked.tokens[tag] * num for tag, num in asked.by_language.items())
-    return Span(total, total)
-
-
-def _read_with_prompts(asked: Asked, answers: list[_Answers]) -> Span:
-    """All answers together, each after its prompt."""
-    total = Span()
-    for tag, num, tokens in answers:
-        prompt = asked.tokens.get(tag, math.nan)
-        total = total.plus(Span(prompt + tokens.typical, prompt + tokens.most).times(num))
-    return total

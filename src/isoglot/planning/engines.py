@@ -7,10 +7,16 @@ from math import prod
 from pathlib import Path
 
 from isoglot.models.load import ModelConfig, TranslatorConfig
-from isoglot.models.member import FileMember, OpenAIMember, TransformersMember, VLLMMember
+from isoglot.models.member import (
+    FileMember,
+    OpenAIMember,
+    SourceMember,
+    TransformersMember,
+    VLLMMember,
+)
 from isoglot.planning.throughput import Throughput
 
-Samples = ModelConfig | TransformersMember | FileMember | OpenAIMember | VLLMMember
+Samples = ModelConfig | TransformersMember | FileMember | OpenAIMember | VLLMMember | SourceMember
 """A sampler with weights or answers of its own: any but the policy of the round."""
 
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
@@ -47,6 +53,8 @@ def engine_of(config: Samples | TranslatorConfig, table: Throughput) -> Engine:
         return Engine(
             config.model, None, usd_per_million_in=prices[0], usd_per_million_out=prices[1]
         )
+    if config.kind == "source":
+        return Engine(config.kind, None, writes=False)
     if config.kind == "file":
         return Engine(config.sampler or config.path.name, None, writes=False)
     if config.kind == "google":

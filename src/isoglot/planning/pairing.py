@@ -6,27 +6,30 @@ Each function counts in one family of prompts, for one sample of a member of the
 from collections import Counter
 
 from isoglot.config import Recipe
-from isoglot.models.member import Member
+from isoglot.models.member import Member, SourceMember
 from isoglot.planning.texts import Shape
 
 
 def answered(recipe: Recipe, member: Member, shape: Shape) -> Shape:
-    """The prompts that a member answers."""
+    """The prompts that a member answers; the source itself those that were not translated."""
+    if isinstance(member, SourceMember) and recipe.prompts.translate_from:
+        shape = tuple(each for each in shape if each[0] == recipe.prompts.translate_from)
     if member.answers_in == "dominant":
         return tuple(each for each in shape if each[0] == recipe.dominant_language)
     return tuple(each for each in shape if member.serves(each[1]))
 
 
-def translations(recipe: Recipe, member: Member, shape: Shape) -> list[tuple[str, str]]:
-    """Of each translation of an answer: the language of its prompt, and of the one it goes to."""
-    if not recipe.translates_answers:
+def translations(
+    recipe: Recipe, member: Member, shape: Shape, place: int = 0
+) -> list[tuple[str, str]]:
+    """Of each translation of an answer by the translator of a place: the language of its prompt,
+    and of the one it goes to."""
+    if member not in recipe.translated_members:
         return []
     dominant, answer_in = recipe.dominant_language, dict(shape)
-    others = [tag for tag in recipe.languages if tag != dominant]
-    back = [] if recipe.is_translated_pool else [dominant]
-    if recipe.is_translated_pool and member.answers_in != "dominant":
-        return []
-    forth = [tag for tag in others if member.serves(tag)] if recipe.is_translated_pool else others
+    others = [tag for tag in recipe.translated_languages(place) if tag != dominant]
+    back = [] if recipe.translates_one_way else [dominant]
+    forth = [tag for tag in others if member.serves(tag)] if recipe.translates_one_way else others
     return [
         (own, target)
         for own, answer in answered(recipe, member, shape)
@@ -35,26 +38,30 @@ def translations(recipe: Recipe, member: Member, shape: Shape) -> list[tuple[str
     ]
 
 
-def num_pairs(recipe: Recipe, shape: Shape) -> int:
-    """Pairs of a family, all members and samples together; the most there can be where they rank:
-    rewards may be equal."""
-    if recipe.pair.method == "translated_vs_direct":
+def num_examples(recipe: Recipe, shape: Shape) -> int:
+    """Pairs of a family, all members and samples together, or demonstrations; the most there can be
+    where they rank, since rewards may be equal, and where ways are chosen."""
+    if recipe.pair.method == "translated_vs_direct" and recipe.route is None:
         return sum(
-            _num_samples(recipe, member) * _by_imbalance(recipe, answered(recipe, member, shape))
+            num_samples(recipe, member) * _by_imbalance(recipe, answered(recipe, member, shape))
             for member in recipe.pool
         )
     candidates: Counter[tuple[str, str]] = Counter()
     answer_in = dict(shape)
     for member in recipe.pool:
-        each = _num_samples(recipe, member)
+        each = num_samples(recipe, member)
         for prompt in answered(recipe, member, shape):
             candidates[prompt] += each
-        for _, tag in translations(recipe, member, shape):
-            candidates[tag, answer_in[tag]] += each
-    return sum(candidates[prompt] > 1 for prompt in shape)
+        for place in range(len(recipe.translators) or 1):
+            for _, tag in translations(recipe, member, shape, place):
+                candidates[tag, answer_in[tag]] += each
+    return sum(candidates[prompt] > (0 if recipe.route else 1) for prompt in shape)
 
 
-def _num_samples(recipe: Recipe, member: Member) -> int:
+def num_samples(recipe: Recipe, member: Member) -> int:
+    """How often a member answers each prompt."""
+    if isinstance(member, SourceMember):
+        return 1
     return (member.sampling or recipe.generate.sampling).num_samples
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.config import Recipe
-from isoglot.planning.counting import Counting, Span, Work
+from isoglot.planning.counting import Counting
+from isoglot.planning.texts import Span
 from isoglot.planning.throughput import Found, Throughput, load_throughput
+from isoglot.planning.work import Work
 
 _TOY_BILLIONS = 0.1  # models that a CPU is enough for
 

@@ -122,15 +122,16 @@ def as_markdown(results: Mapping[str, Any]) -> str:
     """A table of GitHub's Markdown, and under it how it was measured."""
     table = _wide(results)
     rule = ["---", *["---:"] * (len(table.columns) - 1)]
-    groups = [[f"**{_escape_markdown(row[0])}**", *map(_escape_markdown, row[1:])]
+    groups = [[f"**{escape_markdown(row[0])}**", *map(escape_markdown, row[1:])]
               for row in table.groups]  # fmt: skip
-    rows = [list(map(_escape_markdown, row)) for row in [table.columns, *table.languages]]
+    rows = [list(map(escape_markdown, row)) for row in [table.columns, *table.languages]]
     lines = [f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:], *groups]]
-    notes = [_escape_markdown(line) for line in _notes(results)]
+    notes = [escape_markdown(line) for line in _notes(results)]
     return "\n".join([*lines, "", *(f"- {line}" for line in notes), ""])
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """The text on one line, in which nothing is Markdown or HTML."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", _one_line(text))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from isoglot.report import curves, figures, pair_figures, tables
 from isoglot.report.canvas import Chart
+from isoglot.report.cleaning import cleaning_sections, empty_languages
 from isoglot.report.directions import direction_sections
 from isoglot.report.measures import (
     OFF_TARGET,
@@ -20,6 +21,7 @@ from isoglot.report.measures import (
     read_json,
 )
 from isoglot.report.pairs import pair_browser, sample_pairs
+from isoglot.report.routes import route_sections
 from isoglot.report.shell import Page, Section, Tile, render_page, result_rows, write_page
 from isoglot.report.translations import translation_sections
 
@@ -62,7 +64,7 @@ def render(
         browser=pair_browser(pairs),
         tiles=tiles,
         fine=[*([changes_are] if tiles else []), " · ".join(made)],
-        notices=[*stopped, *notes],
+        notices=[*stopped, *empty_languages(summary), *notes],
         results=results,
         signatures=signatures,
         facts=facts,
@@ -138,6 +140,8 @@ def _sections(summary: Summary) -> list[Section]:
         *over[1:],
         *direction_sections(summary),
         *translation_sections(summary),
+        *route_sections(summary),
+        *cleaning_sections(summary),
         *_choice_section(summary),
         *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
     ]

@@ -1,0 +1,17 @@
+"""chrF++ of one text against its reference."""
+
+from functools import cache
+from typing import Any
+
+
+def chrf(text: str, reference: str) -> float:
+    """chrF++ (Popović 2017), 0 to 1: sacreBLEU's of one sentence, with 6-grams of characters and
+    2-grams of words."""
+    return _scorer().sentence_score(text, [reference]).score / 100
+
+
+@cache
+def _scorer() -> Any:
+    from sacrebleu.metrics.chrf import CHRF
+
+    return CHRF(word_order=2)

@@ -1,0 +1,35 @@
+"""The answers that stand beside the prompts in their source, as a sampler."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from isoglot.core.records import FinishReason, Prompt
+from isoglot.core.section import Section
+from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
+
+SOURCE = "source"
+"""Whose answers these are."""
+
+
+class SourceConfig(Section):
+    """The set's own answers: the column `completion` or `messages` of `prompts.source`."""
+
+    kind: Literal["source"] = "source"
+
+
+class SourceSampler:
+    """Answers with the completion of the prompt; one without has finish reason `error`."""
+
+    name = SOURCE
+
+    def sample(
+        self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
+    ) -> list[list[Sampled]]:
+        """As in the protocol, one answer for each prompt, whatever `sampling` says."""
+        assert sampling.num_samples >= 1
+        answers = []
+        for prompt in prompts:
+            reason = FinishReason.STOP if prompt.completion else FinishReason.ERROR
+            answers.append([Sampled(prompt.completion or "", reason)])
+            tick(1, prompt.language)
+        return answers

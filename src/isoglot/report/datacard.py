@@ -1,0 +1,239 @@
+"""The data card: README.md of an exported data set, as the hub reads it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from isoglot.core.languages import LANGUAGES, language
+from isoglot.report.export import escape_markdown
+from isoglot.report.measures import language_name
+from isoglot.report.tables import percent
+
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
+_FORMS = {
+    "messages": "Conversations with one answer to imitate, in the column `messages`: TRL's "
+    "`SFTTrainer` takes the rows as they are.",
+    "preferences": "Pairs of a chosen and a rejected answer (`prompt`, `chosen`, `rejected`): "
+    "TRL's `DPOTrainer` takes the rows as they are.",
+}
+
+
+@dataclass(slots=True)
+class Content:
+    """What a data set holds, for its card; counts go by the language of the answer."""
+
+    kind: str
+    round: int
+    stage: str
+    rows: Counter[str] = field(default_factory=Counter)
+    chars: Counter[str] = field(default_factory=Counter)
+    """Of the answers."""
+    models: dict[str, Counter[str]] = field(default_factory=dict)
+    sources: Counter[str] = field(default_factory=Counter)
+    dropped: dict[str, Counter[str]] = field(default_factory=dict)
+    routes: Mapping[str, Any] = field(default_factory=dict)
+    """The content of `routes.json`."""
+    contamination: list[Mapping[str, Any]] | None = None
+    """The table of `drops.json`; None where nobody looked."""
+
+
+def data_card(content: Content, facts: Mapping[str, Any], licence: str) -> str:
+    """Languages, sizes, engines, drops, licence, limits, and how it was made.
+
+    `facts` is the content of the run's `run.json`. Whatever came from files or models is escaped.
+    """
+    recipe = facts.get("recipe") or {}
+    name = escape_markdown(str(recipe.get("name") or "data"))
+    parts = [
+        _front_matter(content, licence),
+        f"# {name}",
+        f"{content.rows.total()} rows in {len(content.rows)} languages, made with isoglot. "
+        f"{_FORMS[content.kind]} Each language has a configuration of its own:",
+        f'```python\nfrom datasets import load_dataset\n\nrows = load_dataset("PATH", '
+        f'"{min(content.rows)}", split="train")\n```',
+        "## Languages",
+        "By the language of the answer. Written by: `sampler`, or `sampler via translator`, with "
+        "the share of the rows.",
+        _languages(content),
+        *_drops(content),
+        *_contamination(content),
+        *_routes(content),
+        "## Licence",
+        _licence(content, licence),
+        "## Known limits",
+        _bullets(_limits(content, recipe)),
+        "## How it was made",
+        _bullets(_making(content, facts)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(content: Content, licence: str) -> str:
+    """YAML; each text is quoted as JSON is, so that `no` is Norwegian."""
+    tags = sorted(content.rows)
+    codes = sorted({tag.split("-")[0] for tag in tags})
+    size = next((name for most, name in _SIZES if content.rows.total() < most), "n>1M")
+    lines = ["---", f"license: {json.dumps(licence)}", "language:"]
+    lines += [f"- {json.dumps(code)}" for code in codes]
+    lines += ["size_categories:", f"- {json.dumps(size)}", "tags:", '- "trl"', '- "isoglot"']
+    lines += ["configs:"]
+    for tag in tags:
+        lines += [
+            f"- config_name: {json.dumps(tag)}",
+            "  data_files:",
+            "  - split: train",
+            f"    path: {json.dumps(f'{tag}/train.parquet')}",
+        ]
+    return "\n".join([*lines, "---"])
+
+
+def _languages(content: Content) -> str:
+    lines = []
+    for tag in sorted(content.rows):
+        row, num = LANGUAGES[tag], content.rows[tag]
+        engines = ", ".join(
+            f"{escape_markdown(model)} {percent(part / num)} %"
+            for model, part in content.models[tag].most_common()
+        )
+        mean = f"{content.chars[tag] / num:.0f}"
+        lines.append(
+            [f"`{tag}`", row.english_name, row.own_name, row.tier, str(num), mean, engines]
+        )
+    head = ["", "Language", "Own name", "Resources", "Rows", "Characters, mean", "Written by"]
+    return _table(head, lines)
+
+
+def _drops(content: Content) -> list[str]:
+    reasons = sorted({why for counts in content.dropped.values() for why in counts})
+    if not reasons:
+        return ["## Dropped", "No row was dropped."]
+    lines = [
+        [language_name(tag), *(str(content.dropped[tag][why]) for why in reasons)]
+        for tag in sorted(content.dropped)
+    ]
+    total = sum(content.dropped.values(), Counter[str]())
+    lines.append(["all", *(str(total[why]) for why in reasons)])
+    names = [escape_markdown(why.replace("_", " ")) for why in reasons]
+    return ["## Dropped", _table(["Language", *names], lines)]
+
+
+def _contamination(content: Content) -> list[str]:
+    if content.contamination is None:
+        return []
+    if not content.contamination:
+        return ["## Overlap with evaluation sets", "No evaluation set was looked for."]
+    lines = [
+        [
+            escape_markdown(row["task"]),
+            language_name(row["language"]),
+            *(str(row[key]) for key in ("rows", "contaminated")),
+            "unknown" if row["rate"] is None else f"{percent(row['rate'])} %",
+            *(str(row[key]) for key in ("items", "found_items", "unknown_items")),
+        ]
+        for row in content.contamination
+    ]
+    head = ["Task", "Language", "Rows", "Held an item", "Rate", "Items", "Found", "Too short"]
+    return [
+        "## Overlap with evaluation sets",
+        "Rows that held an evaluation item of their language were dropped; compared were character "
+        "n-grams. Items that are too short to be found are unknown.",
+        _table(head, lines),
+    ]
+
+
+def _routes(content: Content) -> list[str]:
+    """The decision table: why each language's answers were made the way they were."""
+    ways: Sequence[Mapping[str, Any]] = content.routes.get("ways") or ()
+    if not ways:
+        return []
+    keys = ("quality", "usable", "chrf", "off_target_rate", "artefact_rate", "failed_rate")
+    lines = [
+        [
+            language_name(way["language"]),
+            escape_markdown(way["way"]),
+            str(way["num_answers"]),
+            *("–" if way.get(key) is None else f"{way[key]:.3f}" for key in keys),
+            f"**{why}**" if way["is_chosen"] else why,
+        ]
+        for way in ways
+        if (why := escape_markdown(way["why"])) is not None
+    ]
+    names = [key.replace("_", " ") for key in keys]
+    return [
+        "## How answers were made, by language",
+        f"Each way was measured on {content.routes['num_families']} development prompts; rates are "
+        "0 to 1, a dash is unknown.",
+        _table(["Language", "Way", "Answers", *names, "Decision"], lines),
+    ]
+
+
+def _licence(content: Content, licence: str) -> str:
+    stated = (
+        "The licence is not stated: do not publish this before it is known."
+        if licence == "unknown"
+        else f"`{licence}`, as stated by who exported it."
+    )
+    sources = ", ".join(escape_markdown(name) for name in sorted(content.sources) if name)
+    came = f" The prompts come from: {sources}." if sources else ""
+    return (
+        f"{stated}{came} Answers also fall under the terms of the models that wrote or translated "
+        "them, which are named above."
+    )
+
+
+def _limits(content: Content, recipe: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before training on it, as far as the run says it."""
+    limits = ["Models wrote or translated the answers; no person has read them all."]
+    if missing := [tag for tag in recipe.get("languages") or () if tag not in content.rows]:
+        limits.append(f"No row is left in: {', '.join(map(language_name, missing))}.")
+    if few := sorted(tag for tag, num in content.rows.items() if num < 100):
+        limits.append(f"Fewer than 100 rows: {', '.join(map(language_name, few))}.")
+    if low := sum(language(tag).tier == "low" for tag in content.rows):
+        limits.append(
+            f"{low} of {len(content.rows)} languages are low-resource, where translators and the "
+            "identifier of languages err most."
+        )
+    clean = recipe.get("clean") or {}
+    if content.stage == "clean":
+        limits.append(
+            "Near-duplicates and overlap are told by characters: a paraphrase or a translation of "
+            "an evaluation item is not found, nor one that was changed in more than every "
+            "thirtieth character or so."
+        )
+        if clean.get("max_similarity") is None:
+            limits.append("Near-duplicates were not looked for.")
+        if clean.get("max_overlap") is None:
+            limits.append("Overlap with evaluation sets was not looked for.")
+    else:
+        limits.append("Neither near-duplicates nor overlap with evaluation sets were looked for.")
+    limits.append("Facts, tone and harm of the answers were not checked.")
+    return limits
+
+
+def _making(content: Content, facts: Mapping[str, Any]) -> list[str]:
+    recipe = facts.get("recipe") or {}
+    clean = recipe.get("clean")
+    made = [
+        f"Recipe `{_code(recipe.get('name'))}`, seed {escape_markdown(str(recipe.get('seed')))}, "
+        f"round {content.round}, stage `{content.stage}`.",
+    ]
+    if content.stage == "clean" and clean:
+        made.append(f"Cleaned with `{_code(json.dumps(clean))}`.")
+    versions = (facts.get("versions") or {}).items()
+    made.append("Versions: " + ", ".join(f"{escape_markdown(f'{k} {v}')}" for k, v in versions))
+    return made
+
+
+def _code(value: object) -> str:
+    return " ".join(str(value).split()).replace("`", "'")
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
