@@ -11,12 +11,11 @@ from isoglot.report.tables import UNKNOWN, percent
 if TYPE_CHECKING:
     from rich.table import Table
 
-_COLUMNS = (
-    *("Way", "Answers", "Usable %", "chrF++", "Off-target %", "Artefacts %", "Failed %"),
-    *("Reward", "Quality", "Decision"),
-)
+_COLUMNS = ("Way", "n", "Usable", "chrF++", "Off", "Faulty", "Failed", "Quality", "Decision")
 _CAPTION = (
-    "Measured on the development families; a dash is unknown or does not apply. Quality is the "
+    "Measured on n answers to the development families, in %: usable ones, chrF++ against "
+    "references, answers in another language, translations with an artefact, and answers that "
+    "failed, were cut off or are empty. A dash is unknown or does not apply. Quality is the "
     "weighted mean that decides between the ways that miss no threshold."
 )
 _LOST = "Prompts without a demonstration are counted by why."
@@ -67,9 +66,12 @@ def route_tables(summary: Summary) -> "list[Table]":
             shown = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
             for place, head in enumerate(heads):
                 is_text = place == 0 or head in ("Way", "Decision")
-                shown.add_column(Text(head), justify="left" if is_text else "right")
-            for row in rows:
-                shown.add_row(*map(Text, row))
+                side: Any = "left" if is_text else "right"
+                shown.add_column(Text(head), justify=side, no_wrap=not is_text, overflow="fold")
+            before = ""
+            for name, *cells in rows:
+                shown.add_row(*map(Text, ["" if name == before else name, *cells]))
+                before = name
             found.append(shown)
     return found
 
@@ -100,15 +102,22 @@ def _ways(table: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[str]]]
 
 def _cells(way: Mapping[str, Any], name: str) -> list[str]:
     rates = ("usable", "chrf", "off_target_rate", "artefact_rate", "failed_rate")
-    reward, quality = number(way, "reward"), number(way, "quality")
+    quality = number(way, "quality")
     return [
         name,
         str(way["num_answers"]),
         *(percent(number(way, rate)) for rate in rates),
-        UNKNOWN if reward is None else f"{reward:.3g}",
         UNKNOWN if quality is None else f"{quality:.3f}",
-        f"chosen: {way['why']}" if way["is_chosen"] else way["why"],
+        _decision(way),
     ]
+
+
+def _decision(way: Mapping[str, Any]) -> str:
+    reward = number(way, "reward")
+    said = "" if reward is None else f" (reward {reward:.3g})"
+    if not way["is_chosen"]:
+        return way["why"] + said
+    return ("chosen" if way["why"] == "best" else f"chosen: {way['why']}") + said
 
 
 def _kept(table: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[str]]]]:
