@@ -5,8 +5,9 @@
 
 Planted: of each language 100 sentences of SIB-200 (XCOPA's premises with its first choice for those
 languages that have it) are evaluation items, and each is put, changed in one way, between two
-sentences of NTREX. Rows of NTREX alone, and with SIB-200 sentences that are no items, must stay. The
-same copies stand as rows of their own for the search for near-duplicates, among sentences of NTREX.
+sentences of NTREX. Rows of NTREX alone, and with SIB-200 sentences that are no items, must stay.
+The same copies stand as rows of their own for the search for near-duplicates, among sentences of
+NTREX.
 With --rows: seconds and the growth of the process's peak memory, over rows of three sentences; and
 where datasketch is installed, its MinHash and LSH on the first 5,000 of them in the same run.
 """

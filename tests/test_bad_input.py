@@ -250,7 +250,7 @@ def test_a_tokenizer_without_a_chat_template(isoglot, tmp_path):
     code, error = isoglot("run", "lidr-lab", "--out", tmp_path / "out", *tiny_overrides(model))
     assert code == 2
     assert "expected a tokenizer with a chat template, got none in" in error
-    assert "chat_template.jinja beside it" in error
+    assert "give policy.chat_template a file" in error
 
 
 def test_a_tokenizer_without_a_pad_token_is_no_obstacle(isoglot, tiny_policy, tmp_path):

@@ -204,7 +204,7 @@ def test_questions_and_long_gold_are_items() -> None:
 
 def test_nothing_left_is_one_line() -> None:
     items = [Item("task", "en", "q1", SENTENCES["en"])]
-    with pytest.raises(ValueError, match="of 1 none is left .each holds an item.*max_overlap"):
+    with pytest.raises(ValueError, match=r"of 1 none is left \(each holds an item.*max_overlap"):
         fit([[row(SENTENCES["en"])]], items, CleanConfig())
     with pytest.raises(ValueError, match="none came"):
         fit([[]], (), CleanConfig())
