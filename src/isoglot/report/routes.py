@@ -12,12 +12,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WAYS, _DEMONSTRATIONS = "Which way each language goes", "Demonstrations by language"
-_COLUMNS = (
-    *("Way", "Answers", "Usable %", "chrF++", "Off-target %", "Artefacts %", "Failed %"),
-    *("Reward", "Quality", "Decision"),
-)
+_COLUMNS = ("Way", "n", "Usable", "chrF++", "Off", "Faulty", "Failed", "Quality", "Decision")
 _CAPTION = (
-    "Measured on the development families; a dash is unknown or does not apply. Quality is the "
+    "Measured on n answers to the development families, in %: usable ones, chrF++ against "
+    "references, answers in another language, translations with an artefact, and answers that "
+    "failed, were cut off or are empty. A dash is unknown or does not apply. Quality is the "
     "weighted mean that decides between the ways that miss no threshold."
 )
 _LOST = "Prompts without a demonstration are counted by why."
@@ -90,15 +89,22 @@ def _ways(table: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[str]]]
 
 def _cells(way: Mapping[str, Any], name: str) -> list[str]:
     rates = ("usable", "chrf", "off_target_rate", "artefact_rate", "failed_rate")
-    reward, quality = number(way, "reward"), number(way, "quality")
+    quality = number(way, "quality")
     return [
         name,
         str(way["num_answers"]),
         *(percent(number(way, rate)) for rate in rates),
-        UNKNOWN if reward is None else f"{reward:.3g}",
         UNKNOWN if quality is None else f"{quality:.3f}",
-        f"chosen: {way['why']}" if way["is_chosen"] else way["why"],
+        _decision(way),
     ]
+
+
+def _decision(way: Mapping[str, Any]) -> str:
+    reward = number(way, "reward")
+    said = "" if reward is None else f" (reward {reward:.3g})"
+    if not way["is_chosen"]:
+        return way["why"] + said
+    return ("chosen" if way["why"] == "best" else f"chosen: {way['why']}") + said
 
 
 def _kept(table: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[str]]]]:
