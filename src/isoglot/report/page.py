@@ -111,8 +111,13 @@ def _tiles(head: tables.Headline) -> list[Tile]:
 def _sections(summary: Summary) -> list[Section]:
     found = measures(summary)
     audit = _audit_section(summary)
+    data = [
+        *translation_sections(summary),
+        *route_sections(summary),
+        *cleaning_sections(summary),
+    ]
     if audit and not found and not pair_figures.pairs_by_round(summary):
-        return audit
+        return [*audit, *data]
     scores = [measure for measure in found if measure.metric != OFF_TARGET]
     over = [_over_rounds(summary, i, measure) for i, measure in enumerate(scores)]
     missing = Section(
@@ -139,9 +144,7 @@ def _sections(summary: Summary) -> list[Section]:
         ),
         *over[1:],
         *direction_sections(summary),
-        *translation_sections(summary),
-        *route_sections(summary),
-        *cleaning_sections(summary),
+        *data,
         *_choice_section(summary),
         *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
     ]
