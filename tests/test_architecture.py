@@ -66,13 +66,14 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {
-        "cli_measure", "cli_rankings", "cli_languages", "cli_export", "study", "planning", "train",
-        "pipeline", "summary", "config", "report", "lab", "core", "environment",
+        "cli_measure", "cli_rankings", "cli_languages", "cli_export", "cli_train", "study",
+        "planning", "pipeline", "summary", "config", "report", "lab", "core", "environment",
     },
     "cli_measure": {"measuring", "evals", "report", "core"},
     "cli_rankings": {"cli_measure", "measuring", "report"},
     "cli_languages": {"evals", "core"},
     "cli_export": {"report"},
+    "cli_train": {"cli_measure", "train", "data", "core", "lab"},
 }  # fmt: skip
 for floors in MAY_IMPORT.values():
     if "config" in floors:

@@ -131,7 +131,7 @@ def files_no_larger_than(num_bytes):
     ("room", "place"),
     [
         (1_000, r"run\.json"),
-        (5_000, r"round-0/pair/part-00000\.parquet"),
+        (6_500, r"round-0/pair/part-00000\.parquet"),
         (60_000, "round-0/train"),  # the weights of a checkpoint
         (200_000, "round-0/train"),  # the state of its optimizer
     ],
@@ -250,7 +250,7 @@ def test_a_tokenizer_without_a_chat_template(isoglot, tmp_path):
     code, error = isoglot("run", "lidr-lab", "--out", tmp_path / "out", *tiny_overrides(model))
     assert code == 2
     assert "expected a tokenizer with a chat template, got none in" in error
-    assert "chat_template.jinja beside it" in error
+    assert "give policy.chat_template a file" in error
 
 
 def test_a_tokenizer_without_a_pad_token_is_no_obstacle(isoglot, tiny_policy, tmp_path):

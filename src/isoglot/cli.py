@@ -11,18 +11,20 @@ from isoglot.cli_export import export
 from isoglot.cli_languages import languages
 from isoglot.cli_measure import (
     Redo,
-    SetsData,
     benchmarks,
     compare,
     evaluate,
-    held_out_rewards,
     judge,
     rewards,
 )
 from isoglot.cli_rankings import import_rankings
+from isoglot.cli_train import train
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+MOST_ROWS = 40
+"""Longer tables than that are left to the page."""
 
 app = typer.Typer(
     name="isoglot",
@@ -34,7 +36,6 @@ app = typer.Typer(
 )
 lab = typer.Typer(help="The embedded world: a small real model, real sentences, exact answers.")
 app.add_typer(lab, name="lab", no_args_is_help=True)
-train = typer.Typer(help="Training beside the line of a recipe.")
 app.add_typer(train, name="train", no_args_is_help=True)
 
 Overrides = Annotated[
@@ -223,48 +224,6 @@ def lab_build(
     print(f"{model}: {folder}")
 
 
-@train.command("reward")
-def train_reward(
-    preferences: Annotated[
-        list[Path], typer.Argument(help="Parquet files of preferences, as RUN/round-0/filter has.")
-    ],
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model that gets the head.")],
-    out: Annotated[Path, typer.Option(help="Where the reward model goes.")] = Path("runs/reward"),
-    training: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Arguments of TRL's RewardConfig."),
-    ] = None,
-    held_out: Annotated[
-        str,
-        typer.Option(
-            "--eval", help="Preferences on other prompts to be right about, as for `rewards --on`."
-        ),
-    ] = "",
-    data: SetsData = None,
-    seed: Annotated[int, typer.Option(help="Of the order and of the new head.")] = 1,
-) -> None:
-    """Train a reward model on preferences; prints its accuracy by language.
-
-    With --eval, OUT/rewards.json and OUT/rewards hold the table, beside the length as a scorer.
-
-    Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
-    """
-    from isoglot.core.settings import settings_of
-    from isoglot.lab.shipped import lab_path
-    from isoglot.train.common import Policy
-    from isoglot.train.reward import RewardTrainConfig
-    from isoglot.train.reward import train_reward as train_on
-
-    config = RewardTrainConfig(training=settings_of(training or ()))
-    measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
-    summary = train_on(preferences, Policy(lab_path(model)), out, config, seed=seed)
-    for tag, row in summary["languages"].items():
-        print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
-    print(f"reward model: {summary['policy']}")
-    if measure:
-        measure(summary["policy"])
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, by default of this process; an error of the user's is one line."""
     try:
@@ -305,7 +264,8 @@ def _show(summary: dict, folder: Path) -> None:
     if "audit" in summary:
         console.print(audit_table(summary))
     for table in (*translation_tables(summary), *route_tables(summary), *cleaning_tables(summary)):
-        console.print(table)
+        many = f"{table.title}: {table.row_count} rows, all on the page"
+        console.print(table if table.row_count <= MOST_ROWS else many)
     for line in (*without_route(summary), *empty_languages(summary)):
         console.print(line, markup=False)
     if any(round["results"] for round in summary["rounds"]):

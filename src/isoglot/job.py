@@ -55,7 +55,8 @@ class Job:
     def start(self) -> Policy:
         """Where the training of the round begins: a policy of our own has no revision."""
         is_given = self.policy == self.recipe.policy.path
-        return Policy(self.policy, self.recipe.policy.revision if is_given else "main")
+        revision = self.recipe.policy.revision if is_given else "main"
+        return Policy(self.policy, revision, self.recipe.policy.chat_template)
 
     def translator(self, place: int = 0) -> Any:
         """One of the recipe's translators, or else the policy of the round, asked to translate."""

@@ -38,8 +38,12 @@ class PromptsConfig(Section):
     def check_completions(self) -> None:
         """Raise ValueError where the source says of no column that it holds answers."""
         sources = self.source if isinstance(self.source, tuple) else (self.source,)
-        files = [each for each in sources if isinstance(each, PromptFileConfig)]
-        if not any(file.columns.has_completions for file in files):
+        if not any(
+            each.columns.has_completions
+            if isinstance(each, PromptFileConfig)
+            else each.has_completions
+            for each in sources
+        ):
             raise ValueError(
                 "samplers: kind source answers with the set's own answers: name their column in "
                 "prompts.source.columns (`completion`, or `messages`)"

@@ -23,8 +23,13 @@ def override(values: dict[str, Any], text: str) -> None:
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set `a.b.0.c` in place; raises ValueError where the recipe has no such place."""
+    """Set `a.b.0.c` in place; raises ValueError where the recipe has no such place.
+
+    An entry of `rounds` keeps what is set in it as one dotted key, which stands for itself there.
+    """
     *parents, last = key.split(".")
+    if parents[:1] == ["rounds"] and len(parents) > 1:
+        parents, last = parents[:2], key.split(".", 2)[2]
     place: Any = values
     try:
         for name in parents:

@@ -95,3 +95,15 @@ def _ends_in_loop(text: str, min_repeats: int, min_chars: int) -> bool:
         if text.endswith(unit * repeats) and _WORDED.search(unit):
             return True
     return False
+
+
+def without_thinking(text: str, *, opened: bool = False) -> str | None:
+    """The answer after `<think>…</think>` at the beginning of a text; None where it never ends.
+
+    `opened` says that the prompt ended in `<think>`. A text that begins otherwise is as it was:
+    whoever writes of the tags has not thought in them.
+    """
+    if not (opened or text.lstrip().startswith("<think>")):
+        return text
+    _, closed, answer = text.partition("</think>")
+    return answer.lstrip() if closed else None

@@ -26,6 +26,11 @@ class LabPromptConfig(Section):
     in a hundred languages, with the whole answer as gold."""
     split: Split = "train"
 
+    @property
+    def has_completions(self) -> bool:
+        """Whether the prompts come with their answers."""
+        return self.task == "almanac"
+
 
 def lab_prompts(
     config: LabPromptConfig,
@@ -45,7 +50,7 @@ def lab_prompts(
                 language=language,
                 family=family,
                 gold=gold,
-                completion=gold if config.task == "almanac" else None,
+                completion=gold if config.has_completions else None,
                 source=f"lab/{config.task}/{config.split}",
             )
 

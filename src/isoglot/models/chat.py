@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isoglot.core.records import FinishReason
+from isoglot.core.text import without_thinking
 from isoglot.models.meter import Charge, Meter, Pace
 
 if TYPE_CHECKING:
@@ -269,12 +270,12 @@ def _read(answer: bytes) -> Reply:
         body = json.loads(answer)
         choice = body["choices"][0]
         message = choice["message"]
-        text = _text(message.get("content"))
-        reason = choice.get("finish_reason")
+        text = without_thinking(_text(message.get("content")))
+        reason = _FINISH_REASONS.get(choice.get("finish_reason"), FinishReason.ERROR)
         usage = body.get("usage") or {}
         return Reply(
-            text,
-            _FINISH_REASONS.get(reason, FinishReason.ERROR) if reason else FinishReason.ERROR,
+            text or "",
+            FinishReason.LENGTH if text is None else reason,
             _count(usage.get("prompt_tokens")),
             _count(usage.get("completion_tokens")),
             _top(choice.get("logprobs")),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from isoglot.core.records import content_id
 from isoglot.core.yaml import read_yaml
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.google import (
@@ -138,9 +139,13 @@ def sampler_revision(config: TranslatorConfig | SourceConfig) -> str:
         case GoogleConfig():
             return google_revision(config)
         case TransformersConfig() | VLLMConfig():
+            from isoglot.models.template import read_template
             from isoglot.models.transformers import model_revision
 
-            return model_revision(config.path, config.revision)
+            revision = model_revision(config.path, config.revision)
+            template = getattr(config, "chat_template", None)
+            # The path of a template decides nothing, its content does.
+            return f"{revision}+{content_id(read_template(template))}" if template else revision
         case FileSamplerConfig():
             from isoglot.models.file import file_revision
 
@@ -228,7 +233,15 @@ def _validated(values: Any, name: str) -> ModelConfig:
 
 def answer_settings(config: TranslatorConfig | SourceConfig) -> Mapping[str, Any]:
     """What decides the answers of a model: not where it lies, nor what only makes it fast."""
-    elsewhere = {"path", "device", "batch_tokens", *OPERATION, *VLLM_OPERATION, *GOOGLE_OPERATION}
+    elsewhere = {
+        "path",
+        "device",
+        "chat_template",
+        "batch_tokens",
+        *OPERATION,
+        *VLLM_OPERATION,
+        *GOOGLE_OPERATION,
+    }
     settings = config.model_dump(mode="json", exclude=elsewhere)
     return {**settings, "revision": sampler_revision(config)}
 
@@ -292,7 +305,7 @@ def load_scorers(
 
 def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
     """What decides the rewards of a scorer, without loading it: for fingerprints."""
-    elsewhere = {"path", "device", "batch_tokens"}
+    elsewhere = {"path", "device", "chat_template", "batch_tokens"}
     settings = config.model_dump(mode="json", exclude=elsewhere)
     if isinstance(config, JudgeScorerConfig):
         return {**settings, "model": answer_settings(model_config(config.model))}

@@ -12,7 +12,10 @@ from pydantic import Field
 
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
+from isoglot.core.text import without_thinking
+from isoglot.models.adapters import base_of, merge
 from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
+from isoglot.models.template import eos_ids, load_tokenizer, opens_thinking, plain, rendered
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +31,8 @@ class TransformersConfig(Section):
 
     kind: Literal["transformers"] = "transformers"
     path: str
-    """A local folder or a Hugging Face hub id."""
+    """A local folder or a Hugging Face hub id; or a folder of PEFT's adapters, which names its base
+    and is merged into it."""
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
     dtype: str = "auto"
@@ -40,6 +44,9 @@ class TransformersConfig(Section):
     format: Literal["chat", "plain"] = "chat"
     """`plain` gives the model the text of the prompt as it stands, without the chat template: for
     base models, and for prompts whose worked examples are part of the text."""
+    chat_template: str | None = None
+    """A file with a Jinja template, in place of the checkpoint's; a trained policy keeps it. One
+    that begins with `{% set enable_thinking = false %}` and goes on as Qwen3's does not think."""
 
 
 def model_revision(path_or_id: str, revision: str = "main") -> str:
@@ -96,6 +103,8 @@ def _folder_hash(folder: Path) -> str:
             f"it with model.save_pretrained"
         )
     digests = [f"{path.name}:{file_hash(path, path.stat().st_mtime_ns)}" for path in files]
+    if base := base_of(str(folder)):
+        digests.append(model_revision(*base))
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:_REVISION_DIGITS]
 
 
@@ -111,6 +120,8 @@ class _Row(NamedTuple):
     ids: list[int]
     limit: int
     """New tokens that this row may have: what the context window leaves of `max_new_tokens`."""
+    thinks: bool
+    """The prompt has begun the thinking."""
 
 
 class CausalModel:
@@ -121,24 +132,31 @@ class CausalModel:
     """
 
     def __init__(self, config: TransformersConfig) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # the stage has a bar of its own
         path, hub = located(config.path, config.revision)
         self.name = model_name(config.path, hub.get("revision", config.revision))
         self.format = config.format
-        self.tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+        base, adapters = base_of(path), path
+        if base:
+            path, hub = located(*base)
+        has_tokenizer = base and (Path(adapters) / "tokenizer_config.json").exists()
+        source = (adapters, {}) if has_tokenizer else (path, hub)
+        self.tokenizer = load_tokenizer(*source, config.chat_template)
         if self.format == "chat" and self.tokenizer.chat_template is None:
             raise ValueError(
                 f"expected a tokenizer with a chat template, got none in {config.path}; "
-                f"use the instruction-tuned model, put a chat_template.jinja beside it, or set "
+                f"use the instruction-tuned model, give policy.chat_template a file, or set "
                 f"format: plain"
             )
         device, device_map = placement(config.device)
         self.model = AutoModelForCausalLM.from_pretrained(
             path, dtype=config.dtype, device_map=device_map, use_safetensors=True, **hub
         ).eval()
+        if base:
+            self.model = merge(self.model, adapters)
         if device is not None:
             self.model.to(device)
 
@@ -158,15 +176,8 @@ class CausalModel:
     def render(self, prompt: Prompt) -> str:
         """The text that the model reads; an assistant's last turn stays open."""
         if self.format == "plain":
-            return _plain(prompt)
-        messages = [dict(message) for message in prompt.prompt]
-        primed = messages[-1]["role"] == "assistant"
-        return self.tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=not primed,
-            continue_final_message=primed,
-        )
+            return plain(prompt)
+        return rendered(self.tokenizer, prompt.prompt)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of rendered texts. A plain text begins as the tokenizer begins a text, with its
@@ -199,7 +210,7 @@ class TransformersSampler:
         self.name, self.batch_tokens = self.loaded.name, config.batch_tokens
         self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
         self._render = self.loaded.render
-        self.eos_ids = _eos_ids(
+        self.eos_ids = eos_ids(
             self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id
         )
         if not self.eos_ids:
@@ -235,11 +246,17 @@ class TransformersSampler:
         return answers
 
     def _rows(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[_Row]:
-        ids = self.loaded.encode([self._render(prompt) for prompt in prompts])
+        texts = [self._render(prompt) for prompt in prompts]
+        ids = self.loaded.encode(texts)
         context = self.loaded.context_window
         rows = [
-            _Row(i, row, min(max_new_tokens, (context or len(row) + max_new_tokens) - len(row)))
-            for i, row in enumerate(ids)
+            _Row(
+                i,
+                row,
+                min(max_new_tokens, (context or len(row) + max_new_tokens) - len(row)),
+                opens_thinking(text),
+            )
+            for i, (row, text) in enumerate(zip(ids, texts, strict=True))
         ]
         return sorted(rows, key=lambda row: len(row.ids))
 
@@ -275,8 +292,11 @@ class TransformersSampler:
                 **_decoding(sampling),
                 **self._cache(ids.shape[1] + batch[0].limit),
             )
-        answers = [self._answer(row, sampling.stop) for row in out[:, ids.shape[1] :].tolist()]
         n = sampling.num_samples
+        answers = [
+            self._answer(new, sampling.stop, batch[place // n].thinks)
+            for place, new in enumerate(out[:, ids.shape[1] :].tolist())
+        ]
         return [answers[i : i + n] for i in range(0, len(answers), n)]
 
     def _cache(self, width: int) -> dict[str, Any]:
@@ -306,43 +326,18 @@ class TransformersSampler:
 
         return [ended]
 
-    def _answer(self, ids: list[int], stop: Sequence[str] = ()) -> Sampled:
+    def _answer(self, ids: list[int], stop: Sequence[str] = (), thinks: bool = False) -> Sampled:
         end = next((i for i, token in enumerate(ids) if token in self.eos_ids), None)
         text = self._text(ids[:end])
         cuts = [text.index(string) for string in stop if string in text]
         reason = FinishReason.LENGTH if end is None and not cuts else FinishReason.STOP
-        return Sampled(text[: min(cuts, default=None)], reason)
+        answer = without_thinking(text[: min(cuts, default=None)], opened=thinks)
+        return Sampled("", FinishReason.LENGTH) if answer is None else Sampled(answer, reason)
 
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-
-
-def _plain(prompt: Prompt) -> str:
-    """The turns as bare text; worked examples stand before the question, a blank line between.
-
-    A question alone stands as it is, so that what a benchmark continues is continued.
-    """
-    messages = list(prompt.prompt)
-    roles = [message["role"] for message in messages]
-    if len(roles) % 2 == 0:  # the beginning of an answer, which the model continues
-        roles.append("user")
-    if roles != ["user", "assistant"] * (len(roles) // 2) + ["user"]:
-        raise ValueError(
-            f"prompt {prompt.prompt_id}: expected turns of user and assistant in turn for format: "
-            f"plain, got turns of {', '.join(message['role'] for message in messages)}; set "
-            f"format: chat, or write the turns into one text"
-        )
-    texts = [message["content"] for message in messages]
-    if len(texts) <= 2:
-        return "".join(texts)
-    worked = [
-        f"{question}\n{answer}"
-        for question, answer in zip(texts[:-2:2], texts[1:-1:2], strict=True)
-    ]
-    last = texts[-1] if len(texts) % 2 else texts[-2] + "\n" + texts[-1]
-    return "\n\n".join([*worked, last + ("\n" if len(texts) % 2 else "")])
 
 
 def placement(device: str) -> tuple[str | None, str | None]:
@@ -360,13 +355,6 @@ def placement(device: str) -> tuple[str | None, str | None]:
 
 def _seeded_devices(device: Any) -> list[Any]:
     return [device] if device.type == "cuda" else []
-
-
-def _eos_ids(*sources: int | list[int] | None) -> list[int]:
-    ids = [
-        i for ids in sources if ids is not None for i in (ids if isinstance(ids, list) else [ids])
-    ]
-    return list(dict.fromkeys(ids))
 
 
 def _decoding(sampling: Sampling) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from pydantic import Field
 
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
+from isoglot.core.text import without_thinking
 from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
+from isoglot.models.template import opens_thinking
 from isoglot.models.transformers import located, model_name
 
 VLLM_OPERATION = frozenset({"tensor_parallel_size", "gpu_memory_utilization"})
@@ -154,9 +156,11 @@ def is_primed(prompt: Prompt) -> bool:
 def read_output(output: Any, num_samples: int) -> list[Sampled]:
     """The samples of one request, in their order; one that did not come has reason `error`."""
     reasons = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
-    rows = {
-        row.index: Sampled(row.text, reasons[row.finish_reason])
-        for row in output.outputs
-        if row.finish_reason in reasons
-    }
+    opened = opens_thinking(getattr(output, "prompt", None) or "")
+    rows = {}
+    for row in output.outputs:
+        if row.finish_reason in reasons:
+            answer = without_thinking(row.text, opened=opened)
+            reason = FinishReason.LENGTH if answer is None else reasons[row.finish_reason]
+            rows[row.index] = Sampled(answer or "", reason)
     return [rows.get(i, Sampled("", FinishReason.ERROR)) for i in range(num_samples)]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from isoglot.config import Recipe, in_package, load_recipe
+from isoglot.core.language_sets import expand
 from isoglot.core.section import Section, first_problem
 from isoglot.core.yaml import load_yaml
 from isoglot.models.protocols import ScorerConfig
@@ -46,7 +47,13 @@ Selector = dict[Name, Values]
 """Cells by their values on some axes; of an axis that is not named, every value."""
 
 
-Languages = Literal["all", "trained", "unseen"] | tuple[str, ...]
+Tags = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda value: expand(value) if isinstance(value, list | tuple) else value),
+]
+"""Tags and names of sets, as a recipe takes them."""
+
+Languages = Literal["all", "trained", "unseen"] | Tags
 
 
 class FindingConfig(Section):
@@ -128,8 +135,8 @@ class Cell:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those that are trained."""
-        return self.recipe.languages
+        """Those that are trained, in the last round where rounds differ."""
+        return self.recipe.different_rounds[-1].languages
 
 
 def load_study(name_or_path: str) -> StudyConfig:
@@ -254,7 +261,7 @@ def _cell(
     study: StudyConfig, values: Mapping[str, str], recipe: Recipe, evaluated: Sequence[str]
 ) -> Cell:
     name = "+".join(values.values())
-    if recipe.train is None:
+    if not recipe.num_trainings:
         raise ValueError(f"{name}: expected a recipe that trains, got one without `train:`")
     unseen = tuple(tag for tag in evaluated if tag not in recipe.languages)
     recipes = {

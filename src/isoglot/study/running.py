@@ -129,12 +129,13 @@ def _ending(child: Child[str | None]) -> str | None:
 
 def _made_from(each: Run) -> str:
     """What decides a whole run: where it is as it was, the run is done and not looked at again."""
-    recipe = each.recipe
-    scorers = recipe.score.scorers if recipe.score else ()
-    sources = (recipe.prompts.source, *(task.prompts for task in recipe.evaluate.all_tasks))
+    recipe, rounds = each.recipe, each.recipe.different_rounds
+    scorers = [scorer for one in rounds if one.score for scorer in one.score.scorers]
+    tasks = [task.prompts for task in recipe.evaluate.all_tasks]
+    sources = [*(one.prompts.source for one in rounds), *tasks]
     try:
         inputs = [
-            *(sampler_revision(model) for model in recipe.models),
+            *(sampler_revision(model) for one in rounds for model in one.models),
             *(scorer_settings(scorer) for scorer in scorers),
             *(file_revisions(source) for source in sources),
         ]

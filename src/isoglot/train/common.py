@@ -8,12 +8,13 @@ from dataclasses import fields
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from isoglot.core.section import Section
-from isoglot.models.transformers import located
+from isoglot.models import template
+from isoglot.train.adapters import LoraConfig, Policy, QuantizationConfig, check_quantization
 from isoglot.train.choose import ChooseConfig
 from isoglot.train.mixing import MixingConfig
 
@@ -26,31 +27,6 @@ _OURS = ("output_dir", "seed", "data_seed", "disable_tqdm", "resume_from_checkpo
 
 def no_step(step: int, total: int) -> None:
     """The `on_step` of a caller that shows no progress."""
-
-
-class Policy(NamedTuple):
-    """The model that training starts from."""
-
-    path: str
-    """A local folder or a Hugging Face hub id."""
-    revision: str = "main"
-    """Branch, tag or commit of a hub id; a local folder has none."""
-
-    @property
-    def arguments(self) -> dict[str, str]:
-        """What `from_pretrained` is given beside the path."""
-        return located(*self)[1]
-
-
-class LoraConfig(Section):
-    """Low-rank adapters, merged into the saved policy."""
-
-    r: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """TRL's DPO sets it to 0 unless `training: {disable_dropout: false}`."""
-    targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
-    """Names of modules; `all-linear` is every linear layer but the output head."""
 
 
 class TrainConfig(Section):
@@ -68,6 +44,8 @@ class TrainConfig(Section):
     """
     lora: LoraConfig | None = None
     """None trains all weights."""
+    quantization: QuantizationConfig | None = None
+    """None keeps the base in its own precision."""
     num_preferences: int | None = Field(None, ge=1)
     """So many pairs, as evenly over the languages as there are; left out, all of them."""
     mixing: MixingConfig | None = None
@@ -98,6 +76,14 @@ class TrainConfig(Section):
             raise ValueError(
                 "num_preferences and mixing both choose the rows, got both; give one (mixing with "
                 "method unimax, max_epochs 1 and num_examples is num_preferences)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _learns(self) -> Self:
+        if self.quantization and self.lora is None:
+            raise ValueError(
+                "a base in 4 bits (quantization) does not learn itself; add `lora`, or remove it"
             )
         return self
 
@@ -137,6 +123,8 @@ def check_training(config: TrainConfig) -> None:
     from trl import DPOConfig, RLOOConfig, SFTConfig
 
     _check_keys({"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}[config.method], config)
+    if config.quantization:
+        check_quantization()
     if config.training.get("use_vllm") and find_spec("vllm") is None:
         raise ValueError(
             "expected the package vllm for `use_vllm: true`, got none; install it (pip install "
@@ -191,28 +179,12 @@ def training_arguments(
         ours["bf16"] = on_gpu and torch.cuda.is_bf16_supported()
     given = {"output_dir": str(out), "seed": seed, "data_seed": seed, "disable_tqdm": True}
     chosen = {**ours, **config.training, **given}
-    if policy.arguments:
-        chosen["model_init_kwargs"] = {
-            **(chosen.get("model_init_kwargs") or {}),
-            **policy.arguments,
-        }
+    of_model: dict[str, Any] = dict(policy.arguments)
+    if config.quantization:  # a base in 4 bits stays where it is loaded
+        of_model["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
+    if of_model:
+        chosen["model_init_kwargs"] = {**(chosen.get("model_init_kwargs") or {}), **of_model}
     return config_class(**chosen)
-
-
-def peft_config(lora: LoraConfig | None) -> Any:
-    """PEFT's config, or None for training all weights."""
-    if lora is None:
-        return None
-    from peft import LoraConfig as PeftLoraConfig
-
-    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
-    return PeftLoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=targets,
-        task_type="CAUSAL_LM",
-    )
 
 
 def load_tokenizer(policy: Policy) -> Any:
@@ -221,13 +193,11 @@ def load_tokenizer(policy: Policy) -> Any:
     Padding is masked by position, so the eos token at the end of an answer is still learned.
     Raises ValueError without a chat template or an eos token.
     """
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(policy.path, **policy.arguments)
+    tokenizer = template.load_tokenizer(policy.path, policy.arguments, policy.template)
     if tokenizer.chat_template is None:
         raise ValueError(
             f"expected a tokenizer with a chat template, got none in {policy.path}; start from "
-            f"the instruction-tuned model or put a chat_template.jinja beside it"
+            f"the instruction-tuned model, or give policy.chat_template a file"
         )
     if tokenizer.eos_token is None:
         raise ValueError(

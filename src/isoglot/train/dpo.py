@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.train.adapters import adapter_arguments, whole_policy
 from isoglot.train.choose import HeldOut
 from isoglot.train.common import (
     OnStep,
     Policy,
     TrainConfig,
     no_step,
-    peft_config,
     quiet,
     training_arguments,
 )
@@ -38,6 +38,7 @@ def train_dpo(
     `out/curve.jsonl` has the checks. Raises ValueError for what the user has to mend.
     """
     with quiet():
+        policy = whole_policy(policy, out)
         from trl import DPOTrainer
 
         args = _arguments(config, policy, out, seed)
@@ -49,7 +50,7 @@ def train_dpo(
                 args=args,
                 train_dataset=rows,
                 processing_class=tokenizer,
-                peft_config=peft_config(config.lora),
+                **adapter_arguments(config.lora, config.quantization),
             )
             trainer.follow_pairs(out / "log.jsonl", config)
             return trainer

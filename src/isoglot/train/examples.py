@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Demonstration, Preference
+from isoglot.core.store import SCHEMAS
 
 
 def record_type(files: Sequence[Path]) -> type[Demonstration] | type[Preference]:
@@ -39,6 +40,20 @@ def record_type(files: Sequence[Path]) -> type[Demonstration] | type[Preference]
             f"preferences in {kinds[Preference]}; train on one after the other"
         )
     return next(iter(kinds), Demonstration)
+
+
+def is_shard(file: Path) -> bool:
+    """Whether a file holds demonstrations or preferences with all columns that a run writes."""
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_schema
+
+    if file.suffix != ".parquet":
+        return False
+    try:
+        names = set(read_schema(file).names)
+    except (ArrowException, OSError):
+        return False
+    return any(set(SCHEMAS[kind].names) <= names for kind in _COLUMNS)
 
 
 _COLUMNS: Mapping[type[Demonstration] | type[Preference], Sequence[str]] = {
@@ -82,6 +97,12 @@ def load_answers(files: Sequence[Path], cache: Path, held_out: Sequence[str] = (
     return rows.map(_prompt_and_completion, remove_columns="messages")
 
 
+def load_checked(files: Sequence[Path], cache: Path) -> Any:
+    """What a check of the chat template looks at: preferences with both sides, or answers."""
+    load = load_preferences if record_type(files) is Preference else load_answers
+    return load(files, cache)
+
+
 def _prompt_and_completion(row: Mapping[str, Any]) -> dict[str, Any]:
     *prompt, answer = row["messages"]
     if not prompt or answer["role"] != "assistant":
@@ -109,6 +130,14 @@ def load_rows(
         families = set(held_out)
         rows = rows.select([i for i, name in enumerate(rows["family"]) if name not in families])
     return rows.select_columns(list(columns))
+
+
+def first_of_each_language(rows: Any) -> Any:
+    """One row of each, in the order of the tags."""
+    first: dict[str, int] = {}
+    for place, tag in enumerate(rows["language"]):
+        first.setdefault(tag, place)
+    return rows.select([first[tag] for tag in sorted(first)])
 
 
 def num_by_language(files: Iterable[Path]) -> dict[str, int]:

@@ -9,7 +9,9 @@ from typing import Any
 
 from isoglot.core.records import content_id
 from isoglot.core.store import write_whole
+from isoglot.models.template import read_template
 from isoglot.models.transformers import model_revision
+from isoglot.train.adapters import merged
 from isoglot.train.common import Policy, TrainConfig, diverged
 
 
@@ -28,7 +30,8 @@ def claim(
     """
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     inputs = {
-        "policy": model_revision(*policy),
+        "policy": model_revision(policy.path, policy.revision),
+        **({"template": read_template(policy.template)} if policy.template else {}),
         "config": config.model_dump(mode="json"),
         "seed": seed,
         "num_processes": num_processes,
@@ -84,8 +87,7 @@ def save_policy(
 
     model = _whole_model(trainer)
     if trainer.is_world_process_zero():
-        if hasattr(model, "merge_and_unload"):
-            model = model.merge_and_unload()
+        model = merged(model, policy)
         if not all(torch.isfinite(weight).all() for weight in model.parameters()):
             raise ValueError(diverged(trainer.state.global_step))
         dtype = AutoConfig.from_pretrained(policy.path, **policy.arguments).dtype
@@ -95,7 +97,7 @@ def save_policy(
         tokenizer.save_pretrained(temporary)
         write_whole(out / "train.json", json.dumps(summary, indent=2).encode())
         temporary.rename(out / "policy")
-        for folder in ("checkpoints", "cache", "best"):
+        for folder in ("checkpoints", "cache", "best", "start"):
             shutil.rmtree(out / folder, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
 

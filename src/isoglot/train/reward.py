@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from isoglot.train.adapters import LoraConfig, peft_config
 from isoglot.train.common import (
-    LoraConfig,
     OnStep,
     Policy,
     TrainConfig,
     no_step,
-    peft_config,
     quiet,
     training_arguments,
 )
@@ -23,6 +22,8 @@ class RewardTrainConfig(TrainConfig):
     method: Literal["reward"] = "reward"  # type: ignore[assignment]
     nll: Literal["none"] = "none"
     """A reward model has no likelihood."""
+    quantization: None = None
+    """Its new head learns whole, and a base in 4 bits does not."""
 
 
 def train_reward(

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.text import without_thinking
+from isoglot.models.template import opens_thinking, rendered
+from isoglot.train.adapters import adapter_arguments, whole_policy
 from isoglot.train.choose import MAY_LACK, HeldOut, Identify, Reward
 from isoglot.train.common import (
     OnStep,
     Policy,
     TrainConfig,
     no_step,
-    peft_config,
     quiet,
     training_arguments,
 )
@@ -23,7 +25,8 @@ from isoglot.train.examples import load_rows
 from isoglot.train.order import LanguageBalanced, Repeated
 from isoglot.train.trainer import PerLanguage, train
 
-_COLUMNS = [field.name for field in fields(Prompt)]
+# TRL has a column `completion` of its own.
+_COLUMNS = [field.name for field in fields(Prompt) if field.name != "completion"]
 
 
 def train_rloo(
@@ -49,6 +52,7 @@ def train_rloo(
     left out and counted.
     """
     with quiet(), _no_notice_of_each_unrewarded_answer():
+        policy = whole_policy(policy, out)
         args = _arguments(config, policy, out, seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
@@ -115,6 +119,12 @@ class Rewarder:
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         reason = FinishReason.STOP if ended else FinishReason.LENGTH
+        opened = opens_thinking(rendered(self._tokenizer, prompt.prompt))
+        answer = without_thinking(text, opened=opened)
+        if answer is None:
+            text, reason = "", FinishReason.LENGTH
+        else:
+            text = answer
         return Completion(
             prompt.family, prompt.prompt_id, prompt.answer_language, "policy", sample, text, reason
         )
@@ -194,7 +204,7 @@ def rloo_trainer(
         args=args,
         train_dataset=rows,
         processing_class=tokenizer,
-        peft_config=peft_config(config.lora),
+        **adapter_arguments(config.lora, config.quantization),
     )
 
 

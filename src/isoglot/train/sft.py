@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Demonstration
+from isoglot.train.adapters import adapter_arguments, whole_policy
 from isoglot.train.choose import HeldOut
 from isoglot.train.common import (
     OnStep,
     Policy,
     TrainConfig,
     no_step,
-    peft_config,
     quiet,
     training_arguments,
 )
@@ -42,6 +42,7 @@ def train_sft(
     and log and `n` are of rows as without it.
     """
     with quiet():
+        policy = whole_policy(policy, out)
         from trl import SFTConfig, SFTTrainer
 
         args = training_arguments(SFTConfig, config, policy, out / "checkpoints", seed=seed)
@@ -53,7 +54,7 @@ def train_sft(
                 args=args,
                 train_dataset=rows,
                 processing_class=tokenizer,
-                peft_config=peft_config(config.lora),
+                **adapter_arguments(config.lora, config.quantization),
             )
             if args.packing:
                 check_apart(trainer)

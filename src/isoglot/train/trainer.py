@@ -18,11 +18,12 @@ from isoglot.train.common import (
     diverged,
     load_tokenizer,
 )
-from isoglot.train.examples import load_preferences
+from isoglot.train.examples import first_of_each_language, load_preferences
 from isoglot.train.folder import claim, finished, last_checkpoint, save_policy
 from isoglot.train.log import Row, by_language, forget_lines_after, last_line
 from isoglot.train.mixing import even_choice, mixed
 from isoglot.train.order import LanguageBalanced, LengthGrouped
+from isoglot.train.template import check_template, ends_of
 
 _Trainer: Any = object
 """Stands for TRL's trainer, which comes in as the second base where TRL is imported."""
@@ -194,6 +195,9 @@ def train(
     with processes.main_process_first():
         tokenizer = load_tokenizer(policy)
         rows = load(files, out / "cache", families)
+        if config.method != "reward":
+            ends = ends_of(policy, tokenizer)
+            check_template(tokenizer, ends, first_of_each_language(rows))
         if config.num_preferences:
             rows = rows.select(even_choice(rows, config.num_preferences, seed))
         if config.mixing:

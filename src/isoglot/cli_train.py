@@ -1,0 +1,178 @@
+"""The verbs that train beside the line of a recipe. `cli` puts them under `train`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isoglot.cli_measure import SetsData, held_out_rewards
+
+if TYPE_CHECKING:
+    from isoglot.train.common import Policy
+
+train = typer.Typer(help="Training beside the line of a recipe.")
+
+
+@train.command("reward")
+def train_reward(
+    preferences: Annotated[
+        list[Path], typer.Argument(help="Parquet files of preferences, as RUN/round-0/filter has.")
+    ],
+    model: Annotated[str, typer.Option(help="Folder or hub id of the model that gets the head.")],
+    out: Annotated[Path, typer.Option(help="Where the reward model goes.")] = Path("runs/reward"),
+    training: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Arguments of TRL's RewardConfig."),
+    ] = None,
+    held_out: Annotated[
+        str,
+        typer.Option(
+            "--eval", help="Preferences on other prompts to be right about, as for `rewards --on`."
+        ),
+    ] = "",
+    data: SetsData = None,
+    seed: Annotated[int, typer.Option(help="Of the order and of the new head.")] = 1,
+) -> None:
+    """Train a reward model on preferences; prints its accuracy by language.
+
+    With --eval, OUT/rewards.json and OUT/rewards hold the table, beside the length as a scorer.
+
+    Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
+    """
+    from isoglot.core.settings import settings_of
+    from isoglot.lab.shipped import lab_path
+    from isoglot.train.common import Policy
+    from isoglot.train.reward import RewardTrainConfig
+    from isoglot.train.reward import train_reward as train_on
+
+    config = RewardTrainConfig(training=settings_of(training or ()))
+    measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
+    summary = train_on(preferences, Policy(lab_path(model)), out, config, seed=seed)
+    for tag, row in summary["languages"].items():
+        print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
+    print(f"reward model: {summary['policy']}")
+    if measure:
+        measure(summary["policy"])
+
+
+@train.command("sft")
+def train_sft(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Shards of demonstrations or preferences; or JSONL, JSONL.gz or Parquet with "
+            "`messages`, or `prompt` and `completion`, and `language`."
+        ),
+    ],
+    model: Annotated[str, typer.Option(help="Folder or hub id of the model to start from.")],
+    languages: Annotated[
+        str, typer.Option(help="Tags or sets between commas to train on; default: all there are.")
+    ] = "",
+    language: Annotated[str, typer.Option(help="Of rows that name none.")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Keys of a recipe's `train:` (lora.r=16, mixing.method=uniform), or arguments of "
+            "TRL's SFTConfig (learning_rate=1e-4).",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the policy goes.")] = Path("runs/sft"),
+    seed: Annotated[int, typer.Option(help="Of the mixture and of the order.")] = 1,
+    template: Annotated[
+        str | None, typer.Option(help="A file with a chat template, in place of the model's own.")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Print a row of each language as the model reads it; no more."
+        ),
+    ] = False,
+) -> None:
+    """Fine-tune a model on demonstrations; the same command again goes on where it stopped.
+
+    Prints how many answers of each language were learned, and their mean log-probability of a
+    token. Rows that are too long for `max_length` are left out and counted.
+
+    Example: isoglot train sft aya.jsonl --model ./m --set lora.r=16 --set mixing.method=uniform
+    """
+    from isoglot.core.language_sets import expand
+    from isoglot.lab.shipped import lab_path
+    from isoglot.train.common import Policy, check_training
+    from isoglot.train.examples import check_languages
+    from isoglot.train.sft import train_sft as train_on
+
+    config = _config(settings or ())
+    check_training(config)
+    tags = expand(languages.split(",")) if languages else ()
+    shards = _shards(files, language or None, tags, out)
+    check_languages(shards, tags)
+    policy = Policy(lab_path(model), template=template)
+    if check:
+        _print_rows(shards, policy, out)
+        return
+    summary = train_on(shards, policy, out, config, seed=seed)
+    for tag, row in summary["languages"].items():
+        print(
+            f"{tag:8} {row['logp_chosen_per_token']:7.3f} a token, of the last {row['n']:.0f} rows"
+        )
+    print(f"policy: {summary['policy']}")
+
+
+def _config(settings: Sequence[str]) -> Any:
+    """A `train:` section, in which what is no key of its own is TRL's."""
+    from isoglot.core.settings import settings_of
+    from isoglot.train.common import TrainConfig
+
+    given = settings_of(settings)
+    own = {key: value for key, value in given.items() if key in TrainConfig.model_fields}
+    trl = {key: value for key, value in given.items() if key not in own}
+    training = {**own.pop("training", {}), **trl}
+    return TrainConfig(**{"method": "sft", **own, "training": training})
+
+
+def _shards(
+    files: Sequence[str], language: str | None, tags: Sequence[str], out: Path
+) -> list[Path]:
+    """What is trained on: the files, where they are shards of ours, else shards made of them."""
+    from glob import glob
+
+    from isoglot.core.records import Demonstration
+    from isoglot.core.store import shard_path, write_shard
+    from isoglot.data.demonstrations import read_demonstrations
+    from isoglot.train.examples import is_shard
+
+    paths = [Path(path) for file in files for path in (sorted(glob(file)) or [file])]
+    if not tags and all(is_shard(path) for path in paths):
+        return paths
+    folder = out / "demonstrations"
+    shards: list[Path] = []
+    rows = (row for path in paths for row in read_demonstrations(str(path), language))
+    kept = (row for row in rows if not tags or row.language in tags)
+    while batch := _some(kept):
+        shards.append(shard_path(folder, len(shards)))
+        write_shard(shards[-1], batch, Demonstration)
+    return shards
+
+
+def _some(rows: Any, num: int = 10_000) -> list[Any]:
+    from itertools import islice
+
+    return list(islice(rows, num))
+
+
+def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path) -> None:
+    """One row of each language as the model reads it; escaped, since a terminal obeys some text."""
+    from isoglot.train.common import load_tokenizer, quiet
+    from isoglot.train.examples import first_of_each_language, load_checked
+    from isoglot.train.template import check_template, ends_of
+
+    with quiet():
+        tokenizer = load_tokenizer(policy)
+        rows = first_of_each_language(load_checked(shards, out / "cache"))
+        shown = check_template(tokenizer, ends_of(policy, tokenizer), rows)
+    for row in shown:
+        for name, text in row.parts.items():
+            print(f"{row.language:8} {name:10} {text!r}")

@@ -1,0 +1,61 @@
+"""PEFT's adapters that stand in a folder of their own: merged into their base when loaded."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+def base_of(path: str) -> tuple[str, str] | None:
+    """Path or hub id and revision of the base of a folder of adapters; None for a whole model."""
+    folder = Path(path).expanduser()
+    if not (folder / _CONFIG).is_file() or (folder / "config.json").exists():
+        return None
+    try:
+        config = json.loads((folder / _CONFIG).read_text("utf-8"))
+        return config["base_model_name_or_path"], config.get("revision") or "main"
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"expected base_model_name_or_path in {folder / _CONFIG}, got none ({error!r}); save "
+            f"the adapters again"
+        ) from error
+
+
+def merge(base: Any, path: str) -> Any:
+    """The base with the adapters of a folder in its weights.
+
+    Raises ValueError where they are not made for it: another module, or other sizes.
+    """
+    from peft import PeftModel
+
+    _check_fits(base, Path(path).expanduser())
+    return PeftModel.from_pretrained(base, str(Path(path).expanduser())).merge_and_unload()
+
+
+def _check_fits(base: Any, folder: Path) -> None:
+    from safetensors import safe_open
+
+    modules = dict(base.named_modules())
+    name = f"{base.config.model_type} {base.config.name_or_path}"
+    with safe_open(folder / _WEIGHTS, framework="pt") as weights:
+        for key in weights.keys():  # noqa: SIM118 - no mapping
+            inner, low_rank, _ = key.removeprefix("base_model.model.").partition(".lora_")
+            if not low_rank:
+                continue
+            weight = getattr(modules.get(inner), "weight", None)
+            got = tuple(weights.get_slice(key).get_shape())
+            if weight is None:
+                raise ValueError(
+                    f"expected adapters for the modules of {name}, got {inner!r} in {folder}, "
+                    f"which it has not; take the base that they were trained on"
+                )
+            side = 1 if ".lora_A." in key else 0
+            if ".lora_A." in key or ".lora_B." in key:
+                expected = weight.shape[side]
+                if got[side] != expected:
+                    raise ValueError(
+                        f"expected {expected} {('outputs', 'inputs')[side]} in {inner} of {name}, "
+                        f"got {got[side]} in the adapters {folder}; take the base that they were "
+                        f"trained on"
+                    )
