@@ -268,7 +268,7 @@ def _decided(ways: Sequence[Way], config: RouteConfig) -> list[Way]:
     ranked = [replace(each, quality=_quality(each, weights)) for each in ways]
     for each in ranked:
         if each.quality is not None and each.quality < config.min_quality:
-            below = f"quality {each.quality:.3f} below {config.min_quality:g}"
+            below = f"quality {each.quality:.3g} < {config.min_quality:g}"
             missed[each.way] = missed[each.way] or below
     passing = [each for each in ranked if not missed[each.way]]
     if not passing and config.without == "best":
@@ -283,15 +283,15 @@ def _decided(ways: Sequence[Way], config: RouteConfig) -> list[Way]:
 def _missed(way: Way, config: RouteConfig) -> str:
     """The first threshold that a way misses, or nothing."""
     if way.num_answers < config.min_answers:
-        return f"{way.num_answers} answers, fewer than {config.min_answers}"
+        return f"answers {way.num_answers} < {config.min_answers}"
     rates = {
         "failed": (way.failed_rate, config.max_failed_rate),
-        "artefact": (way.artefact_rate, config.max_artefact_rate),
+        "artefacts": (way.artefact_rate, config.max_artefact_rate),
         "off-target": (way.off_target_rate, config.max_off_target_rate),
     }
     for name, (rate, most) in rates.items():
         if rate is not None and rate > most:
-            return f"{name} rate {rate:.3f} above {most:g}"
+            return f"{name} {rate:.3g} > {most:g}"
     return ""
 
 
@@ -308,7 +308,7 @@ def _rank(way: Way) -> tuple[Any, ...]:
 
 
 def _why(way: Way, best: Way | None) -> str:
-    return "best" if way is best else "passes, and another is better"
+    return "best" if way is best else "passes"
 
 
 def languages_without(table: Sequence[Way], languages: Sequence[str]) -> dict[str, str]:

@@ -82,6 +82,7 @@ class Counting:
         num = sum(num_examples(recipe, shape) * each for shape, each in asked.shapes.items())
         if recipe.route:
             self._add("route", "demonstrations", num, False)
+            self._add("clean", "demonstrations", num, False)
             self._training(asked, answers)
             return
         is_exact = recipe.pair.method == "translated_vs_direct" and asked.exact

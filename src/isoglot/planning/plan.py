@@ -136,7 +136,7 @@ def _totals(rows: Sequence[dict[str, Any]], usd_per_hour: float | None) -> dict[
 
     num: dict[str, int] = {}
     for row in rows:
-        if row["stage"] == "filter":  # those of `pair`, as far as they are fit
+        if row["stage"] in ("filter", "clean"):  # those of `pair` and `route`, as far as fit
             continue
         num[row["unit"]] = num.get(row["unit"], 0) + row["num"] * row["times"]
     priced = usd_per_hour is not None or not any(row["on_device"] for row in rows)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from isoglot.report.measures import Summary, language_name, number, rounds, without_revisions
 from isoglot.report.shell import Grid, Line, Section
-from isoglot.report.tables import UNKNOWN, percent
+from isoglot.report.tables import UNKNOWN, percent, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_COLUMNS = (
-    *("Way", "Answers", "Usable %", "chrF++", "Off-target %", "Artefacts %", "Failed %"),
-    *("Reward", "Quality", "Decision"),
-)
+_WAYS, _DEMONSTRATIONS = "Which way each language goes", "Demonstrations by language"
+_COLUMNS = ("Way", "n", "Usable", "chrF++", "Off", "Faulty", "Failed", "Quality", "Decision")
 _CAPTION = (
-    "Measured on the development families; a dash is unknown or does not apply. Quality is the "
+    "Measured on n answers to the development families, in %: usable ones, chrF++ against "
+    "references, answers in another language, translations with an artefact, and answers that "
+    "failed, were cut off or are empty. A dash is unknown or does not apply. Quality is the "
     "weighted mean that decides between the ways that miss no threshold."
 )
 _LOST = "Prompts without a demonstration are counted by why."
@@ -32,14 +32,14 @@ def route_sections(summary: Summary) -> list[Section]:
         found += [
             Section(
                 f"routes-{number_of}",
-                "Which way each language goes",
+                _WAYS,
                 _CAPTION,
                 "No way was measured.",
                 grid=Grid(["Language", *_COLUMNS], ways),
             ),
             Section(
                 f"demonstrations-{number_of}",
-                "Demonstrations by language",
+                _DEMONSTRATIONS,
                 _LOST,
                 "There are none.",
                 grid=Grid(columns, [Line(language_name(tag), c, tag) for tag, c in lines]),
@@ -50,27 +50,16 @@ def route_sections(summary: Summary) -> list[Section]:
 
 def route_tables(summary: Summary) -> "list[Table]":
     """The same for the console."""
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
-
     found = []
     for entry in _routed(summary):
         table = entry["demonstrations"]
         columns, lines = _kept(table)
         ways = [[_name(way), *cells] for way, cells in _ways(table)]
         kept = [[language_name(tag), *cells] for tag, cells in lines]
-        for title, heads, rows in (
-            ("Which way each language goes", ["Language", *_COLUMNS], ways),
-            ("Demonstrations by language", columns, kept),
-        ):
-            shown = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
-            for place, head in enumerate(heads):
-                is_text = place == 0 or head in ("Way", "Decision")
-                shown.add_column(Text(head), justify="left" if is_text else "right")
-            for row in rows:
-                shown.add_row(*map(Text, row))
-            found.append(shown)
+        found += [
+            plain_table(_WAYS, ["Language", *_COLUMNS], ways, texts=("Way", "Decision")),
+            plain_table(_DEMONSTRATIONS, columns, kept),
+        ]
     return found
 
 
@@ -100,15 +89,22 @@ def _ways(table: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[str]]]
 
 def _cells(way: Mapping[str, Any], name: str) -> list[str]:
     rates = ("usable", "chrf", "off_target_rate", "artefact_rate", "failed_rate")
-    reward, quality = number(way, "reward"), number(way, "quality")
+    quality = number(way, "quality")
     return [
         name,
         str(way["num_answers"]),
         *(percent(number(way, rate)) for rate in rates),
-        UNKNOWN if reward is None else f"{reward:.3g}",
         UNKNOWN if quality is None else f"{quality:.3f}",
-        f"chosen: {way['why']}" if way["is_chosen"] else way["why"],
+        _decision(way),
     ]
+
+
+def _decision(way: Mapping[str, Any]) -> str:
+    reward = number(way, "reward")
+    said = "" if reward is None else f" (reward {reward:.3g})"
+    if not way["is_chosen"]:
+        return way["why"] + said
+    return ("chosen" if way["why"] == "best" else f"chosen: {way['why']}") + said
 
 
 def _kept(table: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[str]]]]:
