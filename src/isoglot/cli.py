@@ -23,6 +23,9 @@ from isoglot.cli_train import train
 if TYPE_CHECKING:
     from rich.console import Console
 
+MOST_ROWS = 40
+"""Longer tables than that are left to the page."""
+
 app = typer.Typer(
     name="isoglot",
     help="Make a language model as good in every language as it is in its best one.",
@@ -261,7 +264,8 @@ def _show(summary: dict, folder: Path) -> None:
     if "audit" in summary:
         console.print(audit_table(summary))
     for table in (*translation_tables(summary), *route_tables(summary), *cleaning_tables(summary)):
-        console.print(table)
+        many = f"{table.title}: {table.row_count} rows, all on the page"
+        console.print(table if table.row_count <= MOST_ROWS else many)
     for line in (*without_route(summary), *empty_languages(summary)):
         console.print(line, markup=False)
     if any(round["results"] for round in summary["rounds"]):

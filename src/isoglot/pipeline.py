@@ -14,6 +14,7 @@ model.
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from isoglot.cleaning import make_clean
@@ -141,7 +142,7 @@ class Line:
         settings = self.training()
         if recipe.train.choose:
             settings, inputs = {**settings, **self.reward()}, {**inputs, "prompts": prompts}
-        trained = self.once("train", make_policy, settings, task=None, **inputs)
+        trained = self.once("train", make_policy, settings, task=None, reads={}, **inputs)
         return str(trained.folder / "policy")
 
     def completions(self, prompts: Done) -> Done:
@@ -191,13 +192,14 @@ class Line:
             prompts=prompts,
             completions=completions,
         )
-        measured = {
-            f"evaluate/{task.name}": self.ledger.done[f"round-{self.round}/evaluate/{task.name}"]
-            for task in self.recipe.evaluate.all_tasks
+        tasks = self.recipe.evaluate.all_tasks if self.recipe.clean.max_overlap else ()
+        settings = {
+            "clean": self.recipe.clean,
+            "evaluation": {task.name: self.questions(task) for task in tasks},
         }
-        settings = {"clean": self.recipe.clean}
-        inputs = {"route": routed, **measured}
-        return {"clean": self.once("clean", make_clean, settings, task=None, **inputs)}
+        evaluated = [f"evaluate/{task.name}" for task in tasks]
+        reads = {name: self.ledger.done[f"round-{self.round}/{name}"].folder for name in evaluated}
+        return {"clean": self.once("clean", make_clean, settings, reads=reads, route=routed)}
 
     def evaluate(self) -> None:
         """Measure M_t on every task and on the validation task of the stop rule."""
@@ -231,9 +233,13 @@ class Line:
         settings: Mapping[str, Any],
         *,
         task: EvaluationTask | None = None,
+        reads: Mapping[str, Path] = MappingProxyType({}),
         **inputs: Done,
     ) -> Done:
-        """Make a stage of this round, unless it stands."""
+        """Make a stage of this round, unless it stands.
+
+        `reads` are folders beside the inputs of which `settings` say what the stage reads there.
+        """
         kind = stage.partition("/")[0]
         depends_on = {
             **{key: _plain(value) for key, value in settings.items()},
@@ -246,7 +252,7 @@ class Line:
             depends_on["identifier"] = self.recipe.identifier.kind
         if kind in MODEL_STAGES:
             depends_on["policy"] = self.policy_fingerprint()
-        folders = {name: done.folder for name, done in inputs.items()}
+        folders = {**reads, **{name: done.folder for name, done in inputs.items()}}
         job = Job(self.recipe, self.round, self.policy, folders, task, self.silent)
         return self.ledger.once(
             f"round-{self.round}/{stage}",
@@ -258,6 +264,11 @@ class Line:
         """What decides the prompts beside their section: of the user's files also the content."""
         recipe = self.recipe
         return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
+
+    def questions(self, task: EvaluationTask) -> Mapping[str, Any]:
+        """What decides the prompts of a task, however they are answered and graded."""
+        asked = task.model_dump(mode="json", include={"prompts", "num_families", "cross_lingual"})
+        return {**asked, **self.asked(task.prompts), "languages": self.languages("evaluate")}
 
     def languages(self, kind: str) -> Any:
         """Which are trained decides the data; to be measured, they are asked in one order."""

@@ -1,6 +1,7 @@
 """An exported data set: each configuration loads, nothing is lost, the card says what is in it."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -99,9 +100,7 @@ def test_the_card_counts_names_and_escapes(run, tmp_path) -> None:
     assert "| xcopa | Swahili | 4 | 1 | 25.0 % | 20 | 1 | 5 |" in text
     assert "No row is left in: German." in text
     assert "seed 7, round 0, stage `clean`" in text
-    assert "<script" not in text
-    assert "<b>" not in text
-    assert "[x](" not in text
+    assert not re.search(r"(?<!\\)(<|\[x)", text)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     columns = Counter(line.replace("\\|", "").count("|") for line in lines if "script" in line)
     heads = {

@@ -19,7 +19,7 @@ class CleanConfig(Section):
     max_similarity: float | None = Field(0.8, gt=0, le=1)
     """Two rows of a language that share this part of all their n-grams (Jaccard) are near-
     duplicates: one stays. 1 drops what differs in blanks, case and punctuation alone; null drops
-    none, as for sentences made from templates."""
+    equal rows of a family alone, as for sentences made from templates."""
     max_overlap: float | None = Field(0.8, gt=0, le=1)
     """A row that holds this part of the n-grams of an evaluation item in its language is
     contaminated and dropped; null does not look."""

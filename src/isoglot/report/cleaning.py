@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoglot.report.measures import Summary, language_name, rounds
 from isoglot.report.shell import Grid, Line, Section
-from isoglot.report.tables import percent
+from isoglot.report.tables import percent, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,19 +30,10 @@ def cleaning_sections(summary: Summary) -> list[Section]:
 
 def cleaning_tables(summary: Summary) -> "list[Table]":
     """The same for the console."""
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
-
-    found = []
-    for _, title, _, columns, lines in _tables(summary):
-        table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
-        for place, column in enumerate(columns):
-            table.add_column(Text(column), justify="right" if place else "left")
-        for _, cells in lines:
-            table.add_row(*map(Text, cells))
-        found.append(table)
-    return found
+    return [
+        plain_table(title, columns, [cells for _, cells in lines])
+        for _, title, _, columns, lines in _tables(summary)
+    ]
 
 
 def empty_languages(summary: Summary) -> list[str]:

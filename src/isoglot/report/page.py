@@ -112,9 +112,10 @@ def _sections(summary: Summary) -> list[Section]:
     found = measures(summary)
     audit = _audit_section(summary)
     demonstrations = [*route_sections(summary), *cleaning_sections(summary)]
+    data = [*translation_sections(summary), *demonstrations]
     has_pairs = bool(pair_figures.pairs_by_round(summary))
     if (audit or demonstrations) and not found and not has_pairs:
-        return [*audit, *translation_sections(summary), *demonstrations]
+        return [*audit, *data]
     is_without_pairs = summary.get("method") == "rloo" or bool(demonstrations)
     scores = [measure for measure in found if measure.metric != OFF_TARGET]
     over = [_over_rounds(summary, i, measure) for i, measure in enumerate(scores)]
@@ -142,8 +143,7 @@ def _sections(summary: Summary) -> list[Section]:
         ),
         *over[1:],
         *direction_sections(summary),
-        *translation_sections(summary),
-        *demonstrations,
+        *data,
         *_choice_section(summary),
         *(_pair_sections(summary) if has_pairs or not is_without_pairs else []),
     ]

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from isoglot.report.measures import Summary, language_name, number, rounds, without_revisions
 from isoglot.report.shell import Grid, Line, Section
-from isoglot.report.tables import UNKNOWN, percent
+from isoglot.report.tables import UNKNOWN, percent, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+_WAYS, _DEMONSTRATIONS = "Which way each language goes", "Demonstrations by language"
 _COLUMNS = ("Way", "n", "Usable", "chrF++", "Off", "Faulty", "Failed", "Quality", "Decision")
 _CAPTION = (
     "Measured on n answers to the development families, in %: usable ones, chrF++ against "
@@ -31,14 +32,14 @@ def route_sections(summary: Summary) -> list[Section]:
         found += [
             Section(
                 f"routes-{number_of}",
-                "Which way each language goes",
+                _WAYS,
                 _CAPTION,
                 "No way was measured.",
                 grid=Grid(["Language", *_COLUMNS], ways),
             ),
             Section(
                 f"demonstrations-{number_of}",
-                "Demonstrations by language",
+                _DEMONSTRATIONS,
                 _LOST,
                 "There are none.",
                 grid=Grid(columns, [Line(language_name(tag), c, tag) for tag, c in lines]),
@@ -49,30 +50,16 @@ def route_sections(summary: Summary) -> list[Section]:
 
 def route_tables(summary: Summary) -> "list[Table]":
     """The same for the console."""
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
-
     found = []
     for entry in _routed(summary):
         table = entry["demonstrations"]
         columns, lines = _kept(table)
         ways = [[_name(way), *cells] for way, cells in _ways(table)]
         kept = [[language_name(tag), *cells] for tag, cells in lines]
-        for title, heads, rows in (
-            ("Which way each language goes", ["Language", *_COLUMNS], ways),
-            ("Demonstrations by language", columns, kept),
-        ):
-            shown = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
-            for place, head in enumerate(heads):
-                is_text = place == 0 or head in ("Way", "Decision")
-                side: Any = "left" if is_text else "right"
-                shown.add_column(Text(head), justify=side, no_wrap=not is_text, overflow="fold")
-            before = ""
-            for name, *cells in rows:
-                shown.add_row(*map(Text, ["" if name == before else name, *cells]))
-                before = name
-            found.append(shown)
+        found += [
+            plain_table(_WAYS, ["Language", *_COLUMNS], ways, texts=("Way", "Decision")),
+            plain_table(_DEMONSTRATIONS, columns, kept),
+        ]
     return found
 
 

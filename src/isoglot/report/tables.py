@@ -1,6 +1,6 @@
 """The verdict of a run in numbers and in one sentence, and the table that a console shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,24 @@ from isoglot.report.measures import (
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
+
+
+def plain_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], texts: Sequence[str] = ()
+) -> "Table":
+    """Cells for the console; the first column and those of `texts` begin on the left."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
+    for place, column in enumerate(columns):
+        is_text = not place or column in texts
+        table.add_column(Text(column), justify="left" if is_text else "right")
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    return table
+
 
 UNKNOWN = "\u2013"
 MINUS = "\u2212"  # as wide as a plus, which keeps columns straight

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoglot.report.measures import Summary, language_name, rounds
 from isoglot.report.shell import Grid, Line, Section
+from isoglot.report.tables import plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,19 +37,10 @@ def translation_sections(summary: Summary) -> list[Section]:
 
 def translation_tables(summary: Summary) -> "list[Table]":
     """The same for the console."""
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
-
-    found = []
-    for what, columns, lines in _tables(summary):
-        table = Table(title=_TITLES[what], box=SIMPLE, padding=(0, 1, 0, 0))
-        for place, column in enumerate(columns):
-            table.add_column(Text(column), justify="right" if place else "left")
-        for _, cells in lines:
-            table.add_row(*map(Text, cells))
-        found.append(table)
-    return found
+    return [
+        plain_table(_TITLES[what], columns, [cells for _, cells in lines])
+        for what, columns, lines in _tables(summary)
+    ]
 
 
 def _tables(summary: Summary) -> list[tuple[str, list[str], list[tuple[str, list[str]]]]]:
