@@ -142,7 +142,7 @@ class Line:
         settings = self.training()
         if recipe.train.choose:
             settings, inputs = {**settings, **self.reward()}, {**inputs, "prompts": prompts}
-        trained = self.once("train", make_policy, settings, task=None, **inputs)
+        trained = self.once("train", make_policy, settings, task=None, reads={}, **inputs)
         return str(trained.folder / "policy")
 
     def completions(self, prompts: Done) -> Done:
