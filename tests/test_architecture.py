@@ -73,7 +73,8 @@ MAY_IMPORT = {
     "cli_rankings": {"cli_measure", "measuring", "report"},
     "cli_languages": {"evals", "core"},
     "cli_export": {"report"},
-    "cli_train": {"cli_measure", "train", "data", "core", "lab"},
+    "cli_train": {"cli_measure", "demonstrations", "train", "core", "lab"},
+    "demonstrations": {"data", "core"},
 }  # fmt: skip
 for floors in MAY_IMPORT.values():
     if "config" in floors:

@@ -56,40 +56,46 @@ def train_reward(
         measure(summary["policy"])
 
 
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        help="Shards of demonstrations or preferences; or JSONL, JSONL.gz or Parquet with "
+        "`messages`, or `prompt` and `completion`, and `language`."
+    ),
+]
+Start = Annotated[str, typer.Option(help="Folder or hub id of the model to start from.")]
+Languages = Annotated[
+    str, typer.Option(help="Tags or sets between commas to train on; default: all there are.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Keys of a recipe's `train:` (lora.r=16, mixing.method=uniform), or arguments of "
+        "TRL's SFTConfig (learning_rate=1e-4).",
+    ),
+]
+Template = Annotated[
+    str | None, typer.Option(help="A file with a chat template, in place of the model's own.")
+]
+Check = Annotated[
+    bool,
+    typer.Option("--check", help="Print a row of each language as the model reads it; no more."),
+]
+
+
 @train.command("sft")
 def train_sft(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            help="Shards of demonstrations or preferences; or JSONL, JSONL.gz or Parquet with "
-            "`messages`, or `prompt` and `completion`, and `language`."
-        ),
-    ],
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model to start from.")],
-    languages: Annotated[
-        str, typer.Option(help="Tags or sets between commas to train on; default: all there are.")
-    ] = "",
+    files: Files,
+    model: Start,
+    languages: Languages = "",
     language: Annotated[str, typer.Option(help="Of rows that name none.")] = "",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Keys of a recipe's `train:` (lora.r=16, mixing.method=uniform), or arguments of "
-            "TRL's SFTConfig (learning_rate=1e-4).",
-        ),
-    ] = None,
+    settings: Settings = None,
     out: Annotated[Path, typer.Option(help="Where the policy goes.")] = Path("runs/sft"),
     seed: Annotated[int, typer.Option(help="Of the mixture and of the order.")] = 1,
-    template: Annotated[
-        str | None, typer.Option(help="A file with a chat template, in place of the model's own.")
-    ] = None,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check", help="Print a row of each language as the model reads it; no more."
-        ),
-    ] = False,
+    template: Template = None,
+    check: Check = False,
 ) -> None:
     """Fine-tune a model on demonstrations; the same command again goes on where it stopped.
 
@@ -141,7 +147,7 @@ def _shards(
 
     from isoglot.core.records import Demonstration
     from isoglot.core.store import shard_path, write_shard
-    from isoglot.data.demonstrations import read_demonstrations
+    from isoglot.demonstrations import read_demonstrations
     from isoglot.train.examples import is_shard
 
     paths = [Path(path) for file in files for path in (sorted(glob(file)) or [file])]

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -181,3 +182,92 @@ def test_too_few_families_and_a_missing_parallel_are_named():
         select_families(gap, languages=["en", "sw"], num_families=1, seed=0)
     loose = select_families(gap, languages=["en", "sw"], num_families=4, seed=0, parallel=False)
     assert len(loose) == 7
+
+
+INSTRUCTIONS = [
+    {"instruction": "Name a river.", "input": "", "output": "The Nile."},
+    {"instruction": "Add.", "input": "2 and 3", "output": " 5 "},
+    {"instruction": "Say nothing.", "input": None, "output": ""},
+    {"instruction": "Add.", "input": "2 and 3", "output": "five"},
+]
+ALPACA = {"prompt": "instruction", "input": "input", "completion": "output"}
+
+
+def instructions(tmp_path, rows, columns=ALPACA):
+    path = written(tmp_path / "i.jsonl", rows)
+    return read_prompts(PromptFileConfig(path=path, columns=columns, language="en"))
+
+
+def test_instructions_with_input_and_output(tmp_path):
+    first, second, third = instructions(tmp_path, INSTRUCTIONS)
+    assert (first.text, first.completion, first.gold) == ("Name a river.", "The Nile.", None)
+    assert (second.text, second.completion) == ("Add.\n\n2 and 3", "5"), "the first of two"
+    assert (third.text, third.completion) == ("Say nothing.", None), "an empty answer is none"
+    plain = instructions(tmp_path, INSTRUCTIONS, {"prompt": "instruction"})
+    assert plain[0].prompt_id == first.prompt_id, "the answer is no part of the id"
+
+
+def test_conversations_end_with_the_answer(tmp_path):
+    turns = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "And?"},
+        {"role": "assistant", "content": "So."},
+    ]
+    rows = [{"messages": turns}, {"messages": turns[:4]}]
+    (both,) = instructions(tmp_path, rows, {"messages": "messages"})
+    assert (both.prompt, both.completion) == (tuple(turns[:4]), "So.")
+    (asked,) = instructions(tmp_path, rows[1:], {"messages": "messages"})
+    assert (asked.prompt, asked.completion) == (tuple(turns[:4]), None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "words"),
+    [
+        ([{"instruction": "a"}], ALPACA, "i.jsonl, row 1: expected a column 'input', came instru"),
+        ([*INSTRUCTIONS, {"instruction": "a", "input": ""}], ALPACA, "row 5: .* column 'output'"),
+        ([{"instruction": "a", "input": "", "output": ["b"]}], ALPACA, r"row 1: .*text in column"),
+        ([{"instruction": None, "input": "", "output": "b"}], ALPACA, "row 1: .*text or a list"),
+        ([{"instruction": " ", "input": "", "output": "b"}], ALPACA, "row 1: empty prompt"),
+        ([{"a": [{"b": "x"}]}], {"prompt": "a.1.b"}, "row 1: expected a column 'a.1.b', came a"),
+        (
+            [{"messages": [{"role": "assistant", "content": "b"}]}],
+            {"messages": "messages"},
+            "row 1: empty prompt",
+        ),
+        ([{"messages": "x"}], {"messages": "m"}, "row 1: expected a column 'm', came messages"),
+    ],
+)
+def test_an_instruction_set_with_missing_fields_is_one_line(tmp_path, rows, columns, words):
+    with pytest.raises(ValueError, match=words) as refused:
+        instructions(tmp_path, rows, columns)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_conversation_and_its_parts_are_not_both_named():
+    with pytest.raises(ValueError, match=r"came both \(`completion`\)"):
+        PromptFileConfig(path="x", language="en", columns={"messages": "m", "completion": "output"})
+
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the real sets are not beside the checkout")
+def test_real_instruction_sets():
+    nested = {
+        "prompt": "instruction",
+        "input": "instances.0.input",
+        "completion": "instances.0.output",
+    }
+    for name, num in (("user_oriented_instructions", 127), ("seed_tasks", 175)):
+        path = str(DATA / f"self_instruct/{name}.jsonl.gz")
+        rows = read_prompts(PromptFileConfig(path=path, language="en", columns=nested))
+        assert len(rows) == num
+        assert all(row.completion for row in rows), name
+        assert sum("\n\n" in row.text for row in rows) > num / 3
+    path = str(DATA / "alpagasus_x11/llama3_8b_en_outputs_with_fr_translation.jsonl.gz")
+    columns = {"prompt": "instruction", "completion": "response"}
+    rows = read_prompts(PromptFileConfig(path=path, language="en", columns=columns))
+    assert len(rows) == 754
+    assert all(row.completion for row in rows)

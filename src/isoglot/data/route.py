@@ -70,8 +70,8 @@ class RouteConfig(Section):
     """Translations with a fault (`prompts.artefacts`), of those that came."""
     max_failed_rate: float = Field(0.2, ge=0, le=1)
     """Answers that failed, were cut off or are empty."""
-    min_quality: float = 0.0
-    """Of the weighted mean that ways are ranked by."""
+    min_quality: float | None = None
+    """Of the weighted mean that ways are ranked by; left out, any passes."""
     without: Literal["drop", "best"] = "drop"
     """What becomes of a language whose ways all miss a threshold: it is left out, or goes by the
     best of them."""
@@ -266,9 +266,10 @@ def _decided(ways: Sequence[Way], config: RouteConfig) -> list[Way]:
         if weight and all(getattr(each, name) is not None for each in fine)
     }
     ranked = [replace(each, quality=_quality(each, weights)) for each in ways]
+    least = config.min_quality
     for each in ranked:
-        if each.quality is not None and each.quality < config.min_quality:
-            below = f"quality {each.quality:.3g} < {config.min_quality:g}"
+        if each.quality is not None and least is not None and each.quality < least:
+            below = f"quality {each.quality:.3g} < {least:g}"
             missed[each.way] = missed[each.way] or below
     passing = [each for each in ranked if not missed[each.way]]
     if not passing and config.without == "best":

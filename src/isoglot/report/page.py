@@ -111,13 +111,12 @@ def _tiles(head: tables.Headline) -> list[Tile]:
 def _sections(summary: Summary) -> list[Section]:
     found = measures(summary)
     audit = _audit_section(summary)
-    data = [
-        *translation_sections(summary),
-        *route_sections(summary),
-        *cleaning_sections(summary),
-    ]
-    if audit and not found and not pair_figures.pairs_by_round(summary):
+    demonstrations = [*route_sections(summary), *cleaning_sections(summary)]
+    data = [*translation_sections(summary), *demonstrations]
+    has_pairs = bool(pair_figures.pairs_by_round(summary))
+    if (audit or demonstrations) and not found and not has_pairs:
         return [*audit, *data]
+    is_without_pairs = summary.get("method") == "rloo" or bool(demonstrations)
     scores = [measure for measure in found if measure.metric != OFF_TARGET]
     over = [_over_rounds(summary, i, measure) for i, measure in enumerate(scores)]
     missing = Section(
@@ -146,7 +145,7 @@ def _sections(summary: Summary) -> list[Section]:
         *direction_sections(summary),
         *data,
         *_choice_section(summary),
-        *([] if summary.get("method") == "rloo" else _pair_sections(summary)),
+        *(_pair_sections(summary) if has_pairs or not is_without_pairs else []),
     ]
 
 
