@@ -20,8 +20,7 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
     """M_{t+1}, trained from M_t on the preferences, M_t being its own reference; or on
     demonstrations."""
     stage = next(name for name in ("filter", "clean") if name in job.inputs)
-    shown = stage != "filter"
-    kind, what = (Demonstration, "demonstration") if shown else (Preference, "pair")
+    kind, what = {"filter": (Preference, "pair"), "clean": (Demonstration, "demonstration")}[stage]
     files = [p for p in shard_paths(job.inputs[stage]) if count_rows(p, kind)]
     if not files:
         raise ValueError(
@@ -29,7 +28,7 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
             f"the reasons there (`isoglot report`), relax `{stage}:` or take more prompts"
         )
     config = job.recipe.train
-    if shown or (config and config.mixing):
+    if config and config.mixing:  # else a language without rows is a line of the summary
         check_languages(files, job.recipe.languages)
     return _trained(job, files, out)
 
