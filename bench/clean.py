@@ -6,12 +6,10 @@
 Planted: of each language 100 sentences of SIB-200 are evaluation items (half of them XCOPA's
 premises with their first choice, where it has the language). Each is put, changed in one way,
 before a sentence of NTREX. Rows of NTREX alone, and with sentences of SIB-200 that are no items,
-must stay. The same copies stand as rows of their own for the search for near-duplicates, among
-NTREX.
+must stay. The same copies stand as rows of their own for the search for near-duplicates.
 
 With --rows: seconds of the processor and the growth of the process's peak memory, over rows of
-three sentences; and where datasketch is installed, its MinHash and LSH on 5,000 of them in the
-same run.
+three sentences; and where datasketch is installed, its MinHash and LSH on 5,000 of them.
 """
 
 import argparse

@@ -48,8 +48,14 @@ def row(text, tag="en", answer="", answer_language=None, family=None, model="m")
     )
 
 
+near = st.sampled_from([SENTENCES["en"] + end for end in ("", "!", " It was.", " It was late.")])
 rows = st.builds(
-    row, texts, st.sampled_from(["en", "sw", "ja"]), texts, st.sampled_from([None, "de"])
+    row,
+    near | texts,
+    st.sampled_from(["en", "en", "ja"]),
+    st.sampled_from(["", "Yes."]),
+    st.sampled_from([None, None, "de"]),
+    st.sampled_from("abcd"),
 )
 
 

@@ -104,10 +104,15 @@ def test_a_row_that_is_too_long_is_left_out_whole(tiny_model, tmp_path, capsys):
     rows = demonstration_rows(12)
     rows[4]["messages"][0]["content"] *= 30
     file = write_rows(tmp_path / "d.parquet", rows)
-    training = {"max_steps": 1, "max_length": 100, "logging_steps": 1}
+    training = {"max_steps": 1, "max_length": 100, "per_device_train_batch_size": 12}
     config = TrainConfig(method="sft", training=training)
     summary = train_sft([file], Policy(str(tiny_model)), tmp_path / "out", config, seed=0)
     assert summary["too_long"] == {"es": 1}
+    assert {tag: row["n"] for tag, row in summary["languages"].items()} == {
+        "en": 4,
+        "es": 3,
+        "sw": 4,
+    }
     assert (summary["num_dropped"], summary["num_truncated"]) == (1, 0)
     told = "isoglot: 1 of 12 rows have more than max_length 100 tokens and are left out: es 1\n"
     assert capsys.readouterr().err == told
