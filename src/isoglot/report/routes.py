@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WAYS, _DEMONSTRATIONS = "Which way each language goes", "Demonstrations by language"
-_COLUMNS = ("Way", "n", "Usable", "chrF++", "Off", "Faulty", "Failed", "Quality", "Decision")
+_COLUMNS = ("Way", "n", "Use", "chrF", "Off", "Art", "Fail", "Rank", "Decision")
 _CAPTION = (
-    "Measured on n answers to the development families, in %: usable ones, chrF++ against "
-    "references, answers in another language, translations with an artefact, and answers that "
-    "failed, were cut off or are empty. A dash is unknown or does not apply. Quality is the "
-    "weighted mean that decides between the ways that miss no threshold."
+    "Measured on n answers to the development families, in %: usable ones (Use), chrF++ against "
+    "references, answers in another language (Off), translations with an artefact (Art), answers "
+    "that failed, were cut off or are empty (Fail). A dash is unknown or does not apply. Rank is "
+    "the weighted mean by which a way is chosen among those that miss no threshold."
 )
 _LOST = "Prompts without a demonstration are counted by why."
 
