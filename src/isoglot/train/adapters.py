@@ -56,7 +56,7 @@ def quantization_arguments(config: QuantizationConfig) -> dict[str, Any]:
 
     can_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return {
-        "load_in_4bit": True,
+        "load_in_4bit": config.bits == 4,
         "bnb_4bit_quant_type": config.type,
         "bnb_4bit_use_double_quant": config.double_quant,
         "bnb_4bit_compute_dtype": torch.bfloat16 if can_bf16 else torch.float16,
