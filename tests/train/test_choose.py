@@ -29,7 +29,7 @@ CHOOSE = {"num_families": 6, "num_checks": 6, "max_new_tokens": NUM_NEW_TOKENS}
 TOO_FAST = {
     "per_device_train_batch_size": 6,
     "optim": "sgd",
-    "learning_rate": 5.0,
+    "learning_rate": 8.0,
     "lr_scheduler_type": "constant_with_warmup",
     "warmup_steps": 24,
     "num_train_epochs": 8,
