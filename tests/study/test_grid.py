@@ -142,7 +142,7 @@ def test_each_study_of_the_package_loads(name):
     study = load_study(name)
     assert study.name == name
     assert len(study.seeds) >= 3  # what a claim needs
-    assert all(cell.recipe.train for cell in cells_of(study))
+    assert all(cell.recipe.num_trainings for cell in cells_of(study))
 
 
 def test_a_study_that_the_package_has_not():

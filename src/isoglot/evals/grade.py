@@ -87,14 +87,14 @@ def listed(text: str, gold: str) -> float | None:
     return listed_items(text, gold) if gold.startswith("{") else sequence(text, gold)
 
 
-GraderName = Literal["exact", "last_number", "listed_items", "sequence", "listed"]
+GraderName = Literal["last_number", "listed_items", "sequence", "listed", "exact"]
 
 GRADERS: Mapping[GraderName, Grader] = {
-    "exact": exact,
     "last_number": last_number,
     "listed_items": listed_items,
     "sequence": sequence,
     "listed": listed,
+    "exact": exact,
 }
 
 
