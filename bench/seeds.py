@@ -15,11 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from isoglot.core.records import Graded
+from isoglot.evals.benchmark import Metric
 from isoglot.evals.measure import compare
 from isoglot.evals.task import OFF_TARGET, grader_metric
 from isoglot.evaluation import read_graded
 
-ACCURACY = [grader_metric("accuracy", "last_number")]
+ACCURACY = grader_metric("accuracy", "last_number")
 
 
 def main() -> None:
@@ -49,13 +50,15 @@ def of(graded: list[Graded], tags: list[str]) -> list[Graded]:
     return [replace(row, language="group") for row in graded if row.language in tags]
 
 
-def row(name: str, pairs: list[tuple[list[Graded], list[Graded]]]) -> str:
+def row(
+    name: str, pairs: list[tuple[list[Graded], list[Graded]]], metric: Metric = ACCURACY
+) -> str:
     """One line of the table; `pairs` are new and old of each seed."""
-    seeds = [compare(new, old, ACCURACY, seed=0)[0].value for new, old in pairs]
+    seeds = [compare(new, old, [metric], seed=0)[0].value for new, old in pairs]
     new, old = (
         [named for rows in side for named in rows] for side in zip(*apart(pairs), strict=True)
     )
-    all_seeds = compare(new, old, ACCURACY, seed=0)[0]
+    all_seeds = compare(new, old, [metric], seed=0)[0]
     bounds = f"({100 * all_seeds.low:+.1f} to {100 * all_seeds.high:+.1f})"
     by_seed = ", ".join(f"{100 * value:+.1f}" for value in seeds)
     off = [100 * mean(side, OFF_TARGET.name) for side in (old, new)]
@@ -71,7 +74,7 @@ def apart(pairs: list[tuple[list[Graded], list[Graded]]]) -> list[tuple[list[Gra
     ]
 
 
-def mean(graded: list[Graded], metric: str = ACCURACY[0].name) -> float:
+def mean(graded: list[Graded], metric: str = ACCURACY.name) -> float:
     """Of the known values of a metric, 0 to 1."""
     known = [row.value for row in graded if row.metric == metric and row.value is not None]
     return sum(known) / len(known)

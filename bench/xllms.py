@@ -11,16 +11,17 @@ ask nor are answered in a language of the last round.
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from seeds import row
+
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.evals.measure import compare
-from isoglot.evals.task import OFF_TARGET, grader_metric
+from isoglot.evals.task import grader_metric
 from isoglot.evaluation import read_graded
 
 ACCURACY = grader_metric("accuracy", "exact")
@@ -49,11 +50,12 @@ def main() -> None:
         for step in args.steps:
             old, new = step.split("-")
             sides = [(rows_of(run, old, task), rows_of(run, new, task)) for run in args.runs]
-            print(f"{task}, M{old} to M{new}: %, %, off-target %, %, change (interval), by seed")
+            print(f"{task}, M{old} to M{new}: old %, new %, change (interval), by seed")
             for name, belongs in groups(feedback).items():
-                if found := row(name, sides, belongs):
-                    print(found)
-            print(f"  democratisation {democracy([s[0] for s in sides]):.3f} to "
+                pairs = [(of(after, belongs), of(before, belongs)) for before, after in sides]
+                if all(new and old for new, old in pairs):
+                    print(row(name, pairs, ACCURACY))
+            print(f"democratisation {democracy([s[0] for s in sides]):.3f} to "
                   f"{democracy([s[1] for s in sides]):.3f}\n")  # fmt: skip
 
 
@@ -84,37 +86,9 @@ def groups(feedback: set[str]) -> Mapping[str, Callable[[Asked], bool]]:
     }  # fmt: skip
 
 
-def row(name: str, sides: list[tuple[Rows, Rows]], belongs: Callable[[Asked], bool]) -> str | None:
-    """One line of the table; `sides` are old and new of each seed."""
-    kept = [
-        tuple(list(of(rows, belongs, seed)) for rows in side) for seed, side in enumerate(sides)
-    ]
-    if not all(kept[0]):
-        return None
-    seeds = [compare(new, old, [ACCURACY], seed=0)[0].value for old, new in kept]
-    old, new = ([each for side in kept for each in side[i]] for i in (0, 1))
-    change = compare(new, old, [ACCURACY], seed=0)[0]
-    was, now = (100 * mean(side) for side in (old, new))
-    off_was, off_now = (100 * mean(side, OFF_TARGET.name) for side in (old, new))
-    bounds = f"{100 * change.value:+.1f} ({100 * change.low:+.1f} to {100 * change.high:+.1f})"
-    by_seed = ", ".join(f"{100 * value:+.1f}" for value in seeds)
-    return (
-        f"  {name:12} {was:5.1f} {now:5.1f}  off {off_was:5.1f} {off_now:5.1f}  {bounds}  {by_seed}"
-    )
-
-
-def of(rows: Rows, belongs: Callable[[Asked], bool], seed: int) -> Iterator[Graded]:
-    """The rows of a group as if of one language, with families that no two seeds share."""
-    for asked, graded in rows:
-        if belongs(asked):
-            yield replace(graded, language="group", family=f"{seed} {graded.family}")
-
-
-def mean(graded: list[Graded], metric: str = ACCURACY.name) -> float:
-    """Of the known values of a metric, 0 to 1; an unknown accuracy counts 0, as in `compare`."""
-    rows = [each for each in graded if each.metric == metric]
-    known = [each.value for each in rows if each.value is not None]
-    return sum(known) / max(1, len(rows) if metric == ACCURACY.name else len(known))
+def of(rows: Rows, belongs: Callable[[Asked], bool]) -> list[Graded]:
+    """The rows of a group, as if they were of one language."""
+    return [replace(graded, language="group") for asked, graded in rows if belongs(asked)]
 
 
 def democracy(seeds: list[Rows]) -> float:

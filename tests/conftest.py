@@ -6,6 +6,7 @@ import pytest
 from tiny_model import save_tiny_model
 from tiny_run import stopping_copy, tiny_recipe
 
+from isoglot.cli import main
 from isoglot.pipeline import run
 
 
@@ -27,3 +28,16 @@ def finished_run(tiny_policy, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "whole"
     run(tiny_recipe(tiny_policy), out, silent=True)
     return out
+
+
+@pytest.fixture
+def isoglot(capsys):
+    """A command's exit code, what it printed, and its error."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return call

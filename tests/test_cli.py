@@ -4,24 +4,10 @@ import shutil
 import subprocess
 import sys
 
-import pytest
 from tiny_run import tiny_overrides
 
-from isoglot.cli import QUICK, main
+from isoglot.cli import QUICK
 from isoglot.config import load_recipe
-
-
-@pytest.fixture
-def isoglot(capsys):
-    """A command's exit code, what it printed, and its error."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return call
 
 
 def test_a_run_ends_with_a_table_and_the_place_of_the_report(isoglot, tiny_policy, tmp_path):

@@ -4,23 +4,9 @@ import json
 
 import pytest
 
-from isoglot.cli import main
 from isoglot.train.common import TrainConfig
 
 FEW = ("--set", "max_steps=1", "--set", "logging_steps=1", "--set", "use_cpu=true")
-
-
-@pytest.fixture
-def isoglot(capsys):
-    """A command's exit code, what it printed, and its error."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

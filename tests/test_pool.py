@@ -7,45 +7,31 @@ import sys
 from pathlib import Path
 
 import pytest
+from apples import ASKED, NAMES, SAID, rows_of
 from tiny_run import contents, mtimes, tiny_recipe
 
 sys.path.append(str(Path(__file__).parent / "models"))
 from serving import Misbehaving, answer
 
 from isoglot.core.records import Completion, Dropped, Preference
-from isoglot.core.store import DROPPED, read_shard, shard_paths
+from isoglot.core.store import DROPPED
 from isoglot.execute.local import map_shards
 from isoglot.job import Job
 from isoglot.pipeline import run
 from isoglot.pool import make_completions
 from isoglot.stages import make_prompts
 
-ASKED = {
-    "en": "How many apples are left on the table?",
-    "es": "¿Cuántas manzanas quedan en la mesa?",
-    "sw": "Ni maapulo mangapi yamebaki mezani?",
-}
-SAID = {
-    "en": "There are {} apples left on the table today.",
-    "es": "Quedan {} manzanas en la mesa hoy, amigo.",
-    "sw": "Leo yamebaki maapulo {} juu ya meza.",
-}
 NUM = 4
-LANGUAGE = {"English": "en", "Spanish": "es", "Swahili": "sw"}
 
 
 def translated(handler, asked):
     """Translates the sentence of `SAID`; in Swahili the number of the last family goes lost."""
     request = next(m["content"] for m in asked.body["messages"] if m["role"] == "user")
-    tag = next(tag for name, tag in LANGUAGE.items() if f"in {name}" in request)
+    tag = next(tag for name, tag in NAMES.items() if f"in {name}" in request)
     number = int(re.search(r"\d+", request).group())
     is_lost = tag == "sw" and number == 700 + NUM - 1
     text = SAID[tag].format("kadhaa" if is_lost else number)
     answer(f"<translation>{text}</translation>", usage=(10, 1000))(handler, asked)
-
-
-def rows_of(folder, kind):
-    return [row for path in shard_paths(folder) for row in read_shard(path, kind)]
 
 
 def write(path, rows):

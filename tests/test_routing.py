@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from apples import ASKED, NAMES, SAID, rows_of
 from test_resume import process
 from tiny_run import contents, mtimes
 
@@ -17,21 +18,10 @@ from serving import Misbehaving, answer
 from isoglot.cli import main
 from isoglot.config import Recipe, load_recipe
 from isoglot.core.records import Completion, Demonstration, Dropped
-from isoglot.core.store import DROPPED, read_shard, shard_paths
+from isoglot.core.store import DROPPED
 from isoglot.pipeline import run
 from isoglot.planning.plan import plan_of
 
-ASKED = {
-    "en": "How many apples are left on the table?",
-    "es": "¿Cuántas manzanas quedan en la mesa?",
-    "sw": "Ni maapulo mangapi yamebaki mezani?",
-}
-SAID = {
-    "en": "There are {} apples left on the table today.",
-    "es": "Quedan {} manzanas en la mesa hoy, amigo.",
-    "sw": "Leo yamebaki maapulo {} juu ya meza.",
-}
-NAMES = {"English": "en", "Spanish": "es", "Swahili": "sw"}
 NUM = 5
 
 
@@ -83,10 +73,6 @@ def values(policy, folder, url, **keys):
         "clean": {"max_similarity": None, "max_overlap": None},
         **keys,
     }
-
-
-def rows_of(folder, kind):
-    return [row for path in shard_paths(folder) for row in read_shard(path, kind)]
 
 
 def short(name):

@@ -56,7 +56,7 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
             return clean(rows, drops)
 
         counts = map_shards(stage, [(folder, Demonstration)], out, Demonstration)
-    kept = count_cleaned(out)
+    kept = count_by_language(out)
     empty = [tag for tag in job.recipe.languages if not kept.get(tag, {}).get("kept")]
     return {"kept": counts.num_rows, "dropped": counts.num_dropped, "empty_languages": empty}
 
@@ -105,8 +105,9 @@ def read_fit(folder: Path) -> dict[str, Any]:
     return json.loads((folder / _FIT).read_text(encoding="utf-8"))
 
 
-def count_cleaned(folder: Path) -> dict[str, dict[str, Any]]:
-    """Language of the answer → rows `kept`, and `dropped` by reason; one shard at a time."""
+def count_by_language(folder: Path) -> dict[str, dict[str, Any]]:
+    """Language of the answer → demonstrations `kept`, and `dropped` by reason, of the shards of a
+    stage; one in memory at a time."""
     kept: Counter[str] = Counter()
     dropped: dict[str, Counter[str]] = {}
     for path in shard_paths(folder):

@@ -123,7 +123,7 @@ def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -
         )
         return [json_row(row) for row in results]
 
-    results = {"results": graded, **read_across(task, out)}
+    results = by_language(task, out, graded)
     write_json(out / "results.json", {name: summarised(rows) for name, rows in results.items()})
     return {"rows": num_rows(out / "prompts", Prompt)}
 
@@ -145,21 +145,24 @@ def read_graded(folder: Path) -> list[Graded]:
     return read_shard(folder / "graded.parquet", Graded)
 
 
-def read_across(task: EvaluationTask, folder: Path) -> dict[str, list[Graded]]:
-    """Of a cross-lingual task, the grades with another thing in place of the prompt's language:
-    `directions` has `high→low` and so on there, `answer_languages` the language asked for."""
+def by_language(
+    task: EvaluationTask, folder: Path, graded: list[Graded]
+) -> dict[str, list[Graded]]:
+    """The grades that stand in `folder` as `results`, by the language of the prompt.
+
+    Those of a cross-lingual task also with another thing in its place: `directions` has `high→low`
+    and so on there, `answer_languages` the language asked for.
+    """
     if task.cross_lingual is None:
-        return {}
+        return {"results": graded}
     prompts = (row for path in shard_paths(folder / "prompts") for row in read_shard(path, Prompt))
     answer_in = {(prompt.family, prompt.prompt_id): prompt.answer_language for prompt in prompts}
-    answers = [
-        replace(row, language=answer_in[row.family, row.prompt_id]) for row in read_graded(folder)
-    ]
+    answers = [replace(row, language=answer_in[row.family, row.prompt_id]) for row in graded]
     directions = [
         replace(answer, language=task.cross_lingual.direction(row.language, answer.language))
-        for row, answer in zip(read_graded(folder), answers, strict=True)
+        for row, answer in zip(graded, answers, strict=True)
     ]
-    return {"directions": directions, "answer_languages": answers}
+    return {"results": graded, "directions": directions, "answer_languages": answers}
 
 
 def read_results(folder: Path, name: str = "results") -> list[dict[str, Any]]:

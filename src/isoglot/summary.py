@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from isoglot import __version__
-from isoglot.cleaning import count_cleaned, read_fit
+from isoglot.cleaning import count_by_language, read_fit
 from isoglot.config import Recipe
 from isoglot.core.records import (
     Completion,
-    Demonstration,
     Dropped,
     FinishReason,
     Graded,
@@ -25,7 +24,7 @@ from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.measure import Difference, compare
 from isoglot.evals.reward_accuracy import Agreements
-from isoglot.evaluation import read_across, read_graded, read_results, task_metrics
+from isoglot.evaluation import by_language, read_graded, read_results, task_metrics
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.prompting import identifier_of
 
@@ -86,8 +85,7 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[dict[
             continue
         base = ledger.done[f"round-0/evaluate/{task.name}"].folder
         new, old = (
-            {"results": read_graded(folder), **read_across(task, folder)}
-            for folder in (done.folder, base)
+            by_language(task, folder, read_graded(folder)) for folder in (done.folder, base)
         )
         for name, graded in new.items():
             rows = read_results(done.folder, name)
@@ -197,7 +195,7 @@ def _cleaned(ledger: Ledger, round: int) -> dict[str, Any] | None:
         return None
     return {
         "empty_languages": done.counts["empty_languages"],
-        "by_language": count_cleaned(done.folder),
+        "by_language": count_by_language(done.folder),
         "contamination": read_fit(done.folder)["contamination"],
     }
 
@@ -267,19 +265,11 @@ def _demonstrations(ledger: Ledger, round: int) -> dict[str, Any] | None:
     routed = ledger.done.get(f"round-{round}/route")
     if routed is None:
         return None
-    kept: Counter[str] = Counter()
-    dropped: dict[str, Counter[str]] = defaultdict(Counter)
-    for path in shard_paths(routed.folder):
-        kept.update(row.answer_language for row in read_shard(path, Demonstration))
-        for row in read_shard(routed.folder / DROPPED / path.name, Dropped):
-            dropped[row.language][row.reason] += 1
+    rows = count_by_language(routed.folder)
     return {
-        "kept": kept.total(),
-        "dropped": dict(sum(dropped.values(), Counter())),
-        "by_language": {
-            tag: {"kept": kept[tag], "dropped": dict(dropped[tag])}
-            for tag in sorted({*kept, *dropped})
-        },
+        "kept": sum(row["kept"] for row in rows.values()),
+        "dropped": dict(sum((Counter(row["dropped"]) for row in rows.values()), Counter())),
+        "by_language": rows,
         **json.loads((routed.folder / "routes.json").read_text(encoding="utf-8")),
     }
 

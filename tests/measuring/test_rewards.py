@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from isoglot.cli import main
 from isoglot.core.records import FinishReason, Preference, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.measuring.rewards import check_held_out, measure_rewards
@@ -73,19 +72,6 @@ def row_of(results, scorer, tag, task=None):
         if (r["scorer"], r["language"]) == (scorer, tag) and task in (None, r["task"])
     )
     return row
-
-
-@pytest.fixture
-def isoglot(capsys):
-    """A command's exit code, what it printed, and its error."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return call
 
 
 def test_each_scorer_by_hand(run, tmp_path):

@@ -305,7 +305,7 @@ def load_scorers(
 
 def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
     """What decides the rewards of a scorer, without loading it: for fingerprints."""
-    elsewhere = {"path", "device", "chat_template", "batch_tokens"}
+    elsewhere = {"path", "device", "batch_tokens"}
     settings = config.model_dump(mode="json", exclude=elsewhere)
     if isinstance(config, JudgeScorerConfig):
         return {**settings, "model": answer_settings(model_config(config.model))}
