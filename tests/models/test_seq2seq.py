@@ -214,7 +214,7 @@ def test_a_recipe_with_it_needs_no_translate_section_and_is_checked_first(
     pool += ("generate.sampling.num_samples=2",)
     fewer = tiny_recipe(tiny_model, "languages=[en, de, fo]", "train=null", translator, *pool)
     assert fewer.translated_languages() == ("en", "de")
-    check_translator(fewer.translator, fewer.translated_languages)
+    check_translator(fewer.translator, fewer.translated_languages())
 
 
 def test_a_model_without_language_codes_is_refused(tiny_model):
