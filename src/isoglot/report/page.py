@@ -123,7 +123,6 @@ def _sections(summary: Summary) -> list[Section]:
         "rounds-0", "Accuracy by language over rounds", "", "This run has no results yet."
     )
     return [
-        *audit,
         *(over[:1] or [missing]),
         Section(
             "off-target",
@@ -143,6 +142,7 @@ def _sections(summary: Summary) -> list[Section]:
         ),
         *over[1:],
         *direction_sections(summary),
+        *audit,
         *data,
         *_choice_section(summary),
         *(_pair_sections(summary) if has_pairs or not is_without_pairs else []),
