@@ -124,7 +124,7 @@ class Recipe(Section):
         try:
             return Recipe.model_validate(values)
         except ValidationError as error:
-            raise ValueError(f"rounds.{round}: {first_problem(error)}") from None
+            raise ValueError(f"rounds.{round}: {first_problem(error, values)}") from None
 
     @property
     def different_rounds(self) -> tuple["Recipe", ...]:
@@ -364,7 +364,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise ValueError(f"recipe {name_or_path}: {first_problem(error)}") from None
+        raise ValueError(f"recipe {name_or_path}: {first_problem(error, values)}") from None
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The base of every section of a recipe: frozen, and an unknown key dies with a did-you-mean."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -27,30 +28,24 @@ class Section(BaseModel):
         return values
 
 
-def first_problem(error: ValidationError) -> str:
-    """One line: where in the recipe, and what is wrong there."""
+def first_problem(error: ValidationError, values: object) -> str:
+    """One line: where in the values that were given, and what is wrong there."""
     # Of the branches of a union, the one that came furthest is the one that was meant.
     problem = max(error.errors(), key=lambda problem: len(problem["loc"]))
-    kinds = (
-        "lab",
-        "file",
-        "transformers",
-        "openai",
-        "seq2seq",
-        "vllm",
-        "google",
-        "constrained-int",
-        "local",
-        "ray",
-        "langid",
-        "almanac",
-        "policy",
-        "gold",
-        "reward_model",
-    )
-    loc = problem["loc"]  # its first part is a key, also where it is called as a kind is
-    parts = [str(part) for i, part in enumerate(loc) if i == 0 or part not in kinds]
-    place = ".".join(part for part in parts if "[" not in part)  # the name of a branch is no key
+    place = ".".join(_keys(problem["loc"], values, is_missing=problem["type"] == "missing"))
     message = problem["msg"].removeprefix("Value error, ")
     came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
     return f"{place}: {message}{came}" if place else f"{message}{came}"
+
+
+def _keys(loc: tuple[int | str, ...], values: object, *, is_missing: bool) -> list[str]:
+    """The parts of a place that are keys and positions; the others name the branch of a union."""
+    keys = []
+    for part in loc[:-1] if is_missing else loc:
+        has_key = isinstance(values, Mapping) and part in values
+        has_place = isinstance(values, list | tuple) and part in range(len(values))
+        if not has_key and not has_place:
+            continue
+        values = values[part]  # type: ignore[index]
+        keys.append(str(part))
+    return [*keys, str(loc[-1])] if is_missing else keys

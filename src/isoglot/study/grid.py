@@ -148,7 +148,7 @@ def load_study(name_or_path: str) -> StudyConfig:
     try:
         return StudyConfig.model_validate(in_package(values))
     except ValidationError as error:
-        raise ValueError(f"study {name_or_path}: {first_problem(error)}") from None
+        raise ValueError(f"study {name_or_path}: {first_problem(error, values)}") from None
 
 
 def cells_of(study: StudyConfig) -> list[Cell]:
