@@ -26,8 +26,8 @@ UNITS = ("duration-hour", "duration-week", "length-kilometer", "mass-kilogram")
 DAY, MONTH = "duration-day", "duration-month"
 PLACES = ("BR", "CN", "DE", "EG", "FR", "GR", "IN", "JP", "KE", "MX", "RU", "TR")
 NAMED = ("ar", "de", "el", "en", "es", "fr", "hi", "it", "ja", "ru", "tr", "zh")
-MAX_NUMBER, MAX_STEPS = 20, 12
-FIRST_YEAR, NUM_YEARS = 2015, 20
+MAX_NUMBER, MAX_STEPS, MAX_COUNT = 12, 6, 12
+FIRST_YEAR, NUM_YEARS, LAST_DAY = 2015, 20, 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,39 @@ def sample_sum(rng: random.Random) -> Sum:
         case "month":
             return Sum(kind, rng.randrange(12), rng.randint(1, MAX_STEPS), place)
         case "date":
-            day = date(FIRST_YEAR, 1, 1) + timedelta(rng.randrange(365 * NUM_YEARS))
-            return Sum(kind, day.toordinal(), rng.randint(1, 9), 0)
+            year, month = FIRST_YEAR + rng.randrange(NUM_YEARS), rng.randint(1, 12)
+            steps = rng.randint(1, MAX_STEPS)
+            day = date(year, month, rng.randint(1, LAST_DAY - steps))  # the month stays
+            return Sum(kind, day.toordinal(), steps, 0)
         case "number":
             a = rng.randint(1, MAX_NUMBER - 1)
             return Sum(kind, a, rng.randint(1, MAX_NUMBER - a), place)
         case "unit":
-            return Sum(kind, rng.randint(1, 12), rng.randint(1, 12), rng.randrange(len(UNITS)))
+            a, b = rng.randint(1, MAX_COUNT), rng.randint(1, MAX_COUNT)
+            return Sum(kind, a, b, rng.randrange(len(UNITS)))
         case _:
             return Sum(kind, *rng.sample(range(len(PLACES)), 3))
+
+
+def terms(question: Sum, language: str) -> list[str]:
+    """What is added, and what comes out; or the names that are listed. In a language."""
+    words = words_of(language)
+    a, b, c = question.a, question.b, question.c
+    match question.kind:
+        case "weekday":
+            return [words.weekdays[a], words.counted(b, DAY), words.weekdays[(a + b) % 7]]
+        case "month":
+            return [words.months[a], words.counted(b, MONTH), words.months[(a + b) % 12]]
+        case "date":
+            day = date.fromordinal(a)
+            return [words.full(day), words.counted(b, DAY), words.full(day + timedelta(b))]
+        case "number":
+            return [words.number(a), words.number(b), words.number(a + b)]
+        case "unit":
+            return [words.counted(num, UNITS[c]) for num in (a, b, a + b)]
+        case kind:
+            names = words.places if kind == "places" else words.languages
+            return [names[index] for index in (a, b, c)]
 
 
 def say_sum(question: Sum, language: str) -> tuple[str, str]:
@@ -69,28 +93,12 @@ def say_sum(question: Sum, language: str) -> tuple[str, str]:
 
     Where there are few sums, a name goes with them, so that their questions are many.
     """
-    words = words_of(language)
-    a, b, c = question.a, question.b, question.c
-    match question.kind:
-        case "weekday":
-            said = words.weekdays[a], words.counted(b, DAY), words.weekdays[(a + b) % 7]
-        case "month":
-            said = words.months[a], words.counted(b, MONTH), words.months[(a + b) % 12]
-        case "date":
-            day = date.fromordinal(a)
-            said = words.full(day), words.counted(b, DAY), words.full(day + timedelta(b))
-        case "number":
-            said = words.number(a), words.number(b), words.number(a + b)
-        case "unit":
-            unit = UNITS[c]
-            said = words.counted(a, unit), words.counted(b, unit), words.counted(a + b, unit)
-        case kind:
-            names = words.places if kind == "places" else words.languages
-            listed = [names[index] for index in (a, b, c)]
-            return "; ".join(listed), words.listed(listed)
+    said, words = terms(question, language), words_of(language)
+    if question.kind in ("places", "languages"):
+        return "; ".join(said), words.listed(said)
     text, answer = f"{said[0]} + {said[1]}", said[2]
     if question.kind in WITH_PLACE:
-        place = words.places[c]
+        place = words.places[question.c]
         return f"{text}; {place}", words.listed([answer, place])
     return text, answer
 
@@ -108,12 +116,16 @@ class Words:
         self.places = [_plain(self.locale.territories[code]) for code in PLACES]
         self.languages = [_plain(self.locale.languages[code]) for code in NAMED]
         self._numbers = numerals().get(language)
+        self._counted: dict[tuple[int, str], str] = {}
 
     def counted(self, num: int, unit: str) -> str:
-        """Such as `3 days`."""
+        """Such as `3 days`; kept, since Babel takes its time and these are few."""
         from babel.units import format_unit
 
-        return _plain(format_unit(num, unit, "long", locale=self.locale))
+        if (num, unit) not in self._counted:
+            text = format_unit(num, unit, "long", locale=self.locale)
+            self._counted[num, unit] = _plain(text)
+        return self._counted[num, unit]
 
     def number(self, num: int) -> str:
         """In words where CLDR has them, else as so many days."""

@@ -11,7 +11,7 @@ from datetime import date
 from functools import cache
 
 from isoglot.core.languages import LANGUAGES as TABLE
-from isoglot.lab.almanac import DAY, MAX_NUMBER, MAX_STEPS, MONTH, UNITS, words_of
+from isoglot.lab.almanac import DAY, MAX_COUNT, MAX_NUMBER, MAX_STEPS, MONTH, UNITS, words_of
 
 _BETWEEN = re.compile(r"[\s\d.,;:+()\[\]/\-\u060c\u1363\u3001\u104a]+")
 _UNSPACED = ("Hans", "Hant", "Jpan", "Thai", "Laoo", "Khmr", "Mymr")
@@ -73,7 +73,7 @@ def _everything(language: str) -> Iterator[str]:
     yield from (
         words.counted(num, unit) for unit in (DAY, MONTH) for num in range(1, MAX_STEPS + 1)
     )
-    yield from (words.counted(num, unit) for unit in UNITS for num in range(1, MAX_NUMBER + 1))
+    yield from (words.counted(num, unit) for unit in UNITS for num in range(1, 2 * MAX_COUNT + 1))
     yield from (words.number(num) for num in range(1, MAX_NUMBER + 1))
     yield from (words.full(date(2023, month, 1)) for month in range(1, 13))
     yield from (words.full(date(2023, 1, day)) for day in range(1, 8))

@@ -67,7 +67,7 @@ PLANS = {
     "teacher": Plan(partial(corpus, mixture=TEACHER), 1500, 2e-3, from_policy=True),
     "english": Plan(partial(corpus, mixture=ENGLISH), 800, 4e-3, hidden_size=64, num_layers=2),
     "almanac": Plan(
-        almanac_corpus, 2000, 4e-3, hidden_size=160, num_layers=3, words=Words(almanac_texts, 5000)
+        almanac_corpus, 3000, 8e-3, hidden_size=160, num_layers=3, words=Words(almanac_texts, 5000)
     ),
 }
 TRANSLATOR_STEPS, TRANSLATOR_RATE = 4000, 4e-3
