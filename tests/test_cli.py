@@ -8,6 +8,7 @@ from tiny_run import tiny_overrides
 
 from isoglot.cli import QUICK
 from isoglot.config import load_recipe
+from isoglot.core.yaml import packaged
 
 
 def test_a_run_ends_with_a_table_and_the_place_of_the_report(isoglot, tiny_policy, tmp_path):
@@ -50,6 +51,11 @@ def test_help_names_every_verb(isoglot):
     assert code == 0
     for verb in ("demo", "run", "report", "audit", "recipes", "languages", "env", "lab"):
         assert verb in out
+
+
+def test_help_names_every_study(isoglot):
+    _, out, _ = isoglot("study", "--help")
+    assert all(name in out for name in packaged("study"))
 
 
 def test_no_run_there(isoglot, tmp_path):

@@ -91,7 +91,10 @@ def run(
 @app.command()
 def study(
     study: Annotated[
-        str, typer.Argument(help="A .yaml file with a grid and its questions, or rlhf-lab.")
+        str,
+        typer.Argument(
+            help="A .yaml file with a grid and its questions, or a name: rlhf-lab, xllms-lab."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="The study's folder; default: runs/NAME.")
