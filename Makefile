@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup check test demo bench clean
+.PHONY: setup check test test-slow demo bench clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -23,8 +23,14 @@ check: setup
 	$(BIN)/pytest tests/test_architecture.py
 
 # One thread for each process: two torch processes with two threads each on two cores fight.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not slow"
+
+# What starts servers, clusters, browsers and processes that are killed, or trains for long.
+test-slow: setup
+	$(PYTEST) -m slow
 
 demo: setup
 	$(BIN)/isoglot demo

@@ -10,6 +10,8 @@ from isoglot.cli import main
 from isoglot.config import load_recipe
 from isoglot.pipeline import run
 
+pytestmark = pytest.mark.slow
+
 SCORE = "score={scorers: [{kind: gold, grader: last_number}], gates: [wrong_language, cut_off]}"
 TRAIN = (
     "train={method: rloo, training: {num_generations: 2, per_device_train_batch_size: 6, "
@@ -42,7 +44,6 @@ def test_two_rounds_from_prompts_to_policies(online_run):
         assert round["choice"]["chosen_step"] in (0, 4, 9)
 
 
-@pytest.mark.slow
 def test_two_processes_answer_and_choose_as_one(online_run, tiny_policy, tmp_path):
     launch = ("launch={num_processes: 2}", "train.training.per_device_train_batch_size=3")
     short = ("rounds=1", "evaluate.tasks=[]")

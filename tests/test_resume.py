@@ -13,6 +13,8 @@ from tiny_run import contents, mtimes, tiny_overrides
 
 from isoglot.cli import main
 
+pytestmark = pytest.mark.slow
+
 DYING = """
 import os, signal, sys
 from isoglot.cli import main

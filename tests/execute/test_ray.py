@@ -26,6 +26,8 @@ from isoglot.pipeline import run
 from isoglot.pool import make_completions, make_translations
 from isoglot.stages import make_prompt_translations, make_scores
 
+pytestmark = pytest.mark.slow
+
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'isoglot[ray]'")
 
 # A worker cannot import the tests; the stages of a recipe lie in the package, which it can.

@@ -29,6 +29,7 @@ def test_nothing_is_built_over_what_is_there(tmp_path):
         build(tmp_path, seed=0, num_steps=1, silent=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["policy", "teacher", "english", "translator"])
 def test_every_model_is_built_from_its_seed(tmp_path, name):
     for folder in ("a", "b"):

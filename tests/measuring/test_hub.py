@@ -16,6 +16,8 @@ from isoglot.core.records import Choice, Prompt
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.lab.shipped import POLICY
 
+pytestmark = pytest.mark.slow
+
 XCOPA, PAWS_X, MGSM = (
     "datasets/cambridgeltl/xcopa",
     "datasets/google-research-datasets/paws-x",

@@ -39,9 +39,12 @@ def installed() -> str | None:
         return None
 
 
-pytestmark = pytest.mark.skipif(
-    installed() != TESTED, reason=f"needs lm-eval {TESTED} (pip), there is {installed()}"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        installed() != TESTED, reason=f"needs lm-eval {TESTED} (pip), there is {installed()}"
+    ),
+]
 
 # Label of lm-eval's choices, in their order.
 XCOPA_LABELS = ("choice1", "choice2")

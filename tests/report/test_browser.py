@@ -14,9 +14,12 @@ from isoglot.report.evaluation import write_evaluation_report
 from isoglot.report.judge import write_judge_report
 from isoglot.report.page import write_report
 
-pytestmark = pytest.mark.skipif(
-    chromium.PATH is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        chromium.PATH is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
+    ),
+]
 
 PAGES = ("run", "evaluation", "judged", "rated", "comparison")
 

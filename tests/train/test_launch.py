@@ -28,6 +28,8 @@ from isoglot.train.launch import LaunchConfig, check_launch, train_launched
 from isoglot.train.launched import MARK, WATCHED
 from isoglot.train.sft import train_sft
 
+pytestmark = pytest.mark.slow
+
 TWO = LaunchConfig(num_processes=2)
 READY = ("ddp", "fsdp2", "zero2", "zero3")
 
@@ -75,7 +77,6 @@ def assert_same_training(one: Path, two: Path, start: Path) -> None:
     assert files[0] == files[1]
 
 
-@pytest.mark.slow
 def test_two_processes_train_dpo_as_one(tiny_model, preferences, config, tmp_path):
     policy, one, two = Policy(str(tiny_model)), tmp_path / "one", tmp_path / "two"
     train_dpo(preferences, policy, one, config(1), seed=3)
@@ -95,7 +96,6 @@ def test_two_processes_train_dpo_as_one(tiny_model, preferences, config, tmp_pat
         claim(two, preferences, policy, config(2), 3)
 
 
-@pytest.mark.slow
 def test_a_killed_process_ends_all_and_the_rest_is_trained_again(
     tiny_model, preferences, config, tmp_path
 ):
@@ -121,7 +121,6 @@ def test_a_killed_process_ends_all_and_the_rest_is_trained_again(
     assert_same_training(one, two, tiny_model)
 
 
-@pytest.mark.slow
 def test_an_error_of_the_user_is_the_one_of_the_process(tiny_model, preferences, config, tmp_path):
     bad = config(2)
     bad.training.update(learning_rate=1e30, max_grad_norm=1e30)
