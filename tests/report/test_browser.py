@@ -17,7 +17,8 @@ from isoglot.report.page import write_report
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        chromium.PATH is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
+        chromium.PATH is None,
+        reason="no Chromium on this machine (Debian: apt-get install chromium)",
     ),
 ]
 
