@@ -50,11 +50,22 @@ def test_the_heat_map_marks_what_was_trained_and_leaves_what_failed_empty(page):
 
 
 def test_bars_have_the_values_and_intervals_of_the_cells(page):
-    trained, unseen = charts(page, "bar")[0]["data"]
+    trained, unseen = charts(page, "bar")[-2]["data"]
     assert trained["x"] == pytest.approx([55.0] * 5)
     assert unseen["x"] == pytest.approx([57.0] * 5)
     assert trained["error_x"]["array"] == pytest.approx([4.0] * 5)
     assert trained["error_x"]["arrayminus"] == pytest.approx([3.0] * 5)
+
+
+def test_every_task_and_metric_has_every_cell_beside_m0(page):
+    bars = charts(page, "bar")[:4]
+    for chart in bars:
+        assert [len(trace["x"]) for trace in chart["data"]] == [7, 7, 7]  # mean, high, low
+        assert chart["data"][0]["error_x"]["arrayminus"] == pytest.approx([3.0] * 7)
+    text = without_library(page.read_text(encoding="utf-8"))
+    assert text.count("Off-target rate on lab_") == 2
+    assert text.count("40.0 (+2.0: −1.0 to +5.0)") == 2 * 2 * 6 * 5
+    assert "Democratisation" in text
 
 
 def test_curves_join_cells_that_differ_in_size_alone(page):
@@ -119,7 +130,7 @@ def test_the_page_loads_in_a_browser_without_error_or_request(page, tmp_path, wi
         assert tab.errors == []
         assert tab.requests == [page.as_uri()]
         plots = tab.evaluate("document.querySelectorAll('[data-chart]').length")
-        assert plots == 11
+        assert plots == 15
         assert tab.evaluate("document.querySelectorAll('[data-chart] .main-svg').length") >= plots
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         assert tab.evaluate("document.querySelectorAll('img, iframe, main a').length") == 0

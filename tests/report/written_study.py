@@ -32,6 +32,13 @@ def study(
         "dominant_language": "en",
         "signature": f"win_rate|lab_math{hostile}",
         "cells": cells,
+        "scores": [
+            row
+            for task in ("lab_math", f"lab_open{hostile}")
+            for metric in ("accuracy", "off_target_rate")
+            for name in ("M0", *(cell["cell"] for cell in cells))
+            for row in _scores(task, metric, name)
+        ],
         "findings": [
             _finding(f"more languages help{hostile}", judge, answer, i)
             for judge in judges
@@ -75,6 +82,19 @@ def _row(judge: str, language: str, trained: bool, value: float | None) -> dict[
         row |= {f"{rate}{k}": None if value is None else value + by for k, by in ends.items()}
         row[f"{rate}_by_seed"] = [value, value, value]
     return row
+
+
+def _scores(task: str, metric: str, cell: str) -> list[dict[str, Any]]:
+    groups = ("mean", "tier:high", "tier:low", "worst", "democratisation", "trained", "unseen")
+    row = {"task": task, "metric": metric, "cell": cell, "num_languages": 4, "value": 0.4,
+           "low": 0.37, "high": 0.44, "by_seed": [0.4, 0.4, 0.4]}  # fmt: skip
+    change = {"change": 0.02, "change_low": -0.01, "change_high": 0.05,
+              "change_by_seed": [0.02, 0.02, 0.02]}  # fmt: skip
+    changed = {} if cell == "M0" else change
+    return [
+        {**row, "group": group, **({} if group in ("worst", "democratisation") else changed)}
+        for group in groups
+    ]
 
 
 def _finding(claim: str, judge: str, answer: str, place: int) -> dict[str, Any]:

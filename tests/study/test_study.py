@@ -76,6 +76,25 @@ def test_a_cell_that_fails_stops_no_other_and_says_why(made):
     assert json.loads((root / "study.json").read_text()) == content
 
 
+def test_each_cell_that_ran_has_its_scores_beside_m0(made):
+    content, root = made
+    scores = {(row["cell"], row["metric"], row["group"]): row for row in content["scores"]}
+    assert {name for name, _, _ in scores} == {"M0", "dpo+good", "sft+good"}
+    base, row = scores["M0", "accuracy", "mean"], scores["sft+good", "accuracy", "mean"]
+    assert "change" not in base
+    assert row["num_languages"] == 3
+    assert row["change"] == pytest.approx(row["value"] - base["value"])
+    seeds = [
+        json.loads((root / f"sft+good/seed-{seed}/summary.json").read_text()) for seed in (1, 2)
+    ]
+    means = [
+        [r["value"] for r in seed["rounds"][-1]["results"] if r["metric"] == "accuracy"]
+        for seed in seeds
+    ]
+    assert row["by_seed"] == pytest.approx([sum(values) / len(values) for values in means])
+    assert scores["sft+good", "accuracy", "unseen"]["num_languages"] == 1
+
+
 def test_what_cells_share_is_made_once(made):
     _, root = made
     done = {path: json.loads(path.read_text()) for path in root.glob("*/*/round-*/**/done.json")}

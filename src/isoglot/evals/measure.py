@@ -6,7 +6,7 @@ mean over languages knows that a hard problem is hard in each of them.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import NamedTuple
@@ -143,6 +143,18 @@ def gains(differences: Sequence[Difference]) -> list[str]:
     return [difference.language for difference in differences if difference.low > 0]
 
 
+class GroupDraws(NamedTuple):
+    """A metric over a group of languages: as measured, then in each draw of the bootstrap."""
+
+    metric: str
+    group: str
+    languages: list[str]
+    values: np.ndarray
+    """(1 + resamples,)"""
+    changes: np.ndarray | None
+    """To the baseline, (1 + resamples,); None without one, and of `worst` and `democratisation`."""
+
+
 def summarise_groups(
     graded: Sequence[Graded],
     metrics: Sequence[Metric],
@@ -157,34 +169,48 @@ def summarise_groups(
     With `base`, also the changes to its grades. A group of no language has no row, nor has one
     without a value, as the democratisation of a metric that is 0 everywhere.
     """
+    return [
+        Group(*drawn[:3], *estimate(drawn.values), *(() if moved is None else estimate(moved)))
+        for drawn in draw_groups(graded, metrics, seed=seed, base=base, resamples=resamples)
+        for moved in (drawn.changes,)
+    ]
+
+
+def draw_groups(
+    graded: Sequence[Graded],
+    metrics: Sequence[Metric],
+    *,
+    seed: int,
+    base: Sequence[Graded] = (),
+    resamples: int = RESAMPLES,
+    more: Mapping[str, Collection[str]] | None = None,
+) -> Iterator[GroupDraws]:
+    """What `summarise_groups` has intervals of, and the means over `more` groups by their name."""
     drawn = _draw(_measured(_by_cell(graded)), metrics, seed, resamples)
     changes: Drawn = {}
     if base:
         changes = _draw_changes(_paired(graded, base, metrics), metrics, seed, resamples)
-    rows = []
     for metric in metrics:
         cells = {tag: column for (name, tag), column in drawn.items() if name == metric.name}
         moved = {tag: column for (name, tag), column in changes.items() if name == metric.name}
-        for group, tags in _groups(sorted(cells)).items():
+        for group, tags in _groups(sorted(cells), more or {}).items():
             if group == "democratisation" and metric.lower_is_better:
                 continue
             over = _OVER.get(group, _mean_over)
             if group == "worst" and metric.lower_is_better:
                 over = _highest
             column = over(np.array([cells[tag] for tag in tags]))
-            if np.isnan(column[0]):
-                continue
-            found = estimate(column)
-            rows.append(Group(metric.name, group, tags, *found, *_change(group, tags, moved)))
-    return rows
+            if not np.isnan(column[0]):
+                yield GroupDraws(metric.name, group, tags, column, _change(group, tags, moved))
 
 
-def _groups(tags: Sequence[str]) -> dict[str, list[str]]:
+def _groups(tags: Sequence[str], more: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
     """Name of each group → its languages."""
     groups = {"mean": list(tags)}
     for tier in _TIERS:
         groups[f"tier:{tier}"] = [tag for tag in tags if language(tag).tier == tier]
     groups |= {"worst": list(tags), "democratisation": list(tags)}
+    groups |= {name: [tag for tag in tags if tag in wanted] for name, wanted in more.items()}
     return {name: tags for name, tags in groups.items() if tags}
 
 
@@ -208,10 +234,10 @@ def _democratisation(values: np.ndarray) -> np.ndarray:
 _OVER = {"worst": _worst_over, "democratisation": _democratisation}
 
 
-def _change(group: str, tags: Sequence[str], moved: Mapping[str, np.ndarray]) -> Sequence[float]:
-    """Mean change of a group of languages and its interval; worst and democratisation have none."""
+def _change(group: str, tags: Sequence[str], moved: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Mean change of a group of languages in each draw; worst and democratisation have none."""
     columns = [moved[tag] for tag in tags if tag in moved]
-    return estimate(_mean_over(np.array(columns))) if columns and group not in _OVER else ()
+    return _mean_over(np.array(columns)) if columns and group not in _OVER else None
 
 
 class _Pairs(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.report.browser import Browser
-from isoglot.report.measures import Row, language_name, number
+from isoglot.report.measures import Row, language_name, metric_name, number
 from isoglot.report.shell import (
     Grid,
     Line,
@@ -21,6 +21,7 @@ from isoglot.report.shell import (
 from isoglot.report.study_figures import (
     by_cell,
     by_language,
+    by_tier,
     claims,
     over_size,
     rate_of,
@@ -28,10 +29,12 @@ from isoglot.report.study_figures import (
 )
 from isoglot.report.study_table import (
     GROUPS,
+    SCORE_GROUPS,
     counts,
     difference,
     over,
     rows_of,
+    score,
     seconds_of,
     selected,
     win_rate,
@@ -162,6 +165,7 @@ def _tiles(study: Study) -> list[Tile]:
 
 def _sections(study: Study, tags: Sequence[str]) -> list[Section]:
     sections = [_findings(study)] if study["findings"] else []
+    sections += _scores(study["scores"])
     for i, judge in enumerate(study["judges"]):
         sections += _judged(study, i, judge, tags)
     return [*sections, _costs(study), *([_failures(study)] if study["failures"] else [])]
@@ -194,6 +198,39 @@ def _findings(study: Study) -> Section:
         [claims(study)],
         Grid(columns, lines),
     )
+
+
+def _scores(scores: Sequence[Row]) -> list[Section]:
+    """A section for each task and metric, in which every cell stands beside M0."""
+    by_metric: dict[tuple[str, str], list[Row]] = {}
+    for row in scores:
+        by_metric.setdefault((row["task"], row["metric"]), []).append(row)
+    sections = []
+    for place, ((task, metric), rows) in enumerate(by_metric.items()):
+        what = metric_name(metric)
+        groups = {group: name for group, name in SCORE_GROUPS.items()
+                  if any(row["group"] == group for row in rows)}  # fmt: skip
+        sections.append(
+            Section(
+                f"scores-{place}",
+                f"{what} on {task}",
+                "Of the last policy of each cell and of M0, in percent: means over languages (of "
+                "the answer, where the task asks across languages) and over seeds. In brackets "
+                "the change to M0 on the same questions, with its 95 % interval over seeds and "
+                "questions. What was trained last are the languages of the last round.",
+                "",
+                [by_tier(what, rows)],
+                _score_grid(rows, groups),
+            )
+        )
+    return sections
+
+
+def _score_grid(rows: Sequence[Row], groups: Mapping[str, str]) -> Grid:
+    found = {(row["cell"], row["group"]): row for row in rows}
+    cells = dict.fromkeys(row["cell"] for row in rows)
+    lines = [Line(cell, [score(found.get((cell, group))) for group in groups]) for cell in cells]
+    return Grid(["Cell", *(name.capitalize() for name in groups.values())], lines)
 
 
 def _judged(study: Study, i: int, judge: str, tags: Sequence[str]) -> list[Section]:

@@ -7,6 +7,7 @@ from isoglot.report.canvas import (
     GROUP_COLOURS,
     MUTED,
     PALETTE,
+    TIER_COLOURS,
     Chart,
     Rows,
     finished,
@@ -15,7 +16,7 @@ from isoglot.report.canvas import (
 )
 from isoglot.report.figures import error_bars, heat_map, hover, shortened
 from isoglot.report.measures import Row, language_name, number
-from isoglot.report.study_table import GROUPS, difference, rows_of
+from isoglot.report.study_table import GROUPS, SCORE_GROUPS, difference, rows_of
 
 ANSWER_COLOURS = {"yes": "var(--c2)", "no": "var(--c1)", "undecided": MUTED}
 _EVEN = 50.0
@@ -65,28 +66,56 @@ def claims(study: Mapping[str, Any]) -> Chart:
 
 def by_cell(cells: Sequence[Row], judge: str) -> Chart:
     """Bars with intervals per cell: the mean over trained languages and over unseen ones."""
-    names = [cell["cell"] for cell in cells]
     groups = {"trained": GROUP_COLOURS["trained"], "unseen": GROUP_COLOURS["never trained"]}
+    found = {
+        (cell["cell"], group): rate_of(rows_of(cell, judge).get(group))
+        for cell in cells
+        for group in groups
+    }
+    figure = _bars("win-rate", [cell["cell"] for cell in cells], groups, found)
+    _mark_even(figure)
+    legend = [(GROUPS[group], colour) for group, colour in groups.items()]
+    return Chart("Win-rate by cell", finished(figure), legend, 480)
+
+
+def by_tier(title: str, scores: Sequence[Row]) -> Chart:
+    """Bars with intervals per cell, M0 first: a metric's mean over languages and over each tier."""
+    tiers = {f"tier:{tier}": TIER_COLOURS[tier] for tier in ("high", "mid", "low")}
+    groups = {"mean": MUTED, **tiers}
+    found = {(row["cell"], row["group"]): row for row in scores}
+    present = {name: c for name, c in groups.items() if any(key[1] == name for key in found)}
+    names = list(dict.fromkeys(row["cell"] for row in scores))
+    legend = [(SCORE_GROUPS[name], colour) for name, colour in present.items()]
+    return Chart(title, finished(_bars("", names, present, found)), legend, 480)
+
+
+def _bars(
+    axis: str,
+    names: Sequence[str],
+    groups: Mapping[str, str],
+    found: Mapping[tuple[str, str], Row],
+) -> Any:
+    """A bar with its interval for each name and, below one another, group; in percent."""
     rows = Rows(names, len(groups), 14)
-    figure = rows.figure("win-rate", lambda name: "")  # noqa: ARG005
+    figure = rows.figure(axis, lambda name: "")  # noqa: ARG005
     for lane, (group, colour) in enumerate(groups.items()):
-        found = {cell["cell"]: rate_of(rows_of(cell, judge).get(group)) for cell in cells}
-        there = [name for name in names if number(found[name]) is not None]
+        there = [name for name in names if number(found.get((name, group))) is not None]
+        known = [found[name, group] for name in there]
         figure.add_bar(
-            x=[100 * (number(found[name]) or 0.0) for name in there],
+            x=[100 * (number(row) or 0.0) for row in known],
             y=[rows.y(name, lane) for name in there],
             width=rows.step * 0.9,
             orientation="h",
             marker={"color": colour, "line": {"width": 0}, "opacity": 0.8},
-            error_x=error_bars([found[n] for n in there], color="var(--ink)", thickness=1.6),
-            hovertext=[hover(f"{name}, {group}", found[name]) for name in there],
+            error_x=error_bars(known, color="var(--ink)", thickness=1.6),
+            hovertext=[
+                hover(f"{name}, {group}", row) for name, row in zip(there, known, strict=True)
+            ],
             hoverinfo="text",
         )
-    _mark_even(figure)
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(ticksuffix=" %", rangemode="tozero")
-    legend = [(GROUPS[group], colour) for group, colour in groups.items()]
-    return Chart("Win-rate by cell", finished(figure), legend, 480)
+    return figure
 
 
 def transfer(cells: Sequence[Row], judge: str, tags: Sequence[str]) -> Chart:

@@ -12,6 +12,18 @@ if TYPE_CHECKING:
 GROUPS = {"all": "all languages", "trained": "trained", "unseen": "unseen"}
 """What stands in place of a language on a row of means."""
 
+SCORE_GROUPS = {
+    "mean": "all languages",
+    "tier:high": "high tier",
+    "tier:mid": "mid tier",
+    "tier:low": "low tier",
+    "trained": "trained last",
+    "unseen": "not trained last",
+    "worst": "worst language",
+    "democratisation": "democratisation",
+}
+"""What the groups of `scores` are called."""
+
 ANSWER_STYLES = {"yes": "green", "no": "red", "undecided": "yellow"}
 
 
@@ -29,6 +41,16 @@ def win_rate(row: Row | None, rate: str = "win_rate") -> str:
     if value is None:
         return UNKNOWN
     return f"{percent(value)} ({percent(low)} to {percent(high)})"
+
+
+def score(row: Row | None) -> str:
+    """`27.8 (+3.8: +2.0 to +5.6)`: a value in percent, and its change to M0 in points."""
+    value, change, low, high = (
+        number(row, key) for key in ("value", "change", "change_low", "change_high")
+    )
+    if change is None:
+        return percent(value)
+    return f"{percent(value)} ({signed(change)}: {signed(low)} to {signed(high)})"
 
 
 def rows_of(cell: Mapping[str, Any], judge: str) -> dict[str, Row]:

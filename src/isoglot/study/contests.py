@@ -59,7 +59,7 @@ class Judges:
 
     def contest(self, run: Run, task: EvaluationTask) -> Contest:
         """Raises ValueError where the run has no trained policy that was measured on the task."""
-        new, old = _folders(run, task)
+        new, old = folders_of(run, task)
         graded = read_graded(new), read_graded(old)
         outcomes = {}
         for config in self._configs:
@@ -177,7 +177,7 @@ def _outcome(new: Answered, old: Answered) -> Outcome:
     return Outcome.WIN if new.worth > old.worth else Outcome.LOSS
 
 
-def _folders(run: Run, task: EvaluationTask) -> tuple[Path, Path]:
+def folders_of(run: Run, task: EvaluationTask) -> tuple[Path, Path]:
     """Where the last policy and M0 were measured."""
     last = read_summary(run.folder)["rounds"][-1]["round"]
     new, old = (run.folder / f"round-{round}/evaluate/{task.name}" for round in (last, 0))

@@ -20,6 +20,7 @@ from isoglot.study.grid import (
 )
 from isoglot.study.results import RESAMPLES, draw, finding_row, win_rates
 from isoglot.study.running import Run, run_all, runs_of
+from isoglot.study.scores import score_rows
 from isoglot.summary import read_summary
 
 
@@ -53,10 +54,9 @@ def _content(
     config: StudyConfig, cells: Sequence[Cell], runs: Sequence[Run], root: Path
 ) -> dict[str, Any]:
     judges = Judges(config.judges, root, cells[0].recipe.all_languages)
+    done = [run for run in runs if run.error() is None]
     contests = {
-        (run.cell.name, run.seed): judges.contest(run, task_of(run, config))
-        for run in runs
-        if run.error() is None
+        (run.cell.name, run.seed): judges.contest(run, task_of(run, config)) for run in done
     }
     draws = {judge.name: draw(contests, judge.name, config.seeds) for judge in config.judges}
     return {
@@ -84,6 +84,7 @@ def _content(
             }
             for cell in cells
         ],
+        "scores": score_rows(cells, done),
         "findings": [
             finding_row(finding, cells, drawn, judge)
             for finding in config.findings
