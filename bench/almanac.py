@@ -1,0 +1,53 @@
+"""What can be said of the almanac's world itself: sizes, and answers that no language owns.
+
+    python bench/almanac.py
+
+Of right answers in each of the hundred languages: how many have a language for the identifier, how
+many have another one than theirs, and how many are what the same question has for an answer in
+another language. Tokens are those of the policy's own tokenizer.
+"""
+
+from collections import Counter
+from itertools import islice
+
+from transformers import AutoTokenizer
+
+from isoglot.core.languages import LANGUAGES as TABLE
+from isoglot.lab.almanac import KINDS, LANGUAGES, sample_sum, say_sum
+from isoglot.lab.almanac_identifier import AlmanacIdentifier
+from isoglot.lab.shipped import lab_path
+from isoglot.lab.world import distinct
+
+NUM_QUESTIONS = 100
+
+
+def main() -> None:
+    """Print a line for each kind of question, then for each resource tier."""
+    questions = list(islice(distinct(sample_sum, "train", "bench"), NUM_QUESTIONS))
+    identifier, tokenizer = (
+        AlmanacIdentifier(LANGUAGES),
+        AutoTokenizer.from_pretrained(lab_path("lab:almanac")),
+    )
+    counts: dict[str, Counter[str]] = {}
+    for question in questions:
+        answers = {tag: say_sum(question, tag)[1] for tag in LANGUAGES}
+        said = Counter(answers.values())
+        found = identifier.identify(list(answers.values()))
+        for (tag, answer), language in zip(answers.items(), found, strict=True):
+            for group in (question.kind, f"{TABLE[tag].tier} tier", "all"):
+                count = counts.setdefault(group, Counter())
+                count["n"] += 1
+                count["unsure"] += language is None
+                count["taken for another"] += language not in (None, tag)
+                count["said alike elsewhere"] += said[answer] > 1
+                count["tokens"] += len(tokenizer(answer).input_ids)
+    for group in (*KINDS, "high tier", "mid tier", "low tier", "all"):
+        count = counts[group]
+        rates = [f"{name} {100 * count[name] / count['n']:.1f} %"
+                 for name in ("unsure", "taken for another", "said alike elsewhere")]  # fmt: skip
+        tokens = f"tokens {count['tokens'] / count['n']:.1f}"
+        print(f"{group:10} n {count['n']:6,}  {'  '.join(rates)}  {tokens}")
+
+
+if __name__ == "__main__":
+    main()
