@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal
 
@@ -114,7 +115,7 @@ class StudyConfig(Section):
         return seeds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is worked out once
 class Cell:
     """One combination of the axes' values, as a recipe for each seed."""
 
@@ -133,7 +134,7 @@ class Cell:
         """That of any seed: they differ in nothing else."""
         return next(iter(self.recipes.values()))
 
-    @property
+    @cached_property
     def languages(self) -> tuple[str, ...]:
         """Those that are trained, in the last round where rounds differ."""
         return self.recipe.different_rounds[-1].languages
