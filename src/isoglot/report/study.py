@@ -50,6 +50,13 @@ _RULE = (
     "0, or above minus the margin. No: none of it does. Else the study cannot tell."
 )
 
+_SCORES = (
+    "Of the last policy of each cell and of M0, in percent: means over languages (of the answer, "
+    "where the task asks across languages) and over seeds. In brackets the change to M0 on the "
+    "same questions, with its 95 % interval over seeds and questions. What was trained last are "
+    "the languages of the last round."
+)
+
 
 def write_study_report(folder: Path) -> Path:
     """Write `FOLDER/study.html` from `FOLDER/study.json`; return its path.
@@ -214,10 +221,7 @@ def _scores(scores: Sequence[Row]) -> list[Section]:
             Section(
                 f"scores-{place}",
                 f"{what} on {task}",
-                "Of the last policy of each cell and of M0, in percent: means over languages (of "
-                "the answer, where the task asks across languages) and over seeds. In brackets "
-                "the change to M0 on the same questions, with its 95 % interval over seeds and "
-                "questions. What was trained last are the languages of the last round.",
+                _SCORES if place == 0 else "As above.",
                 "",
                 [by_tier(what, rows)],
                 _score_grid(rows, groups),
