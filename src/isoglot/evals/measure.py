@@ -169,11 +169,11 @@ def summarise_groups(
     With `base`, also the changes to its grades. A group of no language has no row, nor has one
     without a value, as the democratisation of a metric that is 0 everywhere.
     """
-    return [
-        Group(*drawn[:3], *estimate(drawn.values), *(() if moved is None else estimate(moved)))
-        for drawn in draw_groups(graded, metrics, seed=seed, base=base, resamples=resamples)
-        for moved in (drawn.changes,)
-    ]
+    rows = []
+    for drawn in draw_groups(graded, metrics, seed=seed, base=base, resamples=resamples):
+        change = () if drawn.changes is None else estimate(drawn.changes)
+        rows.append(Group(*drawn[:3], *estimate(drawn.values), *change))
+    return rows
 
 
 def draw_groups(

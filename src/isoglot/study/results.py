@@ -56,13 +56,20 @@ class Draws:
         table = np.stack(columns, axis=1)
         return mean_known(table[:, ~np.isnan(table[0])], axis=1)
 
-    def pooled(self, by_seed: Sequence[np.ndarray]) -> dict[str, Any]:
-        """The mean over seeds with its interval, and what each seed has by itself."""
-        values = over_seeds([column[:, None] for column in by_seed], seed=self.seed)[:, 0]
-        found = dict.fromkeys(("value", "low", "high"))
-        if not np.isnan(values[0]):
-            found = estimate(values)._asdict()
-        return {**found, "by_seed": [None if np.isnan(c[0]) else float(c[0]) for c in by_seed]}
+
+def pooled(by_seed: Sequence[np.ndarray], name: str = "value", *, seed: int = 1) -> dict[str, Any]:
+    """The mean over seeds as `name`, with its interval, and what each seed has by itself.
+
+    `by_seed` has for each seed (1 + resamples,): as measured, then in each draw.
+    """
+    values = over_seeds([column[:, None] for column in by_seed], seed=seed)[:, 0]
+    found: dict[str, Any] = dict.fromkeys(("value", "low", "high"))
+    if not np.isnan(values[0]):
+        found = estimate(values)._asdict()
+    found["by_seed"] = [None if np.isnan(column[0]) else float(column[0]) for column in by_seed]
+    if name == "value":
+        return found
+    return {name if key == "value" else f"{name}_{key}": value for key, value in found.items()}
 
 
 def draw(contests: Contests, judge: str, seeds: Sequence[int], *, seed: int = 1,
@@ -121,8 +128,8 @@ def win_rates(cell: Cell, contests: Contests, draws: Draws, judge: str) -> list[
             **_off_target(mine.values(), tags),
         }
         for rate in _RATES:
-            found = draws.pooled([draws.of(seed, rate, cell, tags) for seed in seeds])
-            row |= {rate if key == "value" else f"{rate}_{key}": v for key, v in found.items()}
+            by_seed = [draws.of(seed, rate, cell, tags) for seed in seeds]
+            row |= pooled(by_seed, rate, seed=draws.seed)
         rows.append(row)
     return rows
 
@@ -145,7 +152,7 @@ def finding_row(
         if tags and others != []:
             pairs.append(_Pair(better, than, tags, others))
     seeds = list(draws.by_seed)
-    found = draws.pooled([_difference(draws, seed, pairs) for seed in seeds])
+    found = pooled([_difference(draws, seed, pairs) for seed in seeds], seed=draws.seed)
     return {
         "claim": finding.claim,
         "judge": judge,

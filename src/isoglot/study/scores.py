@@ -5,15 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from isoglot.core.records import Graded
-from isoglot.core.stats import estimate, over_seeds
 from isoglot.evals.measure import RESAMPLES, GroupDraws, draw_groups
 from isoglot.evaluation import by_language, read_graded, task_metrics
 from isoglot.sections import EvaluationTask
 from isoglot.study.contests import folders_of
 from isoglot.study.grid import Cell, languages_of
+from isoglot.study.results import pooled
 from isoglot.study.running import Run
 
 BASE = "M0"
@@ -65,23 +63,11 @@ def _rows(
             "metric": metric,
             "group": group,
             "num_languages": max(len(drawn.languages) for drawn in seeds),
-            **_pooled([drawn.values for drawn in seeds], ""),
-            **(_pooled(changes, "change") if changes else {}),
+            **pooled([drawn.values for drawn in seeds]),
+            **(pooled(changes, "change") if changes else {}),
         }
 
 
 def _graded(task: EvaluationTask, folder: Path) -> list[Graded]:
     found = by_language(task, folder, read_graded(folder))
     return found.get("answer_languages", found["results"])
-
-
-def _pooled(by_seed: Sequence[np.ndarray], name: str) -> dict[str, Any]:
-    """`value`, `low`, `high` and `by_seed`; of a change with its name before them."""
-    draws = over_seeds([column[:, None] for column in by_seed], seed=1)[:, 0]
-    found = {
-        **dict(zip(("value", "low", "high"), estimate(draws), strict=True)),
-        "by_seed": [float(column[0]) for column in by_seed],
-    }
-    if not name:
-        return found
-    return {name if key == "value" else f"{name}_{key}": value for key, value in found.items()}
