@@ -245,17 +245,25 @@ def print_mlqe(data: Path, part: str) -> None:
         for row in read_rows(data / "mlqe_pe/da_dev.jsonl.gz")
         if part_of(row["original"]) == part
     ]
-    print("\nMLQE-PE: Spearman's rho with the human mean: score, length ratio, model's own")
+    print(
+        "\nMLQE-PE: Spearman's rho with the human mean: score with the model's log-probability, "
+        "score of the text alone, length ratio, log-probability alone"
+    )
     rng = random.Random(1)
     for name in sorted({row["lang"] for row in rows}):
         source, target = (tag.replace("zh", "zh-Hans") for tag in name.split("-"))
         those = [row for row in rows if row["lang"] == name]
         pairs = [Pair(row["original"], row["translation"], source, target) for row in those]
         human = [row["z_mean"] for row in those]
+        told = [
+            pair._replace(log_probability=float(row["model_scores"]))
+            for pair, row in zip(pairs, those, strict=True)
+        ]
         scores: dict[str, Callable[[int], float]] = {
-            "score": lambda i, p=pairs: -artefact_score(p[i]),
+            "score": lambda i, p=told: -artefact_score(p[i]),
+            "text": lambda i, p=pairs: -artefact_score(p[i]),
             "length": lambda i, p=pairs: -abs(_deviation(p[i])),
-            "model": lambda i, t=those: float(t[i]["model_scores"]),
+            "model": lambda i, p=told: p[i].log_probability,
         }
         shown = [
             "{:.3f} [{:.3f}, {:.3f}]".format(

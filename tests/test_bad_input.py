@@ -81,6 +81,10 @@ def refused(isoglot, tmp_path):
         ("unseen_languages=[en]", "'en' is both in languages and unseen_languages; keep one"),
         ("dominant_language=fi", "'fi' is not among languages .*add it"),
         ("translate=null", "needs a `translate:` section"),
+        (
+            "prompts.artefacts.min_log_probability=-1",
+            "min_log_probability needs a `translator:` of kind seq2seq",
+        ),
         ("prompts.num_families=null", r"rounds > 1 need .*num_families"),
         ("train=null", "rounds > 1 need `train:`"),
         ("policy.path=/no/such/model", "got '/no/such/model', where no folder stands; correct"),

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -152,9 +153,10 @@ def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, 
     """What became of translated prompts, and of a pool's translated answers, by language.
 
     A prompt that is not kept is no prompt of the run; an answer with an artefact stays to be
-    rejected, unless a gate keeps it out.
+    rejected, unless a gate keeps it out. `log_probability` is the mean over what is kept.
     """
     found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    likely: dict[tuple[str, str], list[float]] = defaultdict(list)
     stages = {"prompts": "translate_prompts"}
     if recipe.is_translated_pool:
         stages["answers"] = "translate"
@@ -168,9 +170,17 @@ def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, 
                 rows = [c for c in read_shard(path, Completion) if c.translated_from]
             for row in rows:
                 found[what, row.language][_fate(row)] += 1
+                known = None if _fate(row) else row.translation_log_probability
+                likely[what, row.language] += [] if known is None else [known]
     return [
-        {"what": what, "language": tag, "kept": counts.pop("", 0), "lost": dict(counts)}
-        for (what, tag), counts in sorted(found.items())
+        {
+            "what": key[0],
+            "language": key[1],
+            "kept": counts.pop("", 0),
+            "lost": dict(counts),
+            "log_probability": fmean(likely[key]) if likely[key] else None,
+        }
+        for key, counts in sorted(found.items())
     ]
 
 

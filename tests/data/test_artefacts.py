@@ -25,6 +25,7 @@ from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import UNTRANSLATABLE, untranslatable
 from isoglot.models.fake import FakeIdentifier, FakeTranslator
 from isoglot.models.load import load_identifier
+from isoglot.models.protocols import Sampled
 
 DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared/data"))
 GOOD = (
@@ -143,7 +144,8 @@ def test_a_translation_that_does_not_lead_back_has_a_fault_and_an_unknown_one_ha
     there = {("Ein Haus.", "en"): "A house.", ("Ein Pferd.", "en"): "Completely other words here."}
     texts = ["A house.", "A house.", "A house."]
     translations = ["Ein Haus.", "Ein Pferd.", "Ein Tier."]
-    pairs = (texts, translations, ["en"] * 3, ["de"] * 3)
+    said = [Sampled(text, "stop") for text in translations]
+    pairs = (texts, said, ["en"] * 3, ["de"] * 3)
     config = ArtefactConfig(checks=(), min_back_translation=0.6)
     identifier = FakeIdentifier({})
     check = artefact_check(identifier, config, FakeTranslator(there))
@@ -151,6 +153,57 @@ def test_a_translation_that_does_not_lead_back_has_a_fault_and_an_unknown_one_ha
     assert artefact_check(identifier, ArtefactConfig(checks=()), FakeTranslator(there))(*pairs) == [
         None, None, None,
     ]  # fmt: skip
+
+
+def test_a_translation_that_its_translator_finds_unlikely_has_a_fault_and_an_unknown_one_has_none():
+    texts = ["A house.", "A horse.", "A tree.", "A copy of it all, I think."]
+    said = [
+        Sampled("Ein Haus.", "stop", -0.5),
+        Sampled("Ein Pfund.", "stop", -2.5),
+        Sampled("Ein Baum.", "stop"),
+        Sampled(texts[3], "stop", -2.5),
+    ]
+    config = ArtefactConfig(checks=("copied_source",), min_log_probability=-1.5)
+    assert ArtefactConfig(checks=(), min_log_probability=-1.5).is_used
+    check = artefact_check(FakeIdentifier({}), config)
+    reasons = check(texts, said, ["en"] * 4, ["de"] * 4)
+    assert reasons == [None, "unlikely", None, "copied_source"]
+
+
+def test_the_score_falls_with_the_probability_that_the_translator_gave():
+    pair = Pair(*GOOD, "en", "de")
+    scores = [artefact_score(pair._replace(log_probability=p)) for p in (0.0, -0.2, -1.0, -50.0)]
+    assert scores == sorted(scores)
+    assert scores[0] == pytest.approx(0.3 * artefact_score(pair))
+    assert scores[-1] <= 1
+
+
+@pytest.mark.skipif(not (DATA / "mlqe_pe").is_dir(), reason="needs shared/data/mlqe_pe")
+def test_the_score_agrees_with_people_and_more_than_lengths_do():
+    """Spearman's rho with the mean of the raters; docs/LOG.md has it by halves, with intervals."""
+    from scipy.stats import spearmanr
+
+    of_pair = {}
+    with gzip.open(DATA / "mlqe_pe/da_dev.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            tags = [tag.replace("zh", "zh-Hans") for tag in row["lang"].split("-")]
+            pair = Pair(
+                row["original"], row["translation"], *tags, None, float(row["model_scores"])
+            )
+            of_pair.setdefault(row["lang"], []).append((pair, row["z_mean"]))
+    assert len(of_pair) == 7
+    for rows in of_pair.values():
+        people = [value for _, value in rows]
+        lengths = [-abs(log_ratio(pair)) for pair, _ in rows]
+        score = spearmanr([-artefact_score(pair) for pair, _ in rows], people).statistic
+        assert score > 0.25
+        assert score > spearmanr(lengths, people).statistic + 0.1
+
+
+def log_ratio(pair):
+    return length_deviation(
+        len(pair.source), len(pair.translation), pair.source_language, pair.target_language
+    )
 
 
 @pytest.mark.parametrize(

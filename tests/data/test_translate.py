@@ -114,6 +114,44 @@ def test_prompts_are_translated_where_a_family_lacks_them():
     ]
 
 
+class Unsure(Tagger):
+    """Gives the longer texts the lower probability."""
+
+    def translate(self, texts, sources, targets, tick=no_tick):
+        said = super().translate(texts, sources, targets, tick)
+        return [
+            sampled._replace(log_probability=-float(len(text)))
+            for sampled, text in zip(said, texts, strict=True)
+        ]
+
+
+def test_rows_keep_how_likely_their_translator_found_them():
+    prompts = family("f", "en", "de")
+    direct = [answer(prompts[0], "four")]
+    rows = translate_completions(prompts, direct, Unsure(), dominant="en", languages=["de"])
+    assert [row.translation_log_probability for row in rows] == [None, -4.0]
+    turns = [("user", "ab"), ("assistant", "abcde"), ("user", "abc")]
+    chat = replace(prompts[0], prompt=[{"role": r, "content": c} for r, c in turns])
+    (_, made), _ = translate_prompts([chat], Unsure(), source="en", languages=["sw"])
+    assert made.translation_log_probability == -5.0, "that of its least likely turn"
+    (_, made), _ = translate_prompts([chat], Tagger(), source="en", languages=["sw"])
+    assert made.translation_log_probability is None
+
+
+def test_a_check_sees_how_likely_a_translation_is():
+    seen = []
+
+    def check(texts, translations, _sources, _targets):
+        seen.extend(translations)
+        return [None] * len(texts)
+
+    prompts = family("f", "en", "de")
+    translate_prompts(prompts[:1], Unsure(), source="en", languages=["sw"], check=check)
+    direct = [answer(prompts[0], "four")]
+    translate_completions(prompts, direct, Unsure(), dominant="en", languages=["de"], check=check)
+    assert seen == [Sampled("sw:f en", "stop", -4.0), Sampled("de:four", "stop", -4.0)]
+
+
 def test_of_a_pool_no_more_is_translated_than_its_members_need():
     prompts = family("f", "en", "de", "sw")
     weak = [answer(prompts[0], "says weak")]
@@ -125,7 +163,7 @@ def test_of_a_pool_no_more_is_translated_than_its_members_need():
         dominant="en",
         languages=["en", "de", "sw"],
         only={"policy": ("en", "sw")},
-        check=lambda _texts, translations, _sources, _targets: [t[:2] for t in translations],
+        check=lambda _texts, translations, _sources, _targets: [t.text[:2] for t in translations],
     )
     assert rows[:4] == [*weak, *strong]
     (made,) = rows[4:]

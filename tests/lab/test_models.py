@@ -59,6 +59,13 @@ def test_the_translator_says_the_same_in_another_language(language):
     )
     exact = [answer.text == text for answer, text in zip(answers, gold, strict=True)]
     assert sum(exact) / len(exact) >= 0.85
+    assert all(answer.log_probability is not None for answer in answers)
+    sure = [
+        answer.log_probability or 0.0
+        for answer, is_exact in zip(answers, exact, strict=True)
+        if is_exact
+    ]
+    assert -0.05 < sum(sure) / len(sure) < 0
 
 
 @pytest.mark.parametrize("language", ["en", "de", "sw"])

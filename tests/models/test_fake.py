@@ -10,18 +10,23 @@ PROMPTS = [Prompt.from_text(text, language="en") for text in ("one", "two")]
 def test_sampler():
     twice = Sampling(num_samples=2)
     assert FakeSampler({"one": "1"}).sample(PROMPTS, Sampling()) == [
-        [("1", "stop")],
-        [("", "error")],
+        [Sampled("1", "stop")],
+        [Sampled("", "error")],
     ]
     by_function = FakeSampler(lambda prompt, i: Sampled(f"{prompt.text}{i}", "length"))
-    assert by_function.sample(PROMPTS[:1], twice) == [[("one0", "length"), ("one1", "length")]]
+    assert by_function.sample(PROMPTS[:1], twice) == [
+        [Sampled("one0", "length"), Sampled("one1", "length")]
+    ]
 
 
 def test_translator():
     texts, sources, targets = ["one", "two"], ["en", "en"], ["sw", "sw"]
-    assert FakeTranslator().translate(texts, sources, targets)[0] == ("[sw] one", "stop")
+    assert FakeTranslator().translate(texts, sources, targets)[0] == Sampled("[sw] one", "stop")
     known = FakeTranslator({("one", "sw"): "moja"})
-    assert known.translate(texts, sources, targets) == [("moja", "stop"), ("", "error")]
+    assert known.translate(texts, sources, targets) == [
+        Sampled("moja", "stop"),
+        Sampled("", "error"),
+    ]
 
 
 def test_scorer_and_identifier():

@@ -7,7 +7,7 @@ import pytest
 
 from isoglot.core.records import Prompt, content_id
 from isoglot.models.file import FileSampler, FileSamplerConfig
-from isoglot.models.protocols import Sampling
+from isoglot.models.protocols import Sampled, Sampling
 
 ROWS = [
     {"task": "qa", "i": 1, "lang": "sw", "completion": "saba", "end": "stop", "model": "a"},
@@ -47,9 +47,9 @@ def test_rows_join_and_missing_is_an_error(tmp_path, suffix):
         [prompt(2), prompt(1), prompt(3)], Sampling(num_samples=2), lambda *tick: ticks.append(tick)
     )
     assert answers == [
-        [("tisa", "stop"), ("", "error")],
-        [("saba", "stop"), ("nane", "length")],
-        [("", "error"), ("", "error")],
+        [Sampled("tisa", "stop"), Sampled("", "error")],
+        [Sampled("saba", "stop"), Sampled("nane", "length")],
+        [Sampled("", "error"), Sampled("", "error")],
     ]
     assert ticks == [(1, "sw")] * 3
     assert sampler.name.startswith("answers@")
@@ -58,7 +58,7 @@ def test_rows_join_and_missing_is_an_error(tmp_path, suffix):
 def test_a_null_completion_is_an_error(tmp_path):
     rows = [{"prompt_id": prompt(1).prompt_id, "completion": None}]
     sampler = FileSampler(FileSamplerConfig(path=write(tmp_path, ".jsonl", rows)))
-    assert sampler.sample([prompt(1)], Sampling()) == [[("", "error")]]
+    assert sampler.sample([prompt(1)], Sampling()) == [[Sampled("", "error")]]
 
 
 def test_several_models_in_one_file(tmp_path):
@@ -69,8 +69,8 @@ def test_several_models_in_one_file(tmp_path):
     sampler = FileSampler(FileSamplerConfig(**config, sampler="b"))
     assert sampler.name.startswith("b@")
     assert sampler.sample([prompt(1), prompt(2)], Sampling()) == [
-        [("", "error")],
-        [("tisa", "stop")],
+        [Sampled("", "error")],
+        [Sampled("tisa", "stop")],
     ]
     with pytest.raises(ValueError, match="got none"):
         FileSampler(FileSamplerConfig(**config, sampler="c"))

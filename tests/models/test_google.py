@@ -20,6 +20,7 @@ from isoglot.core.protected import protected
 from isoglot.models.google import GoogleConfig, GoogleTranslator
 from isoglot.models.load import answer_settings, load_translator, model_name_of
 from isoglot.models.meter import CostCapReached
+from isoglot.models.protocols import Sampled
 from isoglot.pipeline import run
 
 KEY = "AIza-test-0123456789"
@@ -92,7 +93,7 @@ def test_a_text_is_asked_for_as_it_stands_and_never_as_html():
     google = Google()
     with google.serve() as url:
         found = from_english(GoogleTranslator(config(url)), ["one & two <b>", "Tea?\n\n- yes"])
-    assert found == [("ONE & TWO <b>", "stop"), ("TEA?\n\n- YES", "stop")]
+    assert found == [Sampled("ONE & TWO <b>", "stop"), Sampled("TEA?\n\n- YES", "stop")]
     (asked,) = google.asked
     assert (asked["format"], asked["source"], asked["target"]) == ("text", "en", "sw")
     assert asked["model"] == "nmt"
@@ -112,7 +113,7 @@ print("the house")
 def test_what_must_be_kept_never_leaves_and_comes_back():
     google = Google()
     with google.serve() as url:
-        ((text, reason),) = from_english(GoogleTranslator(config(url)), [TEXT])
+        ((text, reason, _),) = from_english(GoogleTranslator(config(url)), [TEXT])
     assert reason == "stop"
     assert protected(text) == protected(TEXT)
     assert text.startswith("SEE https://a.example")
@@ -133,7 +134,7 @@ def test_a_service_that_changes_nothing_changes_no_byte(service, texts):
     )
     service.translate = before
     for text, sampled in zip(texts, found, strict=True):
-        assert sampled == ((text, "stop") if text.strip() else ("", "error"))
+        assert sampled == (Sampled(text, "stop") if text.strip() else Sampled("", "error"))
     assert len(ticks) == len(texts)
 
 
@@ -142,7 +143,7 @@ def test_a_lost_mask_is_an_error_and_a_stretch_that_is_too_long_too():
     with google.serve() as url:
         translator = GoogleTranslator(config(url))
         found = from_english(translator, ["see `x`", "fine", "a" * 30_001])
-    assert [reason for _, reason in found] == ["error", "stop", "error"]
+    assert [reason for _, reason, _ in found] == ["error", "stop", "error"]
     assert sum(len(asked["q"]) for asked in google.asked) == 2
 
 
@@ -151,7 +152,7 @@ def test_requests_hold_no_more_than_the_service_takes():
     texts = [f"text {i}" for i in range(300)] + ["a" * 20_000, "b" * 20_000]
     with google.serve() as url:
         found = from_english(GoogleTranslator(config(url)), texts)
-    assert [text for text, _ in found] == [text.upper() for text in texts]
+    assert [text for text, *_ in found] == [text.upper() for text in texts]
     assert max(len(asked["q"]) for asked in google.asked) == 128
     assert max(sum(map(len, asked["q"])) for asked in google.asked) <= 30_000
 
@@ -170,7 +171,7 @@ def test_each_pair_of_languages_is_asked_for_with_its_codes():
 def test_limits_of_rate_and_errors_of_the_server_pass(failures):
     google = Google(*failures)
     with google.serve() as url:
-        assert from_english(GoogleTranslator(config(url)), ["a"]) == [("A", "stop")]
+        assert from_english(GoogleTranslator(config(url)), ["a"]) == [Sampled("A", "stop")]
     assert len(google.asked) == len(failures) + 1
 
 

@@ -29,7 +29,7 @@ from isoglot.lab.shipped import POLICY
 from isoglot.models.load import ModelConfig, answer_settings, load_sampler, sampler_revision
 from isoglot.models.meter import CostCapReached
 from isoglot.models.openai import OPERATION, OpenAIConfig, OpenAISampler, server_revision
-from isoglot.models.protocols import Sampling
+from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.transformers import TransformersConfig, TransformersSampler
 
 KEY = "sk-test-0123456789abcdef"
@@ -150,7 +150,7 @@ def test_the_request(make):
     goes_on = {"add_generation_prompt": False, "continue_final_message": True}
     with server.serve() as url:
         sampler = make(url, max_concurrency=1, extra={"top_k": -1, "seed": None}, prefill=goes_on)
-        assert sampler.sample(prompts(1), ONE)[0] == [("P0", "stop")]
+        assert sampler.sample(prompts(1), ONE)[0] == [Sampled("P0", "stop")]
         full = Sampling(
             max_new_tokens=9, temperature=0.5, top_p=0.9, repetition_penalty=1.2, num_samples=2
         )
@@ -186,9 +186,9 @@ def test_a_repeated_prefill_is_taken_off_unless_the_server_goes_on(make):
     messages = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "<t>"})
     primed = Prompt("f", "p", "sw", messages, "sw")
     with Misbehaving(default=answer("<t>saba</t>")).serve() as url:
-        assert make(url).sample([primed], ONE) == [[("saba</t>", "stop")]]
+        assert make(url).sample([primed], ONE) == [[Sampled("saba</t>", "stop")]]
         goes_on = make(url, prefill={"continue_final_message": True})
-        assert goes_on.sample([primed], ONE) == [[("<t>saba</t>", "stop")]]
+        assert goes_on.sample([primed], ONE) == [[Sampled("<t>saba</t>", "stop")]]
 
 
 def test_order_twins_and_concurrency(make):
@@ -211,14 +211,14 @@ PARTS = [{"type": "thinking", "thinking": "Hmm"}, {"type": "text", "text": "saba
 @pytest.mark.parametrize(
     ("behaviour", "expected"),
     [
-        (answer("saba"), ("saba", "stop")),
-        (answer("saba", finish_reason="length"), ("saba", "length")),
-        (answer("", finish_reason="content_filter"), ("", "error")),
-        (answer("saba", finish_reason=None), ("saba", "error")),
-        (answer("x", message={"content": None, "reasoning_content": "Hmm"}), ("", "stop")),
-        (answer("", message={"tool_calls": []}, finish_reason="tool_calls"), ("", "error")),
-        (answer("x", message={"content": PARTS}), ("saba", "stop")),
-        (answer("saba 🌍 \ud83c", usage=None), ("saba 🌍 \ufffd", "stop")),
+        (answer("saba"), Sampled("saba", "stop")),
+        (answer("saba", finish_reason="length"), Sampled("saba", "length")),
+        (answer("", finish_reason="content_filter"), Sampled("", "error")),
+        (answer("saba", finish_reason=None), Sampled("saba", "error")),
+        (answer("x", message={"content": None, "reasoning_content": "Hmm"}), Sampled("", "stop")),
+        (answer("", message={"tool_calls": []}, finish_reason="tool_calls"), Sampled("", "error")),
+        (answer("x", message={"content": PARTS}), Sampled("saba", "stop")),
+        (answer("saba 🌍 \ud83c", usage=None), Sampled("saba 🌍 \ufffd", "stop")),
     ],
     ids=["stop", "length", "filter", "none", "thinking", "tools", "parts", "half emoji"],
 )  # fmt: skip
@@ -255,7 +255,7 @@ def test_what_passes_is_asked_again(make, failures):
     begin = time.monotonic()
     with server.serve() as url:
         sampler = make(url, timeout_seconds=0.4)
-        assert sampler.sample(prompts(1), ONE) == [[("P0", "stop")]]
+        assert sampler.sample(prompts(1), ONE) == [[Sampled("P0", "stop")]]
     assert time.monotonic() - begin < 5  # the drip would take ten seconds
     assert len(server.asked) == len(failures) + 1
     assert sampler.usage.num_requests == len(failures) + 1
@@ -266,15 +266,15 @@ def test_failures_are_errors_and_never_cached(make):
     server = Misbehaving(default=answer(status=500))
     with server.serve() as url:
         sampler = make(url)
-        assert sampler.sample(prompts(2), ONE) == [[("", "error")], [("", "error")]]
+        assert sampler.sample(prompts(2), ONE) == [[Sampled("", "error")], [Sampled("", "error")]]
         assert len(server.asked) == 8  # max_attempts each
         assert sampler.usage.failures == {"HTTP 500": 2}
         server.default = answer("")
-        assert sampler.sample(prompts(1), ONE) == [[("", "stop")]]
+        assert sampler.sample(prompts(1), ONE) == [[Sampled("", "stop")]]
         server.default = answer(finish_reason="content_filter")
-        assert sampler.sample(prompts(1), ONE) == [[("P0", "error")]]
+        assert sampler.sample(prompts(1), ONE) == [[Sampled("P0", "error")]]
         server.default = answer()
-        assert sampler.sample(prompts(1), ONE) == [[("P0", "stop")]]
+        assert sampler.sample(prompts(1), ONE) == [[Sampled("P0", "stop")]]
     assert sampler.usage.num_cached == 0
 
 
@@ -286,7 +286,7 @@ def test_retry_after_is_kept(make, status, form):
         after = {"Retry-After": format_datetime(now + timedelta(seconds=2), usegmt=True)}
     server = Misbehaving(answer(status=status, headers=after))
     with server.serve() as url:
-        assert make(url).sample(prompts(1), ONE) == [[("P0", "stop")]]
+        assert make(url).sample(prompts(1), ONE) == [[Sampled("P0", "stop")]]
         assert server.asked[1].at - server.asked[0].at >= 0.9
 
 
@@ -355,9 +355,9 @@ def test_a_server_that_goes_and_comes_back(make):
     with server.serve(port) as url:
         sampler = make(url, max_attempts=3)
         sampler.sample(prompts(1), ONE)
-    assert sampler.sample(prompts(1, prefix="q"), ONE) == [[("", "error")]]
+    assert sampler.sample(prompts(1, prefix="q"), ONE) == [[Sampled("", "error")]]
     with server.serve(port):
-        assert sampler.sample(prompts(1, prefix="q"), ONE) == [[("Q0", "stop")]]
+        assert sampler.sample(prompts(1, prefix="q"), ONE) == [[Sampled("Q0", "stop")]]
 
 
 def test_a_server_that_answers_nothing_any_more_ends_the_run(make):
@@ -377,7 +377,7 @@ def test_a_prompt_that_is_too_long_is_its_own_error(make):
     server = Misbehaving(answer(status=400, body=too_long))
     with server.serve() as url:
         sampler = make(url, max_concurrency=1)
-        assert sampler.sample(prompts(2), ONE) == [[("", "error")], [("P1", "stop")]]
+        assert sampler.sample(prompts(2), ONE) == [[Sampled("", "error")], [Sampled("P1", "stop")]]
     assert len(server.asked) == 2
 
 
@@ -576,7 +576,7 @@ def test_a_tick_that_raises_stops_the_asking(make):
         time.sleep(0.2)
         assert caught
         assert len(server.asked) < 10
-        assert sampler.sample(prompts(30), ONE)[29] == [("P29", "stop")]
+        assert sampler.sample(prompts(30), ONE)[29] == [Sampled("P29", "stop")]
         assert len(server.asked) == 30  # what was under way was kept
 
 
@@ -606,4 +606,4 @@ def test_a_server_that_refuses_log_probabilities_is_asked_once(make):
         sampler = make(url, max_concurrency=1)
         assert sampler.log_likelihoods(prompts(3), [["A"]] * 3) == [[None]] * 3
         assert len(server.asked) == 1
-        assert sampler.sample(prompts(1), ONE) == [[("P0", "stop")]]
+        assert sampler.sample(prompts(1), ONE) == [[Sampled("P0", "stop")]]

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from isoglot.core.records import Prompt
-from isoglot.models.protocols import Sampling
+from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.transformers import CausalModel, TransformersConfig, TransformersSampler
 
 WARM = Sampling(max_new_tokens=40, temperature=1.5, num_samples=20)
@@ -87,13 +87,14 @@ def test_a_plain_text_begins_as_the_tokenizer_begins_texts(tiny_model, tmp_path)
 def test_an_answer_ends_before_a_stop_string(sampler):
     """Cut where the answer without stop strings first has one."""
     (free,) = sampler.sample(asked(), WARM)
-    stop = tuple({text[3:5] for text, _ in free if len(text) > 8 and "�" not in text[:9]})[:3]
+    stop = tuple({text[3:5] for text, *_ in free if len(text) > 8 and "�" not in text[:9]})[:3]
     (ended,) = sampler.sample(asked(), WARM.model_copy(update={"stop": stop}))
     num_cut = 0
-    for (text, reason), answer in zip(free, ended, strict=True):
+    for whole, answer in zip(free, ended, strict=True):
+        text = whole.text
         cuts = [text.index(string) for string in stop if string in text]
         num_cut += bool(cuts)
-        assert answer == ((text[: min(cuts)], "stop") if cuts else (text, reason))
+        assert answer == (Sampled(text[: min(cuts)], "stop") if cuts else whole)
     assert num_cut >= 3
 
 

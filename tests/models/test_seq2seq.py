@@ -19,7 +19,11 @@ from isoglot.models.load import (
     model_name_of,
     sampler_revision,
 )
-from isoglot.models.seq2seq import Seq2SeqConfig, Seq2SeqTranslator
+from isoglot.models.seq2seq import (
+    Seq2SeqConfig,
+    Seq2SeqTranslator,
+    summed_log_probabilities,
+)
 from isoglot.pipeline import run
 
 CODES = {
@@ -103,7 +107,8 @@ def config_of(path, **settings):
 
 
 def by_hand(path, text, source, target, limit=8):
-    """The ids that `generate` gives for one sentence with a forced language."""
+    """What `generate` gives for one sentence with a forced language, whether it came to its end,
+    and the mean log-probability of a token, by the scores of each of its steps."""
     import torch
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -111,17 +116,23 @@ def by_hand(path, text, source, target, limit=8):
     model = AutoModelForSeq2SeqLM.from_pretrained(path).eval()
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     number = tokenizer.convert_tokens_to_ids
-    out = model.generate(
+    found = model.generate(
         input_ids=torch.tensor([[number(source), *ids, 2]]),
         forced_bos_token_id=number(target),
         max_new_tokens=limit + 1,
         num_beams=1,
         do_sample=False,
         suppress_tokens=[3],
-    )[0].tolist()
-    assert out[:2] == [2, number(target)]
-    ended = 2 in out[2:]
-    return tokenizer.decode(out[2:], skip_special_tokens=True), ended
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
+    ids = found.sequences[0].tolist()
+    assert ids[:2] == [2, number(target)]
+    ended = 2 in ids[2:]
+    said = ids[2 : ids.index(2, 2) + 1] if ended else ids[2:]
+    steps = [logits[0].log_softmax(-1) for logits in found.logits[1:]]  # the first is the language
+    log_probability = sum(float(step[i]) for step, i in zip(steps, said, strict=False)) / len(said)
+    return tokenizer.decode(ids[2:], skip_special_tokens=True), ended, log_probability
 
 
 def test_a_sentence_is_what_generate_gives_and_no_batch_changes_it(nllb):
@@ -134,25 +145,28 @@ def test_a_sentence_is_what_generate_gives_and_no_batch_changes_it(nllb):
     found = translator.translate(texts, ["en"] * 4, targets, lambda num, _: ticks.append(num))
     reasons = set()
     for text, target, answer in zip(texts, targets, found, strict=True):
-        expected, ended = by_hand(nllb, text, "eng_Latn", codes[target])
+        expected, ended, likely = by_hand(nllb, text, "eng_Latn", codes[target])
         reasons.add(answer.finish_reason)
         if not ended:
-            assert answer == ("", "length")
+            assert answer == ("", "length", None)
         elif expected.strip():
-            assert answer == (" ".join(expected.split()), "stop")
+            assert answer[:2] == (" ".join(expected.split()), "stop")
+            assert answer.log_probability == pytest.approx(likely, abs=1e-5)
         else:
-            assert answer == ("", "error")
+            assert answer == ("", "error", None)
         small = Seq2SeqTranslator(config_of(nllb, batch_tokens=1))
-        assert small.translate([text], ["en"], [target]) == [answer]
+        (alone,) = small.translate([text], ["en"], [target])
+        assert alone[:2] == answer[:2]
+        assert alone.log_probability == pytest.approx(answer.log_probability, abs=1e-5)
     assert sum(ticks) == 4
     assert "stop" in reasons, "the tiny model ends at least one answer; choose another seed"
 
 
 def test_empty_answers_and_too_long_sentences_are_errors(tmp_path, nllb):
     silent = Seq2SeqTranslator(config_of(save_tiny_translator(tmp_path, "nllb", eos=1000.0)))
-    assert silent.translate(["we have"], ["en"], ["de"]) == [("", "error")]
+    assert silent.translate(["we have"], ["en"], ["de"]) == [("", "error", None)]
     long = Seq2SeqTranslator(config_of(nllb)).translate(["pear " * 80], ["en"], ["de"])
-    assert long == [("", "error")]
+    assert long == [("", "error", None)]
 
 
 def test_what_has_no_sentence_comes_back_unchanged(nllb):
@@ -160,7 +174,7 @@ def test_what_has_no_sentence_comes_back_unchanged(nllb):
     texts = ["```\nwe have\n```", "", "\n\n  \n", "42 + 1 = 43", "`we` {name} %s", "- \n* 7\n"]
     ticks = []
     answers = translator.translate(texts, ["en"] * 6, ["de"] * 6, lambda num, _: ticks.append(num))
-    assert answers == [(text, "stop") for text in texts]
+    assert answers == [(text, "stop", None) for text in texts]
     assert sum(ticks) == 6
 
 
@@ -244,7 +258,43 @@ def test_ctranslate2_gives_the_same_words(tmp_path, nllb):
     texts = ["we have apples", "one pear in the old house near a river", "seven", "a pear and one"]
     asked = (texts, ["en"] * 4, ["de"] * 4)
     there = Seq2SeqTranslator(config_of(tmp_path / "ct2", backend="ctranslate2"))
-    assert there.translate(*asked) == Seq2SeqTranslator(config_of(nllb)).translate(*asked)
+    here = Seq2SeqTranslator(config_of(nllb)).translate(*asked)
+    for one, other in zip(there.translate(*asked), here, strict=True):
+        assert one[:2] == other[:2]
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+
+
+def test_how_likely_a_text_is_goes_over_all_its_sentences(nllb):
+    translator = Seq2SeqTranslator(config_of(nllb))
+    said = ["have", "the apples the", "the and seven one"]
+    alone = translator.translate(said, ["en"] * 3, ["de"] * 3)
+    assert all(answer.finish_reason == "stop" for answer in alone), "choose another seed"
+    (together,) = translator.translate(["\n".join(said)], ["en"], ["de"])
+    num = [len(answer.text.split()) + 1 for answer in alone]  # a token is a word, or the end
+    mean = sum(n * a.log_probability for n, a in zip(num, alone, strict=True)) / sum(num)
+    assert together.log_probability == pytest.approx(mean, abs=1e-5)
+    assert len(set(num)) > 1, "a mean of the means would be the same"
+
+
+def test_the_probability_of_a_beam_is_that_of_its_tokens_and_no_slice_changes_it(nllb):
+    import torch
+    from transformers import AutoModelForSeq2SeqLM
+
+    model = AutoModelForSeq2SeqLM.from_pretrained(nllb).eval()
+    ids = torch.tensor([[4, 9, 10, 11, 2], [4, 13, 14, 15, 2], [4, 16, 17, 18, 2]])
+    asked = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    begin = torch.tensor([[2, 5]] * 3)
+    found = model.generate(
+        **asked, decoder_input_ids=begin, max_new_tokens=8, num_beams=3, eos_token_id=2,
+        return_dict_in_generate=True, output_scores=True, forced_bos_token_id=None,
+    )  # fmt: skip
+    steps = model.compute_transition_scores(found.sequences, found.scores, found.beam_indices)
+    expected = steps.masked_fill(steps.isinf(), 0).sum(1).tolist()
+    assert len({round(value, 3) for value in expected}) > 1
+    for max_scores in (1, 400, 2**27):
+        with torch.inference_mode():
+            sums = summed_log_probabilities(model, asked, found.sequences, 2, 2, max_scores)
+        assert sums == pytest.approx(expected, abs=1e-4)
 
 
 # The layout of a text, without a model.

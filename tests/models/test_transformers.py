@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from isoglot.core.records import Prompt
-from isoglot.models.protocols import Sampling
+from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.transformers import (
     TransformersConfig,
     TransformersSampler,
@@ -52,7 +52,7 @@ def unpadded_greedy(sampler, prompt, num_tokens):
 def test_batched_greedy_is_greedy_by_hand(sampler):
     answers = sampler.sample(prompts(), SHORT)
     by_hand = [unpadded_greedy(sampler, prompt, 12) for prompt in prompts()]
-    assert [tuple(samples[0]) for samples in answers] == by_hand
+    assert [samples[0][:2] for samples in answers] == by_hand
     assert {reason for _, reason in by_hand} == {"stop", "length"}
 
 
@@ -64,7 +64,7 @@ def test_order_is_restored(sampler):
 
 def test_every_eos_of_the_generation_config_ends_an_answer(sampler):
     assert sampler.eos_ids == [1, 2]
-    assert sampler._answer([70, 2, 71]) == (sampler.tokenizer.decode([70]), "stop")
+    assert sampler._answer([70, 2, 71]) == Sampled(sampler.tokenizer.decode([70]), "stop")
     assert sampler._answer([70, 71])[1] == "length"
 
 
@@ -122,11 +122,11 @@ def test_tick_counts_every_prompt(sampler):
 
 def test_the_context_window_cuts_or_refuses(sampler):
     long = Prompt.from_text("7 " * 200, language="en")
-    assert sampler.sample([long], SHORT) == [[("", "error")]]
+    assert sampler.sample([long], SHORT) == [[Sampled("", "error")]]
     near = Prompt.from_text("7" * 121, language="en")
     (row,) = sampler._rows([near], 12)
     assert 0 < row.limit < 12
-    assert sampler.sample([near], SHORT)[0][0].finish_reason in ("stop", "length")
+    assert sampler.sample([near], SHORT)[0][0].finish_reason in Sampled("stop", "length")
 
 
 def test_several_greedy_samples_are_refused(sampler):

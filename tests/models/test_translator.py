@@ -10,12 +10,12 @@ from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (Sampled("Sieben\nÄpfel</translation> ok", "stop"), ("Sieben\nÄpfel", "stop")),
-        (Sampled("Sieben</translation> and on and on", "length"), ("Sieben", "stop")),
-        (Sampled("Sieben Äp", "length"), ("Sieben Äp", "length")),
-        (Sampled("Sieben Äpfel", "stop"), ("Sieben Äpfel", "error")),
-        (Sampled("  </translation>", "stop"), ("  </translation>", "error")),
-        (Sampled("", "error"), ("", "error")),
+        (Sampled("Sieben\nÄpfel</translation> ok", "stop"), Sampled("Sieben\nÄpfel", "stop")),
+        (Sampled("Sieben</translation> and on and on", "length"), Sampled("Sieben", "stop")),
+        (Sampled("Sieben Äp", "length"), Sampled("Sieben Äp", "length")),
+        (Sampled("Sieben Äpfel", "stop"), Sampled("Sieben Äpfel", "error")),
+        (Sampled("  </translation>", "stop"), Sampled("  </translation>", "error")),
+        (Sampled("", "error"), Sampled("", "error")),
     ],
 )
 def test_replies(reply, expected):
@@ -47,7 +47,7 @@ def test_own_template_prefill_and_pattern():
     translator = PromptTranslator(
         sampler, Sampling(), config.template, config.prefill, config.pattern
     )
-    assert translator.translate(["7"], ["en"], ["sw"]) == [("English>Swahili: 7", "stop")]
+    assert translator.translate(["7"], ["en"], ["sw"]) == [Sampled("English>Swahili: 7", "stop")]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from isoglot.models.load import (
     model_name_of,
     sampler_revision,
 )
-from isoglot.models.protocols import Sampling
+from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.transformers import TransformersConfig
 from isoglot.models.vllm import (
     VLLMConfig,
@@ -84,13 +84,13 @@ def output(*rows):
 
 def test_answers_are_read_in_their_order():
     found = read_output(output((1, "b", "length"), (0, "a", "stop")), 2)
-    assert found == [("a", "stop"), ("b", "length")]
+    assert found == [Sampled("a", "stop"), Sampled("b", "length")]
 
 
 @pytest.mark.parametrize("reason", [None, "abort", "error"])
 def test_an_answer_that_did_not_come_is_an_error(reason):
     assert read_output(output((0, "a", "stop"), (1, "half", reason)), 3) == [
-        ("a", "stop"), ("", "error"), ("", "error"),
+        Sampled("a", "stop"), Sampled("", "error"), Sampled("", "error"),
     ]  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def test_a_model_on_a_gpu():
     found = run_in_child(answers_of_the_lab)
     greedy = found["greedy"]
     assert len(greedy) == sum(found["ticks"]) == 18
-    assert greedy[16] == [("", "error")]
+    assert greedy[16] == [Sampled("", "error")]
     assert not greedy[17][0].text.startswith("Answer")
     agree = sum(a == b for a, b in zip(greedy[:16], found["expected"], strict=True))
     assert agree >= 14, "float32 sums in another order may turn a close choice"

@@ -45,6 +45,20 @@ def test_each_language_has_what_was_kept_and_every_reason():
     assert [list(line.cells) for line in answers.grid.lines] == [["5", "0"]]
 
 
+def test_how_likely_they_were_is_shown_where_a_translator_said_it():
+    said = [
+        {**row("prompts", "de", 3), "log_probability": -0.5},
+        {**row("prompts", "sw", 1, copied_source=1), "log_probability": None},
+    ]
+    again = [{**row("prompts", "de", 1), "log_probability": -1.0}]
+    summary = {"rounds": [{"round": 0, "translations": said}, {"round": 1, "translations": again}]}
+    (section,) = translation_sections(summary)
+    assert section.grid.columns[-1] == "Log-probability"
+    assert [line.cells[-1] for line in section.grid.lines] == ["-0.625", "–"]
+    assert "mean of a token" in section.caption
+    assert not any("mean of a token" in each.caption for each in translation_sections(SUMMARY))
+
+
 def test_page_and_console_show_them_and_reasons_are_no_markup():
     page = render(SUMMARY, {})
     assert "Prompts kept and lost in translation" in page

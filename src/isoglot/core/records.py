@@ -33,6 +33,9 @@ class Prompt:
     source: str = ""
     translated_from: str | None = None
     translator: str | None = None
+    translation_log_probability: float | None = None
+    """Mean log-probability of a token by its translator, of the least likely turn; None where that
+    does not say, and where nothing was translated."""
     completion: str | None = None
     """The answer that stands beside the prompt in its source; a translated prompt has none."""
 
@@ -75,6 +78,8 @@ class Completion:
     """`completion_id` of the answer that this one translates; None for a direct answer."""
     translator: str | None = None
     """Who translated what `sampler` wrote; None for a direct answer."""
+    translation_log_probability: float | None = None
+    """Mean log-probability of a token by the translator; None where it does not say."""
     artefact: str | None = None
     """The first fault that shows in a translation (`data/artefacts.py`); None for none found, and
     where nobody looked."""

@@ -35,7 +35,7 @@ _DONE = "done.json"
 _TEXT, _NUMBER = pa.string(), pa.float64()
 
 
-_LATER = {"completion"}
+_LATER = {"completion", "translation_log_probability"}
 """Columns that the shards of earlier versions lack: None there."""
 
 
@@ -59,6 +59,7 @@ SCHEMAS: dict[type, pa.Schema] = {
             *_texts("source"),
             pa.field("translated_from", _TEXT),
             pa.field("translator", _TEXT),
+            pa.field("translation_log_probability", _NUMBER),
             pa.field("completion", _TEXT),
         ]
     ),
@@ -70,6 +71,7 @@ SCHEMAS: dict[type, pa.Schema] = {
             pa.field("identified_language", _TEXT),
             pa.field("translated_from", _TEXT),
             pa.field("translator", _TEXT),
+            pa.field("translation_log_probability", _NUMBER),
             pa.field("artefact", _TEXT),
             _column("rewards", pa.map_(_TEXT, _NUMBER)),
         ]

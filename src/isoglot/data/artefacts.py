@@ -4,6 +4,7 @@ What a check cannot see: a word with the wrong meaning, a negation that went los
 that says something else. docs/LOG.md has precision and recall of each check by language.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
@@ -18,7 +19,7 @@ from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
 from isoglot.core.sentences import num_sentences, sentences
 from isoglot.core.text import digits_to_ascii, has_repetition, length_chars, normalise
-from isoglot.models.protocols import LanguageIdentifier, Tick, Translator, no_tick
+from isoglot.models.protocols import LanguageIdentifier, Sampled, Tick, Translator, no_tick
 
 ArtefactName = Literal[
     "lost_placeholder",
@@ -29,6 +30,9 @@ ArtefactName = Literal[
     "length_ratio",
     "lost_number",
 ]
+
+UNLIKELY = "unlikely"
+"""The reason of `ArtefactConfig.min_log_probability`."""
 
 BACK_TRANSLATION = "back_translation"
 """The reason of `ArtefactConfig.min_back_translation`."""
@@ -45,6 +49,10 @@ class ArtefactConfig(Section):
     """A sentence too few or too many counts where the length is off to that side by so much."""
     max_copied: float = Field(0.75, gt=0, le=1)
     """Share of the words of a translation that may stand in the source."""
+    min_log_probability: float | None = Field(None, le=0)
+    """Mean log-probability of a token that the translator must give its own translation (a
+    `translator:` of kind seq2seq says it). What is low differs by model and language: choose it
+    from the column `translation_log_probability` of a run without it."""
     min_back_translation: float | None = Field(None, ge=0, le=1)
     """chrF++ (0 to 1) that a text must keep when its translation is put back into its language, by
     the translator itself, which is asked twice then; left out, it is not asked."""
@@ -52,17 +60,20 @@ class ArtefactConfig(Section):
     @property
     def is_used(self) -> bool:
         """Whether anything is checked."""
-        return bool(self.checks) or self.min_back_translation is not None
+        thresholds = (self.min_log_probability, self.min_back_translation)
+        return bool(self.checks) or any(least is not None for least in thresholds)
 
 
 class Pair(NamedTuple):
-    """A text, its translation, and the language that was identified in it (None: unsure)."""
+    """A text, its translation, the language that was identified in it (None: unsure), and the mean
+    log-probability of a token by the translator (None: not known)."""
 
     source: str
     translation: str
     source_language: str
     target_language: str
     identified: str | None = None
+    log_probability: float | None = None
 
 
 Check = Callable[[Pair, ArtefactConfig], bool]
@@ -196,46 +207,62 @@ def artefact_check(
     identifier: LanguageIdentifier,
     config: ArtefactConfig | None = None,
     translator: Translator | None = None,
-) -> Callable[[Sequence[str], Sequence[str], Sequence[str], Sequence[str]], list[str | None]]:
+) -> Callable[[Sequence[str], Sequence[Sampled], Sequence[str], Sequence[str]], list[str | None]]:
     """The check of `translate_prompts`: the first fault of each translation, or None.
 
     `translator` puts back those without a fault, where `min_back_translation` asks for it.
     """
     config = config or ArtefactConfig()
-    least = config.min_back_translation
 
     def check(
         texts: Sequence[str],
-        translations: Sequence[str],
+        translations: Sequence[Sampled],
         sources: Sequence[str],
         targets: Sequence[str],
     ) -> list[str | None]:
-        found = find_artefacts(texts, translations, sources, targets, identifier, config)
+        said = [translation.text for translation in translations]
+        found = find_artefacts(texts, said, sources, targets, identifier, config)
         reasons: list[str | None] = [faults[0] if faults else None for faults in found]
-        if least is not None and translator is not None:
+        likely = [translation.log_probability for translation in translations]
+        _add_reason(reasons, UNLIKELY, likely, config.min_log_probability)
+        if config.min_back_translation is not None and translator is not None:
             fine = [i for i, reason in enumerate(reasons) if reason is None]
-            said, meant, come, go = (
-                [column[i] for i in fine] for column in (texts, translations, sources, targets)
+            asked, meant, come, go = (
+                [column[i] for i in fine] for column in (texts, said, sources, targets)
             )
-            values = back_translation_chrf(said, meant, come, go, translator)
-            for i, value in zip(fine, values, strict=True):
-                if value is not None and value < least:
-                    reasons[i] = BACK_TRANSLATION
+            returned = back_translation_chrf(asked, meant, come, go, translator)
+            values: list[float | None] = [None] * len(reasons)
+            for i, value in zip(fine, returned, strict=True):
+                values[i] = value
+            _add_reason(reasons, BACK_TRANSLATION, values, config.min_back_translation)
         return reasons
 
     return check
+
+
+def _add_reason(
+    reasons: list[str | None], name: str, values: Sequence[float | None], least: float | None
+) -> None:
+    """Name those that have no reason yet and a value below the least; None is not below it."""
+    for i, value in enumerate(values):
+        if reasons[i] is None and value is not None and least is not None and value < least:
+            reasons[i] = name
 
 
 def artefact_score(pair: Pair) -> float:
     """How much a translation looks like a bad one, 0 to 1: for ranking, where no check fires.
 
     A weighted mean of four signs: words that come back, a length off the expected one, numbers that
-    went lost or came up, another number of punctuation marks. The weights were chosen on half of
-    MLQE-PE; the score says nothing where words are not parted by blanks.
+    went lost or came up, another number of punctuation marks. These say little, and nothing where
+    words are not parted by blanks; where the translator gave its log-probability, how unlikely a
+    token was to it makes up most of the score. The weights were chosen on half of MLQE-PE.
     """
-    return sum(
+    shown = sum(
         weight * sign for weight, sign in zip((0.5, 0.35, 0.1, 0.05), _signs(pair), strict=True)
     )
+    if pair.log_probability is None:
+        return shown
+    return 0.7 * (1 - math.exp(pair.log_probability)) + 0.3 * shown
 
 
 def _signs(pair: Pair) -> tuple[float, float, float, float]:

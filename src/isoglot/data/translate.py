@@ -13,7 +13,9 @@ from isoglot.core.records import (
 )
 from isoglot.models.protocols import Sampled, Tick, Translator, no_tick
 
-Check = Callable[[Sequence[str], Sequence[str], Sequence[str], Sequence[str]], Sequence[str | None]]
+Check = Callable[
+    [Sequence[str], Sequence[Sampled], Sequence[str], Sequence[str]], Sequence[str | None]
+]
 """Of texts, their translations, source and target languages: what is wrong with each, or None."""
 
 Route = Callable[[str], str | None]
@@ -65,7 +67,7 @@ def translate_completions(
         tick,
     )
     for i, sampled in zip(todo, translated, strict=True):
-        rows[i] = replace(rows[i], text=sampled.text, finish_reason=sampled.finish_reason)
+        rows[i] = _translated(rows[i], sampled)
     return direct + (_with_artefacts(sources, rows, check) if check else rows)
 
 
@@ -118,7 +120,7 @@ def translate_prompts(
         found = [next(translated) for _ in _said(prompt)]
         reason = next((fault for _, fault in found if fault), None)
         if reason is None:
-            made.append(_in_language(prompt, tag, [s.text for s, _ in found], translator.name))
+            made.append(_in_language(prompt, tag, [turn for turn, _ in found], translator.name))
         else:
             dropped.append(_dropped(prompt, tag, reason, found[-1][0].text))
     return [*prompts, *made], dropped
@@ -138,7 +140,7 @@ def _faults(
     if check is not None and places:
         found = check(
             [texts[i] for i in places],
-            [sampled[i].text for i in places],
+            [sampled[i] for i in places],
             [source] * len(places),
             [targets[i] for i in places],
         )
@@ -151,7 +153,9 @@ def _dropped(prompt: Prompt, tag: str, reason: str, translation: str) -> Dropped
     return Dropped(prompt.family, prompt.prompt_id, tag, "prompt", reason, prompt.text, translation)
 
 
-def _in_language(prompt: Prompt, tag: str, texts: Sequence[str], translator: str) -> Prompt:
+def _in_language(prompt: Prompt, tag: str, said: Sequence[Sampled], translator: str) -> Prompt:
+    texts = [turn.text for turn in said]
+    known = [turn.log_probability for turn in said if turn.log_probability is not None]
     follows = prompt.answer_language == prompt.language
     system = tuple(turn for turn in prompt.prompt if turn["role"] == "system")
     return replace(
@@ -166,6 +170,7 @@ def _in_language(prompt: Prompt, tag: str, texts: Sequence[str], translator: str
         answer_language=tag if follows else prompt.answer_language,
         translated_from=prompt.prompt_id,
         translator=translator,
+        translation_log_probability=min(known, default=None),
         completion=None,
     )
 
@@ -190,6 +195,15 @@ def _translation_row(answer: Completion, prompt: Prompt, translator: str) -> Com
     )
 
 
+def _translated(row: Completion, sampled: Sampled) -> Completion:
+    return replace(
+        row,
+        text=sampled.text,
+        finish_reason=sampled.finish_reason,
+        translation_log_probability=sampled.log_probability,
+    )
+
+
 def _with_artefacts(
     sources: Sequence[Completion], rows: Sequence[Completion], check: Check
 ) -> list[Completion]:
@@ -197,7 +211,10 @@ def _with_artefacts(
     whole = [i for i, row in enumerate(rows) if _is_whole(row)]
     faults = check(
         [sources[i].text for i in whole],
-        [rows[i].text for i in whole],
+        [
+            Sampled(rows[i].text, rows[i].finish_reason, rows[i].translation_log_probability)
+            for i in whole
+        ],
         [sources[i].language for i in whole],
         [rows[i].language for i in whole],
     )

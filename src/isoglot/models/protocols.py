@@ -36,6 +36,9 @@ class Sampled(NamedTuple):
 
     text: str
     finish_reason: str
+    log_probability: float | None = None
+    """Natural logarithm of the model's own probability, mean over the tokens; None where it does
+    not say, which only translators of kind seq2seq do."""
 
 
 class Sampler(Protocol):

@@ -5,15 +5,15 @@ apart first (`layout.py`). What each model calls a language is read from its own
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
-from isoglot.core.languages import ALIASES, language
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
+from isoglot.models.codes import Codes
 from isoglot.models.layout import Piece, joined, pieces_of
 from isoglot.models.protocols import Sampled, Tick, no_tick
 from isoglot.models.transformers import (
@@ -27,7 +27,6 @@ from isoglot.models.transformers import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-_NLLB_CODES = {"sat_Olck": "sat_Beng"}  # the name of Santali in its vocabulary, whatever the script
 _CT2_FILES = ("model.bin", "*.json", "*.model", "*.txt")
 _REVISION_DIGITS = 12
 
@@ -60,48 +59,6 @@ class Seq2SeqConfig(Section):
     """Of one sentence; a translation that reaches it is cut off."""
 
 
-class Codes:
-    """What the vocabulary of a translation model calls the languages of the table.
-
-    `nllb` writes `swh_Latn` before source and answer, `m2m100` writes `__sw__`, and `madlad` writes
-    `<2sw>` before the source, whose own language it is not told.
-    """
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-        forms = {"nllb": "eng_Latn", "m2m100": "__en__", "madlad": "<2en>"}
-        self.form = next((form for form, token in forms.items() if self._knows(token)), "")
-        if not self.form:
-            raise ValueError(
-                "expected a translation model that has eng_Latn, __en__ or <2en> in its vocabulary "
-                "(NLLB-200, M2M100, MADLAD-400), came none of them; name such a model"
-            )
-
-    def token(self, tag: str) -> str:
-        """The token of a language; raises ValueError for one that the model does not know."""
-        row = language(tag)
-        # Not the language without its script: `zh` would answer in the other one.
-        names = [row.tag, *(alias for alias, known in ALIASES.items() if known == row.tag)]
-        names += [] if "-" in row.tag else [row.iso639_3]
-        tokens = {
-            "nllb": [_NLLB_CODES.get(row.flores, row.flores), row.flores],
-            "m2m100": [f"__{name}__" for name in names],
-            "madlad": [f"<2{name.replace('-', '_')}>" for name in names],
-        }[self.form]
-        known = next((token for token in tokens if token and self._knows(token)), None)
-        if known is None:
-            raise ValueError(
-                f"the translator does not know {row.english_name} ({row.tag}): expected one of "
-                f"{', '.join(filter(None, tokens)) or 'its codes'} in its vocabulary; leave the "
-                f"language out, or take a model that has it"
-            )
-        return known
-
-    def _knows(self, token: str) -> bool:
-        number = self._tokenizer.convert_tokens_to_ids(token)
-        return number is not None and number != self._tokenizer.unk_token_id
-
-
 class _Row(NamedTuple):
     """A sentence on its way to the model."""
 
@@ -113,11 +70,24 @@ class _Row(NamedTuple):
     """What the answer begins with."""
 
 
+class _Found(NamedTuple):
+    """What the model wrote for a sentence."""
+
+    ids: list[int]
+    ended: bool
+    log_probability: float = 0.0
+    """Natural logarithm, summed over the tokens, of which the end is one."""
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.ids) + self.ended
+
+
 class _Backend(Protocol):
     window: int | None
 
-    def generate(self, rows: Sequence[_Row]) -> list[tuple[list[int], bool]]:
-        """The ids of each answer, and whether it came to its end."""
+    def generate(self, rows: Sequence[_Row]) -> list[_Found]:
+        """The answer to each."""
         ...
 
 
@@ -126,7 +96,8 @@ class Seq2SeqTranslator:
 
     Code, addresses, placeholders, line breaks and list markers come back byte for byte. An answer
     has finish reason `error` where a sentence lost one of them, is empty or too long for the model,
-    and `length` where one was cut off; either way it has no text.
+    and `length` where one was cut off; either way it has no text. Each has the log-probability of
+    its tokens by the model that wrote them, all sentences together; None where nothing was said.
 
     Raises ValueError where no model stands, or before anything runs for a language that the model
     does not know.
@@ -162,14 +133,14 @@ class Seq2SeqTranslator:
             for i, pieces in enumerate(layouts)
             for row in self._rows(i, pieces, sources[i], targets[i])
         ]
-        answers: dict[tuple[int, int], tuple[str, bool]] = {}
+        answers: dict[tuple[int, int], tuple[str, _Found]] = {}
         missing = [sum(piece.is_sentence for piece in pieces) for pieces in layouts]
         for i in (i for i, num in enumerate(missing) if not num):
             tick(1, targets[i])
         for batch in self._batches(rows):
-            for row, (ids, ended) in zip(batch, self._generated(batch), strict=True):
-                text = self._tokenizer.decode(ids, skip_special_tokens=True)
-                answers[row.text, row.place] = (text, ended)
+            for row, found in zip(batch, self._generated(batch), strict=True):
+                text = self._tokenizer.decode(found.ids, skip_special_tokens=True)
+                answers[row.text, row.place] = (text, found)
                 missing[row.text] -= 1
                 if not missing[row.text]:
                     tick(1, targets[row.text])
@@ -206,13 +177,13 @@ class Seq2SeqTranslator:
         if batch:
             yield batch
 
-    def _generated(self, batch: Sequence[_Row]) -> list[tuple[list[int], bool]]:
+    def _generated(self, batch: Sequence[_Row]) -> list[_Found]:
         """What the model answers; a sentence that it cannot read has an empty answer."""
         window = self._backend.window
         fits = [window is None or len(row.tokens) <= window for row in batch]
         short = [row for row, fit in zip(batch, fits, strict=True) if fit]
         found = iter(self._backend.generate(short) if short else [])
-        return [next(found) if fit else ([], True) for fit in fits]
+        return [next(found) if fit else _Found([], ended=True) for fit in fits]
 
 
 class _TransformersBackend:
@@ -242,26 +213,25 @@ class _TransformersBackend:
             suppress_tokens=[tokenizer.unk_token_id],  # it would leave a hole in the text
         )
 
-    def generate(self, rows: Sequence[_Row]) -> list[tuple[list[int], bool]]:
+    def generate(self, rows: Sequence[_Row]) -> list[_Found]:
         import torch
 
         ids, mask = _right_padded([row.tokens for row in rows], self._pad)
         device = self.model.device
         begin = torch.tensor([[self._start, *row.start] for row in rows], device=device)
         limit = min(self._limit, (self.window or self._limit + 2) - begin.shape[1])
+        asked = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
         with torch.inference_mode():
             out = self.model.generate(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                decoder_input_ids=begin,
-                max_new_tokens=limit,
-                do_sample=False,
+                **asked, decoder_input_ids=begin, max_new_tokens=limit, do_sample=False
             )
-        return [self._until_end(row) for row in out[:, begin.shape[1] :].tolist()]
+            sums = summed_log_probabilities(self.model, asked, out, begin.shape[1], self._eos)
+        written = out[:, begin.shape[1] :].tolist()
+        return [self._until_end(*pair) for pair in zip(written, sums, strict=True)]
 
-    def _until_end(self, ids: list[int]) -> tuple[list[int], bool]:
+    def _until_end(self, ids: list[int], log_probability: float) -> _Found:
         ended = self._eos in ids
-        return (ids[: ids.index(self._eos)] if ended else ids), ended
+        return _Found(ids[: ids.index(self._eos)] if ended else ids, ended, log_probability)
 
 
 class _CTranslate2Backend:
@@ -284,7 +254,7 @@ class _CTranslate2Backend:
             compute_type="default" if config.dtype == "auto" else config.dtype,
         )
 
-    def generate(self, rows: Sequence[_Row]) -> list[tuple[list[int], bool]]:
+    def generate(self, rows: Sequence[_Row]) -> list[_Found]:
         def words(ids: list[int]) -> list[str]:
             return self._tokenizer.convert_ids_to_tokens(ids)
 
@@ -300,14 +270,53 @@ class _CTranslate2Backend:
             batch_type="tokens",
             return_end_token=True,
         )
+        said = [result.hypotheses[0] for result in results]
+        eos = self._tokenizer.eos_token
+        read = self._translator.score_batch(
+            [words(row.tokens) for row in rows],
+            [[word for word in each if word != eos] for each in said],
+            max_batch_size=self._config.batch_tokens,
+            batch_type="tokens",
+        )
         return [
-            self._read(row, result.hypotheses[0]) for row, result in zip(rows, results, strict=True)
+            self._read(row, each, of_word.log_probs)
+            for row, each, of_word in zip(rows, said, read, strict=True)
         ]
 
-    def _read(self, row: _Row, words: list[str]) -> tuple[list[int], bool]:
+    def _read(self, row: _Row, words: list[str], log_probabilities: list[float]) -> _Found:
         ids = self._tokenizer.convert_tokens_to_ids(words)[len(row.start) :]
         eos = self._tokenizer.eos_token_id
-        return [i for i in ids if i != eos], eos in ids
+        ended = eos in ids
+        of_answer = log_probabilities[len(row.start) :]  # the end is the last, said or not
+        return _Found(
+            [i for i in ids if i != eos], ended, sum(of_answer if ended else of_answer[:-1])
+        )
+
+
+def summed_log_probabilities(
+    model: Any,
+    asked: "Mapping[str, Tensor]",
+    out: "Tensor",
+    start: int,
+    eos: int,
+    max_scores: int = 2**27,
+) -> list[float]:
+    """Of each row's tokens from the place `start` to its end, read again in one pass.
+
+    The scores of `generate` would be kept for every step and beam: gigabytes with the vocabulary of
+    NLLB. So few rows are read at a time: `max_scores` tokens by words, 512 MiB, are held.
+    """
+    labels = out[:, start:]
+    is_end = labels == eos
+    follows_end = is_end.cumsum(1) > is_end.long()
+    num = max(1, max_scores // (out.shape[1] * model.config.vocab_size))
+    sums: list[float] = []
+    for rows in (slice(first, first + num) for first in range(0, len(out), num)):
+        said = {name: each[rows] for name, each in asked.items()}
+        logits = model(**said, decoder_input_ids=out[rows, :-1]).logits[:, start - 1 :]
+        of_token = logits.float().log_softmax(-1).gather(2, labels[rows, :, None])[..., 0]
+        sums += of_token.masked_fill(follows_end[rows], 0).sum(1).tolist()
+    return sums
 
 
 def seq2seq_codes(config: Seq2SeqConfig, languages: Sequence[str]) -> None:
@@ -353,11 +362,15 @@ def _num_sentences(pieces: Sequence[Piece]) -> int:
     return sum(piece.is_sentence for piece in pieces)
 
 
-def _answer(pieces: Sequence[Piece], found: Sequence[tuple[str, bool]], target: str) -> Sampled:
-    if not all(ended for _, ended in found):
+def _answer(pieces: Sequence[Piece], said: Sequence[tuple[str, _Found]], target: str) -> Sampled:
+    if not all(found.ended for _, found in said):
         return Sampled("", FinishReason.LENGTH)
-    text = joined(pieces, [text for text, _ in found], target)
-    return Sampled("", FinishReason.ERROR) if text is None else Sampled(text, FinishReason.STOP)
+    text = joined(pieces, [text for text, _ in said], target)
+    if text is None:
+        return Sampled("", FinishReason.ERROR)
+    num = sum(found.num_tokens for _, found in said)
+    total = sum(found.log_probability for _, found in said)
+    return Sampled(text, FinishReason.STOP, total / num if num else None)
 
 
 def _right_padded(rows: list[list[int]], pad: int) -> tuple["Tensor", "Tensor"]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoglot.report.measures import Summary, language_name, rounds
 from isoglot.report.shell import Grid, Line, Section
-from isoglot.report.tables import plain_table
+from isoglot.report.tables import UNKNOWN, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,6 +19,8 @@ _CAPTIONS = {
     "answers": "An answer with an artefact stays to be rejected and is never chosen; the gate "
     "`artefact` leaves it out.",
 }
+_LOG_PROBABILITY = "Log-probability"
+_LIKELY = " Log-probability: the translator's own, mean of a token, of what was kept."
 
 
 def translation_sections(summary: Summary) -> list[Section]:
@@ -27,7 +29,7 @@ def translation_sections(summary: Summary) -> list[Section]:
         Section(
             f"translated-{what}",
             _TITLES[what],
-            _CAPTIONS[what],
+            _CAPTIONS[what] + (_LIKELY if _LOG_PROBABILITY in columns else ""),
             "Nothing was translated.",
             grid=Grid(columns, [Line(cells[0], cells[1:], tag) for tag, cells in lines]),
         )
@@ -58,8 +60,20 @@ def _tables(summary: Summary) -> list[tuple[str, list[str], list[tuple[str, list
         if of_language:
             columns = ["Language", "Kept", "Lost", *(why.replace("_", " ") for why in reasons)]
             lines = [(tag, _cells(tag, of_language[tag], reasons)) for tag in sorted(of_language)]
+            likely = [_log_probability(of_language[tag]) for tag in sorted(of_language)]
+            if any(value is not None for value in likely):
+                columns.append(_LOG_PROBABILITY)
+                for (_, cells), value in zip(lines, likely, strict=True):
+                    cells.append(UNKNOWN if value is None else f"{value:.3f}")
             found.append((what, columns, lines))
     return found
+
+
+def _log_probability(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """The mean over what all rounds kept; None where no translator said it."""
+    known = [row for row in rows if row.get("log_probability") is not None]
+    num = sum(row["kept"] for row in known)
+    return sum(row["kept"] * row["log_probability"] for row in known) / num if num else None
 
 
 def _cells(tag: str, rows: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> list[str]:
