@@ -313,8 +313,8 @@ def summed_log_probabilities(
     sums: list[float] = []
     for rows in (slice(first, first + num) for first in range(0, len(out), num)):
         said = {name: each[rows] for name, each in asked.items()}
-        logits = model(**said, decoder_input_ids=out[rows, :-1]).logits[:, start - 1 :]
-        of_token = logits.float().log_softmax(-1).gather(2, labels[rows, :, None])[..., 0]
+        logits = model(**said, decoder_input_ids=out[rows, :-1]).logits[:, start - 1 :].float()
+        of_token = logits.gather(2, labels[rows, :, None])[..., 0] - logits.logsumexp(-1)
         sums += of_token.masked_fill(follows_end[rows], 0).sum(1).tolist()
     return sums
 
