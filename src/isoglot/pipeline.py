@@ -44,10 +44,10 @@ from isoglot.training import make_online_policy, make_policy
 
 CODE_VERSIONS = {
     "prompts": 1,
-    "translate_prompts": 2,
+    "translate_prompts": 3,
     "cross_lingual": 1,
     "generate": 2,
-    "translate": 2,
+    "translate": 3,
     "score": 3,
     "pair": 4,
     "filter": 1,

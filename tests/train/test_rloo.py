@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from itertools import count
 
+import pyarrow.parquet as pq
 import pytest
 from by_hand import LANGUAGES, Killed, largest_difference, log_lines, weights
 
@@ -40,6 +41,14 @@ def prompt_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prompts")
     write_shard(shard_path(folder, 0), prompts_of(6), Prompt)
     return [shard_path(folder, 0)]
+
+
+def test_prompts_of_an_earlier_version_are_trained_on(prompt_files, tiny_model, tmp_path):
+    rows = pq.read_table(prompt_files[0])
+    older = rows.drop_columns(["completion", "translation_log_probability"])
+    pq.write_table(older, shard_path(tmp_path, 0))
+    summary = run([shard_path(tmp_path, 0)], tiny_model, tmp_path / "train", max_steps=1)
+    assert summary["num_prompts"] == len(rows)
 
 
 def is_short(text: str, _gold: str) -> float:

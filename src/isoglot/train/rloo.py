@@ -25,8 +25,9 @@ from isoglot.train.examples import load_rows
 from isoglot.train.order import LanguageBalanced, Repeated
 from isoglot.train.trainer import PerLanguage, train
 
-# TRL has a column `completion` of its own.
-_COLUMNS = [field.name for field in fields(Prompt) if field.name != "completion"]
+# TRL has a column `completion` of its own; neither is in the shards of earlier versions.
+_LEFT_OUT = ("completion", "translation_log_probability")
+_COLUMNS = [field.name for field in fields(Prompt) if field.name not in _LEFT_OUT]
 
 
 def train_rloo(
