@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
 from typing import Literal
 
 from isoglot.core import text as core_text
@@ -129,20 +130,26 @@ def _listed_gold(gold: str) -> tuple[int, dict[str, int]]:
 def _any_of(synonyms: Sequence[str]) -> re.Pattern[str]:
     """Any of the synonyms as whole words, the longest first: `dark red` is not also `red`."""
     longest_first = sorted(synonyms, key=lambda synonym: (-len(synonym), synonym))
-    return re.compile("|".join(map(_whole_word, longest_first)))
+    words = [re.escape(word) for word in longest_first if not _is_unspaced(word)]
+    # One with a character of such a script is no beginning of one without, so they may go first.
+    found = [re.escape(word) for word in longest_first if _is_unspaced(word)]
+    if words:
+        edge = f"[{_word_characters()}]"
+        found.append(f"(?<!{edge})(?:{'|'.join(words)})(?!{edge})")
+    return re.compile("|".join(found))
 
 
-def _whole_word(synonym: str) -> str:
-    if any(unicodedata.name(char, "").startswith(_UNSPACED) for char in synonym):
-        return re.escape(synonym)
-    return f"(?<![{_word_characters()}]){re.escape(synonym)}(?![{_word_characters()}])"
+def _is_unspaced(synonym: str) -> bool:
+    return any(unicodedata.name(char, "").startswith(_UNSPACED) for char in synonym)
 
 
 @lru_cache(maxsize=1)
 def _word_characters() -> str:
-    r"""`\w` and the marks that it leaves out, such as the vowel signs of Devanagari."""
-    marks = (chr(code) for code in range(0x300, 0xFE30))
-    return r"\w" + "".join(mark for mark in marks if unicodedata.category(mark).startswith("M"))
+    r"""`\w` and the marks that it leaves out, such as the vowel signs of Devanagari, as ranges."""
+    marks = [code for code in range(0x300, 0xFE30) if unicodedata.category(chr(code))[0] == "M"]
+    runs = groupby(enumerate(marks), key=lambda pair: pair[1] - pair[0])
+    codes = [[code for _, code in run] for _, run in runs]
+    return r"\w" + "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in codes)
 
 
 def _normalised(text: str) -> str:
