@@ -158,6 +158,7 @@ def made(run):
     return {**mtimes(run), "table": (run / "round-0/route/routes.json").stat().st_mtime_ns}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("whole")
 def test_killed_in_routing_it_goes_on_at_the_shard(folder, tiny_model, capsys):
     out = folder / "killed"

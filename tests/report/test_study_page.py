@@ -122,6 +122,7 @@ def test_no_study_is_one_clear_line(tmp_path):
         write_study_report(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(chromium.PATH is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
 def test_the_page_loads_in_a_browser_without_error_or_request(page, tmp_path, width, dark):
