@@ -189,6 +189,11 @@ def test_audit_has_a_heat_map_and_a_table() -> None:
     assert "25.0" in page
     (chart,) = data_of(page)["charts"]
     assert chart["data"][0]["z"] == [[None, None], [25.0, 25.0]]
+    assert 'id="rounds-0"' not in page, "an audit asks for no results"
+    pairs = summary()["rounds"][0]["pairs"]
+    page = render({"audit": {"rows": rows}, "rounds": [{"round": 0, "pairs": pairs}]}, {})
+    assert 'id="rounds-0"' not in page
+    assert 'id="pairs"' in page
 
 
 def test_folder_without_summary_is_the_users_error(tmp_path: Path) -> None:

@@ -109,14 +109,25 @@ def _tiles(head: tables.Headline) -> list[Tile]:
 
 
 def _sections(summary: Summary) -> list[Section]:
+    """What the run tells; results that it never asks for are not named as missing."""
     found = measures(summary)
     audit = _audit_section(summary)
     demonstrations = [*route_sections(summary), *cleaning_sections(summary)]
-    data = [*translation_sections(summary), *demonstrations]
     has_pairs = bool(pair_figures.pairs_by_round(summary))
-    if (audit or demonstrations) and not found and not has_pairs:
-        return [*audit, *data]
-    is_without_pairs = summary.get("method") == "rloo" or bool(demonstrations)
+    has_other_data = bool(audit or demonstrations)
+    has_results = bool(found) or not has_other_data
+    is_without_pairs = summary.get("method") == "rloo" or bool(demonstrations) or not has_results
+    return [
+        *(_result_sections(summary, found) if has_results else []),
+        *audit,
+        *translation_sections(summary),
+        *demonstrations,
+        *_choice_section(summary),
+        *(_pair_sections(summary) if has_pairs or not is_without_pairs else []),
+    ]
+
+
+def _result_sections(summary: Summary, found: Sequence[Measure]) -> list[Section]:
     scores = [measure for measure in found if measure.metric != OFF_TARGET]
     over = [_over_rounds(summary, i, measure) for i, measure in enumerate(scores)]
     missing = Section(
@@ -142,10 +153,6 @@ def _sections(summary: Summary) -> list[Section]:
         ),
         *over[1:],
         *direction_sections(summary),
-        *audit,
-        *data,
-        *_choice_section(summary),
-        *(_pair_sections(summary) if has_pairs or not is_without_pairs else []),
     ]
 
 

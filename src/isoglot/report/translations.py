@@ -17,7 +17,7 @@ _TITLES = {
 _CAPTIONS = {
     "prompts": "A prompt that is not kept is left out of its family.",
     "answers": "An answer with an artefact stays to be rejected and is never chosen; the gate "
-    "`artefact` leaves it out.",
+    "artefact leaves it out.",
 }
 _LOG_PROBABILITY = "Log-probability"
 _LIKELY = " Log-probability: the translator's own, mean of a token, of what was kept."
