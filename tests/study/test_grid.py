@@ -61,6 +61,19 @@ def test_every_cell_is_evaluated_in_all_languages_and_trains_on_its_own(written)
     assert "it" not in cells["dpo+ML-3"].recipe.unseen_languages
 
 
+def test_a_value_may_be_another_recipe_which_the_other_axes_change(written):
+    rloo = "rloo: {recipe: rlhf-lab-rloo, prompts.grader: last_number}"
+    path = written(("sft: {train: {method: sft}}", rloo), ("method: sft, ", "method: rloo, "))
+    cells = {cell.name: cell.recipe for cell in cells_of(load_study(str(path)))}
+    assert {recipe.name for recipe in cells.values()} == {"lidr-lab", "rlhf-lab-rloo"}
+    recipe = cells["rloo+EN-1"]
+    assert recipe.train.method == "rloo"
+    assert recipe.prompts.grader == "last_number"
+    assert recipe.languages == ("en",)
+    assert cells["rloo+ML-3"].prompts.num_families == 400
+    assert sorted(recipe.all_languages) == sorted(ALL)
+
+
 def test_the_size_is_families_times_languages_unless_it_is_said(written):
     sizes = {cell.name: cell.size for cell in cells_of(load_study(str(written())))}
     assert sizes["dpo+EN-1"] == 1000
@@ -93,6 +106,8 @@ def test_a_finding_compares_cells_that_agree_on_the_other_axes(written):
         ("than: {data: EN-1}", "than: {data: EN1}", "no value 'EN1' on axis 'data'; did you"),
         ("size: 1200", "languges: [en]", "dpo.1200: .*'languges'; did you mean 'languages'"),
         ("size: 1200", "size: much", "dpo.1200: size: expected a number, got 'much'"),
+        ("size: 1200", "recipe: lidr-lap", "dpo.1200: .*'lidr-lap'.*did you mean 'lidr-lab'"),
+        ("size: 1200", "recipe: [a]", "dpo.1200: recipe: expected the name of one, got"),
         ("size: 1200", "seed: 1200", "dpo.1200: expected no key seed, which `seeds` sets"),
         ("size: 1200", "train: null, rounds: 1", "dpo.1200: expected a recipe that trains"),
         ("size: 1200", "prompts.num_familys: 3", "dpo.1200: .*'num_familys'; did you mean"),

@@ -19,6 +19,9 @@ from isoglot.models.protocols import ScorerConfig
 SIZE = "size"
 """A key of an axis' value that is none of the recipe: how much data it stands for."""
 
+RECIPE = "recipe"
+"""Another: the recipe that the value stands for, in place of the study's."""
+
 
 class OracleConfig(Section):
     """Judges by the grades of the task; an answer in another language than asked is worth 0."""
@@ -87,7 +90,9 @@ class StudyConfig(Section):
     judges: tuple[JudgeConfig, ...] = Field((OracleConfig(),), min_length=1)
     """The first is the judge of record."""
     axes: dict[Name, dict[Name, dict[str, Any]]] = Field(min_length=1)
-    """Axis → value → the recipe keys that it sets; of two axes that set one, the later wins."""
+    """Axis → value → the recipe keys that it sets; of two axes that set one, the later wins. Two
+    more keys are the study's own: `recipe`, another one to set them in, and `size`, how much data
+    the value stands for."""
     skip: tuple[Selector, ...] = ()
     """Cells that are not run."""
     findings: tuple[FindingConfig, ...] = ()
@@ -244,10 +249,13 @@ def _load(study: StudyConfig, settings: Mapping[str, Any], where: str) -> Recipe
     given = {**study.overrides, **unseen, **settings}
     if "seed" in given:
         raise ValueError(f"{where}: expected no key seed, which `seeds` sets; remove it")
+    name = given.get(RECIPE, study.recipe)
+    if not isinstance(name, str):
+        raise ValueError(f"{where}: recipe: expected the name of one, got {name!r:.60}")
     texts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()
-             if key != SIZE]  # fmt: skip
+             if key not in (SIZE, RECIPE)]  # fmt: skip
     try:
-        recipe = load_recipe(study.recipe, texts)
+        recipe = load_recipe(name, texts)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     names = [task.name for task in recipe.evaluate.tasks]
