@@ -28,7 +28,6 @@ from isoglot.report.shell import (
     Section,
     Tile,
     render_page,
-    result_rows,
     write_page,
 )
 from isoglot.report.tables import UNKNOWN, bounds, interval, percent, signed
@@ -51,8 +50,6 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
 
 def _page(comparison: Comparison) -> Page:
     first = comparison.names[0]
-    named = [(run.name, row) for run in comparison.runs for row in run.rows]
-    results, signatures = result_rows(named, comparison.languages)
     changes = {
         measure: changes_of(comparison, measure)
         for measure in comparison.measures
@@ -85,8 +82,8 @@ def _page(comparison: Comparison) -> Page:
             folders,
         ],
         notices=notices,
-        results=results,
-        signatures=signatures,
+        rows=[(run.name, row) for run in comparison.runs for row in run.rows],
+        order=comparison.languages,
     )
 
 

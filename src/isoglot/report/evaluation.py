@@ -16,7 +16,6 @@ from isoglot.report.measures import (
     language_name,
     metric_name,
     number,
-    read_json,
 )
 from isoglot.report.results import (
     by_language,
@@ -37,8 +36,8 @@ from isoglot.report.shell import (
     Page,
     Section,
     Tile,
+    facts_of,
     render_page,
-    result_rows,
     write_page,
 )
 from isoglot.report.tables import UNKNOWN, bounds, interval, percent, signed
@@ -59,13 +58,10 @@ def write_evaluation_report(folder: Path) -> Path:
     ValueError when `FOLDER/results.json` is absent or no results.
     """
     results = read_results(folder)
-    path = folder / "evaluation.json"
-    facts = read_json(path) if path.exists() else {}
     notes: list[str] = []
     tasks = list(dict.fromkeys(row.get("task") or "" for row in results["results"]))
     browser = answer_browser(folder, tasks, notes)
     rows = results["results"]
-    shown, signatures = result_rows([(_model(results), row) for row in rows], language_order(rows))
     page = Page(
         title=_model(results),
         sentence=sentence(results),
@@ -73,10 +69,10 @@ def write_evaluation_report(folder: Path) -> Path:
         browser=browser,
         tiles=_tiles(results),
         fine=_fine(results),
-        notices=list(dict.fromkeys(notes)),
-        results=shown,
-        signatures=signatures,
-        facts=facts,
+        notices=notes,
+        rows=[(_model(results), row) for row in rows],
+        order=language_order(rows),
+        facts=facts_of(folder / "evaluation.json"),
         facts_name="evaluation.json",
     )
     return write_page(folder / "report.html", render_page(page))

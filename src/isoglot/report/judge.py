@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoglot.report.bars import wins_and_losses
 from isoglot.report.canvas import Chart
-from isoglot.report.measures import Measure, Row, language_name, metric_name, number, read_json
+from isoglot.report.measures import Measure, Row, language_name, metric_name, number
 from isoglot.report.ratings import rating_table, write_rating_report
 from isoglot.report.results import by_language, language_order, read_results, tier
 from isoglot.report.shell import (
@@ -15,8 +15,8 @@ from isoglot.report.shell import (
     Page,
     Section,
     Tile,
+    facts_of,
     render_page,
-    result_rows,
     write_page,
 )
 from isoglot.report.tables import MINUS, UNKNOWN, percent, signed
@@ -43,12 +43,8 @@ def write_judge_report(folder: Path) -> Path:
     results = read_results(folder)
     if "b" not in results:
         return write_rating_report(folder, results)
-    path = folder / "judge.json"
-    facts = read_json(path) if path.exists() else {}
     notes: list[str] = []
     rows = results["results"]
-    order = [MEAN, *_languages(rows)]
-    shown, signatures = result_rows([(_name(results, "a"), row) for row in rows], order)
     page = Page(
         title=f"{_name(results, 'a')} against {_name(results, 'b')}",
         sentence=sentence(results),
@@ -56,10 +52,10 @@ def write_judge_report(folder: Path) -> Path:
         browser=verdict_browser(folder, notes),
         tiles=_tiles(rows),
         fine=_fine(results),
-        notices=list(dict.fromkeys(notes)),
-        results=shown,
-        signatures=signatures,
-        facts=facts,
+        notices=notes,
+        rows=[(_name(results, "a"), row) for row in rows],
+        order=[MEAN, *_languages(rows)],
+        facts=facts_of(folder / "judge.json"),
         facts_name="judge.json",
     )
     return write_page(folder / "report.html", render_page(page))

@@ -22,7 +22,7 @@ from isoglot.report.measures import (
 )
 from isoglot.report.pairs import pair_browser, sample_pairs
 from isoglot.report.routes import route_sections
-from isoglot.report.shell import Page, Section, Tile, render_page, result_rows, write_page
+from isoglot.report.shell import Page, Section, Tile, facts_of, render_page, write_page
 from isoglot.report.translations import translation_sections
 
 
@@ -33,8 +33,8 @@ def write_report(run: Path) -> Path:
     ValueError when `RUN/summary.json` is absent or no JSON.
     """
     summary = read_json(run / "summary.json")
-    facts = read_json(run / "run.json") if (run / "run.json").exists() else {}
-    return write_page(run / "report.html", render(summary, facts, *sample_pairs(run)))
+    html = render(summary, facts_of(run / "run.json"), *sample_pairs(run))
+    return write_page(run / "report.html", html)
 
 
 def render(
@@ -46,8 +46,6 @@ def render(
     """The page as HTML: `facts` is the content of `run.json`, `pairs` a sample of the pairs."""
     head, audit = tables.headline(summary), _audit_rows(summary)
     policies = tables.policy_rounds(summary)
-    named = [(f"M{index}", row) for index, row in all_results(summary)]
-    results, signatures = result_rows(named, languages(summary))
     versions = (facts.get("versions") or {}).items()
     made = [f"Seed {summary.get('seed', 'unknown')}", *(" ".join(map(str, v)) for v in versions)]
     changes_are = (
@@ -65,8 +63,8 @@ def render(
         tiles=tiles,
         fine=[*([changes_are] if tiles else []), " · ".join(made)],
         notices=[*stopped, *empty_languages(summary), *notes],
-        results=results,
-        signatures=signatures,
+        rows=[(f"M{index}", row) for index, row in all_results(summary)],
+        order=languages(summary),
         facts=facts,
     )
     return render_page(

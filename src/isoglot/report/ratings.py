@@ -16,7 +16,6 @@ from isoglot.report.measures import (
     language_name,
     metric_name,
     number,
-    read_json,
 )
 from isoglot.report.results import (
     TIERS,
@@ -34,8 +33,8 @@ from isoglot.report.shell import (
     Page,
     Section,
     Tile,
+    facts_of,
     render_page,
-    result_rows,
     write_page,
 )
 from isoglot.report.tables import UNKNOWN, bounds, percent
@@ -59,11 +58,8 @@ def write_rating_report(folder: Path, results: Mapping[str, Any]) -> Path:
 
     The page makes no network request; what the folder does not have is named on the page.
     """
-    path = folder / "judge.json"
     notes: list[str] = []
     rows = [{**row, "metric": f"{row['metric']}, % of 10"} for row in results["results"]]
-    order = language_order(results["results"])
-    shown, signatures = result_rows([(_model(results), row) for row in rows], order)
     page = Page(
         title=f"Grades of {_model(results)}",
         sentence=sentence(results),
@@ -71,10 +67,10 @@ def write_rating_report(folder: Path, results: Mapping[str, Any]) -> Path:
         browser=rating_browser(folder, notes),
         tiles=_tiles(results),
         fine=_fine(results),
-        notices=list(dict.fromkeys(notes)),
-        results=shown,
-        signatures=signatures,
-        facts=read_json(path) if path.exists() else {},
+        notices=notes,
+        rows=[(_model(results), row) for row in rows],
+        order=language_order(results["results"]),
+        facts=facts_of(folder / "judge.json"),
         facts_name="judge.json",
     )
     return write_page(folder / "report.html", render_page(page))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoglot.report.canvas import MUTED, PALETTE, Chart, LegendItem, Rows, finished
 from isoglot.report.figures import error_bars, heat_map, hover, shortened
-from isoglot.report.measures import Row, language_name, number, read_json
+from isoglot.report.measures import Row, language_name, number
 from isoglot.report.results import read_results, tier
 from isoglot.report.rewarded_pairs import reward_browser
 from isoglot.report.shell import (
@@ -15,8 +15,8 @@ from isoglot.report.shell import (
     Page,
     Section,
     Tile,
+    facts_of,
     render_page,
-    result_rows,
     write_page,
 )
 from isoglot.report.tables import UNKNOWN, bounds, percent, signed
@@ -36,11 +36,9 @@ def write_rewards_report(folder: Path) -> Path:
     ValueError when `FOLDER/results.json` is absent or no results.
     """
     results = read_results(folder)
-    path, sets = folder / "rewards.json", sets_of(results)
+    sets = sets_of(results)
     notes: list[str] = []
-    rows = results["results"]
-    order = [*dict.fromkeys(tag for one in sets for tag in _languages(_cells(results, one))), MEAN]
-    shown, signatures = result_rows([(row["scorer"], row) for row in rows], order)
+    tags = dict.fromkeys(tag for one in sets for tag in _languages(_cells(results, one)))
     page = Page(
         title=f"{', '.join(results['scorers'])}: right about preferences?",
         sentence=sentence(results),
@@ -56,10 +54,10 @@ def write_rewards_report(folder: Path) -> Path:
             "reward is unknown, and in no number. Intervals are 95 %; they draw whole questions, "
             "in all languages at once.",
         ],
-        notices=list(dict.fromkeys(notes)),
-        results=shown,
-        signatures=signatures,
-        facts=read_json(path) if path.exists() else {},
+        notices=notes,
+        rows=[(row["scorer"], row) for row in results["results"]],
+        order=[*tags, MEAN],
+        facts=facts_of(folder / "rewards.json"),
         facts_name="rewards.json",
     )
     return write_page(folder / "report.html", render_page(page))

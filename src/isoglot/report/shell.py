@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from isoglot.report import tables
 from isoglot.report.browser import Browser
 from isoglot.report.canvas import Chart
-from isoglot.report.measures import Row, language_name, number, own_name
+from isoglot.report.measures import Row, language_name, number, own_name, read_json
 
 
 class Tile(NamedTuple):
@@ -70,9 +70,11 @@ class Page:
     fine: Sequence[str] = ()
     """Small print under the figures at the top."""
     notices: Sequence[str] = ()
-    results: Sequence[Mapping[str, Any]] = ()
-    """`result_rows` of everything that was measured."""
-    signatures: Sequence[str] = ()
+    """Said once each."""
+    rows: Sequence[tuple[str, Row]] = ()
+    """Everything that was measured, each under the name of what it was measured of."""
+    order: Sequence[str] = ()
+    """That of the languages in the table of all results."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the folder says about how it was made."""
     facts_name: str = "run.json"
@@ -95,9 +97,13 @@ def render_page(page: Page, template: str = "base.html.jinja", **context: Any) -
     )
     environment.filters |= {"percent": tables.percent, "signed": tables.signed}
     environment.filters |= {"language_name": language_name, "own_name": own_name}
+    results, signatures = _result_rows(page.rows, page.order)
     charts = [chart.figure for section in page.sections for chart in section.charts]
     return environment.get_template(template).render(
         page=page,
+        notices=list(dict.fromkeys(page.notices)),
+        results=results,
+        signatures=signatures,
         facts=json.dumps(page.facts, indent=2, ensure_ascii=False) if page.facts else "",
         # The scripts are ours and plotly's; nothing of a run is in them.
         scripts=[Markup(script) for script in scripts],
@@ -117,13 +123,17 @@ def write_page(path: Path, html: str) -> Path:
     return path
 
 
-def result_rows(
+def facts_of(path: Path) -> Mapping[str, Any]:
+    """What a folder says of how it was made; nothing where the file is not there."""
+    return read_json(path) if path.exists() else {}
+
+
+def _result_rows(
     rows: Sequence[tuple[str, Row]], order: Sequence[str]
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows for the table of all results, each under the name of what was measured; signatures.
+    """Rows for the table of all results; signatures.
 
     Each way of measuring stands once, in order of appearance: a result refers to it by number.
-    `order` is that of the languages.
     """
     signatures = list(dict.fromkeys(str(row.get("signature") or "") for _, row in rows))
     rank = {tag: i for i, tag in enumerate(order)}

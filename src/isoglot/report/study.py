@@ -15,7 +15,6 @@ from isoglot.report.shell import (
     Section,
     Tile,
     render_page,
-    result_rows,
     write_page,
 )
 from isoglot.report.study_figures import (
@@ -73,10 +72,9 @@ def write_study_report(folder: Path) -> Path:
 
 def _page(study: Study) -> Page:
     tags = _order(study)
-    named = [
+    rows = [
         (cell["cell"], _result(study, row)) for cell in study["cells"] for row in cell["win_rates"]
     ]
-    results, signatures = result_rows(named, [*GROUPS, *tags])
     facts = {key: value for key, value in study.items() if key not in ("cells", "findings")}
     return Page(
         title=study["name"],
@@ -97,8 +95,8 @@ def _page(study: Study) -> Page:
             "and the questions of each.",
         ],
         notices=[f"{each['run']} failed: {each['error']}" for each in study["failures"]],
-        results=results,
-        signatures=signatures,
+        rows=rows,
+        order=[*GROUPS, *tags],
         facts=facts,
         facts_name="study.json",
     )
