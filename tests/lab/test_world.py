@@ -200,6 +200,7 @@ def test_no_evaluation_problem_is_among_the_prompts_of_the_loop(task, seed):
     assert sum(map(len, families)) == len(set.union(*families)) == ROUNDS * NUM_FAMILIES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mixture", [POLICY_MIXTURE, TEACHER, ENGLISH], ids=("policy", "teacher", "english")
 )

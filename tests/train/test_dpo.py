@@ -236,6 +236,7 @@ def test_config_errors(tiny_model, preferences, tmp_path, config, message):
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").glob("inputs.json"))
 
 
+@pytest.mark.slow
 def test_a_policy_of_the_hub_is_trained_from_its_commit(tiny_model, preferences, tmp_path):
     """A hub's cache with two commits of one model; training at rate 0 gives the pinned one back."""
     commits = {"main": "a" * 40, "pinned": "b" * 40}
