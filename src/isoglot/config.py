@@ -306,10 +306,8 @@ class Recipe(Section):
     def _translators_consistent(self) -> None:
         asks_all = self.prompts.translate_from is not None
         check_translators(self.translators, self.languages, asks_all)
-        is_known = [translator.kind == "seq2seq" for translator in self.translators]
-        if self.prompts.artefacts.min_log_probability is not None and not (
-            is_known and all(is_known)
-        ):
+        kinds = {translator.kind for translator in self.translators}
+        if self.prompts.artefacts.min_log_probability is not None and kinds != {"seq2seq"}:
             raise ValueError(
                 "prompts.artefacts.min_log_probability needs a `translator:` of kind seq2seq, "
                 "which gives it; leave it out, or name one"

@@ -169,9 +169,10 @@ def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, 
             else:
                 rows = [c for c in read_shard(path, Completion) if c.translated_from]
             for row in rows:
-                found[what, row.language][_fate(row)] += 1
-                known = None if _fate(row) else row.translation_log_probability
-                likely[what, row.language] += [] if known is None else [known]
+                fate = _fate(row)
+                found[what, row.language][fate] += 1
+                if not fate and row.translation_log_probability is not None:
+                    likely[what, row.language].append(row.translation_log_probability)
     return [
         {
             "what": key[0],

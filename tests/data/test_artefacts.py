@@ -194,13 +194,13 @@ def test_the_score_agrees_with_people_and_more_than_lengths_do():
     assert len(of_pair) == 7
     for rows in of_pair.values():
         people = [value for _, value in rows]
-        lengths = [-abs(log_ratio(pair)) for pair, _ in rows]
+        lengths = [-abs(length_off(pair)) for pair, _ in rows]
         score = spearmanr([-artefact_score(pair) for pair, _ in rows], people).statistic
         assert score > 0.25
         assert score > spearmanr(lengths, people).statistic + 0.1
 
 
-def log_ratio(pair):
+def length_off(pair):
     return length_deviation(
         len(pair.source), len(pair.translation), pair.source_language, pair.target_language
     )

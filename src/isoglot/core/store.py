@@ -35,7 +35,7 @@ _DONE = "done.json"
 _TEXT, _NUMBER = pa.string(), pa.float64()
 
 
-_LATER = {"completion", "translation_log_probability"}
+LATER = {"completion", "translation_log_probability"}
 """Columns that the shards of earlier versions lack: None there."""
 
 
@@ -242,7 +242,7 @@ def _open_shard(path: Path, schema: pa.Schema) -> pq.ParquetFile:
         raise ValueError(f"no shard at {path}: run the stage that writes it") from error
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
-    there = {*file.schema_arrow.names, *_LATER}
+    there = {*file.schema_arrow.names, *LATER}
     missing = [name for name in schema.names if name not in there]
     if missing:
         file.close()

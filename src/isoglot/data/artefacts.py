@@ -223,30 +223,26 @@ def artefact_check(
         said = [translation.text for translation in translations]
         found = find_artefacts(texts, said, sources, targets, identifier, config)
         reasons: list[str | None] = [faults[0] if faults else None for faults in found]
-        likely = [translation.log_probability for translation in translations]
-        _add_reason(reasons, UNLIKELY, likely, config.min_log_probability)
+        for i, translation in enumerate(translations):
+            if _is_below(translation.log_probability, config.min_log_probability):
+                reasons[i] = reasons[i] or UNLIKELY
         if config.min_back_translation is not None and translator is not None:
             fine = [i for i, reason in enumerate(reasons) if reason is None]
             asked, meant, come, go = (
                 [column[i] for i in fine] for column in (texts, said, sources, targets)
             )
-            returned = back_translation_chrf(asked, meant, come, go, translator)
-            values: list[float | None] = [None] * len(reasons)
-            for i, value in zip(fine, returned, strict=True):
-                values[i] = value
-            _add_reason(reasons, BACK_TRANSLATION, values, config.min_back_translation)
+            values = back_translation_chrf(asked, meant, come, go, translator)
+            for i, value in zip(fine, values, strict=True):
+                if _is_below(value, config.min_back_translation):
+                    reasons[i] = BACK_TRANSLATION
         return reasons
 
     return check
 
 
-def _add_reason(
-    reasons: list[str | None], name: str, values: Sequence[float | None], least: float | None
-) -> None:
-    """Name those that have no reason yet and a value below the least; None is not below it."""
-    for i, value in enumerate(values):
-        if reasons[i] is None and value is not None and least is not None and value < least:
-            reasons[i] = name
+def _is_below(value: float | None, least: float | None) -> bool:
+    """False where either is unknown."""
+    return value is not None and least is not None and value < least
 
 
 def artefact_score(pair: Pair) -> float:

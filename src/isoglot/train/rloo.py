@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.store import LATER
 from isoglot.core.text import without_thinking
 from isoglot.models.template import opens_thinking, rendered
 from isoglot.train.adapters import adapter_arguments, whole_policy
@@ -25,9 +26,8 @@ from isoglot.train.examples import load_rows
 from isoglot.train.order import LanguageBalanced, Repeated
 from isoglot.train.trainer import PerLanguage, train
 
-# TRL has a column `completion` of its own; neither is in the shards of earlier versions.
-_LEFT_OUT = ("completion", "translation_log_probability")
-_COLUMNS = [field.name for field in fields(Prompt) if field.name not in _LEFT_OUT]
+# Shards of earlier versions may be without the others, of which TRL takes `completion` for its own.
+_COLUMNS = [field.name for field in fields(Prompt) if field.name not in LATER]
 
 
 def train_rloo(
