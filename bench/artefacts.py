@@ -32,8 +32,8 @@ from isoglot.data.artefacts import (
     CHECKS,
     ArtefactConfig,
     Pair,
-    _deviation,
     artefact_score,
+    deviation_of,
     find_artefacts,
 )
 from isoglot.models.langid import RestrictedIdentifier
@@ -262,7 +262,7 @@ def print_mlqe(data: Path, part: str) -> None:
         scores: dict[str, Callable[[int], float]] = {
             "score": lambda i, p=told: -artefact_score(p[i]),
             "text": lambda i, p=pairs: -artefact_score(p[i]),
-            "length": lambda i, p=pairs: -abs(_deviation(p[i])),
+            "length": lambda i, p=pairs: -abs(deviation_of(p[i])),
             "model": lambda i, p=told: p[i].log_probability,
         }
         shown = [

@@ -142,13 +142,13 @@ def sentence_count(pair: Pair, config: ArtefactConfig) -> bool:
     after = num_sentences(translation, pair.target_language)
     if before is None or after is None or before == after:
         return False
-    deviation = _deviation(pair)
+    deviation = deviation_of(pair)
     return (deviation if after > before else -deviation) >= config.min_sentence_deviation
 
 
 def length_ratio(pair: Pair, config: ArtefactConfig) -> bool:
     """Far longer or shorter than translations between the two languages are."""
-    return abs(_deviation(pair)) > config.max_length_deviation
+    return abs(deviation_of(pair)) > config.max_length_deviation
 
 
 def lost_number(pair: Pair, _: ArtefactConfig) -> bool:
@@ -264,7 +264,7 @@ def artefact_score(pair: Pair) -> float:
 def _signs(pair: Pair) -> tuple[float, float, float, float]:
     words = [word.casefold() for word in re.findall(r"\w+", pair.translation)]
     repeated = 1 - len(set(words)) / len(words) if words else 0.0
-    length = min(1.0, abs(_deviation(pair)) / 6)
+    length = min(1.0, abs(deviation_of(pair)) / 6)
     numbers = [*_missing(pair.source, pair.translation, pair)]
     numbers += _missing(pair.translation, pair.source, pair)
     marks = [len(re.findall(r"[^\w\s]", text)) for text in (pair.source, pair.translation)]
@@ -298,7 +298,8 @@ def _prose(text: str) -> str:
     return "\n".join(map(normalise, SPAN.sub(" ", FENCE.sub(" ", text)).splitlines())).strip()
 
 
-def _deviation(pair: Pair) -> float:
+def deviation_of(pair: Pair) -> float:
+    """Spreads by which a translation is longer or shorter than expected, what it keeps left out."""
     source, translation = length_chars(_prose(pair.source)), length_chars(_prose(pair.translation))
     if not source or not translation:
         return 0.0 if source == translation else float("inf")
