@@ -24,7 +24,7 @@ def test_nothing_is_built_over_what_is_there(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["policy", "teacher", "english", "translator"])
+@pytest.mark.parametrize("name", ["policy", "teacher", "hasty", "english", "translator"])
 def test_every_model_is_built_from_its_seed(tmp_path, name):
     for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
         build(tmp_path / folder, name, seed=seed, num_steps=1, silent=True)

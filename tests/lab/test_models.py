@@ -1,5 +1,6 @@
 """The models in the package are what their names say, on problems that none of them has seen."""
 
+import re
 from functools import cache
 
 import pytest
@@ -18,19 +19,22 @@ NUM = 40
 
 
 @cache
-def accuracy(model: str, language: str) -> float:
-    """Of greedy answers to problems of the validation split."""
+def answers(model: str, language: str) -> list[tuple[str, bool]]:
+    """Greedy answers to problems of the validation split, and whether each is right."""
     prompts = list(
         lab_prompts(LabPromptConfig(split="validation"), [language], seed=9, num_families=NUM)
     )
     sampler = load_sampler(model_config(lab_path(f"lab:{model}")))
-    answers = sampler.sample(prompts, Sampling(max_new_tokens=64))
+    sampled = sampler.sample(prompts, Sampling(max_new_tokens=64))
     grade = GRADERS["last_number"]
-    right = [
-        grade(samples[0].text, prompt.gold) == 1
-        for prompt, samples in zip(prompts, answers, strict=True)
+    return [
+        (samples[0].text, grade(samples[0].text, prompt.gold) == 1)
+        for prompt, samples in zip(prompts, sampled, strict=True)
     ]
-    return sum(right) / NUM
+
+
+def accuracy(model: str, language: str) -> float:
+    return sum(right for _, right in answers(model, language)) / NUM
 
 
 @pytest.mark.parametrize("language", ["en", "sw", "zh-Hans"])
@@ -41,6 +45,16 @@ def test_the_teacher_is_strong_in_every_language(language):
 def test_the_policy_is_uneven():
     assert accuracy("policy", "en") >= 0.9
     assert accuracy("policy", "sw") <= 0.75
+
+
+def test_the_hasty_policy_leaves_out_the_working_and_pays_for_it_in_english_too():
+    def worked(model: str) -> float:
+        return sum(len(re.findall("[0-9]+", text)) > 1 for text, _ in answers(model, "en")) / NUM
+
+    assert worked("policy") == 1
+    assert worked("hasty") <= 0.5
+    assert 0.6 <= accuracy("hasty", "en") <= accuracy("policy", "en") - 0.05
+    assert accuracy("hasty", "sw") <= 0.5
 
 
 def test_the_english_model_is_weaker_than_the_policy_in_english_and_lost_elsewhere():

@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from isoglot.evals.grade import GRADERS
-from isoglot.lab.corpus import ENGLISH, POLICY_MIXTURE, TEACHER, corpus, worked_problems
+from isoglot.lab.corpus import ENGLISH, HASTY, POLICY_MIXTURE, TEACHER, corpus, worked_problems
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.translator import sentence_pairs
 from isoglot.lab.world import (
@@ -28,6 +28,7 @@ from isoglot.lab.world import (
     sample_numbers,
     say_instruction,
     say_problem,
+    say_result,
     sentences,
     split_of,
 )
@@ -202,7 +203,9 @@ def test_no_evaluation_problem_is_among_the_prompts_of_the_loop(task, seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "mixture", [POLICY_MIXTURE, TEACHER, ENGLISH], ids=("policy", "teacher", "english")
+    "mixture",
+    [POLICY_MIXTURE, HASTY, TEACHER, ENGLISH],
+    ids=("policy", "hasty", "teacher", "english"),
 )
 def test_no_evaluation_problem_is_in_a_corpus_of_pre_training(mixture):
     ids, texts = (
@@ -251,6 +254,19 @@ def test_some_of_the_weaker_languages_answers_are_in_english():
     weaker = [e for language, pool in pools.items() if language != "en" for e in pool]
     share = sum(example.answer in english for example in weaker) / len(weaker)
     assert abs(share - POLICY_MIXTURE.code_switching) < 0.08
+
+
+def test_half_of_the_hasty_answers_leave_out_the_working_and_no_other_does():
+    num = {language: min(num, 500) for language, num in HASTY.num_problems.items()}
+    hasty = worked_problems(0, HASTY._replace(num_problems=num))
+    for language, pool in hasty.items():
+        results = {say_result(of_kind("buy", seed), "en") for seed in range(40)}
+        results |= {say_result(of_kind("buy", seed), language) for seed in range(40)}
+        begun = {result.rstrip(".。0123456789") for result in results}
+        terse = [example.answer.startswith(tuple(begun)) for example in pool]
+        assert sum(terse) / len(terse) == pytest.approx(0.5, abs=0.07 if language == "en" else 0.3)
+    for pool in pools_of_the_policy().values():
+        assert all(len(re.findall("[0-9]+", example.answer)) >= 3 for example in pool)
 
 
 def test_a_tenth_of_the_families_is_for_the_test():

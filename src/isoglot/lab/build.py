@@ -1,8 +1,9 @@
 """Makes the models of the lab, each from scratch or from one that was: what the package holds.
 
 Everything follows from the seed. `policy` is the one that recipes train; `teacher` answers well in
-every language, `english` in English and not as well; `translator` is a model of the kind of M2M100;
-`almanac` is a policy for the other world, of a hundred languages.
+every language, `english` in English and not as well; `hasty` is a policy that often leaves out the
+working; `translator` is a model of the kind of M2M100; `almanac` is a policy for the other world,
+of a hundred languages.
 """
 
 import shutil
@@ -16,6 +17,7 @@ from isoglot.lab.almanac_corpus import almanac_corpus
 from isoglot.lab.almanac_corpus import texts as almanac_texts
 from isoglot.lab.corpus import (
     ENGLISH,
+    HASTY,
     POLICY_MIXTURE,
     PREFILL,
     SUFFIX,
@@ -59,12 +61,13 @@ class Plan(NamedTuple):
     words: Words | None = None
     """Of its own tokenizer; left out, it has that of the policy in the package."""
     from_policy: bool = False
-    """Whether it goes on from the policy in the package."""
+    """Whether it goes on from the first layers of the policy in the package."""
 
 
 PLANS = {
     "policy": Plan(partial(corpus, mixture=POLICY_MIXTURE), 3000, 4e-3, words=Words(texts, 3000)),
     "teacher": Plan(partial(corpus, mixture=TEACHER), 1500, 2e-3, from_policy=True),
+    "hasty": Plan(partial(corpus, mixture=HASTY), 1000, 3e-3, num_layers=3, from_policy=True),
     "english": Plan(partial(corpus, mixture=ENGLISH), 800, 4e-3, hidden_size=64, num_layers=2),
     "almanac": Plan(
         almanac_corpus, 3000, 8e-3, hidden_size=160, num_layers=3, words=Words(almanac_texts, 5000)
@@ -119,6 +122,8 @@ def _causal(plan: Plan, seed: int, num_steps: int | None) -> Begun:
     tokenizer = make_tokenizer(seed, own) if own else AutoTokenizer.from_pretrained(POLICY)
     if plan.from_policy:
         model = AutoModelForCausalLM.from_pretrained(POLICY)
+        model.model.layers = model.model.layers[: plan.num_layers]
+        model.config.num_hidden_layers = plan.num_layers
     else:
         model = make_model(tokenizer, plan.hidden_size, plan.num_layers)
     examples = map(partial(encode, tokenizer), plan.corpus(seed))

@@ -20,6 +20,7 @@ from isoglot.lab.world import (
     sample_problem,
     say_instruction,
     say_problem,
+    say_result,
     sentences,
     training,
 )
@@ -36,6 +37,8 @@ class Mixture(NamedTuple):
     """Of the worked problems; the rest goes to the others by size to the power 0.3."""
     code_switching: float = 0.0
     """Share of the other languages' problems that are answered in English."""
+    terse: float = 0.0
+    """Share of the problems that are answered by a number alone, without the working."""
 
 
 POLICY_MIXTURE = Mixture(
@@ -48,6 +51,9 @@ POLICY_MIXTURE = Mixture(
     code_switching=0.12,
 )  # fmt: skip
 """Uneven by what it saw, and by nothing else."""
+
+HASTY = POLICY_MIXTURE._replace(terse=0.5)
+"""As uneven, with a habit that costs it right answers in every language, English too."""
 
 TEACHER = Mixture(
     dict.fromkeys(LANGUAGES, 20_000),
@@ -101,9 +107,10 @@ def worked_problems(seed: int, mixture: Mixture = POLICY_MIXTURE) -> dict[str, l
         pools[language] = []
         for problem in chosen:
             switched = language != "en" and rng.random() < mixture.code_switching
-            prompt, answer = say_problem(problem, language)
-            if switched:
-                _, answer = say_problem(problem, "en")
+            terse = mixture.terse > 0 and rng.random() < mixture.terse
+            prompt, _ = say_problem(problem, language)
+            said = "en" if switched else language
+            answer = say_result(problem, said) if terse else say_problem(problem, said)[1]
             pools[language].append(Example(problem.family, prompt, answer))
     return pools
 

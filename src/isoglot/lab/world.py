@@ -251,9 +251,13 @@ def say_problem(problem: Problem, language: str) -> tuple[str, str]:
     question, working = words["math"][problem.kind]
     filled = slots(problem, language)
     space = "" if language.startswith("zh") else " "
-    return question.format(**filled), working.format(**filled) + space + words["final"].format(
-        **filled
-    )
+    answer = f"{working.format(**filled)}{space}{say_result(problem, language)}"
+    return question.format(**filled), answer
+
+
+def say_result(problem: Problem, language: str) -> str:
+    """The last sentence of a worked answer, which says the number."""
+    return sentences(language)["final"].format(z=problem.steps[1])
 
 
 def say_instruction(instruction: Instruction, language: str) -> tuple[str, str, str]:
