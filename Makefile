@@ -4,6 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# Python keeps what it compiled, also where an image forbids it: each worker and each child process
+# of a test would else compile the package and the tests again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup check test test-slow demo bench clean
 .DELETE_ON_ERROR:
 
