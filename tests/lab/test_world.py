@@ -260,10 +260,9 @@ def test_half_of_the_hasty_answers_leave_out_the_working_and_no_other_does():
     num = {language: min(num, 500) for language, num in HASTY.num_problems.items()}
     hasty = worked_problems(0, HASTY._replace(num_problems=num))
     for language, pool in hasty.items():
-        results = {say_result(of_kind("buy", seed), "en") for seed in range(40)}
-        results |= {say_result(of_kind("buy", seed), language) for seed in range(40)}
-        begun = {result.rstrip(".。0123456789") for result in results}
-        terse = [example.answer.startswith(tuple(begun)) for example in pool]
+        results = (say_result(of_kind("buy", 0), tag) for tag in ("en", language))
+        begun = tuple(result.rstrip(".。0123456789") for result in results)
+        terse = [example.answer.startswith(begun) for example in pool]
         assert sum(terse) / len(terse) == pytest.approx(0.5, abs=0.07 if language == "en" else 0.3)
     for pool in pools_of_the_policy().values():
         assert all(len(re.findall("[0-9]+", example.answer)) >= 3 for example in pool)

@@ -1,6 +1,6 @@
 """Makes the models of the lab, each from scratch or from one that was: what the package holds.
 
-Everything follows from the seed. `policy` is the one that recipes train; `teacher` answers well in
+Everything follows from the seed. `policy` is what most recipes train; `teacher` answers well in
 every language, `english` in English and not as well; `hasty` is a policy that often leaves out the
 working; `translator` is a model of the kind of M2M100; `almanac` is a policy for the other world,
 of a hundred languages.

@@ -107,10 +107,13 @@ def worked_problems(seed: int, mixture: Mixture = POLICY_MIXTURE) -> dict[str, l
         pools[language] = []
         for problem in chosen:
             switched = language != "en" and rng.random() < mixture.code_switching
+            # No draw where none is terse: the corpora of the other models stay what they were.
             terse = mixture.terse > 0 and rng.random() < mixture.terse
-            prompt, _ = say_problem(problem, language)
-            said = "en" if switched else language
-            answer = say_result(problem, said) if terse else say_problem(problem, said)[1]
+            prompt, answer = say_problem(problem, language)
+            if terse:
+                answer = say_result(problem, "en" if switched else language)
+            elif switched:
+                _, answer = say_problem(problem, "en")
             pools[language].append(Example(problem.family, prompt, answer))
     return pools
 
