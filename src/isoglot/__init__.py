@@ -9,22 +9,22 @@ A name is imported when it is first used, so that `import isoglot` costs nothing
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+from isoglot.core.version import __version__
 
 _WHERE = {
     "Completion": "core.records",
     "Dropped": "core.records",
     "LANGUAGES": "core.languages",
     "Language": "core.languages",
-    "LanguageIdentifier": "models.protocols",
+    "LanguageIdentifier": "core.protocols",
     "Preference": "core.records",
     "Prompt": "core.records",
     "Recipe": "config",
     "Result": "core.records",
-    "Sampler": "models.protocols",
-    "Sampling": "models.protocols",
-    "Scorer": "models.protocols",
-    "Translator": "models.protocols",
+    "Sampler": "core.protocols",
+    "Sampling": "core.protocols",
+    "Scorer": "core.protocols",
+    "Translator": "core.protocols",
     "load_identifier": "models.load",
     "load_recipe": "config",
     "load_sampler": "models.load",

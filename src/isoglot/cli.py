@@ -198,7 +198,7 @@ def recipes() -> None:
 @app.command()
 def env() -> None:
     """Print versions and machine, for a bug report."""
-    from isoglot.environment import machine, versions
+    from isoglot.core.environment import machine, versions
 
     for name, value in {**versions(), **machine()}.items():
         print(f"{name:14} {value}")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.protocols import LanguageIdentifier, Tick
 from isoglot.core.records import Choice, Completion, Graded, Prompt, Result
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, write_shard
 from isoglot.evals.benchmark import Answering, BenchmarkConfig, Metric
@@ -18,7 +19,6 @@ from isoglot.evals.turns import content_of, next_turn
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
 from isoglot.job import Job
-from isoglot.models.protocols import LanguageIdentifier, Tick
 from isoglot.prompting import (
     MapShards,
     Wanted,
@@ -249,7 +249,7 @@ def _weigh_choices(measurement: Measurement, load: Load, out: Path) -> None:
 
 def _signature(measurement: Measurement, identifier: str, out: Path) -> str:
     """How a number was made, so that two of them can be compared or not."""
-    from isoglot import __version__
+    from isoglot.core.version import __version__
 
     task, wanted = measurement.task, measurement.wanted
     decoding = task.decoding

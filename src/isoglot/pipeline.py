@@ -19,7 +19,7 @@ from typing import Any
 
 from isoglot.cleaning import make_clean
 from isoglot.config import Recipe, resolved
-from isoglot.environment import versions
+from isoglot.core.environment import versions
 from isoglot.evals.measure import compare, gains
 from isoglot.evaluation import make_evaluation, read_graded, task_metrics
 from isoglot.execute.ledger import Done, Ledger

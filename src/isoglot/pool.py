@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.config import Recipe
+from isoglot.core.protocols import Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.artefacts import artefact_check
@@ -23,7 +24,6 @@ from isoglot.execute.progress import Bars
 from isoglot.job import Job
 from isoglot.models.load import answer_settings, load_sampler, model_name_of, sampler_revision
 from isoglot.models.member import Member, MemberConfig, PolicyMember, SourceMember
-from isoglot.models.protocols import Tick
 from isoglot.prompting import num_rows, run_sampler
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.config import Recipe
+from isoglot.core.protocols import LanguageIdentifier, Sampling, Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import count_rows, shard_path, shard_paths, shards_of, write_shard
 from isoglot.data.cross_lingual import CrossLingualConfig, cross_lingual
@@ -19,7 +20,6 @@ from isoglot.execute.progress import Bars
 from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.models.load import load_identifier
-from isoglot.models.protocols import LanguageIdentifier, Sampling, Tick
 from isoglot.sections import AlmanacIdentifierConfig, PromptSource
 
 MapShards = Callable[..., Counts]

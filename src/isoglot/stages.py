@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.config import Recipe
+from isoglot.core.protocols import GoldConfig, Tick
 from isoglot.core.records import Completion, Demonstration, Dropped, Preference, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json
 from isoglot.data.artefacts import artefact_check
@@ -38,7 +39,6 @@ from isoglot.models.load import (
     sampler_revision,
     scorer_settings,
 )
-from isoglot.models.protocols import GoldConfig, Tick
 from isoglot.pool import check_pool
 from isoglot.prompting import (
     MapShards,

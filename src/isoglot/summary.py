@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from isoglot import __version__
 from isoglot.cleaning import count_by_language, read_fit
 from isoglot.config import Recipe
 from isoglot.core.records import (
@@ -22,6 +21,7 @@ from isoglot.core.records import (
     Prompt,
 )
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
+from isoglot.core.version import __version__
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.measure import Difference, compare
 from isoglot.evals.reward_accuracy import Agreements

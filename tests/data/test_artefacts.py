@@ -11,6 +11,7 @@ pytest.importorskip("sentencex", reason="splits sentences")
 
 from isoglot.core.languages import tag_from_flores
 from isoglot.core.lengths import length_deviation
+from isoglot.core.protocols import Sampled
 from isoglot.core.records import Prompt
 from isoglot.data.artefacts import (
     CHECKS,
@@ -25,7 +26,6 @@ from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import UNTRANSLATABLE, untranslatable
 from isoglot.models.fake import FakeIdentifier, FakeTranslator
 from isoglot.models.load import load_identifier
-from isoglot.models.protocols import Sampled
 
 DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared/data"))
 GOOD = (

@@ -1,8 +1,8 @@
 """Prompts times samples, then the samplers side by side."""
 
+from isoglot.core.protocols import Sampled, Sampling, no_tick
 from isoglot.core.records import Prompt
 from isoglot.data.generate import generate, side_by_side
-from isoglot.models.protocols import Sampled, Sampling, no_tick
 
 
 class Echo:

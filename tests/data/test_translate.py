@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from isoglot.core.protocols import Sampled, no_tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.data.translate import translate_completions, translate_prompts
-from isoglot.models.protocols import Sampled, no_tick
 
 
 class Tagger:

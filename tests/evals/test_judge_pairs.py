@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isoglot.core.protocols import Judgement, no_tick
 from isoglot.core.records import Completion, Outcome, Prompt, Verdict
 from isoglot.evals.judging import is_answered, judge_pairs, swap_sides
 from isoglot.models.fake import FakeScorer
 from isoglot.models.judge import ScorerJudge
-from isoglot.models.protocols import Judgement, no_tick
 
 scores = st.none() | st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 

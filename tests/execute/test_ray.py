@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tiny_run import contents, tiny_overrides, tiny_recipe
 
+from isoglot.core.protocols import Sampling, no_tick
 from isoglot.core.records import Completion, Dropped, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.data.generate import generate
@@ -21,7 +22,6 @@ from isoglot.execute.local import Counts, map_shards
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.job import Job
 from isoglot.models.load import load_sampler
-from isoglot.models.protocols import Sampling, no_tick
 from isoglot.pipeline import run
 from isoglot.pool import make_completions, make_translations
 from isoglot.stages import make_prompt_translations, make_scores

@@ -9,11 +9,11 @@ from statistics import fmean
 
 import pytest
 
+from isoglot.core.protocols import Sampled
 from isoglot.core.records import Completion, Prompt, Rated
 from isoglot.evals.measure import summarise
 from isoglot.evals.ratings import grades_of, rate_answers, rating_metrics
 from isoglot.models.judge import SamplerRater
-from isoglot.models.protocols import Sampled
 
 SHARED = "mt_bench_x/judgment.gpt-4_single.ja.jsonl.gz"
 SCORES = "ja_mtbench_scores/scores.gpt-4_single.jsonl.gz"

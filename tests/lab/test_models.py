@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 
+from isoglot.core.protocols import RewardModelConfig, Sampling
 from isoglot.core.records import Completion, FinishReason, content_id
 from isoglot.evals.grade import GRADERS
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
@@ -12,7 +13,6 @@ from isoglot.lab.shipped import lab_path
 from isoglot.lab.world import problems, say_problem
 from isoglot.models.fake import FakeIdentifier
 from isoglot.models.load import load_sampler, load_scorers, load_translator, model_config
-from isoglot.models.protocols import RewardModelConfig, Sampling
 from isoglot.models.seq2seq import Seq2SeqConfig
 
 NUM = 40

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Prompt, Verdict
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.measuring.answers import AnswerColumns, read_answers
@@ -16,7 +17,6 @@ from isoglot.measuring.judging import JudgeSource, judge, model_judge, named_jud
 from isoglot.models.fake import FakeSampler
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import JudgeConfig, SamplerJudge
-from isoglot.models.protocols import no_tick
 
 TAGS = ("sw", "de")
 

@@ -9,6 +9,7 @@ import pytest
 from test_judging import Court, evaluated, long, prompts, short
 from test_judging import compare as compare_answers
 
+from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Graded, Prompt, Rated
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.evals.ratings import grades_of, turn_of
@@ -18,7 +19,6 @@ from isoglot.measuring.rating import RaterSource, model_rater, rate
 from isoglot.models.fake import FakeSampler
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import RatingConfig, SamplerRater
-from isoglot.models.protocols import no_tick
 from isoglot.report.export import as_csv, as_lm_eval, as_markdown
 from isoglot.report.measures import Measure
 from isoglot.report.paired import changes_between

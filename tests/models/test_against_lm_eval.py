@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from isoglot.core.protocols import Sampling
 from isoglot.core.records import Choice, Prompt
 from isoglot.evals.benchmark import Ask
 from isoglot.evals.maths import answer_number
@@ -23,7 +24,6 @@ from isoglot.evals.paws_x import PAWS_X
 from isoglot.evals.xcopa import XCOPA
 from isoglot.lab.shipped import POLICY
 from isoglot.models.likelihood import TransformersLikelihood
-from isoglot.models.protocols import Sampling
 from isoglot.models.transformers import TransformersConfig, TransformersSampler
 
 DATA = Path(

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
+from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt, content_id
 from isoglot.models.file import FileSampler, FileSamplerConfig
-from isoglot.models.protocols import Sampled, Sampling
 
 ROWS = [
     {"task": "qa", "i": 1, "lang": "sw", "completion": "saba", "end": "stop", "model": "a"},

@@ -5,12 +5,12 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from isoglot.core.protocols import JudgeScorerConfig, LengthConfig, Sampled
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.data.score import ScoreConfig, score
 from isoglot.models.judge import RatingConfig
 from isoglot.models.judge_scorer import JudgeScorer
 from isoglot.models.load import load_scorers, scorer_config, scorer_settings
-from isoglot.models.protocols import JudgeScorerConfig, LengthConfig, Sampled
 
 PROMPT = Prompt.from_text("How many?", language="en", gold="7")
 

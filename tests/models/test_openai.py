@@ -23,13 +23,13 @@ from serving import (
     slow,
 )
 
+from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.shipped import POLICY
 from isoglot.models.load import ModelConfig, answer_settings, load_sampler, sampler_revision
 from isoglot.models.meter import CostCapReached
 from isoglot.models.openai import OPERATION, OpenAIConfig, OpenAISampler, server_revision
-from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.transformers import TransformersConfig, TransformersSampler
 
 KEY = "sk-test-0123456789abcdef"
@@ -536,7 +536,7 @@ import sys
 from pathlib import Path
 from isoglot.core.records import Prompt
 from isoglot.models.openai import OpenAIConfig, OpenAISampler
-from isoglot.models.protocols import Sampling
+from isoglot.core.protocols import Sampling
 config = OpenAIConfig(model="m", base_url=sys.argv[1], cache=Path(sys.argv[2]), max_concurrency=3)
 prompts = [Prompt.from_text(f"p{i}", language="sw") for i in range(12)]
 print([row[0].text for row in OpenAISampler(config).sample(prompts, Sampling())])

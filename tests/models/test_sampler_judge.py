@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isoglot.core.protocols import Likelihood, Sampled, Sampling, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.lab.shipped import POLICY
 from isoglot.models.fake import FakeSampler, FakeScorer
@@ -23,7 +24,6 @@ from isoglot.models.judge import (
     rate,
 )
 from isoglot.models.load import load_judge
-from isoglot.models.protocols import Likelihood, Sampled, Sampling, no_tick
 from isoglot.models.transformers import TransformersConfig
 
 PROMPT = Prompt.from_text("Je, mji mkuu wa Kenya ni upi?", language="sw", gold="Nairobi")

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
-from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.transformers import (
     TransformersConfig,
     TransformersSampler,

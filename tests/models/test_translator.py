@@ -2,8 +2,8 @@
 
 import pytest
 
+from isoglot.core.protocols import Sampled, Sampling
 from isoglot.models.fake import FakeSampler
-from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic import TypeAdapter
 
+from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
 from isoglot.models.load import (
     ModelConfig,
@@ -13,7 +14,6 @@ from isoglot.models.load import (
     model_name_of,
     sampler_revision,
 )
-from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.transformers import TransformersConfig
 from isoglot.models.vllm import (
     VLLMConfig,

@@ -7,9 +7,9 @@ import pytest
 from architectures import BLOOM, QWEN, SHAPES, save_model, tokenizer_of, trained_bpe
 from by_hand import demonstration_rows, largest_difference, log_lines, preference_rows, write_rows
 
+from isoglot.core.protocols import Sampling
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.store import write_shard
-from isoglot.models.protocols import Sampling
 from isoglot.models.transformers import CausalModel, TransformersConfig, TransformersSampler
 from isoglot.train.common import Policy, TrainConfig, load_tokenizer
 from isoglot.train.dpo import train_dpo

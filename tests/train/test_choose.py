@@ -8,9 +8,9 @@ from by_hand import Killed, largest_difference, preference_rows, write_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isoglot.core.protocols import Sampling
 from isoglot.core.records import Prompt
 from isoglot.core.store import shard_path, write_shard
-from isoglot.models.protocols import Sampling
 from isoglot.models.transformers import TransformersConfig, TransformersSampler
 from isoglot.train.choose import HeldOut, best_line, check_steps
 from isoglot.train.common import Policy, TrainConfig

@@ -15,11 +15,11 @@ from isoglot.core.chrf import chrf
 from isoglot.core.languages import language
 from isoglot.core.lengths import length_deviation
 from isoglot.core.protected import FENCE, SPAN, protected
+from isoglot.core.protocols import LanguageIdentifier, Sampled, Tick, Translator, no_tick
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
 from isoglot.core.sentences import num_sentences, sentences
 from isoglot.core.text import digits_to_ascii, has_repetition, length_chars, normalise
-from isoglot.models.protocols import LanguageIdentifier, Sampled, Tick, Translator, no_tick
 
 ArtefactName = Literal[
     "lost_placeholder",

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Completion, FinishReason
 from isoglot.core.stats import interval_mean
-from isoglot.models.protocols import LanguageIdentifier
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Dropped, FinishReason, Preference, content_id
 from isoglot.core.section import Section
 from isoglot.core.text import has_repetition, length_chars, normalise
-from isoglot.models.protocols import LanguageIdentifier
 
 FilterName = Literal[
     "translation_failed",

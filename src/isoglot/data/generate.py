@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from isoglot.core.protocols import Sampler, Sampling, Tick, no_tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.section import Section
-from isoglot.models.protocols import Sampler, Sampling, Tick, no_tick
 
 
 class GenerateConfig(Section):

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from isoglot.core.chrf import chrf
+from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import (
     Completion,
     Demonstration,
@@ -26,7 +27,6 @@ from isoglot.core.records import (
     content_id,
 )
 from isoglot.core.section import Section
-from isoglot.models.protocols import LanguageIdentifier
 
 NO_ROUTE = "no_route"
 """Why the prompts of a language are dropped whose ways all miss a threshold."""

@@ -7,9 +7,9 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from isoglot.core.protocols import LanguageIdentifier, Scorer, ScorerConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
-from isoglot.models.protocols import LanguageIdentifier, Scorer, ScorerConfig
 
 ScorerName = Literal["language_match"]
 """The scorers that need no settings: their name alone stands for them."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from isoglot.core.protocols import Sampled, Tick, Translator, no_tick
 from isoglot.core.records import (
     Completion,
     Dropped,
@@ -11,7 +12,6 @@ from isoglot.core.records import (
     Prompt,
     content_id,
 )
-from isoglot.models.protocols import Sampled, Tick, Translator, no_tick
 
 Check = Callable[
     [Sequence[str], Sequence[Sampled], Sequence[str], Sequence[str]], Sequence[str | None]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
+from isoglot.core.protocols import LanguageIdentifier
 from isoglot.evals.arc import ARC
 from isoglot.evals.belebele import BELEBELE
 from isoglot.evals.benchmark import Benchmark, BenchmarkConfig, Metric
@@ -22,7 +23,6 @@ from isoglot.evals.x_alpacaeval import X_ALPACAEVAL
 from isoglot.evals.xcopa import XCOPA
 from isoglot.evals.xlsum import XLSUM
 from isoglot.evals.xwinograd import XWINOGRAD
-from isoglot.models.protocols import LanguageIdentifier
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     benchmark.name: benchmark

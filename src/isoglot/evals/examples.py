@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from isoglot.core.protocols import LikelihoodModel, Tick, no_tick
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.core.store import shards_of
 from isoglot.evals.benchmark import Answering, Ask, BenchmarkConfig, Example
 from isoglot.evals.benchmarks import benchmark_of
 from isoglot.evals.rows import RowReader
 from isoglot.evals.turns import variant_of
-from isoglot.models.protocols import LikelihoodModel, Tick, no_tick
 
 
 def answering_of(config: BenchmarkConfig) -> Answering:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from isoglot.core.protocols import Judge, Judgement, Tick, no_tick
 from isoglot.core.records import Completion, FinishReason, Outcome, Prompt, Verdict
 from isoglot.core.text import length_chars
-from isoglot.models.protocols import Judge, Judgement, Tick, no_tick
 
 
 def judge_pairs(

@@ -13,11 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from isoglot.core.languages import language
+from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Prompt
 from isoglot.evals.benchmark import Ask, Benchmark, Example, Metric, Row, Rows, Source, mean_of
 from isoglot.evals.rows import cell
 from isoglot.evals.turns import asked, no_shots
-from isoglot.models.protocols import LanguageIdentifier
 
 MIN_LINE_TOKENS = 5
 MIN_WORD_CHARS = 4

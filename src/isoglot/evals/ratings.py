@@ -7,12 +7,12 @@ shows it times ten, so it shows the grades themselves. The lowest one, 1, has th
 
 from collections.abc import Iterable, Sequence
 
+from isoglot.core.protocols import Tick, no_tick
 from isoglot.core.records import Completion, Graded, Prompt, Rated
 from isoglot.core.stats import ratio
 from isoglot.evals.benchmark import Metric
 from isoglot.evals.judging import Reply, is_answered
 from isoglot.models.judge import SamplerRater
-from isoglot.models.protocols import Tick, no_tick
 
 RATING = "rating"
 

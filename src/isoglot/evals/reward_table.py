@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isoglot.core.languages import language
+from isoglot.core.protocols import Scorer
 from isoglot.core.records import Completion, Preference, Prompt, content_id
 from isoglot.core.stats import Measured, estimate, ratio, resampled_values
-from isoglot.models.protocols import Scorer
 
 ENGLISH = "en"
 MEAN = "mean"

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
+from isoglot.core.protocols import LanguageIdentifier, Sampling
 from isoglot.core.records import Choice, Completion, FinishReason, Graded, Prompt
 from isoglot.core.section import Section
 from isoglot.core.stats import ratio
 from isoglot.evals.benchmark import Metric, Statistics, mean_of
 from isoglot.evals.grade import GRADERS, GraderName
-from isoglot.models.protocols import LanguageIdentifier, Sampling
 
 CutOff = Literal["unknown", "wrong", "graded"]
 

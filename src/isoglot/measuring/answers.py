@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.core.language_sets import expand
+from isoglot.core.protocols import Sampling
 from isoglot.core.records import Completion, Message, Prompt, content_id
 from isoglot.core.section import Section
 from isoglot.core.store import read_shard, shard_paths, shards_of
 from isoglot.data.generate import generate
 from isoglot.data.prompts import PromptColumns, PromptFileConfig, read_prompts
 from isoglot.models.load import FileSamplerConfig, load_sampler
-from isoglot.models.protocols import Sampling
 
 Key = tuple[str, str]
 """Family and prompt id."""

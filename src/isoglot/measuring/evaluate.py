@@ -13,9 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from isoglot.core.environment import versions
+from isoglot.core.protocols import Sampling
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json, write_whole
-from isoglot.environment import versions
 from isoglot.evals.benchmark import Answering, BenchmarkConfig
 from isoglot.evals.benchmarks import benchmark_of
 from isoglot.evals.examples import languages_of
@@ -43,7 +44,6 @@ from isoglot.models.load import (
     model_config,
     model_name_of,
 )
-from isoglot.models.protocols import Sampling
 from isoglot.prompting import Wanted, file_revisions
 from isoglot.sections import EvaluationTask
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.protocols import Judge
 from isoglot.core.records import Verdict
 from isoglot.core.store import read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
@@ -31,7 +32,6 @@ from isoglot.models.load import (
     scorer_config,
     scorer_settings,
 )
-from isoglot.models.protocols import Judge
 
 
 class JudgeSource(NamedTuple):
@@ -145,7 +145,7 @@ def _summarise(
     resamples: int,
 ) -> dict[str, Any]:
     """Write `results.json` of all verdicts in the folder."""
-    from isoglot import __version__
+    from isoglot.core.version import __version__
 
     verdicts = [replace(row, forward_text="", backward_text="") for row in folder.said()]
     unanswered = count_by_language(folder.unanswered())

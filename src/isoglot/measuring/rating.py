@@ -99,7 +99,7 @@ def _summarise(
     folder: JudgedFolder[Item, Rated], out: Path, answers: Answers, seed: int, resamples: int
 ) -> dict[str, Any]:
     """Write `graded.parquet` and `results.json` of all grades in the folder."""
-    from isoglot import __version__
+    from isoglot.core.version import __version__
 
     rated = [replace(row, text="") for row in folder.said()]
     unanswered = list(folder.unanswered())

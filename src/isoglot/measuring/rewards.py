@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.environment import versions
 from isoglot.core.language_sets import expand
+from isoglot.core.protocols import GoldConfig, LanguageMatchConfig, Scorer
 from isoglot.core.records import Preference, Prompt, content_id
 from isoglot.core.store import read_shard, shard_paths, write_json
-from isoglot.environment import versions
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.reward_table import (
     Agreement,
@@ -30,7 +31,6 @@ from isoglot.execute.progress import Bars
 from isoglot.lab.shipped import lab_path
 from isoglot.measuring.pair_sets import PairSet, folder_of, pair_set
 from isoglot.models.load import load_identifier, load_scorers, scorer_config, scorer_settings
-from isoglot.models.protocols import GoldConfig, LanguageMatchConfig, Scorer
 
 ACCURACY = "reward_accuracy"
 

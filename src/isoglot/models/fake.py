@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import Completion, FinishReason, Prompt
-from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
 
 _UNKNOWN = Sampled("", FinishReason.ERROR)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
-from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
 
 
 class FileSamplerConfig(Section):

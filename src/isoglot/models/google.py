@@ -10,10 +10,10 @@ from pydantic import ConfigDict, Field, field_validator
 
 from isoglot.core.languages import ALIASES, language
 from isoglot.core.protected import FENCE, mask, unmask
+from isoglot.core.protocols import Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
 from isoglot.models.meter import CostCapReached
-from isoglot.models.protocols import Sampled, Tick, no_tick
 
 _VENDOR = "https://translation.googleapis.com"
 _TEXTS_OF_A_REQUEST = 128

@@ -13,10 +13,7 @@ from typing import Literal, NamedTuple, cast
 from pydantic import Field, field_validator
 
 from isoglot.core.languages import language
-from isoglot.core.records import Completion, FinishReason, Message, Prompt, content_id
-from isoglot.core.section import Section
-from isoglot.core.text import digits_to_ascii
-from isoglot.models.protocols import (
+from isoglot.core.protocols import (
     Judgement,
     LikelihoodModel,
     Sampled,
@@ -26,6 +23,9 @@ from isoglot.models.protocols import (
     Tick,
     no_tick,
 )
+from isoglot.core.records import Completion, FinishReason, Message, Prompt, content_id
+from isoglot.core.section import Section
+from isoglot.core.text import digits_to_ascii
 
 TEMPLATE = """\
 Compare two answers to one request. Both were to be written in {language}.

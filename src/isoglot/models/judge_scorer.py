@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from isoglot.core.protocols import Sampler
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.models.judge import RatingConfig, SamplerRater
-from isoglot.models.protocols import Sampler
 
 
 class JudgeScorer:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from isoglot.models.protocols import Likelihood
+from isoglot.core.protocols import Likelihood
 
 
 def label_likelihoods(

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Completion, FinishReason, Prompt
-from isoglot.models.protocols import LanguageIdentifier
 
 
 class LanguageMatch:

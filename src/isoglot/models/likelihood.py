@@ -12,9 +12,9 @@ from inspect import signature
 from math import isclose, isnan, nan
 from typing import TYPE_CHECKING, Any
 
+from isoglot.core.protocols import Likelihood, Tick, no_tick
 from isoglot.core.records import Prompt
 from isoglot.models.prefix_tree import NO_END, Row, TokenSequence, runs_of
-from isoglot.models.protocols import Likelihood, Tick, no_tick
 from isoglot.models.transformers import CausalModel, TransformersConfig
 
 if TYPE_CHECKING:

@@ -6,19 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from isoglot.core.records import content_id
-from isoglot.core.yaml import read_yaml
-from isoglot.models.file import FileSamplerConfig
-from isoglot.models.google import (
-    GOOGLE_OPERATION,
-    GoogleConfig,
-    GoogleTranslator,
-    google_name,
-    google_revision,
-)
-from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
-from isoglot.models.openai import OPERATION, OpenAIConfig, server_revision
-from isoglot.models.protocols import (
+from isoglot.core.protocols import (
     GoldConfig,
     JudgeScorerConfig,
     LanguageIdentifier,
@@ -31,6 +19,18 @@ from isoglot.models.protocols import (
     ScorerConfig,
     Translator,
 )
+from isoglot.core.records import content_id
+from isoglot.core.yaml import read_yaml
+from isoglot.models.file import FileSamplerConfig
+from isoglot.models.google import (
+    GOOGLE_OPERATION,
+    GoogleConfig,
+    GoogleTranslator,
+    google_name,
+    google_revision,
+)
+from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
+from isoglot.models.openai import OPERATION, OpenAIConfig, server_revision
 from isoglot.models.seq2seq import (
     Seq2SeqConfig,
     Seq2SeqTranslator,

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from isoglot.core.language_sets import Tags
+from isoglot.core.protocols import Sampling
 from isoglot.core.section import Section
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.google import GoogleConfig
 from isoglot.models.openai import OpenAIConfig
-from isoglot.models.protocols import Sampling
 from isoglot.models.seq2seq import Seq2SeqConfig
 from isoglot.models.source import SourceConfig
 from isoglot.models.transformers import TransformersConfig

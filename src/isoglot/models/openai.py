@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.section import Section
 from isoglot.models.cache import AnswerCache, answer_key, user_cache
 from isoglot.models.chat import NO_LOG_PROBABILITIES, ChatServer, NoReply, Reply
 from isoglot.models.labels import label_likelihoods
 from isoglot.models.meter import Charge, Meter, Pace, Usage
-from isoglot.models.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 
 _VENDOR = "api.openai.com"
 _LIMITS = ("max_tokens", "max_completion_tokens")

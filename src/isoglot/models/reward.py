@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
-from isoglot.models.protocols import RewardModelConfig
 from isoglot.models.transformers import located, model_name, placement
 
 

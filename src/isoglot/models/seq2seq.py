@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
+from isoglot.core.protocols import Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
 from isoglot.models.codes import Codes
 from isoglot.models.layout import Piece, joined, pieces_of
-from isoglot.models.protocols import Sampled, Tick, no_tick
 from isoglot.models.transformers import (
     file_hash,
     located,

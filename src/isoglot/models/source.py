@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.section import Section
-from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
 
 SOURCE = "source"
 """Whose answers these are."""

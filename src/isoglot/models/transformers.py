@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
 from isoglot.core.text import without_thinking
 from isoglot.models.adapters import base_of, merge
-from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.models.template import eos_ids, load_tokenizer, opens_thinking, plain, rendered
 
 if TYPE_CHECKING:

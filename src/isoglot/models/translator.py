@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 from isoglot.core.languages import language
+from isoglot.core.protocols import Sampled, Sampler, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Message, Prompt, content_id
 from isoglot.core.section import Section
-from isoglot.models.protocols import Sampled, Sampler, Sampling, Tick, no_tick
 
 TEMPLATE = """\
 Render the text below in {language}. Keep its meaning, tone, numbers, code and line breaks; \

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
 from isoglot.core.text import without_thinking
-from isoglot.models.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.models.template import opens_thinking
 from isoglot.models.transformers import located, model_name
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from isoglot.config import Recipe
+from isoglot.core.protocols import Sampling
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.benchmarks import benchmark_of
 from isoglot.evals.examples import answering_of, choose, languages_of, read_examples
 from isoglot.models.member import MemberConfig
-from isoglot.models.protocols import Sampling
 from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
 from isoglot.planning.pairing import answered, num_examples, num_samples, translations

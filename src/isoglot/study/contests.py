@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.protocols import GoldConfig, Scorer
 from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id
 from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.task import OFF_TARGET
 from isoglot.evaluation import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
-from isoglot.models.protocols import GoldConfig, Scorer
 from isoglot.sections import EvaluationTask
 from isoglot.study.grid import JudgeConfig, OracleConfig
 from isoglot.study.running import Run

@@ -12,9 +12,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from isoglot.config import Recipe, in_package, load_recipe
 from isoglot.core.language_sets import expand
+from isoglot.core.protocols import ScorerConfig
 from isoglot.core.section import Section, first_problem
 from isoglot.core.yaml import load_yaml
-from isoglot.models.protocols import ScorerConfig
 
 SIZE = "size"
 """A key of an axis' value that is none of the recipe: how much data it stands for."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoglot import __version__
 from isoglot.config import Recipe, resolved
 from isoglot.core.records import content_id
 from isoglot.core.store import write_json
+from isoglot.core.version import __version__
 from isoglot.execute.child import Child, run_in_children
 from isoglot.execute.progress import Bars
 from isoglot.execute.siblings import Siblings

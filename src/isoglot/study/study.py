@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot import __version__
 from isoglot.core.store import write_json
+from isoglot.core.version import __version__
 from isoglot.models.load import scorer_settings
 from isoglot.sections import EvaluationTask
 from isoglot.study.contests import Judges, check_judges

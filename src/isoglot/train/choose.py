@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import Field
 
+from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
-from isoglot.models.protocols import Sampled, Sampling
 from isoglot.models.transformers import CausalModel, TransformersConfig, TransformersSampler
 from isoglot.train.log import Row, by_language, forget_lines_after, means
 
