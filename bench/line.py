@@ -148,7 +148,7 @@ def isoglot_part(job: dict[str, Any]) -> None:
     start = time.perf_counter()
     from trl import DPOTrainer  # a run imports it in any case; here, to see what it costs
 
-    from isoglot.cli import app
+    from isoglot.commands.main import app
     from isoglot.models.transformers import TransformersSampler
 
     spent["import"] = time.perf_counter() - start  # type: ignore[assignment]

@@ -6,7 +6,7 @@ import pytest
 from tiny_model import save_tiny_model
 from tiny_run import stopping_copy, tiny_recipe
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.pipeline import run
 
 

@@ -11,7 +11,7 @@ import pytest
 from tiny_model import save_tiny_model
 from tiny_run import contents, tiny_overrides
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.core.store import shard_path
 
 SHORT = ("evaluate.tasks=[]", "evaluate.validation=null", "rounds=1")

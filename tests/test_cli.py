@@ -6,7 +6,7 @@ import sys
 
 from tiny_run import tiny_overrides
 
-from isoglot.cli import QUICK
+from isoglot.commands.main import QUICK
 from isoglot.config import load_recipe
 from isoglot.core.yaml import packaged
 
@@ -99,7 +99,7 @@ def test_the_quick_demo_is_a_recipe_of_its_own():
 
 
 def test_the_module_is_installed_as_a_command():
-    code = "from isoglot.cli import main; main()"
+    code = "from isoglot.commands.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "run", "lidr-lab", "seed"], capture_output=True, text=True
     )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.core.language_sets import SETS
 from isoglot.core.languages import LANGUAGES
 from isoglot.evals.benchmarks import BENCHMARKS

@@ -63,7 +63,7 @@ def test_what_is_wrong_is_one_line(isoglot, file, tiny_model, tmp_path):
 
 
 def test_the_keys_of_a_section_are_known():
-    from isoglot.cli_train import _config
+    from isoglot.commands.train import _config
 
     config = _config(["lora.r=4", "learning_rate=1e-4", "training.max_length=99"])
     assert config == TrainConfig(

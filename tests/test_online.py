@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_run import tiny_recipe
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.config import load_recipe
 from isoglot.pipeline import run
 

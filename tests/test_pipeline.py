@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tiny_run import contents, mtimes, stopping_copy, tiny_overrides, tiny_recipe
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.core.records import Completion, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_shard
 from isoglot.data.prompts import PromptFileConfig, read_prompts

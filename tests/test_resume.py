@@ -11,13 +11,13 @@ import time
 import pytest
 from tiny_run import contents, mtimes, tiny_overrides
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 
 pytestmark = pytest.mark.slow
 
 DYING = """
 import os, signal, sys
-from isoglot.cli import main
+from isoglot.commands.main import main
 
 where = sys.argv.pop(1)
 

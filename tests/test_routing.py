@@ -15,7 +15,7 @@ from tiny_run import contents, mtimes
 sys.path.append(str(Path(__file__).parent / "models"))
 from serving import Misbehaving, answer
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.config import Recipe, load_recipe
 from isoglot.core.records import Completion, Demonstration, Dropped
 from isoglot.core.store import DROPPED

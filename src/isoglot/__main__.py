@@ -1,5 +1,5 @@
 """`python -m isoglot` is `isoglot`."""
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 
 main()

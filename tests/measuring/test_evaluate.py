@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.core.records import Choice, Graded, Prompt
 from isoglot.core.store import read_shard
 from isoglot.measuring.evaluate import Asked, benchmark_tasks, evaluate, write_questions

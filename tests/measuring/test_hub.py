@@ -67,7 +67,7 @@ def paraphrases(sentence):
 CHILD = """
 import io, json, sys
 from contextlib import redirect_stderr, redirect_stdout
-from isoglot.cli import main
+from isoglot.commands.main import main
 for line in sys.stdin:
     said, code = io.StringIO(), 0
     with redirect_stdout(said), redirect_stderr(said):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.core.records import Dropped, Preference
 from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.measuring.pair_sets import pair_set

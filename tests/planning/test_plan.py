@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_run import tiny_recipe
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.config import load_recipe, recipe_names
 from isoglot.lab.shipped import POLICY
 from isoglot.pipeline import run

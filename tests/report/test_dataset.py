@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.core.records import Demonstration, Dropped, content_id
 from isoglot.core.store import DROPPED, shard_path, write_done, write_json, write_shard
 from isoglot.report.dataset import export_dataset

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_run import tiny_overrides
 
-from isoglot.cli import main
+from isoglot.commands.main import main
 from isoglot.study.study import study
 
 pytestmark = pytest.mark.slow

@@ -30,7 +30,7 @@ def import_rankings(
 
     Example: isoglot import-rankings ranked.jsonl --out runs/human --language sw
     """
-    from isoglot.cli_measure import console
+    from isoglot.commands.measure import console
     from isoglot.measuring.rankings import import_rankings as import_them
     from isoglot.report.rankings import agreement_table
 

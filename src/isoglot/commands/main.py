@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isoglot.cli_export import export
-from isoglot.cli_languages import languages
-from isoglot.cli_measure import (
+from isoglot.commands.export import export
+from isoglot.commands.languages import languages
+from isoglot.commands.measure import (
     Redo,
     benchmarks,
     compare,
@@ -17,8 +17,8 @@ from isoglot.cli_measure import (
     judge,
     rewards,
 )
-from isoglot.cli_rankings import import_rankings
-from isoglot.cli_train import train
+from isoglot.commands.rankings import import_rankings
+from isoglot.commands.train import train
 
 if TYPE_CHECKING:
     from rich.console import Console

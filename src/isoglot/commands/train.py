@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isoglot.cli_measure import SetsData, held_out_rewards
+from isoglot.commands.measure import SetsData, held_out_rewards
 
 if TYPE_CHECKING:
     from isoglot.train.common import Policy
