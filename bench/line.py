@@ -63,9 +63,9 @@ def main() -> None:
 
 def compare(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """The round on both sides; isoglot first, so that the other finds the files in memory."""
-    from isoglot.config import load_recipe
     from isoglot.core.records import Prompt
     from isoglot.core.store import read_shard, shard_paths
+    from isoglot.recipe.recipe import load_recipe
 
     recipe = load_recipe(args.recipe)
     families = args.families or recipe.prompts.num_families
@@ -187,11 +187,11 @@ def memory(sizes: list[int], scratch: Path) -> dict[str, dict[str, float]]:
 def memory_part(job: dict[str, Any]) -> None:
     """The stages before training, with answers in the language asked for that cost nothing."""
     from isoglot import job as jobs
-    from isoglot.config import load_recipe
     from isoglot.execute.ledger import Ledger
     from isoglot.lab.prompts import LabPromptConfig, lab_prompts
     from isoglot.models.fake import FakeSampler
     from isoglot.pipeline import run
+    from isoglot.recipe.recipe import load_recipe
 
     changes = [f"prompts.num_families={job['families']}", "rounds=1", "evaluate={}", "train=null"]
     recipe = load_recipe("lidr-lab", changes)

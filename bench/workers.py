@@ -74,8 +74,8 @@ def speed_up(
 
 def lab_job(families: int, shards: int, scratch: Path) -> tuple[Any, Path]:
     """The first round of `lidr-lab`, and the folder of its prompts."""
-    from isoglot.config import load_recipe
     from isoglot.job import Job
+    from isoglot.recipe.recipe import load_recipe
     from isoglot.stages import make_prompts
 
     sizes = [f"prompts.num_families={families}", f"families_per_shard={-(-families // shards)}"]

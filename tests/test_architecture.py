@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src" / "isoglot"
 FILES = sorted(SRC.rglob("*.py"))
 
-ORDER = [
+ORDER = (
     "__main__",
     "__init__",
     "commands",
@@ -33,8 +33,6 @@ ORDER = [
     "prompting",
     "demonstrations",
     "line",
-    "config",
-    "sections",
     "recipe",
     "lab",
     "benchmarks",
@@ -45,7 +43,7 @@ ORDER = [
     "report",
     "execute",
     "core",
-]
+)
 """The floors, top to bottom: what stands in one imports from itself and from later ones only."""
 
 HEAVY = {

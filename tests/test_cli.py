@@ -7,8 +7,8 @@ import sys
 from tiny_run import tiny_overrides
 
 from isoglot.commands.main import QUICK
-from isoglot.config import load_recipe
-from isoglot.core.yaml import packaged
+from isoglot.recipe.loading import packaged
+from isoglot.recipe.recipe import load_recipe
 
 
 def test_a_run_ends_with_a_table_and_the_place_of_the_report(isoglot, tiny_policy, tmp_path):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from isoglot.config import Recipe, load_recipe, recipe_names, resolved
 from isoglot.core.section import Section
+from isoglot.recipe.recipe import Recipe, load_recipe, recipe_names, resolved
 
 SRC = Path(__file__).parent.parent / "src" / "isoglot"
 
@@ -82,7 +82,7 @@ def written(tmp_path, text):
 
 
 def lab_recipe(**changes):
-    text = (SRC / "recipes/lidr-lab.yaml").read_text(encoding="utf-8")
+    text = (SRC / "recipe/shipped/lidr-lab.yaml").read_text(encoding="utf-8")
     for key, value in changes.items():
         text = re.sub(rf"^{key}: .*$", f"{key}: {value}", text, flags=re.MULTILINE)
     return text

@@ -7,8 +7,8 @@ import pytest
 from tiny_run import tiny_recipe
 
 from isoglot.commands.main import main
-from isoglot.config import load_recipe
 from isoglot.pipeline import run
+from isoglot.recipe.recipe import load_recipe
 
 pytestmark = pytest.mark.slow
 

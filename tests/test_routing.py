@@ -16,11 +16,11 @@ sys.path.append(str(Path(__file__).parent / "models"))
 from serving import Misbehaving, answer
 
 from isoglot.commands.main import main
-from isoglot.config import Recipe, load_recipe
 from isoglot.core.records import Completion, Demonstration, Dropped
 from isoglot.core.store import DROPPED
 from isoglot.pipeline import run
 from isoglot.planning.plan import plan_of
+from isoglot.recipe.recipe import Recipe, load_recipe
 
 NUM = 5
 

@@ -8,7 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
-from isoglot.config import Recipe, load_recipe
+from isoglot.recipe.recipe import Recipe, load_recipe
 
 LANGUAGES = ("en", "es", "sw")
 

@@ -28,7 +28,7 @@ from isoglot.prompting import (
     write_cross_lingual,
     write_prompts,
 )
-from isoglot.sections import EvaluationTask
+from isoglot.recipe.sections import EvaluationTask
 
 
 class _NoIdentifier:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import Recipe
 from isoglot.evals.benchmark import Answering
 from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
@@ -23,7 +22,8 @@ from isoglot.models.load import (
 )
 from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
 from isoglot.prompting import MapShards, identifier_of
-from isoglot.sections import EvaluationTask, RayConfig
+from isoglot.recipe.recipe import Recipe
+from isoglot.recipe.sections import EvaluationTask, RayConfig
 from isoglot.train.common import Policy
 
 

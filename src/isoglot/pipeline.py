@@ -18,7 +18,6 @@ from types import MappingProxyType
 from typing import Any
 
 from isoglot.cleaning import make_clean
-from isoglot.config import Recipe, resolved
 from isoglot.core.environment import versions
 from isoglot.evals.measure import compare, gains
 from isoglot.evaluation import make_evaluation, read_graded, task_metrics
@@ -28,7 +27,8 @@ from isoglot.job import Job, Make
 from isoglot.models.load import answer_settings, scorer_settings
 from isoglot.pool import make_completions, make_translations, member_settings
 from isoglot.prompting import PromptSources, file_revisions
-from isoglot.sections import EvaluationTask
+from isoglot.recipe.recipe import Recipe, resolved
+from isoglot.recipe.sections import EvaluationTask
 from isoglot.stages import (
     check_settings,
     make_cross_lingual,

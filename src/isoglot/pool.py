@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import Recipe
 from isoglot.core.protocols import Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import read_shard, shard_paths
@@ -25,6 +24,7 @@ from isoglot.job import Job
 from isoglot.models.load import answer_settings, load_sampler, model_name_of, sampler_revision
 from isoglot.models.member import Member, MemberConfig, PolicyMember, SourceMember
 from isoglot.prompting import num_rows, run_sampler
+from isoglot.recipe.recipe import Recipe
 
 
 def check_pool(recipe: Recipe) -> None:

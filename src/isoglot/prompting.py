@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import Recipe
 from isoglot.core.protocols import LanguageIdentifier, Sampling, Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import count_rows, shard_path, shard_paths, shards_of, write_shard
@@ -20,7 +19,8 @@ from isoglot.execute.progress import Bars
 from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.models.load import load_identifier
-from isoglot.sections import AlmanacIdentifierConfig, PromptSource
+from isoglot.recipe.recipe import Recipe
+from isoglot.recipe.sections import AlmanacIdentifierConfig, PromptSource
 
 MapShards = Callable[..., Counts]
 """`execute.local.map_shards`, or what does the same elsewhere."""

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import Recipe
 from isoglot.core.protocols import GoldConfig, Tick
 from isoglot.core.records import Completion, Demonstration, Dropped, Preference, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json
@@ -48,7 +47,8 @@ from isoglot.prompting import (
     write_cross_lingual,
     write_prompts,
 )
-from isoglot.sections import RayConfig
+from isoglot.recipe.recipe import Recipe
+from isoglot.recipe.sections import RayConfig
 from isoglot.train.common import check_training
 from isoglot.train.launch import check_launch
 

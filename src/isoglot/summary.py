@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from isoglot.cleaning import count_by_language, read_fit
-from isoglot.config import Recipe
 from isoglot.core.records import (
     Completion,
     Dropped,
@@ -28,6 +27,7 @@ from isoglot.evals.reward_accuracy import Agreements
 from isoglot.evaluation import by_language, read_graded, read_results, task_metrics
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.prompting import identifier_of
+from isoglot.recipe.recipe import Recipe
 
 
 def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[str, Any]:

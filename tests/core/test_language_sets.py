@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoglot.config import Recipe, load_recipe, resolved
 from isoglot.core.language_sets import ABOUT, SETS, expand
 from isoglot.core.languages import ALIASES, LANGUAGES
+from isoglot.recipe.recipe import Recipe, load_recipe, resolved
 
 GOLD = Path(__file__).parent.parent / "gold" / "cldr.tsv"
 TIERS = ("high", "mid", "low")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tiny_run import tiny_recipe
 
 from isoglot.commands.main import main
-from isoglot.config import load_recipe, recipe_names
 from isoglot.lab.shipped import POLICY
 from isoglot.pipeline import run
 from isoglot.planning.engines import billions_of
@@ -24,6 +23,7 @@ from isoglot.planning.training import (
     course_of,
     online_course_of,
 )
+from isoglot.recipe.recipe import load_recipe, recipe_names
 
 
 def works(recipe, **settings):
@@ -181,7 +181,7 @@ def test_the_recipes_of_the_paper_have_its_sizes(method):
 
 def test_no_heavy_library_is_loaded():
     code = (
-        "import sys; from isoglot.config import load_recipe\n"
+        "import sys; from isoglot.recipe.recipe import load_recipe\n"
         "from isoglot.planning.plan import plan_of; plan_of(load_recipe('lidr-lab'))\n"
         "print(sorted({'torch', 'transformers', 'trl', 'datasets'} & set(sys.modules)))"
     )

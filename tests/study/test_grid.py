@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from isoglot.commands.main import main
-from isoglot.core.yaml import packaged
+from isoglot.recipe.loading import packaged
 from isoglot.study.grid import cells_of, load_study, pairs_of
 
 STUDY = """

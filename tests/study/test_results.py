@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoglot.config import load_recipe
 from isoglot.core.records import Outcome
 from isoglot.core.stats import estimate, over_seeds
+from isoglot.recipe.recipe import load_recipe
 from isoglot.study.contests import Contest, Key
 from isoglot.study.grid import Cell, FindingConfig
 from isoglot.study.results import answer, draw, finding_row, win_rates

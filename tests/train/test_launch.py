@@ -20,7 +20,7 @@ from by_hand import largest_difference, log_lines
 from launched_calls import fail, refuse, wait
 from tiny_run import tiny_overrides
 
-from isoglot.config import load_recipe
+from isoglot.recipe.recipe import load_recipe
 from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.dpo import train_dpo
 from isoglot.train.folder import claim

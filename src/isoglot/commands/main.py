@@ -141,8 +141,8 @@ def plan(
 
     Example: isoglot plan lidr --usd-per-hour 2.5 prompts.num_families=2000
     """
-    from isoglot.config import load_recipe
     from isoglot.planning.plan import plan_of
+    from isoglot.recipe.recipe import load_recipe
     from isoglot.report.plan import plan_json, print_plan
 
     found = plan_of(
@@ -186,7 +186,7 @@ def recipes() -> None:
     """List the recipes in the package."""
     from rich.table import Table
 
-    from isoglot.config import load_recipe, recipe_names
+    from isoglot.recipe.recipe import load_recipe, recipe_names
 
     table = Table("recipe", "languages", "what it does")
     for name in recipe_names():
@@ -245,8 +245,8 @@ def _fail(message: str, code: int) -> None:
 
 
 def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -> None:
-    from isoglot.config import load_recipe
     from isoglot.pipeline import run as run_recipe
+    from isoglot.recipe.recipe import load_recipe
 
     recipe = load_recipe(recipe_name, overrides)
     folder = out or Path("runs") / recipe.name

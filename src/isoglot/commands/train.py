@@ -40,8 +40,8 @@ def train_reward(
 
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
-    from isoglot.core.settings import settings_of
     from isoglot.lab.shipped import lab_path
+    from isoglot.recipe.overrides import settings_of
     from isoglot.train.common import Policy
     from isoglot.train.reward import RewardTrainConfig
     from isoglot.train.reward import train_reward as train_on
@@ -129,7 +129,7 @@ def train_sft(
 
 def _config(settings: Sequence[str]) -> Any:
     """A `train:` section, in which what is no key of its own is TRL's."""
-    from isoglot.core.settings import settings_of
+    from isoglot.recipe.overrides import settings_of
     from isoglot.train.common import TrainConfig
 
     given = settings_of(settings)

@@ -1,40 +1,6 @@
-"""YAML files of keys and values: a user's, or the package's by their names."""
+"""YAML 1.2, safely loaded."""
 
-from difflib import get_close_matches
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal
-
-Kind = Literal["recipe", "study"]
-
-_FOLDERS: dict[Kind, str] = {"recipe": "isoglot.recipes", "study": "isoglot.studies"}
-
-
-def packaged(kind: Kind) -> list[str]:
-    """The names of those in the package."""
-    names = (file.name for file in files(_FOLDERS[kind]).iterdir())
-    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
-
-
-def load_yaml(kind: Kind, name_or_path: str) -> dict[str, Any]:
-    """The keys and values of a `.yaml` file, or of one of the package by its name.
-
-    Raises ValueError where there is none, or where it is not YAML.
-    """
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        try:
-            return read_yaml(path.read_text(encoding="utf-8"), f"{kind} {name_or_path}")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"cannot read {kind} {name_or_path} ({error}); correct the path"
-            ) from None
-    if name_or_path not in (names := packaged(kind)):
-        close = get_close_matches(name_or_path, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"in the package: {', '.join(names)}"
-        raise ValueError(f"no {kind} {name_or_path!r}: expected a .yaml file or a name; {hint}")
-    text = files(_FOLDERS[kind]).joinpath(f"{name_or_path}.yaml").read_text("utf-8")
-    return read_yaml(text, f"{kind} {name_or_path}")
+from typing import Any
 
 
 def read_yaml(text: str, name: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ from isoglot.models.load import (
     model_name_of,
 )
 from isoglot.prompting import Wanted, file_revisions
-from isoglot.sections import EvaluationTask
+from isoglot.recipe.sections import EvaluationTask
 
 CODE_VERSION = 2
 """Raised when what an evaluation writes changes."""

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from isoglot.config import Recipe
 from isoglot.core.protocols import Sampling
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.benchmarks import benchmark_of
@@ -35,7 +34,8 @@ from isoglot.planning.work import (
     tokens_of,
 )
 from isoglot.prompting import OwnPrompts, Wanted
-from isoglot.sections import EvaluationTask
+from isoglot.recipe.recipe import Recipe
+from isoglot.recipe.sections import EvaluationTask
 
 DEDICATED = ("seq2seq", "google")
 """Kinds of translators that are given the text alone."""

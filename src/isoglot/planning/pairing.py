@@ -5,9 +5,9 @@ Each function counts in one family of prompts, for one sample of a member of the
 
 from collections import Counter
 
-from isoglot.config import Recipe
 from isoglot.models.member import Member, SourceMember
 from isoglot.planning.texts import Shape
+from isoglot.recipe.recipe import Recipe
 
 
 def answered(recipe: Recipe, member: Member, shape: Shape) -> Shape:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from isoglot.config import Recipe
 from isoglot.planning.counting import Counting
 from isoglot.planning.texts import Span
 from isoglot.planning.throughput import Found, Throughput, load_throughput
 from isoglot.planning.work import Work
+from isoglot.recipe.recipe import Recipe
 
 _TOY_BILLIONS = 0.1  # models that a CPU is enough for
 

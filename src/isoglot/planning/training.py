@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from isoglot.config import Recipe
+from isoglot.recipe.recipe import Recipe
 
 DEFAULTS = {
     "per_device_train_batch_size": 8,

@@ -13,7 +13,7 @@ from isoglot.evals.grade import GRADERS
 from isoglot.evals.task import OFF_TARGET
 from isoglot.evaluation import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
-from isoglot.sections import EvaluationTask
+from isoglot.recipe.sections import EvaluationTask
 from isoglot.study.grid import JudgeConfig, OracleConfig
 from isoglot.study.running import Run
 from isoglot.summary import read_summary

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
-from isoglot.config import Recipe, in_package, load_recipe
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import ScorerConfig
 from isoglot.core.section import Section, first_problem
-from isoglot.core.yaml import load_yaml
+from isoglot.recipe.loading import load_yaml
+from isoglot.recipe.recipe import Recipe, in_package, load_recipe
 
 SIZE = "size"
 """A key of an axis' value that is none of the recipe: how much data it stands for."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoglot.config import Recipe, resolved
 from isoglot.core.records import content_id
 from isoglot.core.store import write_json
 from isoglot.core.version import __version__
@@ -20,6 +19,7 @@ from isoglot.execute.siblings import Siblings
 from isoglot.models.load import sampler_revision, scorer_settings
 from isoglot.pipeline import CODE_VERSIONS, run
 from isoglot.prompting import file_revisions
+from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.stages import check_settings
 from isoglot.study.grid import Cell
 

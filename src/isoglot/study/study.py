@@ -7,7 +7,7 @@ from typing import Any
 from isoglot.core.store import write_json
 from isoglot.core.version import __version__
 from isoglot.models.load import scorer_settings
-from isoglot.sections import EvaluationTask
+from isoglot.recipe.sections import EvaluationTask
 from isoglot.study.contests import Judges, check_judges
 from isoglot.study.costs import costs_of
 from isoglot.study.grid import (

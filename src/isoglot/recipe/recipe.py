@@ -9,8 +9,6 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from isoglot.core.language_sets import Tags, expanded
 from isoglot.core.languages import language
 from isoglot.core.section import Section, first_problem
-from isoglot.core.settings import override, set_key
-from isoglot.core.yaml import load_yaml, packaged
 from isoglot.data.clean import CleanConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
@@ -30,7 +28,9 @@ from isoglot.models.member import (
     check_translators,
 )
 from isoglot.models.translator import PromptTranslatorConfig
-from isoglot.sections import (
+from isoglot.recipe.loading import load_yaml, packaged
+from isoglot.recipe.overrides import override, set_key
+from isoglot.recipe.sections import (
     EvaluateConfig,
     ExecuteConfig,
     IdentifierConfig,
