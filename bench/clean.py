@@ -23,12 +23,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from isoglot.cleaning import fit
 from isoglot.core.languages import LANGUAGES, tag_from_flores, tag_from_ntrex
 from isoglot.core.ngrams import gram_chars, ngrams
 from isoglot.core.records import Demonstration, content_id
 from isoglot.data.clean import CleanConfig, row_id, said
 from isoglot.data.contamination import Item
+from isoglot.line.cleaning import fit
 
 TAGS = (
     *("en", "de", "tr", "vi", "sw", "id", "ru", "kk", "ka", "ar", "ur", "hi", "ta", "ml", "si"),

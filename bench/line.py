@@ -189,8 +189,8 @@ def memory_part(job: dict[str, Any]) -> None:
     from isoglot import job as jobs
     from isoglot.execute.ledger import Ledger
     from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+    from isoglot.line.pipeline import run
     from isoglot.models.fake import FakeSampler
-    from isoglot.pipeline import run
     from isoglot.recipe.recipe import load_recipe
 
     changes = [f"prompts.num_families={job['families']}", "rounds=1", "evaluate={}", "train=null"]

@@ -18,7 +18,7 @@ from isoglot.core.records import Graded
 from isoglot.evals.benchmark import Metric
 from isoglot.evals.measure import compare
 from isoglot.evals.task import OFF_TARGET, grader_metric
-from isoglot.evaluation import read_graded
+from isoglot.line.task import read_graded
 
 ACCURACY = grader_metric("accuracy", "last_number")
 

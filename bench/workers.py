@@ -74,9 +74,9 @@ def speed_up(
 
 def lab_job(families: int, shards: int, scratch: Path) -> tuple[Any, Path]:
     """The first round of `lidr-lab`, and the folder of its prompts."""
-    from isoglot.job import Job
+    from isoglot.line.job import Job
+    from isoglot.line.stages import make_prompts
     from isoglot.recipe.recipe import load_recipe
-    from isoglot.stages import make_prompts
 
     sizes = [f"prompts.num_families={families}", f"families_per_shard={-(-families // shards)}"]
     recipe = load_recipe("lidr-lab", [*sizes, "policy.device=cpu"])
@@ -89,7 +89,7 @@ def measure(job: Any, prompts: Path, num_workers: int, out: Path) -> dict[str, A
     """One pass of `generate`; `shards` is what it wrote."""
     from isoglot.core.store import shard_paths
     from isoglot.execute.ray import map_shards_on_ray
-    from isoglot.prompting import run_sampler
+    from isoglot.line.prompts import run_sampler
 
     shutil.rmtree(out, ignore_errors=True)
     began, start, busy = time.time(), time.perf_counter(), _busy_seconds()

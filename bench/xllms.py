@@ -22,7 +22,7 @@ from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.evals.task import grader_metric
-from isoglot.evaluation import read_graded
+from isoglot.line.task import read_graded
 
 ACCURACY = grader_metric("accuracy", "exact")
 

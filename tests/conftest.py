@@ -7,7 +7,7 @@ from tiny_model import save_tiny_model
 from tiny_run import stopping_copy, tiny_recipe
 
 from isoglot.commands.main import main
-from isoglot.pipeline import run
+from isoglot.line.pipeline import run
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from tiny_run import tiny_recipe
 
 from isoglot.core.records import Completion, Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.pipeline import run
+from isoglot.line.pipeline import run
 from isoglot.planning.plan import plan_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.directions import direction_tables

@@ -7,7 +7,7 @@ from tiny_run import mtimes
 
 from isoglot.core.records import Demonstration, Dropped
 from isoglot.core.store import DROPPED, read_shard, shard_paths
-from isoglot.pipeline import run
+from isoglot.line.pipeline import run
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.cleaning import cleaning_tables, empty_languages
 from isoglot.report.page import write_report

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from isoglot.demonstrations import read_demonstrations
+from isoglot.train.demonstrations import read_demonstrations
 
 ASKED, ANSWERED = {"role": "user", "content": "7?"}, {"role": "assistant", "content": "7 apples"}
 SYSTEM = {"role": "system", "content": "Be short."}

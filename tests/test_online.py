@@ -7,7 +7,7 @@ import pytest
 from tiny_run import tiny_recipe
 
 from isoglot.commands.main import main
-from isoglot.pipeline import run
+from isoglot.line.pipeline import run
 from isoglot.recipe.recipe import load_recipe
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,8 @@ from isoglot.core.records import Completion, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_shard
 from isoglot.data.prompts import PromptFileConfig, read_prompts
 from isoglot.execute.ledger import Done, Ledger
+from isoglot.line.pipeline import Line, run
 from isoglot.models.transformers import model_name
-from isoglot.pipeline import Line, run
 
 RESULT_KEYS = {
     "task", "language", "trained", "metric", "value", "low", "high", "n", "unknown", "signature",

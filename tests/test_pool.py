@@ -16,10 +16,10 @@ from serving import Misbehaving, answer
 from isoglot.core.records import Completion, Dropped, Preference
 from isoglot.core.store import DROPPED
 from isoglot.execute.local import map_shards
-from isoglot.job import Job
-from isoglot.pipeline import run
-from isoglot.pool import make_completions
-from isoglot.stages import make_prompts
+from isoglot.line.answers import make_completions
+from isoglot.line.job import Job
+from isoglot.line.pipeline import run
+from isoglot.line.stages import make_prompts
 
 NUM = 4
 

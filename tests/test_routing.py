@@ -18,7 +18,7 @@ from serving import Misbehaving, answer
 from isoglot.commands.main import main
 from isoglot.core.records import Completion, Demonstration, Dropped
 from isoglot.core.store import DROPPED
-from isoglot.pipeline import run
+from isoglot.line.pipeline import run
 from isoglot.planning.plan import plan_of
 from isoglot.recipe.recipe import Recipe, load_recipe
 

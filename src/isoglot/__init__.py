@@ -30,7 +30,7 @@ _WHERE = {
     "load_sampler": "models.load",
     "read_shard": "core.store",
     "recipe_names": "recipe.recipe",
-    "run": "pipeline",
+    "run": "line.pipeline",
     "write_report": "report.page",
 }
 

@@ -20,11 +20,11 @@ from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.data.generate import generate
 from isoglot.execute.local import Counts, map_shards
 from isoglot.execute.ray import map_shards_on_ray
-from isoglot.job import Job
+from isoglot.line.answers import make_completions, make_translations
+from isoglot.line.job import Job
+from isoglot.line.pipeline import run
+from isoglot.line.stages import make_prompt_translations, make_scores
 from isoglot.models.load import load_sampler
-from isoglot.pipeline import run
-from isoglot.pool import make_completions, make_translations
-from isoglot.stages import make_prompt_translations, make_scores
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pytest
 from isoglot.commands.main import main
 from isoglot.core.records import Choice, Graded, Prompt
 from isoglot.core.store import read_shard
-from isoglot.measuring.evaluate import Asked, benchmark_tasks, evaluate, write_questions
+from isoglot.line.evaluate import Asked, benchmark_tasks, evaluate, write_questions
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.transformers import TransformersConfig
 

@@ -11,6 +11,7 @@ pytest.importorskip("sentencex", reason="splits sentences")
 
 from isoglot.core.protected import mask, protected, unmask
 from isoglot.core.sentences import num_sentences, sentences
+from isoglot.line.pipeline import run
 from isoglot.models.layout import joined, pieces_of
 from isoglot.models.load import (
     answer_settings,
@@ -24,7 +25,6 @@ from isoglot.models.seq2seq import (
     Seq2SeqTranslator,
     summed_log_probabilities,
 )
-from isoglot.pipeline import run
 
 CODES = {
     "nllb": ["eng_Latn", "deu_Latn", "zho_Hans", "sat_Beng", "swh_Latn"],

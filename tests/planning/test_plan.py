@@ -13,7 +13,7 @@ from tiny_run import tiny_recipe
 
 from isoglot.commands.main import main
 from isoglot.lab.shipped import POLICY
-from isoglot.pipeline import run
+from isoglot.line.pipeline import run
 from isoglot.planning.engines import billions_of
 from isoglot.planning.plan import plan_of
 from isoglot.planning.throughput import load_throughput

@@ -5,7 +5,7 @@ import pytest
 from isoglot.core.protocols import LanguageMatchConfig
 from isoglot.core.records import Completion, Graded, Outcome, Prompt
 from isoglot.core.store import shard_path, write_done, write_json, write_shard
-from isoglot.evaluation import task_metrics
+from isoglot.line.task import task_metrics
 from isoglot.recipe.recipe import load_recipe
 from isoglot.study.contests import Answered, Judges, Key, oracle, outcomes_of
 from isoglot.study.grid import Cell, OracleConfig

@@ -160,7 +160,7 @@ def plan(
 @app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write RUN/report.html again and print the table."""
-    from isoglot.summary import read_summary
+    from isoglot.line.summary import read_summary
 
     _show(read_summary(run), run)
 
@@ -170,8 +170,8 @@ def audit(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
 ) -> None:
     """Print how often each model answers in another language than asked."""
+    from isoglot.line.summary import read_summary
     from isoglot.report.audit import audit_table
-    from isoglot.summary import read_summary
 
     _console().print(audit_table(read_summary(run)))
 
@@ -245,7 +245,7 @@ def _fail(message: str, code: int) -> None:
 
 
 def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -> None:
-    from isoglot.pipeline import run as run_recipe
+    from isoglot.line.pipeline import run as run_recipe
     from isoglot.recipe.recipe import load_recipe
 
     recipe = load_recipe(recipe_name, overrides)

@@ -110,7 +110,7 @@ def evaluate(
     Example: isoglot evaluate ./my-model --tasks mgsm,xcopa --languages de,sw --baseline ./my-base
     """
     from isoglot.core.language_sets import expand
-    from isoglot.measuring import evaluate as measuring
+    from isoglot.line import evaluate as measuring
 
     made = measuring.benchmark_tasks(
         _listed(tasks),

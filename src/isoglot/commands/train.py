@@ -147,7 +147,7 @@ def _shards(
 
     from isoglot.core.records import Demonstration
     from isoglot.core.store import shard_path, write_shard
-    from isoglot.demonstrations import read_demonstrations
+    from isoglot.train.demonstrations import read_demonstrations
     from isoglot.train.examples import is_shard
 
     paths = [Path(path) for file in files for path in (sorted(glob(file)) or [file])]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from isoglot.measuring.evaluate import model_of
+from isoglot.line.evaluate import model_of
 from isoglot.measuring.judging import JudgeSource, model_judge, named_judge
 from isoglot.measuring.rating import RaterSource, model_rater
 from isoglot.models.judge import JudgeConfig, Reading

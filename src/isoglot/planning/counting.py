@@ -1,4 +1,4 @@
-"""What each stage of a run asks of which model: the line of `pipeline.py`, counted and not run."""
+"""The line, counted and not run: the work of each stage, by model."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,6 +8,7 @@ from isoglot.core.protocols import Sampling
 from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.benchmarks import benchmark_of
 from isoglot.evals.examples import answering_of, choose, languages_of, read_examples
+from isoglot.line.prompts import OwnPrompts, Wanted
 from isoglot.models.member import MemberConfig
 from isoglot.models.translator import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
@@ -33,7 +34,6 @@ from isoglot.planning.work import (
     read_with_prompts,
     tokens_of,
 )
-from isoglot.prompting import OwnPrompts, Wanted
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask
 

@@ -13,9 +13,9 @@ from isoglot.data.cross_lingual import CrossLingualConfig, plan_pairs
 from isoglot.data.prompts import PromptFileConfig, read_prompts, select_families
 from isoglot.data.untranslatable import untranslatable
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.line.prompts import OwnPrompts, Wanted
 from isoglot.models.member import Member
 from isoglot.planning.throughput import Throughput
-from isoglot.prompting import OwnPrompts, Wanted
 
 Shape = tuple[tuple[str, str], ...]
 """A family: the language of each of its prompts, and the one that its answer is asked in."""

@@ -11,12 +11,12 @@ from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id
 from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.task import OFF_TARGET
-from isoglot.evaluation import read_graded, task_metrics
+from isoglot.line.summary import read_summary
+from isoglot.line.task import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.study.grid import JudgeConfig, OracleConfig
 from isoglot.study.running import Run
-from isoglot.summary import read_summary
 
 
 class Key(NamedTuple):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.store import read_done
-from isoglot.summary import read_summary
+from isoglot.line.summary import read_summary
 
 
 def costs_of(run: Path) -> dict[str, Any]:

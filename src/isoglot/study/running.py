@@ -16,11 +16,11 @@ from isoglot.core.version import __version__
 from isoglot.execute.child import Child, run_in_children
 from isoglot.execute.progress import Bars
 from isoglot.execute.siblings import Siblings
+from isoglot.line.pipeline import CODE_VERSIONS, run
+from isoglot.line.prompts import file_revisions
+from isoglot.line.stages import check_settings
 from isoglot.models.load import sampler_revision, scorer_settings
-from isoglot.pipeline import CODE_VERSIONS, run
-from isoglot.prompting import file_revisions
 from isoglot.recipe.recipe import Recipe, resolved
-from isoglot.stages import check_settings
 from isoglot.study.grid import Cell
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from isoglot.core.records import Graded
 from isoglot.evals.measure import RESAMPLES, GroupDraws, draw_groups
-from isoglot.evaluation import by_language, read_graded, task_metrics
+from isoglot.line.task import by_language, read_graded, task_metrics
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.study.contests import folders_of
 from isoglot.study.grid import Cell, languages_of

@@ -17,19 +17,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from isoglot.cleaning import make_clean
 from isoglot.core.environment import versions
 from isoglot.evals.measure import compare, gains
-from isoglot.evaluation import make_evaluation, read_graded, task_metrics
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.execute.siblings import Siblings
-from isoglot.job import Job, Make
-from isoglot.models.load import answer_settings, scorer_settings
-from isoglot.pool import make_completions, make_translations, member_settings
-from isoglot.prompting import PromptSources, file_revisions
-from isoglot.recipe.recipe import Recipe, resolved
-from isoglot.recipe.sections import EvaluationTask
-from isoglot.stages import (
+from isoglot.line.answers import make_completions, make_translations, member_settings
+from isoglot.line.cleaning import make_clean
+from isoglot.line.job import Job, Make
+from isoglot.line.prompts import PromptSources, file_revisions
+from isoglot.line.stages import (
     check_settings,
     make_cross_lingual,
     make_demonstrations,
@@ -39,8 +35,12 @@ from isoglot.stages import (
     make_prompts,
     make_scores,
 )
-from isoglot.summary import write_summary
-from isoglot.training import make_online_policy, make_policy
+from isoglot.line.summary import write_summary
+from isoglot.line.task import make_evaluation, read_graded, task_metrics
+from isoglot.line.training import make_online_policy, make_policy
+from isoglot.models.load import answer_settings, scorer_settings
+from isoglot.recipe.recipe import Recipe, resolved
+from isoglot.recipe.sections import EvaluationTask
 
 CODE_VERSIONS = {
     "prompts": 1,

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from isoglot.cleaning import count_by_language, read_fit
 from isoglot.core.records import (
     Completion,
     Dropped,
@@ -24,9 +23,10 @@ from isoglot.core.version import __version__
 from isoglot.evals.grade import GRADERS
 from isoglot.evals.measure import Difference, compare
 from isoglot.evals.reward_accuracy import Agreements
-from isoglot.evaluation import by_language, read_graded, read_results, task_metrics
 from isoglot.execute.ledger import Done, Ledger
-from isoglot.prompting import identifier_of
+from isoglot.line.cleaning import count_by_language, read_fit
+from isoglot.line.prompts import identifier_of
+from isoglot.line.task import by_language, read_graded, read_results, task_metrics
 from isoglot.recipe.recipe import Recipe
 
 

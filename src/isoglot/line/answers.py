@@ -20,10 +20,10 @@ from isoglot.data.generate import side_by_side
 from isoglot.data.translate import all_translations, translate_completions
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
-from isoglot.job import Job
+from isoglot.line.job import Job
+from isoglot.line.prompts import num_rows, run_sampler
 from isoglot.models.load import answer_settings, load_sampler, model_name_of, sampler_revision
 from isoglot.models.member import Member, MemberConfig, PolicyMember, SourceMember
-from isoglot.prompting import num_rows, run_sampler
 from isoglot.recipe.recipe import Recipe
 
 

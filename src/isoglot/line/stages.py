@@ -32,20 +32,20 @@ from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
 from isoglot.execute.ray import check_ray
-from isoglot.job import Job
-from isoglot.models.load import (
-    check_translator,
-    sampler_revision,
-    scorer_settings,
-)
-from isoglot.pool import check_pool
-from isoglot.prompting import (
+from isoglot.line.answers import check_pool
+from isoglot.line.job import Job
+from isoglot.line.prompts import (
     MapShards,
     Wanted,
     file_revisions,
     num_rows,
     write_cross_lingual,
     write_prompts,
+)
+from isoglot.models.load import (
+    check_translator,
+    sampler_revision,
+    scorer_settings,
 )
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import RayConfig

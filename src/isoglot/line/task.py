@@ -18,8 +18,8 @@ from isoglot.evals.task import OFF_TARGET, grade_choices, grade_completions, gra
 from isoglot.evals.turns import content_of, next_turn
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
-from isoglot.job import Job
-from isoglot.prompting import (
+from isoglot.line.job import Job
+from isoglot.line.prompts import (
     MapShards,
     Wanted,
     num_rows,

@@ -10,7 +10,7 @@ from isoglot.core.records import Completion, Demonstration, Preference, Prompt
 from isoglot.core.store import count_rows, naming_a_full_disk, read_shard, shard_paths
 from isoglot.data.score import score
 from isoglot.execute.progress import Bar, Bars
-from isoglot.job import Job
+from isoglot.line.job import Job
 from isoglot.train.choose import HeldOut, Identify, Reward
 from isoglot.train.common import OnStep, Policy, TrainConfig
 from isoglot.train.examples import check_languages

@@ -14,6 +14,7 @@ from isoglot.evals.benchmark import Answering
 from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
 from isoglot.execute.ray import map_shards_on_ray
+from isoglot.line.prompts import MapShards, identifier_of
 from isoglot.models.load import (
     load_likelihood,
     load_sampler,
@@ -21,7 +22,6 @@ from isoglot.models.load import (
     load_translator,
 )
 from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
-from isoglot.prompting import MapShards, identifier_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask, RayConfig
 from isoglot.train.common import Policy

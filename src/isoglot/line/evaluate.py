@@ -22,7 +22,10 @@ from isoglot.evals.benchmarks import benchmark_of
 from isoglot.evals.examples import languages_of
 from isoglot.evals.measure import compare, summarise_groups
 from isoglot.evals.task import CutOff
-from isoglot.evaluation import (
+from isoglot.execute.ledger import Ledger
+from isoglot.lab.shipped import lab_path
+from isoglot.line.prompts import Wanted, file_revisions
+from isoglot.line.task import (
     Measurement,
     ask,
     grade,
@@ -32,8 +35,6 @@ from isoglot.evaluation import (
     read_results,
     task_metrics,
 )
-from isoglot.execute.ledger import Ledger
-from isoglot.lab.shipped import lab_path
 from isoglot.models.load import (
     ModelConfig,
     PolicyConfig,
@@ -44,7 +45,6 @@ from isoglot.models.load import (
     model_config,
     model_name_of,
 )
-from isoglot.prompting import Wanted, file_revisions
 from isoglot.recipe.sections import EvaluationTask
 
 CODE_VERSION = 2

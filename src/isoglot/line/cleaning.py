@@ -24,8 +24,8 @@ from isoglot.data.contamination import EvaluationIndex, Item, Rates, items_of
 from isoglot.data.duplicates import Row, Signatures, near_duplicates
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
-from isoglot.job import Job
-from isoglot.prompting import num_rows
+from isoglot.line.job import Job
+from isoglot.line.prompts import num_rows
 
 EVALUATE = "evaluate/"
 """Inputs of the stage whose names begin so are evaluations, whose prompts rows must not hold."""
