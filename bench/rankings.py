@@ -38,7 +38,7 @@ def pandalm(data: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def tata(data: Path) -> Iterator[Mapping[str, Any]]:
-    """Of two systems or more on one table; ratings as in `evals/preference_sets.py`."""
+    """Of two systems or more on one table; ratings as in `rewards/preference_sets.py`."""
     prompts = {(r["lang"], r["id"]): r for r in rows_of(data / "tata/inputs.jsonl.gz")}
     items: dict[tuple[str, str], dict[str, tuple[str, float]]] = defaultdict(dict)
     for row in rows_of(data / "tata/human_ratings.jsonl.gz"):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from isoglot.core.protocols import Judgement, no_tick
 from isoglot.core.records import Completion, Outcome, Prompt, Verdict
-from isoglot.evals.judging import is_answered, judge_pairs, swap_sides
+from isoglot.judging.verdicts import is_answered, judge_pairs, swap_sides
 from isoglot.models.fake import FakeScorer
 from isoglot.models.judge import ScorerJudge
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.core.stats import estimate
-from isoglot.evals.length_control import (
+from isoglot.judging.length_control import (
     Compared,
     length_controlled,
     length_controlled_values,

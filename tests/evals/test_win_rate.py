@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from isoglot.core.records import Verdict
 from isoglot.core.stats import interval_mean
 from isoglot.evals.agreement import krippendorff_alpha
-from isoglot.evals.judging import swap_sides
-from isoglot.evals.win_rate import JudgedResult, summarise_verdicts
+from isoglot.judging.verdicts import swap_sides
+from isoglot.judging.win_rate import JudgedResult, summarise_verdicts
 
 SCORE = {"win": 1.0, "loss": 0.0, "tie": 0.5, "invalid": None}
 OUTCOMES = list(SCORE)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from isoglot.evals.length_control import (
+from isoglot.evals.preference_stats import win_rate
+from isoglot.judging.length_control import (
     Compared,
     length_controlled,
     length_controlled_win_rate,
     win_rate_at_equal_length,
 )
-from isoglot.evals.preference_stats import win_rate
 
 FOLDER = "alpacaeval_annotations"
 ALPACA_EVAL_2 = "weighted_alpaca_eval_gpt4_turbo"

@@ -12,7 +12,7 @@ import pytest
 from isoglot.core.protocols import Sampled
 from isoglot.core.records import Completion, Prompt, Rated
 from isoglot.evals.measure import summarise
-from isoglot.evals.ratings import grades_of, rate_answers, rating_metrics
+from isoglot.judging.ratings import grades_of, rate_answers, rating_metrics
 from isoglot.models.judge import SamplerRater
 
 SHARED = "mt_bench_x/judgment.gpt-4_single.ja.jsonl.gz"

@@ -7,8 +7,8 @@ import pytest
 from isoglot.commands.main import main
 from isoglot.core.records import Dropped, Preference
 from isoglot.core.store import DROPPED, read_shard, shard_paths
-from isoglot.measuring.pair_sets import pair_set
-from isoglot.measuring.rankings import import_rankings
+from isoglot.rewards.pair_sets import pair_set
+from isoglot.rewards.rankings import import_rankings
 
 GOOD, BAD = "Two apples are left on the table today.", "There is nothing here to be counted."
 

@@ -12,8 +12,8 @@ import pytest
 from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Prompt, Verdict
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
-from isoglot.measuring.answers import AnswerColumns, read_answers
-from isoglot.measuring.judging import JudgeSource, judge, model_judge, named_judge
+from isoglot.judging.answers import AnswerColumns, read_answers
+from isoglot.judging.compare import JudgeSource, judge, model_judge, named_judge
 from isoglot.models.fake import FakeSampler
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import JudgeConfig, SamplerJudge

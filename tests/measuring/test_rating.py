@@ -12,10 +12,10 @@ from test_judging import compare as compare_answers
 from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Graded, Prompt, Rated
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
-from isoglot.evals.ratings import grades_of, turn_of
 from isoglot.evals.turns import next_turn
-from isoglot.measuring.judges import rater_of
-from isoglot.measuring.rating import RaterSource, model_rater, rate
+from isoglot.judging.judges import rater_of
+from isoglot.judging.rate import RaterSource, model_rater, rate
+from isoglot.judging.ratings import grades_of, turn_of
 from isoglot.models.fake import FakeSampler
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import RatingConfig, SamplerRater

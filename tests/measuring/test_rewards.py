@@ -9,7 +9,7 @@ import pytest
 
 from isoglot.core.records import FinishReason, Preference, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
-from isoglot.measuring.rewards import check_held_out, measure_rewards
+from isoglot.rewards.accuracy import check_held_out, measure_rewards
 
 LANGUAGES = ("en", "de", "sw")
 NUM = 12

@@ -212,7 +212,9 @@ def judge(
 
     Example: isoglot judge runs/evaluate-new --task mt_bench --judge openai:gpt-4o
     """
-    from isoglot.measuring import judges, judging, rating
+    from isoglot.judging import compare as judging
+    from isoglot.judging import judges
+    from isoglot.judging import rate as rating
     from isoglot.report.judge import judge_table, write_judge_report
 
     tags = _listed(languages)
@@ -278,7 +280,7 @@ def rewards(
 
     Example: isoglot rewards runs/reward/policy length --on tata,llmbar --data ../shared/data
     """
-    from isoglot.measuring.rewards import measure_rewards
+    from isoglot.rewards.accuracy import measure_rewards
 
     measure_rewards(
         scorers,
@@ -300,7 +302,7 @@ def held_out_rewards(
 
     Raises ValueError at once for preferences on prompts that are trained on.
     """
-    from isoglot.measuring.rewards import check_held_out, measure_rewards
+    from isoglot.rewards.accuracy import check_held_out, measure_rewards
 
     names, folder = _listed(on), out / "rewards"
     check_held_out(names, trained_on, folder, data)

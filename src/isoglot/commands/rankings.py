@@ -31,8 +31,8 @@ def import_rankings(
     Example: isoglot import-rankings ranked.jsonl --out runs/human --language sw
     """
     from isoglot.commands.measure import console
-    from isoglot.measuring.rankings import import_rankings as import_them
     from isoglot.report.rankings import agreement_table
+    from isoglot.rewards.rankings import import_rankings as import_them
 
     content = import_them(files, out, tag=language, method=pair, seed=seed)
     console().print(agreement_table(content))

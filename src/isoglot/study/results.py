@@ -16,7 +16,7 @@ from isoglot.core.stats import (
     ratio,
     resampled_values,
 )
-from isoglot.evals.win_rate import WORTH
+from isoglot.judging.win_rate import WORTH
 from isoglot.study.contests import Contest, Key
 from isoglot.study.grid import Cell, FindingConfig, languages_of, pairs_of
 

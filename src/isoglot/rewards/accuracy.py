@@ -18,19 +18,19 @@ from isoglot.core.protocols import GoldConfig, LanguageMatchConfig, Scorer
 from isoglot.core.records import Preference, Prompt, content_id
 from isoglot.core.store import read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
-from isoglot.evals.reward_table import (
+from isoglot.execute.ledger import Ledger
+from isoglot.execute.local import map_shards
+from isoglot.execute.progress import Bars
+from isoglot.lab.shipped import lab_path
+from isoglot.models.load import load_identifier, load_scorers, scorer_config, scorer_settings
+from isoglot.rewards.pair_sets import PairSet, folder_of, pair_set
+from isoglot.rewards.table import (
     Agreement,
     RewardTable,
     agreement,
     reward_table,
     rewarded,
 )
-from isoglot.execute.ledger import Ledger
-from isoglot.execute.local import map_shards
-from isoglot.execute.progress import Bars
-from isoglot.lab.shipped import lab_path
-from isoglot.measuring.pair_sets import PairSet, folder_of, pair_set
-from isoglot.models.load import load_identifier, load_scorers, scorer_config, scorer_settings
 
 ACCURACY = "reward_accuracy"
 

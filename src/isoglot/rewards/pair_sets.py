@@ -9,7 +9,7 @@ from pathlib import Path
 
 from isoglot.core.records import Preference, content_id
 from isoglot.core.store import read_shard, shard_path, shard_paths, shards_of, write_shard
-from isoglot.evals.preference_sets import PREFERENCE_SETS, read_preference_set
+from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
 
 _FAMILIES_PER_SHARD = 100
 

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, TypedDict
 from isoglot.core.records import Graded, Rated
 from isoglot.core.store import write_json, write_shard
 from isoglot.evals.measure import RESAMPLES, summarise, summarise_groups
-from isoglot.evals.ratings import RATING, grades_of, rate_answers, rating_metrics, reply_of
 from isoglot.execute.progress import Bar, Bars
+from isoglot.judging.answers import AnswerColumns, Answers, Item, read_answers
+from isoglot.judging.folder import JudgedFolder, Kind, count_by_language
+from isoglot.judging.ratings import RATING, grades_of, rate_answers, rating_metrics, reply_of
 from isoglot.line.task import json_row
-from isoglot.measuring.answers import AnswerColumns, Answers, Item, read_answers
-from isoglot.measuring.judged_folder import JudgedFolder, Kind, count_by_language
 from isoglot.models.judge import RatingConfig, SamplerRater
 from isoglot.models.load import ModelConfig, answer_settings, load_sampler
 

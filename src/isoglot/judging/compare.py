@@ -16,12 +16,12 @@ from isoglot.core.protocols import Judge
 from isoglot.core.records import Verdict
 from isoglot.core.store import read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
-from isoglot.evals.judging import judge_pairs, replies_of, swap_sides
-from isoglot.evals.win_rate import JudgedResult, summarise_verdicts
 from isoglot.execute.progress import Bar, Bars
+from isoglot.judging.answers import AnswerColumns, Answers, Pair, pairs_of, read_answers
+from isoglot.judging.folder import JudgedFolder, Kind, count_by_language
+from isoglot.judging.verdicts import judge_pairs, replies_of, swap_sides
+from isoglot.judging.win_rate import JudgedResult, summarise_verdicts
 from isoglot.lab.shipped import lab_path
-from isoglot.measuring.answers import AnswerColumns, Answers, Pair, pairs_of, read_answers
-from isoglot.measuring.judged_folder import JudgedFolder, Kind, count_by_language
 from isoglot.models.judge import JudgeConfig, OracleJudge, ScorerJudge
 from isoglot.models.load import (
     ModelConfig,

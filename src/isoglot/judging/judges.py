@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from isoglot.judging.compare import JudgeSource, model_judge, named_judge
+from isoglot.judging.rate import RaterSource, model_rater
 from isoglot.line.evaluate import model_of
-from isoglot.measuring.judging import JudgeSource, model_judge, named_judge
-from isoglot.measuring.rating import RaterSource, model_rater
 from isoglot.models.judge import JudgeConfig, Reading
 from isoglot.models.load import ModelConfig, with_cost_cap
 

@@ -22,9 +22,9 @@ from isoglot.core.store import (
     write_json,
     write_shard,
 )
-from isoglot.evals.judging import Replies, Reply, is_answered
 from isoglot.execute.progress import Bar
-from isoglot.measuring.answers import Key
+from isoglot.judging.answers import Key
+from isoglot.judging.verdicts import Replies, Reply, is_answered
 
 RECORD = "judge.json"
 

@@ -11,7 +11,7 @@ from isoglot.core.protocols import Tick, no_tick
 from isoglot.core.records import Completion, Graded, Prompt, Rated
 from isoglot.core.stats import ratio
 from isoglot.evals.benchmark import Metric
-from isoglot.evals.judging import Reply, is_answered
+from isoglot.judging.verdicts import Reply, is_answered
 from isoglot.models.judge import SamplerRater
 
 RATING = "rating"

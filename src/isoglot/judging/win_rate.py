@@ -15,7 +15,7 @@ import numpy as np
 from isoglot.core.records import Outcome, Verdict
 from isoglot.core.stats import Measured, Value, estimate, ratio, resampled_values
 from isoglot.evals.agreement import alpha, coincidences
-from isoglot.evals.length_control import Compared, length_controlled_values
+from isoglot.judging.length_control import Compared, length_controlled_values
 
 MEAN = "mean"
 """What stands in place of a language for the mean over languages, each with the same weight."""
@@ -81,7 +81,7 @@ def summarise_verdicts(
     * `win_rate`: mean over pairs of A's outcome over both orders, a tie as half a win.
     * `soft_win_rate`: mean of the scores; where the judge gives probabilities.
     * `length_controlled_win_rate`: what `win_rate` would be if both answers were equally long; see
-      `evals/length_control.py`.
+      `judging/length_control.py`.
     * `swap_consistency`: share of pairs with the same outcome (win, loss or tie) in both orders.
     * `position_bias`: how often the answer shown first wins, a tie as half, minus 0.5: from -0.5 to
       0.5. Every pair was shown in both orders, so which answer is better cancels out.
