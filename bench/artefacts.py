@@ -36,7 +36,7 @@ from isoglot.data.artefacts import (
     deviation_of,
     find_artefacts,
 )
-from isoglot.models.langid import RestrictedIdentifier
+from isoglot.models.language.langid import RestrictedIdentifier
 
 TAGS = (
     *("de", "fr", "es", "ru", "fi", "sw", "tr", "vi", "hi", "am", "si", "my", "th", "ja"),

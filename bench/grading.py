@@ -15,12 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from isoglot.benchmarks.ntrex import NTREX
+from isoglot.benchmarks.rows import RowReader
 from isoglot.core.records import Completion, Graded, Prompt
-from isoglot.evals.benchmark import Metric
 from isoglot.evals.measure import compare, summarise, summarise_groups
+from isoglot.evals.metric import Metric
 from isoglot.evals.metrics import BLEU, CHRF
-from isoglot.evals.ntrex import NTREX
-from isoglot.evals.rows import RowReader
 from isoglot.evals.task import OFF_TARGET, grade_completions, grader_metric
 from isoglot.models.load import load_identifier
 

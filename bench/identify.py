@@ -26,9 +26,9 @@ import numpy as np
 from langid import LIBRARIES  # bench/langid.py
 
 from isoglot.core.languages import LANGUAGES, tag_from_flores, tag_from_ntrex
-from isoglot.models import langid_model
-from isoglot.models.langid import VARIETIES, Guess, RestrictedIdentifier
-from isoglot.models.scripts import dominant_script, words_of
+from isoglot.models.language import langid_model
+from isoglot.models.language.langid import VARIETIES, Guess, RestrictedIdentifier
+from isoglot.models.language.scripts import dominant_script, words_of
 
 Text = tuple[str, str]
 """Language (BCP-47) and text."""
@@ -282,8 +282,8 @@ def identifier_tags() -> set[str]:
 
 def confusion_table(data: Path) -> str:
     """Line and word pass rates of the models of the Language Confusion Benchmark."""
+    from isoglot.benchmarks.lcb import lcb_metrics, read_english_words
     from isoglot.core.records import Prompt
-    from isoglot.evals.lcb import lcb_metrics, read_english_words
 
     words = read_english_words(data / "lcb" / "english_words.txt.gz")
     metrics = lcb_metrics(RestrictedIdentifier(sorted(identifier_tags())), words)

@@ -149,7 +149,7 @@ def isoglot_part(job: dict[str, Any]) -> None:
     from trl import DPOTrainer  # a run imports it in any case; here, to see what it costs
 
     from isoglot.commands.main import app
-    from isoglot.models.transformers import TransformersSampler
+    from isoglot.models.local.transformers import TransformersSampler
 
     spent["import"] = time.perf_counter() - start  # type: ignore[assignment]
     for owner, method, name in (

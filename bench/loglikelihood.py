@@ -71,8 +71,8 @@ def compare(name: str, args: argparse.Namespace, scratch: Path) -> Iterator[dict
     """One row for each kind of items."""
     from lm_eval.models.huggingface import HFLM
 
-    from isoglot.models.likelihood import TransformersLikelihood
-    from isoglot.models.transformers import TransformersConfig
+    from isoglot.models.local.likelihood import TransformersLikelihood
+    from isoglot.models.local.transformers import TransformersConfig
 
     path = MODELS[name](scratch)
     config = TransformersConfig(path=str(path), device="cpu", dtype="float32", format="plain")

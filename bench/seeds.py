@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from isoglot.core.records import Graded
-from isoglot.evals.benchmark import Metric
 from isoglot.evals.measure import compare
+from isoglot.evals.metric import Metric
 from isoglot.evals.task import OFF_TARGET, grader_metric
 from isoglot.line.task import read_graded
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from isoglot.benchmarks.catalogue import BENCHMARKS
 from isoglot.commands.main import main
 from isoglot.core.language_sets import SETS
 from isoglot.core.languages import LANGUAGES
-from isoglot.evals.benchmarks import BENCHMARKS
 
 
 @pytest.fixture

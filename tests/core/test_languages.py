@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from isoglot.benchmarks.catalogue import BENCHMARKS
 from isoglot.core.language_sets import SETS
 from isoglot.core.languages import ALIASES, LANGUAGES, language, tag_from_flores, tag_from_ntrex
-from isoglot.evals.benchmarks import BENCHMARKS
 
 DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ROWS = pytest.mark.parametrize("row", LANGUAGES.values(), ids=lambda row: row.tag)

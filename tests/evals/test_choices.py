@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoglot.core.records import Choice, Prompt
-from isoglot.evals.announced import UNDETERMINED, Offered, announced, words_of
-from isoglot.evals.benchmark import Ask, literals
-from isoglot.evals.choices import (
+from isoglot.benchmarks.benchmark import Ask, literals
+from isoglot.benchmarks.choices import (
     ACCURACY,
     ACCURACY_PER_CHAR,
     LETTERS,
@@ -25,6 +23,8 @@ from isoglot.evals.choices import (
     worked_examples,
     written_gold,
 )
+from isoglot.benchmarks.stated_choice import UNDETERMINED, Offered, announced, words_of
+from isoglot.core.records import Choice, Prompt
 
 WORDS = literals("choices")
 FIVE = {letter: letter for letter in "ABCDE"}

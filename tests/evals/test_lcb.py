@@ -6,10 +6,10 @@ import json
 import pytest
 from published import published
 
+from isoglot.benchmarks.benchmark import Ask
+from isoglot.benchmarks.lcb import LCB, lcb_metrics, long_lines, read_english_words
+from isoglot.benchmarks.rows import RowReader
 from isoglot.core.records import Prompt
-from isoglot.evals.benchmark import Ask
-from isoglot.evals.lcb import LCB, lcb_metrics, long_lines, read_english_words
-from isoglot.evals.rows import RowReader
 
 HINDI = "यह एक लंबा हिन्दी वाक्य है"
 ENGLISH = "this is one long English sentence"

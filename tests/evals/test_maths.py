@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from published import published
 
+from isoglot.benchmarks.benchmark import Ask, literals
+from isoglot.benchmarks.conversations import content_of
+from isoglot.benchmarks.maths import ACCURACY, VARIANTS, answer_number, grade_number
+from isoglot.benchmarks.mgsm import MGSM
+from isoglot.benchmarks.msvamp import MSVAMP
+from isoglot.benchmarks.rows import RowReader
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Prompt
-from isoglot.evals.benchmark import Ask, literals
-from isoglot.evals.maths import ACCURACY, VARIANTS, answer_number, grade_number
-from isoglot.evals.mgsm import MGSM
-from isoglot.evals.msvamp import MSVAMP
-from isoglot.evals.rows import RowReader
-from isoglot.evals.turns import content_of
 
 GOLD = tomllib.loads((Path(__file__).parents[1] / "gold" / "maths.toml").read_text("utf-8"))
 WORDS = literals("maths")

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from published import published
 
+from isoglot.benchmarks.arc import ARC
+from isoglot.benchmarks.belebele import BELEBELE
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, literals
+from isoglot.benchmarks.choices import ENGLISH, Question, lettered
+from isoglot.benchmarks.hellaswag import HELLASWAG, clean
+from isoglot.benchmarks.mmlu import MMLU
+from isoglot.benchmarks.paws_x import CLOZE, PAWS_X
+from isoglot.benchmarks.stated_choice import words_of
+from isoglot.benchmarks.truthfulqa import MC1, MC2, TRUTHFULQA
+from isoglot.benchmarks.xcopa import XCOPA, uncapitalised
+from isoglot.benchmarks.xwinograd import ACCURACY_WHOLE, XWINOGRAD
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Choice
-from isoglot.evals.announced import words_of
-from isoglot.evals.arc import ARC
-from isoglot.evals.belebele import BELEBELE
-from isoglot.evals.benchmark import Ask, Benchmark, Example, literals
-from isoglot.evals.choices import ENGLISH, Question, lettered
-from isoglot.evals.hellaswag import HELLASWAG, clean
-from isoglot.evals.mmlu import MMLU
-from isoglot.evals.paws_x import CLOZE, PAWS_X
-from isoglot.evals.truthfulqa import MC1, MC2, TRUTHFULQA
-from isoglot.evals.xcopa import XCOPA, uncapitalised
-from isoglot.evals.xwinograd import ACCURACY_WHOLE, XWINOGRAD
 
 Row = dict[str, Any]
 

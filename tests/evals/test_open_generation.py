@@ -3,14 +3,14 @@
 import pytest
 from published import published
 
+from isoglot.benchmarks.benchmark import Ask
+from isoglot.benchmarks.conversations import content_of, next_turn
+from isoglot.benchmarks.dolly import DOLLY
+from isoglot.benchmarks.mt_bench import MT_BENCH
+from isoglot.benchmarks.rows import RowReader
+from isoglot.benchmarks.self_instruct import SELF_INSTRUCT
+from isoglot.benchmarks.x_alpacaeval import X_ALPACAEVAL
 from isoglot.core.languages import LANGUAGES
-from isoglot.evals.benchmark import Ask
-from isoglot.evals.dolly import DOLLY
-from isoglot.evals.mt_bench import MT_BENCH
-from isoglot.evals.rows import RowReader
-from isoglot.evals.self_instruct import SELF_INSTRUCT
-from isoglot.evals.turns import content_of, next_turn
-from isoglot.evals.x_alpacaeval import X_ALPACAEVAL
 
 OPEN = (DOLLY, MT_BENCH, SELF_INSTRUCT, X_ALPACAEVAL)
 QUESTION = {"question_id": "81_DE", "category": "math", "turns": ["Eins?", "Zwei?"]}

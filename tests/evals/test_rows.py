@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from published import published
 
-from isoglot.evals.benchmark import Ask, BenchmarkConfig, Source
-from isoglot.evals.examples import read_examples
-from isoglot.evals.mgsm import MGSM
-from isoglot.evals.rows import RowReader, cell, position, read_rows
+from isoglot.benchmarks.benchmark import Ask, BenchmarkConfig, Source
+from isoglot.benchmarks.examples import read_examples
+from isoglot.benchmarks.mgsm import MGSM
+from isoglot.benchmarks.rows import RowReader, cell, position, read_rows
 
 ROWS = [
     {"question": 'He said "6 × 7?"', "answer": "42"},
@@ -179,7 +179,7 @@ def test_a_set_that_is_not_on_the_hub_says_how_to_get_it():
 
 def test_a_hub_out_of_reach_says_how_to_get_the_set():
     code = (
-        "from isoglot.evals.rows import RowReader; from isoglot.evals.mgsm import MGSM\n"
+        "from isoglot.benchmarks.rows import RowReader; from isoglot.benchmarks.mgsm import MGSM\n"
         "try: RowReader(MGSM, 'sw')('test')\n"
         "except ValueError as error: print(error)"
     )

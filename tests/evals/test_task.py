@@ -3,7 +3,7 @@
 import pytest
 
 from isoglot.core.records import Choice, Completion, Prompt
-from isoglot.evals.benchmark import mean_of
+from isoglot.evals.metric import mean_of
 from isoglot.evals.task import grade_choices, grade_completions, grader_metric
 
 

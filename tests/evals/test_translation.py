@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from published import published
 
+from isoglot.benchmarks.benchmark import Ask, literals
+from isoglot.benchmarks.flores import FLORES
+from isoglot.benchmarks.ntrex import NTREX
+from isoglot.benchmarks.rows import RowReader
+from isoglot.benchmarks.translation import pair_of, pair_variants
+from isoglot.benchmarks.xlsum import XLSUM
 from isoglot.core.languages import LANGUAGES
-from isoglot.evals.benchmark import Ask, literals
-from isoglot.evals.flores import FLORES
 from isoglot.evals.metrics import BLEU, CHRF
-from isoglot.evals.ntrex import NTREX
-from isoglot.evals.rows import RowReader
-from isoglot.evals.translation import pair_of, pair_variants
-from isoglot.evals.xlsum import XLSUM
 
 GOLD = Path(__file__).parents[1] / "gold"
 TRANSLATION = tomllib.loads((GOLD / "translation.toml").read_text("utf-8"))

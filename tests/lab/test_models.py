@@ -13,7 +13,7 @@ from isoglot.lab.shipped import lab_path
 from isoglot.lab.world import problems, say_problem
 from isoglot.models.fake import FakeIdentifier
 from isoglot.models.load import load_sampler, load_scorers, load_translator, model_config
-from isoglot.models.seq2seq import Seq2SeqConfig
+from isoglot.models.translation.seq2seq import Seq2SeqConfig
 
 NUM = 40
 

@@ -10,7 +10,7 @@ from isoglot.core.records import Choice, Graded, Prompt
 from isoglot.core.store import read_shard
 from isoglot.line.evaluate import Asked, benchmark_tasks, evaluate, write_questions
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.transformers import TransformersConfig
+from isoglot.models.local.transformers import TransformersConfig
 
 PROBLEMS = {
     "en": "Ann has {a} apples and buys {b} more. How many does she have?",

@@ -9,10 +9,10 @@ import pytest
 from test_judging import Court, evaluated, long, prompts, short
 from test_judging import compare as compare_answers
 
+from isoglot.benchmarks.conversations import next_turn
 from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Graded, Prompt, Rated
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
-from isoglot.evals.turns import next_turn
 from isoglot.judging.judges import rater_of
 from isoglot.judging.rate import RaterSource, model_rater, rate
 from isoglot.judging.ratings import grades_of, turn_of

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from isoglot.benchmarks.benchmark import Ask
+from isoglot.benchmarks.maths import answer_number
+from isoglot.benchmarks.mgsm import MGSM
+from isoglot.benchmarks.paws_x import PAWS_X
+from isoglot.benchmarks.xcopa import XCOPA
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Choice, Prompt
-from isoglot.evals.benchmark import Ask
-from isoglot.evals.maths import answer_number
-from isoglot.evals.mgsm import MGSM
-from isoglot.evals.paws_x import PAWS_X
-from isoglot.evals.xcopa import XCOPA
 from isoglot.lab.shipped import POLICY
-from isoglot.models.likelihood import TransformersLikelihood
-from isoglot.models.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.local.likelihood import TransformersLikelihood
+from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
 
 DATA = Path(
     os.environ.get("ISOGLOT_DATA", Path(__file__).parents[2].parent / "shared" / "data")

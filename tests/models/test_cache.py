@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoglot.models.cache import AnswerCache, answer_key, user_cache
+from isoglot.models.server.cache import AnswerCache, answer_key, user_cache
 
 PUT = """
 import os, sys
-from isoglot.models.cache import AnswerCache
+from isoglot.models.server.cache import AnswerCache
 cache = AnswerCache(__import__("pathlib").Path(sys.argv[1]))
 for i in range(int(sys.argv[3])):
     cache.put(f"{sys.argv[2]}-{i}", {"text": str(i)})

@@ -19,9 +19,9 @@ pytest.importorskip("google.cloud.translate_v2", reason="needs isoglot[google]")
 from isoglot.core.protected import protected
 from isoglot.core.protocols import Sampled
 from isoglot.line.pipeline import run
-from isoglot.models.google import GoogleConfig, GoogleTranslator
 from isoglot.models.load import answer_settings, load_translator, model_name_of
-from isoglot.models.meter import CostCapReached
+from isoglot.models.server.meter import CostCapReached
+from isoglot.models.translation.google import GoogleConfig, GoogleTranslator
 
 KEY = "AIza-test-0123456789"
 KNOWN = ("en", "sw", "de", "zh-CN", "zh-TW", "iw", "fil", "no")

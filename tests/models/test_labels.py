@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoglot.models.labels import label_likelihoods
+from isoglot.models.server.labels import label_likelihoods
 
 REST = math.log(1 - math.exp(-0.0001) - math.exp(-9.5))
 

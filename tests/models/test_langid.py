@@ -14,9 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.core.languages import LANGUAGES, tag_from_flores
-from isoglot.models.langid import VARIETIES, Guess, RestrictedIdentifier
-from isoglot.models.langid_model import ScriptModel, load_script_model, load_word_counts
-from isoglot.models.scripts import dominant_script, dominant_scripts, is_in_script, words_of
+from isoglot.models.language.langid import VARIETIES, Guess, RestrictedIdentifier
+from isoglot.models.language.langid_model import ScriptModel, load_script_model, load_word_counts
+from isoglot.models.language.scripts import (
+    dominant_script,
+    dominant_scripts,
+    is_in_script,
+    words_of,
+)
 
 DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 GOLD_FILE = Path(__file__).parents[1] / "gold" / "langid.toml"

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Prompt
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.likelihood import Likelihood, TransformersLikelihood
 from isoglot.models.load import load_likelihood
-from isoglot.models.prefix_tree import TokenSequence, runs_of
-from isoglot.models.transformers import CausalModel, TransformersConfig, TransformersSampler
+from isoglot.models.local.likelihood import Likelihood, TransformersLikelihood
+from isoglot.models.local.prefix_tree import TokenSequence, runs_of
+from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
 
 SHOTS = "How many apples are left? There are 7 apples left.\n\n"
 TEXTS = [

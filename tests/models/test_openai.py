@@ -28,9 +28,9 @@ from isoglot.core.records import Prompt
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.shipped import POLICY
 from isoglot.models.load import ModelConfig, answer_settings, load_sampler, sampler_revision
-from isoglot.models.meter import CostCapReached
-from isoglot.models.openai import OPERATION, OpenAIConfig, OpenAISampler, server_revision
-from isoglot.models.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.server.meter import CostCapReached
+from isoglot.models.server.openai import OPERATION, OpenAIConfig, OpenAISampler, server_revision
 
 KEY = "sk-test-0123456789abcdef"
 ONE = Sampling(max_new_tokens=20)
@@ -535,7 +535,7 @@ RUN = """
 import sys
 from pathlib import Path
 from isoglot.core.records import Prompt
-from isoglot.models.openai import OpenAIConfig, OpenAISampler
+from isoglot.models.server.openai import OpenAIConfig, OpenAISampler
 from isoglot.core.protocols import Sampling
 config = OpenAIConfig(model="m", base_url=sys.argv[1], cache=Path(sys.argv[2]), max_concurrency=3)
 prompts = [Prompt.from_text(f"p{i}", language="sw") for i in range(12)]

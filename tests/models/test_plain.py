@@ -6,7 +6,7 @@ import pytest
 
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
-from isoglot.models.transformers import CausalModel, TransformersConfig, TransformersSampler
+from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
 
 WARM = Sampling(max_new_tokens=40, temperature=1.5, num_samples=20)
 

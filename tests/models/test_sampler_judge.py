@@ -24,7 +24,7 @@ from isoglot.models.judge import (
     rate,
 )
 from isoglot.models.load import load_judge
-from isoglot.models.transformers import TransformersConfig
+from isoglot.models.local.transformers import TransformersConfig
 
 PROMPT = Prompt.from_text("Je, mji mkuu wa Kenya ni upi?", language="sw", gold="Nairobi")
 DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[2].parent / "shared/data"))

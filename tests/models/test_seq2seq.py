@@ -9,10 +9,10 @@ from tiny_run import tiny_recipe
 
 pytest.importorskip("sentencex", reason="splits sentences")
 
+from isoglot.core.layout import joined, pieces_of
 from isoglot.core.protected import mask, protected, unmask
 from isoglot.core.sentences import num_sentences, sentences
 from isoglot.line.pipeline import run
-from isoglot.models.layout import joined, pieces_of
 from isoglot.models.load import (
     answer_settings,
     check_translator,
@@ -20,7 +20,7 @@ from isoglot.models.load import (
     model_name_of,
     sampler_revision,
 )
-from isoglot.models.seq2seq import (
+from isoglot.models.translation.seq2seq import (
     Seq2SeqConfig,
     Seq2SeqTranslator,
     summed_log_probabilities,

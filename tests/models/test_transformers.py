@@ -9,7 +9,7 @@ import pytest
 
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
-from isoglot.models.transformers import (
+from isoglot.models.local.transformers import (
     TransformersConfig,
     TransformersSampler,
     _left_padded,
@@ -195,7 +195,7 @@ def test_a_folder_without_weights(tmp_path):
 
 def test_an_unknown_hub_id_offline(tmp_path):
     code = (
-        "from isoglot.models.transformers import model_revision\n"
+        "from isoglot.models.local.transformers import model_revision\n"
         "import sys\n"
         "try: model_revision('org/no-such-model')\n"
         "except ValueError as error: assert 'download it first' in str(error), error\n"

@@ -4,7 +4,7 @@ import pytest
 
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.models.fake import FakeSampler
-from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
+from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from isoglot.models.load import (
     model_name_of,
     sampler_revision,
 )
-from isoglot.models.transformers import TransformersConfig
-from isoglot.models.vllm import (
+from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.local.vllm import (
     VLLMConfig,
     engine_arguments,
     is_primed,

@@ -10,7 +10,7 @@ from by_hand import demonstration_rows, largest_difference, log_lines, preferenc
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.store import write_shard
-from isoglot.models.transformers import CausalModel, TransformersConfig, TransformersSampler
+from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
 from isoglot.train.common import Policy, TrainConfig, load_tokenizer
 from isoglot.train.dpo import train_dpo
 from isoglot.train.rloo import train_rloo

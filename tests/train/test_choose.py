@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Prompt
 from isoglot.core.store import shard_path, write_shard
-from isoglot.models.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
 from isoglot.train.choose import HeldOut, best_line, check_steps
 from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.dpo import train_dpo

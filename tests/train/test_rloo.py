@@ -11,7 +11,7 @@ from by_hand import LANGUAGES, Killed, largest_difference, log_lines, weights
 
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import shard_path, write_shard
-from isoglot.models.reward import GoldScorer
+from isoglot.models.local.reward import GoldScorer
 from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.rloo import train_rloo
 

@@ -70,7 +70,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _benchmarks(names: Sequence[str]) -> dict[str, Mapping[str, str]]:
     """Of each: tag to what the set calls it."""
-    from isoglot.evals.benchmarks import benchmark_of
+    from isoglot.benchmarks.catalogue import benchmark_of
 
     return {name: benchmark_of(name).languages for name in names}
 
@@ -107,7 +107,7 @@ def _known(column: str, wanted: Iterable[str]) -> set[str]:
 
 
 def _everything(row: Language) -> dict[str, Any]:
-    from isoglot.evals.benchmarks import BENCHMARKS
+    from isoglot.benchmarks.catalogue import BENCHMARKS
 
     codes = {
         name: each.languages[row.tag]

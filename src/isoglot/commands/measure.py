@@ -139,7 +139,7 @@ def benchmarks() -> None:
     """List the benchmarks: languages, ways of asking, where to get them."""
     from rich.table import Table
 
-    from isoglot.evals.benchmarks import BENCHMARKS
+    from isoglot.benchmarks.catalogue import BENCHMARKS
 
     table = Table("task", "languages", "answered by", "variants", "what it is", "where")
     for each in BENCHMARKS.values():

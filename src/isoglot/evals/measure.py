@@ -22,7 +22,7 @@ from isoglot.core.stats import (
     resampled_values,
     swapped_differences,
 )
-from isoglot.evals.benchmark import Metric, Statistics
+from isoglot.evals.metric import Metric, Statistics
 
 RESAMPLES = 1000
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from isoglot.core.languages import language
 from isoglot.core.records import Prompt
-from isoglot.evals.benchmark import Metric, Statistics
+from isoglot.evals.metric import Metric, Statistics
 
 _CHRF_BETA = 2
 _MAX_ORDER = 4  # of BLEU's n-grams

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 
 from isoglot.core.records import Prompt
-from isoglot.evals.benchmark import Metric, mean_of
+from isoglot.evals.metric import Metric, mean_of
 
 _ENGLISH = re.compile(r"[a-z0-9]+")
 # Thai to Lao; Burmese with its extensions; Khmer; Tai Le to New Tai Lue; kana; Han; both planes.

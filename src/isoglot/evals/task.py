@@ -10,8 +10,8 @@ from isoglot.core.protocols import LanguageIdentifier, Sampling
 from isoglot.core.records import Choice, Completion, FinishReason, Graded, Prompt
 from isoglot.core.section import Section
 from isoglot.core.stats import ratio
-from isoglot.evals.benchmark import Metric, Statistics, mean_of
 from isoglot.evals.grade import GRADERS, GraderName
+from isoglot.evals.metric import Metric, Statistics, mean_of
 
 CutOff = Literal["unknown", "wrong", "graded"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from isoglot.core.protocols import Tick, no_tick
 from isoglot.core.records import Completion, Graded, Prompt, Rated
 from isoglot.core.stats import ratio
-from isoglot.evals.benchmark import Metric
+from isoglot.evals.metric import Metric
 from isoglot.judging.verdicts import Reply, is_answered
 from isoglot.models.judge import SamplerRater
 

@@ -1,7 +1,7 @@
 """The lab's translator: an M2M100 of a million parameters, and the sentences that it learns from.
 
-It learns single sentences, between English and each other language, as `models/seq2seq.py` asks for
-them: questions and worked answers of the training split, taken apart as any text is.
+It learns single sentences, between English and each other language, in the form that
+`models/translation/seq2seq.py` gives them: questions and worked answers of the training split.
 """
 
 import random
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from isoglot.core.layout import pieces_of
 from isoglot.lab.pretrain import Encoded, fast_bfloat16, padded
 from isoglot.lab.world import (
     LANGUAGES,
@@ -18,7 +19,6 @@ from isoglot.lab.world import (
     say_problem,
     training,
 )
-from isoglot.models.layout import pieces_of
 
 INSTRUCTIONS = 0.2
 """Share of the sentences that come from short instructions."""

@@ -13,13 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
+from isoglot.benchmarks.catalogue import benchmark_of
+from isoglot.benchmarks.examples import languages_of
 from isoglot.core.environment import versions
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json, write_whole
-from isoglot.evals.benchmark import Answering, BenchmarkConfig
-from isoglot.evals.benchmarks import benchmark_of
-from isoglot.evals.examples import languages_of
 from isoglot.evals.measure import compare, summarise_groups
 from isoglot.evals.task import CutOff
 from isoglot.execute.ledger import Ledger

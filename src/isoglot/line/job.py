@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isoglot.evals.benchmark import Answering
+from isoglot.benchmarks.benchmark import Answering
 from isoglot.evals.grade import GRADERS
 from isoglot.execute.local import map_shards
 from isoglot.execute.ray import map_shards_on_ray
@@ -21,7 +21,7 @@ from isoglot.models.load import (
     load_scorers,
     load_translator,
 )
-from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
+from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask, RayConfig
 from isoglot.train.common import Policy

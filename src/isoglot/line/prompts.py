@@ -6,14 +6,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from isoglot.benchmarks.benchmark import BenchmarkConfig
+from isoglot.benchmarks.examples import benchmark_files
 from isoglot.core.protocols import LanguageIdentifier, Sampling, Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import count_rows, shard_path, shard_paths, shards_of, write_shard
 from isoglot.data.cross_lingual import CrossLingualConfig, cross_lingual
 from isoglot.data.generate import generate
 from isoglot.data.prompts import PromptFileConfig, prompts_revision, read_prompts, select_families
-from isoglot.evals.benchmark import BenchmarkConfig
-from isoglot.evals.examples import benchmark_files
 from isoglot.execute.local import Counts, map_shards
 from isoglot.execute.progress import Bars
 from isoglot.lab.almanac_identifier import AlmanacIdentifier

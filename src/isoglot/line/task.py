@@ -7,15 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
+from isoglot.benchmarks.catalogue import metrics_of
+from isoglot.benchmarks.conversations import content_of, next_turn
+from isoglot.benchmarks.examples import answering_of, choose, read_examples, weigh
 from isoglot.core.protocols import LanguageIdentifier, Tick
 from isoglot.core.records import Choice, Completion, Graded, Prompt, Result
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, write_shard
-from isoglot.evals.benchmark import Answering, BenchmarkConfig, Metric
-from isoglot.evals.benchmarks import metrics_of
-from isoglot.evals.examples import answering_of, choose, read_examples, weigh
 from isoglot.evals.measure import Group, summarise
+from isoglot.evals.metric import Metric
 from isoglot.evals.task import OFF_TARGET, grade_choices, grade_completions, grader_metric
-from isoglot.evals.turns import content_of, next_turn
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
 from isoglot.line.job import Job

@@ -22,26 +22,26 @@ from isoglot.core.protocols import (
 from isoglot.core.records import content_id
 from isoglot.core.yaml import read_yaml
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.google import (
+from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
+from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.local.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
+from isoglot.models.server.openai import OPERATION, OpenAIConfig, server_revision
+from isoglot.models.source import SOURCE, SourceConfig, SourceSampler
+from isoglot.models.translation.google import (
     GOOGLE_OPERATION,
     GoogleConfig,
     GoogleTranslator,
     google_name,
     google_revision,
 )
-from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
-from isoglot.models.openai import OPERATION, OpenAIConfig, server_revision
-from isoglot.models.seq2seq import (
+from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
+from isoglot.models.translation.seq2seq import (
     Seq2SeqConfig,
     Seq2SeqTranslator,
     seq2seq_codes,
     seq2seq_name,
     seq2seq_revision,
 )
-from isoglot.models.source import SOURCE, SourceConfig, SourceSampler
-from isoglot.models.transformers import TransformersConfig
-from isoglot.models.translator import PromptTranslator, PromptTranslatorConfig
-from isoglot.models.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
 
 ModelConfig = Annotated[
     TransformersConfig | FileSamplerConfig | OpenAIConfig | VLLMConfig, Field(discriminator="kind")
@@ -67,7 +67,7 @@ def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
     """The sampler that a config describes, with its weights in memory."""
     match config:
         case TransformersConfig():
-            from isoglot.models.transformers import TransformersSampler
+            from isoglot.models.local.transformers import TransformersSampler
 
             return TransformersSampler(config)
         case FileSamplerConfig():
@@ -75,7 +75,7 @@ def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
 
             return FileSampler(config)
         case OpenAIConfig():
-            from isoglot.models.openai import OpenAISampler
+            from isoglot.models.server.openai import OpenAISampler
 
             return OpenAISampler(config)
         case VLLMConfig():
@@ -126,7 +126,7 @@ def load_likelihood(config: ModelConfig) -> LikelihoodModel:
             f"expected a model of kind transformers to weigh choices by their likelihood, got kind "
             f"{config.kind}; name a model whose weights are here, or ask the task by generation"
         )
-    from isoglot.models.likelihood import TransformersLikelihood
+    from isoglot.models.local.likelihood import TransformersLikelihood
 
     return TransformersLikelihood(config)
 
@@ -139,8 +139,8 @@ def sampler_revision(config: TranslatorConfig | SourceConfig) -> str:
         case GoogleConfig():
             return google_revision(config)
         case TransformersConfig() | VLLMConfig():
-            from isoglot.models.template import read_template
-            from isoglot.models.transformers import model_revision
+            from isoglot.models.local.template import read_template
+            from isoglot.models.local.transformers import model_revision
 
             revision = model_revision(config.path, config.revision)
             template = getattr(config, "chat_template", None)
@@ -164,7 +164,7 @@ def model_name_of(config: TranslatorConfig | SourceConfig) -> str:
         case GoogleConfig():
             return google_name(config)
         case TransformersConfig() | VLLMConfig():
-            from isoglot.models.transformers import model_name
+            from isoglot.models.local.transformers import model_name
 
             return model_name(config.path, config.revision)
         case FileSamplerConfig():
@@ -250,8 +250,8 @@ def load_judge(config: ModelConfig, how: JudgeConfig) -> SamplerJudge:
     """The judge that a sampler makes; a model in this process also says likelihoods."""
     sampler = load_sampler(config)
     if isinstance(config, TransformersConfig) and how.reading != "text":
-        from isoglot.models.likelihood import TransformersLikelihood
-        from isoglot.models.transformers import TransformersSampler
+        from isoglot.models.local.likelihood import TransformersLikelihood
+        from isoglot.models.local.transformers import TransformersSampler
 
         assert isinstance(sampler, TransformersSampler)
         return SamplerJudge(sampler, how, TransformersLikelihood(config, sampler.loaded))
@@ -260,7 +260,7 @@ def load_judge(config: ModelConfig, how: JudgeConfig) -> SamplerJudge:
 
 def load_identifier(languages: Sequence[str]) -> LanguageIdentifier:
     """The language identifier, restricted to the languages of a run."""
-    from isoglot.models.langid import RestrictedIdentifier
+    from isoglot.models.language.langid import RestrictedIdentifier
 
     return RestrictedIdentifier(languages)
 
@@ -311,7 +311,7 @@ def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
         return {**settings, "model": answer_settings(model_config(config.model))}
     if not isinstance(config, RewardModelConfig):
         return settings
-    from isoglot.models.transformers import model_revision
+    from isoglot.models.local.transformers import model_revision
 
     return {**settings, "revision": model_revision(config.path, config.revision)}
 
@@ -323,11 +323,11 @@ def _load_scorer(
 ) -> Scorer:
     match config:
         case LanguageMatchConfig():
-            from isoglot.models.language_match import LanguageMatch
+            from isoglot.models.language.match import LanguageMatch
 
             return LanguageMatch(identifier)
         case GoldConfig():
-            from isoglot.models.reward import GoldScorer
+            from isoglot.models.local.reward import GoldScorer
 
             if config.grader not in (graders or {}):
                 raise ValueError(
@@ -337,7 +337,7 @@ def _load_scorer(
             assert graders is not None
             return GoldScorer(graders[config.grader], config.grader)
         case LengthConfig():
-            from isoglot.models.reward import Length
+            from isoglot.models.local.reward import Length
 
             return Length()
         case JudgeScorerConfig():
@@ -346,6 +346,6 @@ def _load_scorer(
             asked = RatingConfig(show_gold=config.show_gold)
             return JudgeScorer(load_sampler(model_config(config.model)), asked)
         case RewardModelConfig():
-            from isoglot.models.reward import RewardModel
+            from isoglot.models.local.reward import RewardModel
 
             return RewardModel(config)

@@ -10,12 +10,12 @@ from isoglot.core.language_sets import Tags
 from isoglot.core.protocols import Sampling
 from isoglot.core.section import Section
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.google import GoogleConfig
-from isoglot.models.openai import OpenAIConfig
-from isoglot.models.seq2seq import Seq2SeqConfig
+from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.local.vllm import VLLMConfig
+from isoglot.models.server.openai import OpenAIConfig
 from isoglot.models.source import SourceConfig
-from isoglot.models.transformers import TransformersConfig
-from isoglot.models.vllm import VLLMConfig
+from isoglot.models.translation.google import GoogleConfig
+from isoglot.models.translation.seq2seq import Seq2SeqConfig
 
 
 class Serving(Section):

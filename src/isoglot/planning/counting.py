@@ -4,13 +4,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+from isoglot.benchmarks.benchmark import BenchmarkConfig
+from isoglot.benchmarks.catalogue import benchmark_of
+from isoglot.benchmarks.examples import answering_of, choose, languages_of, read_examples
 from isoglot.core.protocols import Sampling
-from isoglot.evals.benchmark import BenchmarkConfig
-from isoglot.evals.benchmarks import benchmark_of
-from isoglot.evals.examples import answering_of, choose, languages_of, read_examples
 from isoglot.line.prompts import OwnPrompts, Wanted
 from isoglot.models.member import MemberConfig
-from isoglot.models.translator import PromptTranslatorConfig
+from isoglot.models.translation.prompted import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
 from isoglot.planning.pairing import answered, num_examples, num_samples, translations
 from isoglot.planning.texts import (

@@ -27,7 +27,7 @@ from isoglot.models.member import (
     check_languages,
     check_translators,
 )
-from isoglot.models.translator import PromptTranslatorConfig
+from isoglot.models.translation.prompted import PromptTranslatorConfig
 from isoglot.recipe.loading import load_yaml, packaged
 from isoglot.recipe.overrides import override, set_key
 from isoglot.recipe.sections import (

@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from isoglot.benchmarks.benchmark import BenchmarkConfig
 from isoglot.core.section import Section
 from isoglot.data.artefacts import ArtefactConfig
 from isoglot.data.cross_lingual import CrossLingualConfig
 from isoglot.data.prompts import PromptFileConfig
-from isoglot.evals.benchmark import BenchmarkConfig
 from isoglot.evals.grade import GraderName
 from isoglot.evals.task import TaskConfig
 from isoglot.lab.prompts import LabPromptConfig
@@ -86,7 +86,7 @@ class EvaluateConfig(Section):
 
 
 class LangidConfig(Section):
-    """The identifier of real languages (`models/langid.py`), among those of the run."""
+    """The identifier of real languages (`models/language/langid.py`), among those of the run."""
 
     kind: Literal["langid"] = "langid"
 

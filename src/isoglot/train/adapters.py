@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from isoglot.core.section import Section
-from isoglot.models.transformers import TransformersConfig, located
+from isoglot.models.local.transformers import TransformersConfig, located
 
 
 class LoraConfig(Section):
@@ -116,8 +116,8 @@ def whole_policy(policy: Policy, out: Path) -> Policy:
     """
     from accelerate import PartialState
 
-    from isoglot.models.adapters import base_of
-    from isoglot.models.transformers import CausalModel
+    from isoglot.models.local.adapters import base_of
+    from isoglot.models.local.transformers import CausalModel
 
     if base_of(policy.path) is None:
         return policy

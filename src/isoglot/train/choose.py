@@ -12,7 +12,7 @@ from pydantic import Field
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
-from isoglot.models.transformers import CausalModel, TransformersConfig, TransformersSampler
+from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
 from isoglot.train.log import Row, by_language, forget_lines_after, means
 
 Reward = Callable[[Sequence[Prompt], Sequence[Completion]], list[float | None]]

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from isoglot.core.section import Section
-from isoglot.models import template
+from isoglot.models.local import template
 from isoglot.train.adapters import LoraConfig, Policy, QuantizationConfig, check_quantization
 from isoglot.train.choose import ChooseConfig
 from isoglot.train.mixing import MixingConfig

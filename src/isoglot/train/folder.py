@@ -9,8 +9,8 @@ from typing import Any
 
 from isoglot.core.records import content_id
 from isoglot.core.store import write_whole
-from isoglot.models.template import read_template
-from isoglot.models.transformers import model_revision
+from isoglot.models.local.template import read_template
+from isoglot.models.local.transformers import model_revision
 from isoglot.train.adapters import merged
 from isoglot.train.common import Policy, TrainConfig, diverged
 

@@ -11,7 +11,7 @@ from typing import Any
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.store import LATER
 from isoglot.core.text import without_thinking
-from isoglot.models.template import opens_thinking, rendered
+from isoglot.models.local.template import opens_thinking, rendered
 from isoglot.train.adapters import adapter_arguments, whole_policy
 from isoglot.train.choose import MAY_LACK, HeldOut, Identify, Reward
 from isoglot.train.common import (

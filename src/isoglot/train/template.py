@@ -1,14 +1,14 @@
 """One chat template for generation, SFT, DPO and RLOO: what a row becomes, and that it is the same.
 
-Generation renders in `models/template.py`, TRL by the tokenizer's `apply_chat_template`; here both
-are made for one row of each language, compared, and looked through for what would spoil a training.
+Generation renders in `models/local/template.py`, TRL by the tokenizer's `apply_chat_template`. Both
+are made here for one row of each language, compared, and checked for faults that spoil a training.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from isoglot.core.records import Message
-from isoglot.models.template import eos_ids, refused, rendered
+from isoglot.models.local.template import eos_ids, refused, rendered
 from isoglot.train.common import Policy
 
 _SIDES = ("completion", "chosen", "rejected")

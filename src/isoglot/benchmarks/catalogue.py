@@ -1,0 +1,60 @@
+"""The benchmarks by their names."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+from isoglot.benchmarks.arc import ARC
+from isoglot.benchmarks.belebele import BELEBELE
+from isoglot.benchmarks.benchmark import Benchmark, BenchmarkConfig
+from isoglot.benchmarks.dolly import DOLLY
+from isoglot.benchmarks.flores import FLORES
+from isoglot.benchmarks.hellaswag import HELLASWAG
+from isoglot.benchmarks.lcb import LCB, lcb_metrics, read_english_words
+from isoglot.benchmarks.mgsm import MGSM
+from isoglot.benchmarks.mmlu import MMLU
+from isoglot.benchmarks.msvamp import MSVAMP
+from isoglot.benchmarks.mt_bench import MT_BENCH
+from isoglot.benchmarks.ntrex import NTREX
+from isoglot.benchmarks.paws_x import PAWS_X
+from isoglot.benchmarks.self_instruct import SELF_INSTRUCT
+from isoglot.benchmarks.truthfulqa import TRUTHFULQA
+from isoglot.benchmarks.x_alpacaeval import X_ALPACAEVAL
+from isoglot.benchmarks.xcopa import XCOPA
+from isoglot.benchmarks.xlsum import XLSUM
+from isoglot.benchmarks.xwinograd import XWINOGRAD
+from isoglot.core.protocols import LanguageIdentifier
+from isoglot.evals.metric import Metric
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    benchmark.name: benchmark
+    for benchmark in (
+        *(MGSM, MSVAMP),
+        *(XCOPA, PAWS_X, XWINOGRAD, BELEBELE),
+        *(FLORES, NTREX, XLSUM),
+        *(SELF_INSTRUCT, X_ALPACAEVAL, DOLLY, MT_BENCH),
+        LCB,
+        *(MMLU, ARC, HELLASWAG, TRUTHFULQA),
+    )
+}
+"""Maths, understanding, translation and summaries, open answers, language confusion, and what
+alignment may cost."""
+
+_ENGLISH_WORDS = "english_words.txt.gz"
+
+
+def benchmark_of(name: str) -> Benchmark:
+    """The benchmark of a name; raises ValueError with a did-you-mean."""
+    if name not in BENCHMARKS:
+        close = get_close_matches(name, BENCHMARKS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(BENCHMARKS)}"
+        raise ValueError(f"no benchmark {name!r}; {hint}")
+    return BENCHMARKS[name]
+
+
+def metrics_of(config: BenchmarkConfig, identifier: LanguageIdentifier) -> Sequence[Metric]:
+    """The metrics of a benchmark; those of language confusion read the language of each line."""
+    if config.benchmark != LCB.name:
+        return benchmark_of(config.benchmark).metrics
+    places = [config.data / LCB.name, config.data] if config.data else []
+    lists = [place / _ENGLISH_WORDS for place in places if (place / _ENGLISH_WORDS).is_file()]
+    return lcb_metrics(identifier, read_english_words(lists[0]) if lists else ())

@@ -1,0 +1,173 @@
+"""Language Confusion Benchmark: does a model keep to the language (Marchisio et al. 2024).
+
+arXiv:2406.20052. Prompts of several sources: monolingual ones in the language, cross-lingual ones
+in English that ask for an answer in it. Two pass rates over completions: every line is in the
+language; of those, no line has an English word (only where the script is not Latin).
+"""
+
+import gzip
+import re
+import string
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
+from isoglot.benchmarks.conversations import asked, no_shots
+from isoglot.benchmarks.rows import cell
+from isoglot.core.languages import language
+from isoglot.core.protocols import LanguageIdentifier
+from isoglot.core.records import Prompt
+from isoglot.evals.metric import Metric, mean_of
+
+MIN_LINE_TOKENS = 5
+MIN_WORD_CHARS = 4
+
+_TAGS = ("ar", "de", "en", "es", "fr", "hi", "id", "it", "ja", "ko", "pt", "ru", "tr", "vi")
+_TASKS = ("monolingual", "crosslingual")
+_UNSPACED = ("Hans", "Hant", "Jpan")
+_CLEANING = str.maketrans({**dict.fromkeys(string.punctuation + "،", ""), "—": " "})
+_LATIN_WORD = re.compile(r"[A-Za-z]+")
+
+
+def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
+    no_shots("lcb", ask)
+    places: dict[str, int] = {}
+    examples = []
+    for row in rows("test"):
+        task, source = _origin(row)
+        origin = f"{task}-{source}"
+        place = places[origin] = places.get(origin, -1) + 1
+        number = row.get("i", place)
+        # Cross-lingual prompts are the same in every language, the others are not.
+        family = (
+            f"lcb-{origin}-{number}" if task == "crosslingual" else f"lcb-{tag}-{origin}-{number}"
+        )
+        examples.append(
+            Example(
+                asked(
+                    str(cell(row, "prompt")).strip(),
+                    language=tag,
+                    family=family,
+                    source=f"lcb/{task}/{source}",
+                )
+            )
+        )
+    return examples
+
+
+def _origin(row: Row) -> tuple[str, str]:
+    """Task and source of a row; in the published files both are folders."""
+    if "file" in row:
+        task, source = Path(row["file"]).parts[-3:-1]
+    else:
+        task, source = str(cell(row, "task")), str(cell(row, "source"))
+    if task not in _TASKS:
+        raise ValueError(
+            f"lcb: expected the task to be {' or '.join(_TASKS)}, came {task!r}; give the folder "
+            "test_sets of the repository"
+        )
+    return task, source
+
+
+def lcb_metrics(
+    identifier: LanguageIdentifier, english_words: Collection[str] = ()
+) -> tuple[Metric, ...]:
+    """The pass rate of lines, the mean share of good lines, and, given a word list, that of words.
+
+    A completion without a line of 5 words has no value. Neither has one with a line that nobody
+    can identify and no wrong one: as published such a line would be wrong. Chinese and Japanese
+    are not segmented; there two characters count as a word.
+    """
+
+    @lru_cache(maxsize=65536)
+    def passes(text: str, tag: str) -> tuple[bool | None, ...]:
+        lines = long_lines(text, tag)
+        wanted = tag.split("-")[0]
+        found = identifier.identify(lines) if lines else []
+        return tuple(None if known is None else known.split("-")[0] == wanted for known in found)
+
+    def share(prompt: Prompt, text: str) -> float | None:
+        known = [passed for passed in passes(text, prompt.answer_language) if passed is not None]
+        return sum(known) / len(known) if known else None
+
+    def every_line(prompt: Prompt, text: str) -> float | None:
+        lines = passes(text, prompt.answer_language)
+        if False in lines:
+            return 0.0
+        return None if None in lines or not lines else 1.0
+
+    metrics = [mean_of("line_pass_rate", every_line), mean_of("line_accuracy", share)]
+    if english_words:
+        words = frozenset(
+            word for word in english_words if word.islower() and len(word) >= MIN_WORD_CHARS
+        )
+        metrics.append(_word_pass_rate(every_line, words))
+    return tuple(metrics)
+
+
+def read_english_words(path: Path) -> frozenset[str]:
+    """The words of a list, one in a line (`english_words.txt.gz` of the data set's repository)."""
+    if not path.is_file():
+        raise ValueError(
+            f"expected the list of English words at {path}, came nothing; it is the file `words` "
+            "that github.com/for-ai/language-confusion names, one word in a line"
+        )
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        return frozenset(filter(None, map(str.strip, file)))
+
+
+def long_lines(text: str, tag: str) -> list[str]:
+    """The lines of at least five words, without punctuation, as they are identified."""
+    cleaned = text.split("\nQ:")[0].strip().translate(_CLEANING)
+    return [line for line in cleaned.split("\n") if _num_tokens(line, tag) >= MIN_LINE_TOKENS]
+
+
+def _num_tokens(line: str, tag: str) -> int:
+    if language(tag).script not in _UNSPACED:
+        return len(line.split())
+    num_latin = len(_LATIN_WORD.findall(line))
+    rest = "".join(_LATIN_WORD.sub("", line).split())
+    return num_latin + -(-len(rest) // 2)
+
+
+def _word_pass_rate(
+    every_line: Callable[[Prompt, str], float | None], words: Collection[str]
+) -> Metric:
+    def grade(prompt: Prompt, text: str) -> float | None:
+        tag = prompt.answer_language
+        if language(tag).script == "Latn" or every_line(prompt, text) != 1.0:
+            return None
+        found = _written_words(long_lines(text, tag), tag)
+        return float(not any(word in words for word in found))
+
+    return mean_of("word_pass_rate", grade)
+
+
+def _written_words(lines: Sequence[str], tag: str) -> list[str]:
+    if language(tag).script in _UNSPACED:
+        return [word for line in lines for word in _LATIN_WORD.findall(line)]
+    return [word for line in lines for word in line.split()]
+
+
+LCB = Benchmark(
+    name="lcb",
+    title="Language Confusion Benchmark",
+    source=Source(
+        hub="",
+        files=(
+            "test_sets/*/*/{code}.csv",
+            "prompts.jsonl",
+            "prompts.jsonl.gz",
+        ),
+        how_to_get="unpack test_sets.zip of github.com/for-ai/language-confusion and give the "
+        "folder above test_sets",
+        licence="Apache-2.0; the prompts of Okapi CC-BY-NC-4.0",
+    ),
+    languages={**{tag: tag for tag in _TAGS}, "zh-Hans": "zh"},
+    examples=_examples,
+    metrics=(),
+    max_new_tokens=100,
+)
+"""Its metrics need an identifier: see `lcb_metrics`."""

@@ -1,0 +1,362 @@
+"""Which of the offered answers a written one announces, in any language and script.
+
+Most of what goes wrong in multiple choice by generation goes wrong here, so the rules are few and
+in order; the first that finds something decides:
+
+1. What follows an answer phrase ("the answer is", "答案是"), the last readable one: the text of an
+   option, a letter; in the rest of the line a letter in brackets or before a stop, else options.
+2. A line that is only a letter; else lines that begin with a letter and a stop or a bracket.
+3. A letter in brackets, or one that ends a line.
+4. The text of an option anywhere.
+
+A rule that finds two different answers says "unknown", and so does a text in which no rule finds
+one: an article ("A dog") is no letter, and a list of all options is no answer.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from isoglot.benchmarks.benchmark import literals
+
+UNDETERMINED = "und"
+"""The table of words for the languages that have none: English ones."""
+
+_LATIN = "A-Za-z\u00aa\u00b5\u00ba-\u024f\u1e00-\u1eff"
+# Thai and Lao, Burmese, Khmer, kana and Han are written without spaces: no word ends there.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_MARKDOWN = re.compile(r"[*_`~$\u200b-\u200f\u2060\ufeff]|\\(?:boxed|text|textbf|mathrm)(?=\{)")
+_OPEN, _CLOSE = r"[(\[{【「『《]", r"[)\]}】」』》]"
+# U+055D, U+1365, U+1366 and U+17D6 are the colons of Armenian, Ethiopic and Khmer.
+_SIGNS = "\\s:=,\"'“”„‘«»()\\[\\]{}<>【】「」『』《》、–—\u055d\u1365\u1366\u17d6-"
+_BETWEEN = f"[{_SIGNS}]*"
+_STOP = "[.,;:!?()\\[\\]{}【】「」『』、。،؛؟।॥։۔\"'“”«»\u1362\u1365\u104b\u17d4-]"
+_FINAL = ".!?。؟।॥։۔…\u1362\u104b\u17d4 "
+_LEAD_STOP = r"[.)\]}】」』:、]"
+_ARTICLES = "AE\u0410"  # letters that are also words with which a sentence begins
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What there was to choose from."""
+
+    letters: Mapping[str, str]
+    """Letter in front of an option → its label; empty where the options have no letters."""
+    texts: Mapping[str, Sequence[str]]
+    """Label → the ways to write its text."""
+
+
+def words_of(language: str) -> Mapping[str, Any]:
+    """Words of multiple choice in a language; English ones (`native` false) where it has none."""
+    words = literals("choices")
+    return words.get(language, words[UNDETERMINED])
+
+
+def announced(text: str, offered: Offered, language: str) -> str | None:
+    """The label that a written answer announces; None where it announces none, or several.
+
+    It is read in the words of `language` and in English ones. What follows an invented further
+    question, as base models write them, is not read.
+    """
+    answer = _Answer(_first_answer(_plain(text), language), offered, language)
+    for rule in (_after_phrase, _by_line, _in_brackets, _by_text):
+        found = rule(answer)
+        if found:
+            return found.pop() if len(found) == 1 else None
+    return None
+
+
+class _Answer:
+    """A written answer and what can be found in it."""
+
+    def __init__(self, plain: str, offered: Offered, language: str) -> None:
+        self.plain, self.offered = plain, offered
+        self.reader = _reader(language, tuple(offered.letters))
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int, set[str]]]:
+        """Start, end and labels of each option that stands in the text, the longest first."""
+        return _spans(_folded(self.plain), self.offered.texts)
+
+    def label(self, found: re.Match[str], group: str = "letter") -> str:
+        return self.offered.letters[self.reader.letter_of[found[group].upper()]]
+
+    def letters(
+        self, patterns: Iterable[re.Pattern[str]], start: int = 0, end: int | None = None
+    ) -> set[str]:
+        """Labels of all letters that the patterns find, but for those inside the text of an option.
+
+        A name such as "Vitamin C" is an option, not the letter at its end.
+        """
+        if not self.offered.letters:
+            return set()
+        stop = len(self.plain) if end is None else end
+        found = {
+            self.label(found)
+            for pattern in patterns
+            for found in pattern.finditer(self.plain, start, stop)
+            if not any(first <= found.start("letter") < last for first, last, _ in self.spans)
+        }
+        pairs = list(self.reader.pair.finditer(self.plain, start, stop)) if found else []
+        return found.union(*(self.both(pair) for pair in pairs))
+
+    def both(self, pair: re.Match[str]) -> set[str]:
+        """Labels of two letters that are announced together."""
+        return {self.label(pair, "first"), self.label(pair)}
+
+    def option_at(self, start: int) -> set[str]:
+        """Labels of the option that begins here, or after signs; empty where none does."""
+        signs = self.reader.signs.match(self.plain, start)
+        start = signs.end() if signs else start
+        return next((labels for first, _, labels in self.spans if first == start), set())
+
+    def with_option(self, found: re.Match[str]) -> set[str]:
+        """The label of a letter, and those of another option whose text follows it at once."""
+        own, after = self.label(found), self.option_at(found.end("letter"))
+        return {own} if own in after else {own} | after
+
+
+def _after_phrase(answer: _Answer) -> set[str]:
+    for phrase in reversed(list(answer.reader.phrase.finditer(answer.plain))):
+        found = _said_after(answer, phrase.end())
+        if found:
+            return found
+    return set()
+
+
+def _said_after(answer: _Answer, start: int) -> set[str]:
+    reader, plain = answer.reader, answer.plain
+    fillers = reader.fillers.match(plain, start)
+    begin = fillers.end() if fillers else start
+    option = answer.option_at(start) or answer.option_at(begin)
+    if option:
+        return option
+    if answer.offered.letters:
+        letter = reader.letter.match(plain, start) or reader.small.match(plain, start)
+        if letter and not _is_article(plain, start, letter):
+            pair = reader.pair.match(plain, letter.start("letter"))
+            return answer.with_option(letter) | ({answer.label(pair)} if pair else set())
+    end = plain.find("\n", begin)
+    end = len(plain) if end < 0 else end
+    found = answer.letters((reader.bracketed, reader.stopped), begin, end)
+    if found or not answer.offered.letters:
+        return found
+    in_line = [labels for first, last, labels in answer.spans if begin <= first and last <= end]
+    return set().union(*in_line)
+
+
+def _is_article(plain: str, start: int, letter: re.Match[str]) -> bool:
+    """Whether a letter begins a sentence after a colon: "Answer: A dog", not "The answer is A"."""
+    after = plain[letter.end("letter") :]
+    begins_sentence = re.search(r"[:\n]", plain[start : letter.start("letter")])
+    goes_on = after[:1] == " " and after[1:2].islower()
+    return bool(begins_sentence and goes_on and letter["letter"] in _ARTICLES)
+
+
+def _by_line(answer: _Answer) -> set[str]:
+    reader, plain = answer.reader, answer.plain
+    if not answer.offered.letters:
+        alone = (labels for first, last, labels in answer.spans if _is_line(plain, first, last))
+        return answer.option_at(0) or set().union(*alone)
+    alone_letters = {answer.label(found) for found in reader.line.finditer(plain)}
+    leading = [answer.with_option(found) for found in reader.lead.finditer(plain)]
+    pairs = reader.pair.finditer(plain) if leading else ()
+    return alone_letters or set().union(*leading, *(answer.both(pair) for pair in pairs))
+
+
+def _in_brackets(answer: _Answer) -> set[str]:
+    return answer.letters((answer.reader.bracketed, answer.reader.last))
+
+
+def _by_text(answer: _Answer) -> set[str]:
+    if not answer.offered.letters:  # "no" is "not" as well: such words count where a line begins
+        return set()
+    return set().union(*(labels for _, _, labels in answer.spans))
+
+
+def _is_line(plain: str, first: int, last: int) -> bool:
+    stop = plain.find("\n", last)
+    around = plain[plain.rfind("\n", 0, first) + 1 : first]
+    around += plain[last : len(plain) if stop < 0 else stop]
+    return not re.search(r"\w", around)
+
+
+# Options
+
+
+def _spans(folded: str, texts: Mapping[str, Sequence[str]]) -> list[tuple[int, int, set[str]]]:
+    labels_of: dict[str, set[str]] = {}
+    for label, forms in texts.items():
+        for form in forms:
+            whole = _folded(_plain(form))
+            labels_of.setdefault(whole.rstrip(_FINAL) or whole, set()).add(label)
+    spans: list[tuple[int, int, set[str]]] = []
+    for option in sorted(filter(None, labels_of), key=lambda option: (-len(option), option)):
+        start = folded.find(option)
+        while start >= 0:
+            end = start + len(option)
+            inside = any(first < end and start < last for first, last, _ in spans)
+            if not inside and _stands_alone(folded, start, end):
+                spans.append((start, end, labels_of[option]))
+            start = folded.find(option, start + 1)
+    return spans
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether text[start:end] is whole words and whole numbers: not the 5 of -5, 0.5 or 5.2."""
+    before, after = text[max(0, start - 2) : start], text[end : end + 2]
+    if text[start].isdigit() and (before[-1:] in ("-", "\u2212") or _goes_on(before[::-1])):
+        return False
+    if text[end - 1].isdigit() and _goes_on(after):
+        return False
+    return not (
+        (_joins(text[start]) and _joins(before[-1:]))
+        or (_joins(text[end - 1]) and _joins(after[:1]))
+    )
+
+
+def _goes_on(two: str) -> bool:
+    return len(two) == 2 and two[0] in ".," and two[1].isdigit()
+
+
+def _joins(char: str) -> bool:
+    """Whether a character makes one word with a letter beside it."""
+    if not char or re.match(f"[{_UNSPACED}]", char):
+        return False
+    return char.isalnum() or unicodedata.category(char).startswith("M")
+
+
+# Texts
+
+
+def _plain(text: str) -> str:
+    """Compatibility forms, Markdown and runs of blanks undone; lines are kept."""
+    plain = _MARKDOWN.sub("", unicodedata.normalize("NFKC", text)).replace("’", "'")
+    return "\n".join(" ".join(line.split()) for line in plain.splitlines()).strip()
+
+
+def _first_answer(plain: str, language: str) -> str:
+    for words in (words_of(language), words_of("en")):
+        question = _plain(words["question"].split("{text}")[0])
+        plain = plain.split(f"\n{question}", 1)[0]
+    return plain
+
+
+def _folded(text: str) -> str:
+    """Lower case, of the same length: İ alone would grow."""
+    return text.replace("İ", "i").lower()
+
+
+# Patterns
+
+
+class _Reader(NamedTuple):
+    """Patterns of a language for a set of letters; what they find is in the group `letter`."""
+
+    letter_of: Mapping[str, str]
+    """Each way to write a letter, in upper case → the letter."""
+    phrase: re.Pattern[str]
+    signs: re.Pattern[str]
+    fillers: re.Pattern[str]
+    letter: re.Pattern[str]
+    """After a phrase, with fillers between."""
+    small: re.Pattern[str]
+    """Likewise, in lower case: then it must stand alone, for "the answer is a dog"."""
+    pair: re.Pattern[str]
+    """Two letters (groups `first`, `letter`) that are announced together: `A or B`."""
+    line: re.Pattern[str]
+    lead: re.Pattern[str]
+    bracketed: re.Pattern[str]
+    stopped: re.Pattern[str]
+    last: re.Pattern[str]
+
+
+@lru_cache(maxsize=1024)
+def _reader(language: str, letters: tuple[str, ...]) -> _Reader:
+    own, english = words_of(language), words_of("en")
+
+    def both(key: str) -> list[str]:
+        return sorted({_plain(w) for w in (*own[key], *english[key])}, key=lambda w: (-len(w), w))
+
+    written = {letter: [letter] for letter in letters}
+    for letter, others in zip(letters, own["letters"], strict=False):
+        written[letter] += _plain(others).split()
+    ways = [way for each in written.values() for way in each]
+    anyhow, upper = f"(?P<letter>{_letter(ways)})", _letter(ways, upper_only=True)
+    # A word of one letter in capitals is the letter: "a A" is Portuguese for "the A".
+    small = _any_of([word for word in both("fillers") if len(word) == 1])
+    long = _any_of([word for word in both("fillers") if len(word) > 1])
+    chain = f"{_BETWEEN}(?:(?:{small}|(?i:{long})){_BETWEEN})*"
+    joins = _any_of(both("joins"))
+    phrases = "|".join(map(_phrase, both("phrases")))
+    return _Reader(
+        letter_of={way.upper(): letter for letter, each in written.items() for way in each},
+        phrase=re.compile(f"(?i:{phrases})"),
+        signs=re.compile(f"[.!。{_SIGNS}]*"),
+        fillers=re.compile(chain),
+        letter=re.compile(f"{chain}(?P<letter>{_letter(ways, upper_only=True, anchored=True)})"),
+        small=re.compile(
+            f"{chain}(?P<letter>{_letter(ways, anchored=True)})(?= ?(?:{_STOP}|$))", re.MULTILINE
+        ),
+        # "A, B is wrong" names A alone.
+        pair=re.compile(
+            f"(?P<first>{upper}){_CLOSE}? *(?:[,、](?! ?[^ ]{{1,3}} [^ ])|[/&+]|{joins}) *"
+            f"{_OPEN}?(?P<letter>{upper})"
+        ),
+        line=re.compile(f"^[^\\w\\n]*{anyhow}[^\\w\\n]*$", re.MULTILINE),
+        lead=re.compile(f"^[^\\w\\n]*{anyhow} ?{_LEAD_STOP}", re.MULTILINE),
+        bracketed=re.compile(f"{_OPEN}[ \"']?{anyhow}[ \"']?{_CLOSE}"),
+        stopped=re.compile(f"(?P<letter>{upper})(?={_STOP}|$)", re.MULTILINE),
+        last=re.compile(f"(?P<letter>{upper})(?={_STOP}*$)", re.MULTILINE),
+    )
+
+
+def _letter(ways: Iterable[str], *, upper_only: bool = False, anchored: bool = False) -> str:
+    """A letter that is no part of a word; `anchored`: what stands before it is matched already."""
+    forms = {form for way in ways for form in ((way,) if upper_only else (way, way.lower()))}
+    latin = "|".join(sorted(form for form in forms if re.fullmatch(f"[{_LATIN}]", form)))
+    others = sorted(forms - set(latin.split("|")), key=lambda form: (-len(form), form))
+    # "C'est" and "C-vitamin" are words; Turkish "C'dir" is "it is C".
+    goes_on = f"[{_LATIN}0-9]|-[{_LATIN}]|'(?![dt][ıiuü]r)[{_LATIN}]"
+    either = f"(?<![{_LATIN}0-9])(?:{latin})(?!{goes_on})" if latin else "(?!)"
+    if others:
+        before = "" if anchored else f"(?<![{_word_class()}])"
+        either += f"|{before}(?:{'|'.join(map(re.escape, others))})(?![{_word_class()}])"
+    return either
+
+
+def _any_of(words: Sequence[str]) -> str:
+    """Any of these words, as a whole one where its script shows the ends of words."""
+    unspaced = [word for word in words if re.match(f"[{_UNSPACED}]", word[-1])]
+    spaced = "|".join(re.escape(word) for word in words if word not in unspaced)
+    ended = [f"(?<![{_word_class()}])(?:{spaced})(?![{_word_class()}])"] if spaced else []
+    return "|".join([*ended, *map(re.escape, unspaced)]) or "(?!)"
+
+
+def _phrase(words: str) -> str:
+    """A phrase and the ending that its last word may have: `cevabınız`, `정답은`."""
+    if re.match(f"[{_UNSPACED}]", words[-1]):
+        return re.escape(words)
+    is_latin = re.match(f"[{_LATIN}]", words[-1])
+    ending = f"[{_LATIN}]" if is_latin else f"(?:(?![{_LATIN}0-9])[{_word_class()}])"
+    return f"{re.escape(words)}{ending}{{0,6}}"
+
+
+@lru_cache(maxsize=1)
+def _word_class() -> str:
+    r"""`\w` and the marks that it leaves out, such as the vowel signs of Devanagari.
+
+    As ranges that hold word characters as well: a class of 2,000 marks takes long to compile.
+    """
+    ranges, run, has_mark = [], "", False
+    for char in map(chr, range(0x300, 0x2000)):
+        kind = unicodedata.category(char)
+        if kind[0] in "LMN" or kind == "Cn":
+            run, has_mark = run + char, has_mark or kind[0] == "M"
+        else:
+            ranges += [f"{run[0]}-{run[-1]}"] if has_mark else []
+            run, has_mark = "", False
+    return r"\w" + "".join(ranges)
