@@ -11,7 +11,7 @@ from isoglot.line.pipeline import run
 from isoglot.planning.plan import plan_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.directions import direction_tables
-from isoglot.report.page import write_report
+from isoglot.report.pages.run import write_report
 
 ACROSS = (
     "{pairs_per_family: 5, directions: ['high->high', 'high->low', 'low->high'], "

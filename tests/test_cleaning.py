@@ -10,7 +10,7 @@ from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.line.pipeline import run
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.cleaning import cleaning_tables, empty_languages
-from isoglot.report.page import write_report
+from isoglot.report.pages.run import write_report
 
 QUESTION = {
     "en": "Why does the old lighthouse keeper write a letter to his daughter every single evening?",

@@ -31,7 +31,7 @@ _WHERE = {
     "read_shard": "core.store",
     "recipe_names": "recipe.recipe",
     "run": "line.pipeline",
-    "write_report": "report.page",
+    "write_report": "report.pages.run",
 }
 
 __all__ = ["__version__", *_WHERE]

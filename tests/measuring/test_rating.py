@@ -19,10 +19,10 @@ from isoglot.judging.ratings import grades_of, turn_of
 from isoglot.models.fake import FakeSampler
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import RatingConfig, SamplerRater
-from isoglot.report.export import as_csv, as_lm_eval, as_markdown
-from isoglot.report.measures import Measure
-from isoglot.report.paired import changes_between
-from isoglot.report.runs import compare_runs
+from isoglot.report.export.formats import as_csv, as_lm_eval, as_markdown
+from isoglot.report.results.measures import Measure
+from isoglot.report.results.paired import changes_between
+from isoglot.report.results.runs import compare_runs
 
 
 class Grader(FakeSampler):

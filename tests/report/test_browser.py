@@ -9,10 +9,10 @@ from chromium import Tab
 from test_report import summary, write_run
 from written_folders import HOSTILE, write_evaluation, write_judged, write_rated
 
-from isoglot.report.comparison import write_comparison
-from isoglot.report.evaluation import write_evaluation_report
-from isoglot.report.judge import write_judge_report
-from isoglot.report.page import write_report
+from isoglot.report.pages.comparison import write_comparison
+from isoglot.report.pages.evaluation import write_evaluation_report
+from isoglot.report.pages.judge import write_judge_report
+from isoglot.report.pages.run import write_report
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,11 +12,11 @@ from written_folders import HOSTILE, LANGUAGES, UNKNOWN, write_evaluation, write
 from isoglot.core.records import Graded
 from isoglot.core.stats import paired_difference
 from isoglot.core.store import read_shard, write_shard
-from isoglot.report.comparison import comparison_table, write_comparison
-from isoglot.report.measures import Measure, marginal_change
-from isoglot.report.paired import MEAN, changes_between
-from isoglot.report.results import by_language
-from isoglot.report.runs import compare_runs, read_run
+from isoglot.report.pages.comparison import comparison_table, write_comparison
+from isoglot.report.results.evaluation import by_language
+from isoglot.report.results.measures import Measure, marginal_change
+from isoglot.report.results.paired import MEAN, changes_between
+from isoglot.report.results.runs import compare_runs, read_run
 
 ACCURACY = Measure("mgsm", "accuracy")
 

@@ -1,7 +1,7 @@
 """The plot of the checks that a policy was chosen by."""
 
-from isoglot.report.curves import choices
-from isoglot.report.page import render
+from isoglot.report.charts.curves import choices
+from isoglot.report.pages.run import render
 
 
 def line(step, value, **rewards):

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from isoglot.commands.main import main
 from isoglot.core.records import Demonstration, Dropped, content_id
 from isoglot.core.store import DROPPED, shard_path, write_done, write_json, write_shard
-from isoglot.report.dataset import export_dataset
+from isoglot.report.export.dataset import export_dataset
 
 EVIL = "evil|model\n# <script>alert(1)</script> [x](javascript:1)"
 SOURCE = "alpaca_<b>.jsonl"

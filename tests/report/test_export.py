@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from written_folders import LANGUAGES, UNKNOWN, write_evaluation, write_judged
 
-from isoglot.report.export import EXPORTS, as_csv, as_latex, as_lm_eval, as_markdown, export
-from isoglot.report.results import read_results
+from isoglot.report.export.formats import EXPORTS, as_csv, as_latex, as_lm_eval, as_markdown, export
+from isoglot.report.results.evaluation import read_results
 
 
 @pytest.fixture(scope="module")

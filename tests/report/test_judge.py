@@ -10,9 +10,9 @@ from html_of_pages import Elements, data_of, without_library
 from rich.console import Console
 from written_folders import HOSTILE, LANGUAGES, NUM, UNKNOWN, write_judged
 
-from isoglot.report.judge import judge_table, sentence, write_judge_report
-from isoglot.report.results import read_results
-from isoglot.report.verdicts import outcome, verdict_browser
+from isoglot.report.cards.verdicts import outcome, verdict_browser
+from isoglot.report.pages.judge import judge_table, sentence, write_judge_report
+from isoglot.report.results.evaluation import read_results
 
 
 @pytest.fixture(scope="module")

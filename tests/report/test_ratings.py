@@ -9,10 +9,10 @@ from html_of_pages import Elements, data_of, without_library
 from rich.console import Console
 from written_folders import HOSTILE, LANGUAGES, UNKNOWN, write_rated
 
-from isoglot.report.judge import judge_table, write_judge_report
-from isoglot.report.measures import GRADES, scale_of
-from isoglot.report.ratings import rating_browser, sentence
-from isoglot.report.results import read_results
+from isoglot.report.pages.judge import judge_table, write_judge_report
+from isoglot.report.pages.ratings import rating_browser, sentence
+from isoglot.report.results.evaluation import read_results
+from isoglot.report.results.measures import GRADES, scale_of
 from isoglot.report.tables import percent
 
 

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from isoglot.report.browser import MAX_CHARS
-from isoglot.report.canvas import label
-from isoglot.report.figures import spread
-from isoglot.report.measures import Measure, changes
-from isoglot.report.page import render, write_report
-from isoglot.report.pairs import NUM_DROPPED, NUM_KEPT, sample_pairs
+from isoglot.report.cards.browser import MAX_CHARS
+from isoglot.report.cards.pairs import NUM_DROPPED, NUM_KEPT, sample_pairs
+from isoglot.report.charts.canvas import label
+from isoglot.report.charts.figures import spread
+from isoglot.report.pages.run import render, write_report
+from isoglot.report.results.measures import Measure, changes
 from isoglot.report.tables import UNKNOWN, console_table, headline
 
 HOSTILE = "</script><img src=x onerror=alert(1)><a href='https://evil.example/'>x</a><!--"

@@ -10,15 +10,15 @@ from written_folders import HOSTILE
 
 from isoglot.core.records import FinishReason, Preference, Prompt
 from isoglot.core.store import shard_path, write_json, write_shard
-from isoglot.report.results import read_results
-from isoglot.report.rewarded_pairs import outcome
-from isoglot.report.rewards import (
+from isoglot.report.cards.rewarded_pairs import outcome
+from isoglot.report.pages.rewards import (
     distribution_table,
     rewards_table,
     sentence,
     sets_of,
     write_rewards_report,
 )
+from isoglot.report.results.evaluation import read_results
 
 SCORERS = ("runs/reward/policy", f"length{HOSTILE}")
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from written_folders import HOSTILE
 from written_study import LANGUAGES, study
 
-from isoglot.report.study import write_study_report
+from isoglot.report.pages.study import write_study_report
 from isoglot.report.study_table import study_tables
 
 

@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from isoglot.report.page import render
+from isoglot.report.pages.run import render
 from isoglot.report.translations import translation_sections, translation_tables
 
 

@@ -33,8 +33,8 @@ def export(
 
     Example: isoglot export runs/mine data-set --as messages --licence cc-by-4.0
     """
-    from isoglot.report.dataset import export_dataset
-    from isoglot.report.export import export as write
+    from isoglot.report.export.dataset import export_dataset
+    from isoglot.report.export.formats import export as write
 
     if kind == "messages" or kind == "preferences":
         print(f"{kind}: {export_dataset(folder, kind, path, licence=licence, round=round)}")

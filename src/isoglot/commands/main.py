@@ -109,7 +109,7 @@ def study(
 
     Example: isoglot study rlhf-lab --num-processes 2
     """
-    from isoglot.report.study import write_study_report
+    from isoglot.report.pages.study import write_study_report
     from isoglot.report.study_table import study_tables
     from isoglot.study.study import study as run_study
 
@@ -255,10 +255,10 @@ def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -
 
 def _show(summary: dict, folder: Path) -> None:
     from isoglot.report.audit import audit_table
+    from isoglot.report.charts.pair_figures import kinds_of
     from isoglot.report.cleaning import cleaning_tables, empty_languages
     from isoglot.report.directions import direction_tables
-    from isoglot.report.page import write_report
-    from isoglot.report.pair_figures import kinds_of
+    from isoglot.report.pages.run import write_report
     from isoglot.report.routes import route_tables, without_route
     from isoglot.report.tables import console_table, headline
     from isoglot.report.translations import translation_tables

@@ -215,7 +215,7 @@ def judge(
     from isoglot.judging import compare as judging
     from isoglot.judging import judges
     from isoglot.judging import rate as rating
-    from isoglot.report.judge import judge_table, write_judge_report
+    from isoglot.report.pages.judge import judge_table, write_judge_report
 
     tags = _listed(languages)
     if b is None:
@@ -317,13 +317,13 @@ def held_out_rewards(
 
 def _show_rewards(folder: Path) -> None:
     """Print what scorers are worth, set by set, and write the page."""
-    from isoglot.report.results import read_results
-    from isoglot.report.rewards import (
+    from isoglot.report.pages.rewards import (
         distribution_table,
         rewards_table,
         sets_of,
         write_rewards_report,
     )
+    from isoglot.report.results.evaluation import read_results
 
     results = read_results(folder)
     for one in sets_of(results):
@@ -344,8 +344,8 @@ def compare(
 
     Example: isoglot compare runs/evaluate-base runs/evaluate-m1 runs/evaluate-m2
     """
-    from isoglot.report.comparison import comparison_table, write_comparison
-    from isoglot.report.runs import compare_runs
+    from isoglot.report.pages.comparison import comparison_table, write_comparison
+    from isoglot.report.results.runs import compare_runs
 
     comparison = compare_runs(runs)
     for measure in comparison.measures:
@@ -367,7 +367,7 @@ def _pinned(words: list[str]) -> dict[str, str]:
 
 
 def _show_evaluation(results: dict, folder: Path) -> None:
-    from isoglot.report.evaluation import evaluation_table, write_evaluation_report
+    from isoglot.report.pages.evaluation import evaluation_table, write_evaluation_report
 
     screen = console()
     for task in dict.fromkeys(row["task"] for row in results["results"]):

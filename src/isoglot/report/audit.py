@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.measures import without_revisions
+from isoglot.report.results.measures import without_revisions
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.measures import Summary, language_name, rounds
-from isoglot.report.shell import Grid, Line, Section
+from isoglot.report.page import Grid, Line, Section
+from isoglot.report.results.measures import Summary, language_name, rounds
 from isoglot.report.tables import percent, plain_table
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from isoglot.report.measures import (
+from isoglot.report.page import Grid, Line, Section
+from isoglot.report.results.measures import (
     OFF_TARGET,
     Measure,
     Row,
@@ -13,7 +14,6 @@ from isoglot.report.measures import (
     number,
     rounds,
 )
-from isoglot.report.shell import Grid, Line, Section
 from isoglot.report.tables import UNKNOWN, interval, percent, signed
 
 if TYPE_CHECKING:

@@ -1,238 +1,167 @@
-"""The page: everything that a run tells, in one HTML file that needs nothing else."""
+"""What every page shares: one HTML file that needs nothing else and in which no model text acts."""
 
+import base64
+import hashlib
+import json
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from isoglot.report import curves, figures, pair_figures, tables
-from isoglot.report.canvas import Chart
-from isoglot.report.cleaning import cleaning_sections, empty_languages
-from isoglot.report.directions import direction_sections
-from isoglot.report.measures import (
-    OFF_TARGET,
-    Change,
-    Measure,
-    Summary,
-    all_results,
-    language_name,
-    languages,
-    measures,
-    number,
-    read_json,
-)
-from isoglot.report.pairs import pair_browser, sample_pairs
-from isoglot.report.routes import route_sections
-from isoglot.report.shell import Page, Section, Tile, facts_of, render_page, write_page
-from isoglot.report.translations import translation_sections
+from isoglot.report import tables
+from isoglot.report.cards.browser import Browser
+from isoglot.report.charts.canvas import Chart
+from isoglot.report.results.measures import Row, language_name, number, own_name, read_json
 
 
-def write_report(run: Path) -> Path:
-    """Write `RUN/report.html` from the run's summary and preference shards, and return its path.
+class Tile(NamedTuple):
+    """A figure at the top of a page."""
 
-    The page makes no network request. Parts that the run does not have (yet) are named on the page.
-    ValueError when `RUN/summary.json` is absent or no JSON.
+    name: str
+    figure: str
+    note: str = ""
+
+
+class Line(NamedTuple):
+    """A row of a table: what it is about, then its cells as text."""
+
+    head: str
+    cells: Sequence[str]
+    tag: str = ""
+    """The language of the row; empty where the row is no language."""
+    is_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table under the plots of a section; every column but the first is set to the right."""
+
+    columns: Sequence[str]
+    lines: Sequence[Line]
+    title: str = "The numbers"
+    is_open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with its plots and table; `missing` says why there are none."""
+
+    anchor: str
+    title: str
+    caption: str
+    missing: str
+    charts: Sequence[Chart] = field(default_factory=tuple)
+    grid: Grid | None = None
+    is_panels: bool = False
+    """True where plots stand side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page says; texts are plain, nothing in them is HTML."""
+
+    title: str
+    sentence: str
+    sections: Sequence[Section]
+    browser: Browser
+    tiles: Sequence[Tile] = ()
+    fine: Sequence[str] = ()
+    """Small print under the figures at the top."""
+    notices: Sequence[str] = ()
+    """Said once each."""
+    rows: Sequence[tuple[str, Row]] = ()
+    """Everything that was measured, each under the name of what it was measured of."""
+    order: Sequence[str] = ()
+    """That of the languages in the table of all results."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the folder says about how it was made."""
+    facts_name: str = "run.json"
+
+
+def render_page(page: Page, template: str = "base.html.jinja", **context: Any) -> str:
+    """The page as HTML; `template` extends the base with what only it has, told in `context`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    folder = files("isoglot.report")
+    scripts = [get_plotlyjs(), (folder / "page.js").read_text(encoding="utf-8")]
+    environment = Environment(
+        loader=PackageLoader("isoglot", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": tables.percent, "signed": tables.signed}
+    environment.filters |= {"language_name": language_name, "own_name": own_name}
+    results, signatures = _result_rows(page.rows, page.order)
+    charts = [chart.figure for section in page.sections for chart in section.charts]
+    return environment.get_template(template).render(
+        page=page,
+        notices=list(dict.fromkeys(page.notices)),
+        results=results,
+        signatures=signatures,
+        facts=json.dumps(page.facts, indent=2, ensure_ascii=False) if page.facts else "",
+        # The scripts are ours and plotly's; nothing of a run is in them.
+        scripts=[Markup(script) for script in scripts],
+        hashes=[_csp_hash(script) for script in scripts],
+        style=Markup((folder / "page.css").read_text(encoding="utf-8")),
+        data=Markup(_inert_json({"charts": charts, "browser": page.browser.data()})),
+        **context,
+    )
+
+
+def write_page(path: Path, html: str) -> Path:
+    """Write a page, whole or not at all, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".html.tmp")
+    temporary.write_bytes(html.encode(errors="replace"))
+    os.replace(temporary, path)
+    return path
+
+
+def facts_of(path: Path) -> Mapping[str, Any]:
+    """What a folder says of how it was made; nothing where the file is not there."""
+    return read_json(path) if path.exists() else {}
+
+
+def _result_rows(
+    rows: Sequence[tuple[str, Row]], order: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Rows for the table of all results; signatures.
+
+    Each way of measuring stands once, in order of appearance: a result refers to it by number.
     """
-    summary = read_json(run / "summary.json")
-    html = render(summary, facts_of(run / "run.json"), *sample_pairs(run))
-    return write_page(run / "report.html", html)
-
-
-def render(
-    summary: Summary,
-    facts: Mapping[str, Any],
-    pairs: Sequence[Mapping[str, Any]] = (),
-    notes: Sequence[str] = (),
-) -> str:
-    """The page as HTML: `facts` is the content of `run.json`, `pairs` a sample of the pairs."""
-    head, audit = tables.headline(summary), _audit_rows(summary)
-    policies = tables.policy_rounds(summary)
-    versions = (facts.get("versions") or {}).items()
-    made = [f"Seed {summary.get('seed', 'unknown')}", *(" ".join(map(str, v)) for v in versions)]
-    changes_are = (
-        f"Changes are in points, M0 to M{policies[-1] if policies else 0}, with 95 % intervals. "
-        "Languages share their problems, so the interval of a mean over languages draws problems, "
-        "in all of them at once."
-    )
-    tiles = _tiles(head)
-    stopped = [f"Stopped: {summary['stopped']}"] if summary.get("stopped") else []
-    page = Page(
-        title=str(summary.get("recipe") or "A run without a recipe"),
-        sentence=_audit_sentence(audit) if audit and not head.measure else head.sentence,
-        sections=_sections(summary),
-        browser=pair_browser(pairs),
-        tiles=tiles,
-        fine=[*([changes_are] if tiles else []), " · ".join(made)],
-        notices=[*stopped, *empty_languages(summary), *notes],
-        rows=[(f"M{index}", row) for index, row in all_results(summary)],
-        order=languages(summary),
-        facts=facts,
-    )
-    return render_page(
-        page,
-        "page.html.jinja",
-        interval=tables.interval,
-        policies=policies,
-        language_rows=tables.language_rows(summary),
-        totals=pair_figures.round_totals(summary),
-        audit=audit,
-        timings=_timings(summary),
-    )
-
-
-def _audit_sentence(audit: Sequence[Mapping[str, Any]]) -> str:
-    models, tags = ({row[key] for row in audit} for key in ("sampler", "language"))
-    return f"An audit of {len(models)} models in {len(tags)} languages."
-
-
-def _tiles(head: tables.Headline) -> list[Tile]:
-    """The changes of the verdict; none without a change."""
-
-    def tile(name: str, change: Change) -> Tile:
-        note = tables.interval(change) or "interval unknown"
-        return Tile(name, tables.signed(change.value), note)
-
-    found = []
-    if part := head.trained:
-        found.append(tile(f"Trained, mean of {part.num_languages}", part))
-    if part := head.worst:
-        found.append(tile(f"Least gain: {language_name(part.name)}", part))
-    if part := head.dominant:
-        found.append(tile(f"{language_name(part.name)}, dominant", part))
-    if part := head.never_trained:
-        found.append(tile(f"Never trained, mean of {part.num_languages}", part))
-    if found and head.off_target_last is not None:
-        last, first = (tables.percent(v) for v in (head.off_target_last, head.off_target_first))
-        found.append(Tile("Off-target rate, mean", f"{last} %", f"M0: {first} %"))
-    return found
-
-
-def _sections(summary: Summary) -> list[Section]:
-    """What the run tells; results that it never asks for are not named as missing."""
-    found = measures(summary)
-    audit = _audit_section(summary)
-    demonstrations = [*route_sections(summary), *cleaning_sections(summary)]
-    has_pairs = bool(pair_figures.pairs_by_round(summary))
-    has_other_data = bool(audit or demonstrations)
-    has_results = bool(found) or not has_other_data
-    is_without_pairs = summary.get("method") == "rloo" or bool(demonstrations) or not has_results
-    return [
-        *(_result_sections(summary, found) if has_results else []),
-        *audit,
-        *translation_sections(summary),
-        *demonstrations,
-        *_choice_section(summary),
-        *(_pair_sections(summary) if has_pairs or not is_without_pairs else []),
+    signatures = list(dict.fromkeys(str(row.get("signature") or "") for _, row in rows))
+    rank = {tag: i for i, tag in enumerate(order)}
+    shown: list[dict[str, Any]] = [
+        {
+            **{key: row.get(key) for key in ("metric", "language", "n", "unknown")},
+            **{key: number(row, key) for key in ("value", "low", "high")},
+            "task": row.get("task") or "",
+            "policy": name,
+            "trained": bool(row.get("trained")),
+            "signature": signatures.index(str(row.get("signature") or "")) + 1,
+        }
+        for name, row in rows
     ]
-
-
-def _result_sections(summary: Summary, found: Sequence[Measure]) -> list[Section]:
-    scores = [measure for measure in found if measure.metric != OFF_TARGET]
-    over = [_over_rounds(summary, i, measure) for i, measure in enumerate(scores)]
-    missing = Section(
-        "rounds-0", "Accuracy by language over rounds", "", "This run has no results yet."
+    shown.sort(
+        key=lambda r: (r["task"], r["metric"], rank.get(r["language"], len(rank)), r["policy"])
     )
-    return [
-        *(over[:1] or [missing]),
-        Section(
-            "off-target",
-            "Off-target rate, by language over rounds",
-            "How often an answer is in another language than the one asked for. Lower is better. "
-            "Answers whose language is unknown are not counted.",
-            "This run has no off-target rates.",
-            [figures.off_target_rates(summary, m) for m in found if m.metric == OFF_TARGET],
-        ),
-        Section(
-            "change",
-            "Change per language",
-            "The last policy minus M0, with the 95 % interval. An interval that reaches zero "
-            "means that this run cannot tell the change from none.",
-            "A change needs the results of two policies.",
-            [chart for m in scores if (chart := figures.change_per_language(summary, m))],
-        ),
-        *over[1:],
-        *direction_sections(summary),
-    ]
+    return shown, signatures
 
 
-def _over_rounds(summary: Summary, position: int, measure: Measure) -> Section:
-    return Section(
-        f"rounds-{position}",
-        f"{measure.title}, by language over rounds",
-        "Each line is a language, M0 the model at the start. Bars are 95 % intervals. "
-        "Lines are set slightly apart so that their intervals can be told from one another.",
-        "No results.",
-        figures.over_rounds(summary, measure),
-        is_panels=True,
-    )
+def _inert_json(value: object) -> str:
+    """JSON that can stand in a `<script>`: nothing in it can end the element or open another."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
-def _choice_section(summary: Summary) -> list[Section]:
-    charts = curves.choices(summary)
-    caption = (
-        "Mean reward of greedy answers to prompts that were kept out of training. The policy of "
-        "the marked step was saved, so a training that went on too long does no harm."
-    )
-    return [Section("choice", "The choice of a checkpoint", caption, "", charts)] if charts else []
-
-
-def _audit_section(summary: Summary) -> list[Section]:
-    rows = (summary.get("audit") or {}).get("rows") or []
-    if not summary.get("audit"):
-        return []
-    return [
-        Section(
-            "audit",
-            "Off-target rate of each model",
-            "How often, in percent, a model answers in another language than the one asked for.",
-            "The audit has no rows.",
-            [figures.audit_heat_map(rows)] if rows else [],
-        )
-    ]
-
-
-def _pair_sections(summary: Summary) -> list[Section]:
-    def some(chart: Chart | None) -> list[Chart]:
-        return [chart] if chart else []
-
-    return [
-        Section(
-            "pairs",
-            "Pairs kept and dropped",
-            "The pairs of round 0 come from M0 and train M1, and so on.",
-            "No round has pairs yet.",
-            some(pair_figures.kept_and_dropped(summary)),
-        ),
-        Section(
-            "lengths",
-            "Lengths of chosen and rejected",
-            "If chosen is longer than rejected throughout, the policy may learn length first.",
-            "The lengths of the pairs are not recorded.",
-            some(pair_figures.lengths(summary)),
-        ),
-        Section(
-            "reward",
-            "Reward accuracy",
-            "How often the oracle also prefers chosen to rejected. The dotted line is chance.",
-            "There is no oracle for these pairs, so the accuracy of the reward is unknown.",
-            some(pair_figures.reward_accuracies(summary)),
-        ),
-    ]
-
-
-def _audit_rows(summary: Summary) -> list[dict[str, Any]]:
-    rows = (summary.get("audit") or {}).get("rows") or []
-    return [
-        {**row, **{key: number(row, key) for key in ("off_target_rate", "low", "high")}}
-        for row in rows
-    ]
-
-
-def _timings(summary: Summary) -> list[dict[str, Any]]:
-    """Seconds of each stage with its share of the longest one."""
-    seconds = {name: value for name in (summary.get("seconds") or {})
-               if (value := number(summary["seconds"], name)) is not None}  # fmt: skip
-    longest = max(seconds.values(), default=0.0) or 1.0
-    return [
-        {"stage": name, "seconds": value, "share": value / longest}
-        for name, value in seconds.items()
-    ]
+def _csp_hash(script: str) -> str:
+    """The source expression that lets exactly this script run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

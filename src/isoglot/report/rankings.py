@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.measures import language_name
+from isoglot.report.results.measures import language_name
 from isoglot.report.tables import UNKNOWN
 
 if TYPE_CHECKING:

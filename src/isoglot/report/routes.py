@@ -4,8 +4,14 @@ and what became of the prompts."""
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.measures import Summary, language_name, number, rounds, without_revisions
-from isoglot.report.shell import Grid, Line, Section
+from isoglot.report.page import Grid, Line, Section
+from isoglot.report.results.measures import (
+    Summary,
+    language_name,
+    number,
+    rounds,
+    without_revisions,
+)
 from isoglot.report.tables import UNKNOWN, percent, plain_table
 
 if TYPE_CHECKING:

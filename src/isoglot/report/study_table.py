@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.measures import Row, number
+from isoglot.report.results.measures import Row, number
 from isoglot.report.tables import UNKNOWN, percent, signed
 
 if TYPE_CHECKING:

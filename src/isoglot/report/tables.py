@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from isoglot.report.measures import (
+from isoglot.report.results.measures import (
     PERCENT,
     Change,
     Measure,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.measures import Summary, language_name, rounds
-from isoglot.report.shell import Grid, Line, Section
+from isoglot.report.page import Grid, Line, Section
+from isoglot.report.results.measures import Summary, language_name, rounds
 from isoglot.report.tables import UNKNOWN, plain_table
 
 if TYPE_CHECKING:

@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.canvas import MUTED, PALETTE, Chart, LegendItem, Rows, finished
-from isoglot.report.figures import error_bars, heat_map, hover, shortened
-from isoglot.report.measures import Row, language_name, number
-from isoglot.report.results import read_results, tier
-from isoglot.report.rewarded_pairs import reward_browser
-from isoglot.report.shell import (
+from isoglot.report.cards.rewarded_pairs import reward_browser
+from isoglot.report.charts.canvas import MUTED, PALETTE, Chart, LegendItem, Rows, finished
+from isoglot.report.charts.figures import error_bars, heat_map, hover, shortened
+from isoglot.report.page import (
     Grid,
     Line,
     Page,
@@ -19,6 +17,8 @@ from isoglot.report.shell import (
     render_page,
     write_page,
 )
+from isoglot.report.results.evaluation import read_results, tier
+from isoglot.report.results.measures import Row, language_name, number
 from isoglot.report.tables import UNKNOWN, bounds, percent, signed
 
 if TYPE_CHECKING:

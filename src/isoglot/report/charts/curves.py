@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoglot.report.canvas import MUTED, PALETTE, Chart, finished, label, new_figure
-from isoglot.report.measures import Summary, rounds
+from isoglot.report.charts.canvas import MUTED, PALETTE, Chart, finished, label, new_figure
+from isoglot.report.results.measures import Summary, rounds
 
 _SAVED, _ALL = PALETTE[1], PALETTE[0]
 

@@ -6,9 +6,16 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from isoglot.core.stats import Measured, estimate, ratio, resampled_values
-from isoglot.report.measures import GRADES, Change, Measure, marginal_change, number, scale_of
-from isoglot.report.results import by_language
-from isoglot.report.runs import Run, read_grades
+from isoglot.report.results.evaluation import by_language
+from isoglot.report.results.measures import (
+    GRADES,
+    Change,
+    Measure,
+    marginal_change,
+    number,
+    scale_of,
+)
+from isoglot.report.results.runs import Run, read_grades
 
 MEAN = "mean"
 

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.core.store import write_json
-from isoglot.report.measures import (
+from isoglot.report.results.evaluation import (
+    by_language,
+    group_title,
+    groups_of,
+    language_order,
+    tier,
+)
+from isoglot.report.results.measures import (
     GRADES,
     OFF_TARGET,
     PERCENT,
@@ -20,14 +27,7 @@ from isoglot.report.measures import (
     number,
     scale_of,
 )
-from isoglot.report.results import (
-    by_language,
-    group_title,
-    groups_of,
-    language_order,
-    tier,
-)
-from isoglot.report.runs import read_any
+from isoglot.report.results.runs import read_any
 from isoglot.report.tables import percent
 
 _COLUMNS = (

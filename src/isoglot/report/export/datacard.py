@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isoglot.core.languages import LANGUAGES, language
-from isoglot.report.export import escape_markdown
-from isoglot.report.measures import language_name
+from isoglot.report.export.formats import escape_markdown
+from isoglot.report.results.measures import language_name
 from isoglot.report.tables import percent
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.store import shard_paths
-from isoglot.report.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
-from isoglot.report.measures import language_name
+from isoglot.report.cards.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
+from isoglot.report.results.measures import language_name
 
 Key = tuple[str, str]
 """Family and prompt id."""

@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from isoglot.report.canvas import PALETTE, Chart, LegendItem, Rows, finished, label
-from isoglot.report.figures import rates_by_round
-from isoglot.report.measures import Row, Summary, group, language_name, languages, number, rounds
+from isoglot.report.charts.canvas import PALETTE, Chart, LegendItem, Rows, finished, label
+from isoglot.report.charts.figures import rates_by_round
+from isoglot.report.results.measures import (
+    Row,
+    Summary,
+    group,
+    language_name,
+    languages,
+    number,
+    rounds,
+)
 
 KEPT = "kept"
 _SHAPES = ("", "/", ".", "x")

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from isoglot.core.languages import language
 from isoglot.core.records import Demonstration, Dropped, Preference
 from isoglot.core.store import DROPPED, SCHEMAS, read_done, read_shard, shard_paths
-from isoglot.report.datacard import Content, data_card
-from isoglot.report.measures import read_json
+from isoglot.report.export.datacard import Content, data_card
+from isoglot.report.results.measures import read_json
 
 DatasetKind = Literal["messages", "preferences"]
 

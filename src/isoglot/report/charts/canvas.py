@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.measures import language_name
+from isoglot.report.results.measures import language_name
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

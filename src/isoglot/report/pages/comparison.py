@@ -4,10 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isoglot.report.browser import Browser
-from isoglot.report.canvas import MUTED, PALETTE, Chart, Rows, finished, label
-from isoglot.report.figures import error_bars, heat_map, shortened
-from isoglot.report.measures import (
+from isoglot.report.cards.browser import Browser
+from isoglot.report.charts.canvas import MUTED, PALETTE, Chart, Rows, finished, label
+from isoglot.report.charts.figures import error_bars, heat_map, shortened
+from isoglot.report.page import (
+    Grid,
+    Line,
+    Page,
+    Section,
+    Tile,
+    render_page,
+    write_page,
+)
+from isoglot.report.results.evaluation import by_language, groups_of, tier
+from isoglot.report.results.measures import (
     GRADES,
     OFF_TARGET,
     Change,
@@ -18,18 +28,8 @@ from isoglot.report.measures import (
     number,
     scale_of,
 )
-from isoglot.report.paired import MEAN, changes_between
-from isoglot.report.results import by_language, groups_of, tier
-from isoglot.report.runs import Comparison, Run, compare_runs
-from isoglot.report.shell import (
-    Grid,
-    Line,
-    Page,
-    Section,
-    Tile,
-    render_page,
-    write_page,
-)
+from isoglot.report.results.paired import MEAN, changes_between
+from isoglot.report.results.runs import Comparison, Run, compare_runs
 from isoglot.report.tables import UNKNOWN, bounds, interval, percent, signed
 
 if TYPE_CHECKING:

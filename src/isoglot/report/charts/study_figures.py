@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoglot.report.canvas import (
+from isoglot.report.charts.canvas import (
     GROUP_COLOURS,
     MUTED,
     PALETTE,
@@ -14,8 +14,8 @@ from isoglot.report.canvas import (
     label,
     new_figure,
 )
-from isoglot.report.figures import error_bars, heat_map, hover, shortened
-from isoglot.report.measures import Row, language_name, number
+from isoglot.report.charts.figures import error_bars, heat_map, hover, shortened
+from isoglot.report.results.measures import Row, language_name, number
 from isoglot.report.study_table import GROUPS, SCORE_GROUPS, difference, rows_of
 
 ANSWER_COLOURS = {"yes": "var(--c2)", "no": "var(--c1)", "undecided": MUTED}

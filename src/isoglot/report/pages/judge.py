@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.bars import wins_and_losses
-from isoglot.report.canvas import Chart
-from isoglot.report.measures import Measure, Row, language_name, metric_name, number
-from isoglot.report.ratings import rating_table, write_rating_report
-from isoglot.report.results import by_language, language_order, read_results, tier
-from isoglot.report.shell import (
+from isoglot.report.cards.verdicts import verdict_browser
+from isoglot.report.charts.bars import wins_and_losses
+from isoglot.report.charts.canvas import Chart
+from isoglot.report.page import (
     Grid,
     Line,
     Page,
@@ -19,8 +17,10 @@ from isoglot.report.shell import (
     render_page,
     write_page,
 )
+from isoglot.report.pages.ratings import rating_table, write_rating_report
+from isoglot.report.results.evaluation import by_language, language_order, read_results, tier
+from isoglot.report.results.measures import Measure, Row, language_name, metric_name, number
 from isoglot.report.tables import MINUS, UNKNOWN, percent, signed
-from isoglot.report.verdicts import verdict_browser
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoglot.core.store import shard_paths
-from isoglot.report.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
-from isoglot.report.canvas import MUTED, TIER_COLOURS, Chart, Rows, finished, label
-from isoglot.report.figures import error_bars
-from isoglot.report.measures import (
-    GRADES,
-    RATING,
-    Measure,
-    Row,
-    language_name,
-    metric_name,
-    number,
+from isoglot.report.cards.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
+from isoglot.report.charts.canvas import MUTED, TIER_COLOURS, Chart, Rows, finished, label
+from isoglot.report.charts.figures import error_bars
+from isoglot.report.page import (
+    Grid,
+    Line,
+    Page,
+    Section,
+    Tile,
+    facts_of,
+    render_page,
+    write_page,
 )
-from isoglot.report.results import (
+from isoglot.report.results.evaluation import (
     TIERS,
     by_language,
     group_title,
@@ -27,15 +28,14 @@ from isoglot.report.results import (
     tier,
     tier_name,
 )
-from isoglot.report.shell import (
-    Grid,
-    Line,
-    Page,
-    Section,
-    Tile,
-    facts_of,
-    render_page,
-    write_page,
+from isoglot.report.results.measures import (
+    GRADES,
+    RATING,
+    Measure,
+    Row,
+    language_name,
+    metric_name,
+    number,
 )
 from isoglot.report.tables import UNKNOWN, bounds, percent
 

@@ -4,20 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.answers import answer_browser
-from isoglot.report.bars import TRAINED, values_by_language
-from isoglot.report.canvas import TIER_COLOURS
-from isoglot.report.figures import differences
-from isoglot.report.measures import (
-    OFF_TARGET,
-    Measure,
-    Row,
-    in_sentence,
-    language_name,
-    metric_name,
-    number,
+from isoglot.report.cards.answers import answer_browser
+from isoglot.report.charts.bars import TRAINED, values_by_language
+from isoglot.report.charts.canvas import TIER_COLOURS
+from isoglot.report.charts.figures import differences
+from isoglot.report.page import (
+    Grid,
+    Line,
+    Page,
+    Section,
+    Tile,
+    facts_of,
+    render_page,
+    write_page,
 )
-from isoglot.report.results import (
+from isoglot.report.results.evaluation import (
     by_language,
     change_of,
     group_title,
@@ -30,15 +31,14 @@ from isoglot.report.results import (
     tier_name,
     unknown,
 )
-from isoglot.report.shell import (
-    Grid,
-    Line,
-    Page,
-    Section,
-    Tile,
-    facts_of,
-    render_page,
-    write_page,
+from isoglot.report.results.measures import (
+    OFF_TARGET,
+    Measure,
+    Row,
+    in_sentence,
+    language_name,
+    metric_name,
+    number,
 )
 from isoglot.report.tables import UNKNOWN, bounds, interval, percent, signed
 

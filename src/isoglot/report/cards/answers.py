@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.store import shard_paths
-from isoglot.report.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
-from isoglot.report.measures import OFF_TARGET, language_name, metric_name
+from isoglot.report.cards.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
+from isoglot.report.results.measures import OFF_TARGET, language_name, metric_name
 from isoglot.report.tables import percent
 
 NUM_CARDS = 1500

@@ -6,18 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot.report.browser import Browser
-from isoglot.report.measures import Row, language_name, metric_name, number
-from isoglot.report.shell import (
-    Grid,
-    Line,
-    Page,
-    Section,
-    Tile,
-    render_page,
-    write_page,
-)
-from isoglot.report.study_figures import (
+from isoglot.report.cards.browser import Browser
+from isoglot.report.charts.study_figures import (
     by_cell,
     by_language,
     by_tier,
@@ -26,6 +16,16 @@ from isoglot.report.study_figures import (
     rate_of,
     transfer,
 )
+from isoglot.report.page import (
+    Grid,
+    Line,
+    Page,
+    Section,
+    Tile,
+    render_page,
+    write_page,
+)
+from isoglot.report.results.measures import Row, language_name, metric_name, number
 from isoglot.report.study_table import (
     GROUPS,
     SCORE_GROUPS,

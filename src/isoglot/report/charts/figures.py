@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.canvas import (
+from isoglot.report.charts.canvas import (
     GROUP_COLOURS,
     MUTED,
     PALETTE,
@@ -15,7 +15,7 @@ from isoglot.report.canvas import (
     new_figure,
     round_colour,
 )
-from isoglot.report.measures import (
+from isoglot.report.results.measures import (
     PERCENT,
     Change,
     Measure,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.languages import ALIASES, LANGUAGES
-from isoglot.report.measures import OFF_TARGET, Change, Measure, Row, language_name, number
-from isoglot.report.measures import read_json as _read_json
+from isoglot.report.results.measures import OFF_TARGET, Change, Measure, Row, language_name, number
+from isoglot.report.results.measures import read_json as _read_json
 
 TIERS = ("high", "mid", "low", "")
 """Resource tiers in order; the last is that of a language without a row in the table."""

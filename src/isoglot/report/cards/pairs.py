@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot.report.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
-from isoglot.report.measures import language_name
+from isoglot.report.cards.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
+from isoglot.report.results.measures import language_name
 
 NUM_KEPT, NUM_DROPPED = 40, 20
 

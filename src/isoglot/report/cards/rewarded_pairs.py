@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isoglot.core.store import shard_paths
-from isoglot.report.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
-from isoglot.report.measures import Row, language_name, number
+from isoglot.report.cards.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
+from isoglot.report.results.measures import Row, language_name, number
 
 NUM_CARDS = 800
 """About so many in a page, over all scorers, sets, languages and outcomes."""
