@@ -13,9 +13,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "models"))
-
 from serving import Misbehaving, TransformersServe, answer
 
 from isoglot.core.records import Rated, Verdict

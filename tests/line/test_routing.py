@@ -4,16 +4,12 @@ model that answers itself, of which each language takes the best."""
 import json
 import re
 import signal
-import sys
-from pathlib import Path
 
 import pytest
 from apples import ASKED, NAMES, SAID, rows_of
+from serving import Misbehaving, answer
 from test_resume import process
 from tiny_run import contents, mtimes
-
-sys.path.append(str(Path(__file__).parent / "models"))
-from serving import Misbehaving, answer
 
 from isoglot.commands.main import main
 from isoglot.core.records import Completion, Demonstration, Dropped

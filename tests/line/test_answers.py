@@ -3,15 +3,12 @@
 import gc
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
 from apples import ASKED, NAMES, SAID, rows_of
-from tiny_run import contents, mtimes, tiny_recipe
-
-sys.path.append(str(Path(__file__).parent / "models"))
 from serving import Misbehaving, answer
+from tiny_run import contents, mtimes, tiny_recipe
 
 from isoglot.core.records import Completion, Dropped, Preference
 from isoglot.core.store import DROPPED

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from isoglot.core.section import Section
 from isoglot.recipe.recipe import Recipe, load_recipe, recipe_names, resolved
 
-SRC = Path(__file__).parent.parent / "src" / "isoglot"
+SRC = Path(__file__).parents[2] / "src" / "isoglot"
 
 
 def sections(section: type[BaseModel]) -> set[type[Section]]:
