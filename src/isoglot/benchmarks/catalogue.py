@@ -22,6 +22,7 @@ from isoglot.benchmarks.x_alpacaeval import X_ALPACAEVAL
 from isoglot.benchmarks.xcopa import XCOPA
 from isoglot.benchmarks.xlsum import XLSUM
 from isoglot.benchmarks.xwinograd import XWINOGRAD
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.evals.metric import Metric
 
@@ -43,11 +44,11 @@ _ENGLISH_WORDS = "english_words.txt.gz"
 
 
 def benchmark_of(name: str) -> Benchmark:
-    """The benchmark of a name; raises ValueError with a did-you-mean."""
+    """The benchmark of a name; raises InputError with a did-you-mean."""
     if name not in BENCHMARKS:
         close = get_close_matches(name, BENCHMARKS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(BENCHMARKS)}"
-        raise ValueError(f"no benchmark {name!r}; {hint}")
+        raise InputError(f"no benchmark {name!r}; {hint}")
     return BENCHMARKS[name]
 
 

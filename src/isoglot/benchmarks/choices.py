@@ -14,6 +14,7 @@ from typing import Any, Literal
 from isoglot.benchmarks.benchmark import Ask, Example, Rows
 from isoglot.benchmarks.rows import Row
 from isoglot.benchmarks.stated_choice import Offered, announced, words_of
+from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.core.text import length_chars
 from isoglot.evals.metric import mean_of
@@ -55,10 +56,10 @@ class Question:
 
 
 def named(value: Any, names: Mapping[str, str], what: str, row: Row) -> str:
-    """The name of a published label; raises ValueError for one that is not among them."""
+    """The name of a published label; raises InputError for one that is not among them."""
     published = str(value).strip()
     if published not in names:
-        raise ValueError(
+        raise InputError(
             f"{what} of row {str(dict(row))[:80]!r}: expected {' or '.join(names)}, came "
             f"{value!r}; give the set as it is published"
         )
@@ -84,7 +85,7 @@ def worked_examples(
 ) -> list[Question]:
     """Questions that can be worked examples: those of `train` that are not asked themselves.
 
-    Raises ValueError where there are fewer than `ask.shots`.
+    Raises InputError where there are fewer than `ask.shots`.
     """
     if not ask.shots:
         return []
@@ -98,7 +99,7 @@ def worked_examples(
         num = sum(shot.subject == subject for shot in found)
         if num < ask.shots:
             of_subject = f" of {subject}" if subject else ""
-            raise ValueError(
+            raise InputError(
                 f"{name}: expected {ask.shots} worked examples{of_subject}, came {num}; "
                 "ask with fewer shots"
             )
@@ -106,9 +107,9 @@ def worked_examples(
 
 
 def no_worked_examples(name: str, ask: Ask) -> None:
-    """Raises ValueError where shots are asked of a benchmark that has none."""
+    """Raises InputError where shots are asked of a benchmark that has none."""
     if ask.shots:
-        raise ValueError(
+        raise InputError(
             f"{name}: expected 0 shots, for no worked examples are published, came {ask.shots}; "
             "leave `shots` out"
         )
@@ -220,7 +221,7 @@ def grade_written(prompt: Prompt, text: str) -> float | None:
         gold = json.loads(prompt.gold or "")
         offered = Offered(gold["letters"], gold["texts"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise InputError(
             f"prompt {prompt.prompt_id}: expected a gold with all that was offered, came "
             f"{prompt.gold!r:.60}; it was asked by likelihood, ask by generation"
         ) from error
@@ -247,7 +248,7 @@ def grade_likeliest(
         divisor = max(1, length_chars(choice.text)) if length == "char" else 1
         values[choice.label] = value / divisor
     if prompt.gold not in values:
-        raise ValueError(
+        raise InputError(
             f"prompt {prompt.prompt_id}: expected a choice with the gold label {prompt.gold!r}, "
             f"came {', '.join(values)}; write the choices again"
         )

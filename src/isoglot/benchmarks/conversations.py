@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from isoglot.benchmarks.benchmark import Ask, Example
+from isoglot.core.errors import InputError
 from isoglot.core.records import Message, Prompt, content_id
 
 
@@ -57,28 +58,28 @@ def next_turn(prompt: Prompt, answer: str, follow_up: Prompt) -> Prompt:
 
 
 def variant_of(benchmark: str, variants: Sequence[str], ask: Ask) -> str:
-    """The variant that was asked for, the first where none was; ValueError for an unknown one."""
+    """The variant that was asked for, the first where none was; InputError for an unknown one."""
     variant = ask.variant or variants[0]
     if variant not in variants:
         near = get_close_matches(variant, variants, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(variants[:12])}"
-        raise ValueError(f"{benchmark}: unknown variant {ask.variant!r}; {hint}")
+        raise InputError(f"{benchmark}: unknown variant {ask.variant!r}; {hint}")
     return variant
 
 
 def no_shots(benchmark: str, ask: Ask) -> None:
     """ValueError where worked examples are asked of a benchmark that has none."""
     if ask.shots:
-        raise ValueError(
+        raise InputError(
             f"{benchmark}: expected 0 shots, for no worked examples are published, came "
             f"{ask.shots}; leave the shots out"
         )
 
 
 def first_shots(shots: Sequence[Shot], ask: Ask, benchmark: str) -> list[Shot]:
-    """The first `ask.shots` of the worked examples; ValueError where there are fewer."""
+    """The first `ask.shots` of the worked examples; InputError where there are fewer."""
     if len(shots) < ask.shots:
-        raise ValueError(
+        raise InputError(
             f"{benchmark}: expected at least {ask.shots} worked examples, came {len(shots)}; "
             "ask for fewer shots"
         )

@@ -10,6 +10,7 @@ from isoglot.benchmarks.benchmark import Answering, Ask, BenchmarkConfig, Exampl
 from isoglot.benchmarks.catalogue import benchmark_of
 from isoglot.benchmarks.conversations import variant_of
 from isoglot.benchmarks.rows import RowReader
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import LikelihoodModel, Tick, no_tick
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.core.store import shards_of
@@ -20,7 +21,7 @@ def answering_of(config: BenchmarkConfig) -> Answering:
     benchmark = benchmark_of(config.benchmark)
     wanted = config.answering or benchmark.answering[0]
     if wanted not in benchmark.answering:
-        raise ValueError(
+        raise InputError(
             f"{benchmark.name} is answered by {' or '.join(benchmark.answering)}, not by {wanted}; "
             "leave `answering` out"
         )
@@ -28,11 +29,11 @@ def answering_of(config: BenchmarkConfig) -> Answering:
 
 
 def languages_of(config: BenchmarkConfig, languages: Sequence[str]) -> list[str]:
-    """Those of the languages that the benchmark has; raises ValueError where it has none."""
+    """Those of the languages that the benchmark has; raises InputError where it has none."""
     benchmark = benchmark_of(config.benchmark)
     there = [tag for tag in languages if tag in benchmark.languages]
     if not there:
-        raise ValueError(
+        raise InputError(
             f"{benchmark.name} has none of {', '.join(languages)}: expected some of "
             f"{', '.join(benchmark.languages)}"
         )
@@ -62,7 +63,7 @@ def read_examples(config: BenchmarkConfig, languages: Sequence[str]) -> Question
         examples += benchmark.examples(rows, tag, ask)
         revisions |= {loaded.revision for loaded in rows.loaded.values() if loaded.revision}
     if not examples:
-        raise ValueError(f"{benchmark.name} gave 0 examples: expected some; see its files")
+        raise InputError(f"{benchmark.name} gave 0 examples: expected some; see its files")
     return Questions(examples, sorted(revisions))
 
 

@@ -25,6 +25,7 @@ from isoglot.benchmarks.choices import (
     no_worked_examples,
 )
 from isoglot.benchmarks.rows import cell, position
+from isoglot.core.errors import InputError
 
 _LABELS = dict(zip("0123", LETTERS, strict=False))  # `label` counts the endings from 0
 
@@ -42,7 +43,7 @@ def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
 def _question(row: Row, place: int, words: Mapping[str, Any], code: str) -> Question:
     endings: Sequence[Any] = cell(row, "endings")
     if len(endings) != len(_LABELS):
-        raise ValueError(
+        raise InputError(
             f"row {str(dict(row))[:80]!r}: expected {len(_LABELS)} endings, came {len(endings)}; "
             "give the set as it is published"
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
 from isoglot.benchmarks.conversations import asked, no_shots
 from isoglot.benchmarks.rows import cell
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Prompt
@@ -63,7 +64,7 @@ def _origin(row: Row) -> tuple[str, str]:
     else:
         task, source = str(cell(row, "task")), str(cell(row, "source"))
     if task not in _TASKS:
-        raise ValueError(
+        raise InputError(
             f"lcb: expected the task to be {' or '.join(_TASKS)}, came {task!r}; give the folder "
             "test_sets of the repository"
         )
@@ -109,7 +110,7 @@ def lcb_metrics(
 def read_english_words(path: Path) -> frozenset[str]:
     """The words of a list, one in a line (`english_words.txt.gz` of the data set's repository)."""
     if not path.is_file():
-        raise ValueError(
+        raise InputError(
             f"expected the list of English words at {path}, came nothing; it is the file `words` "
             "that github.com/for-ai/language-confusion names, one word in a line"
         )

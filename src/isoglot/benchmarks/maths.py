@@ -11,6 +11,7 @@ from functools import cache
 from isoglot.benchmarks.benchmark import Ask, Example, Row, Rows, literals
 from isoglot.benchmarks.conversations import Shot, asked, first_shots, variant_of
 from isoglot.benchmarks.rows import cell, position
+from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
 from isoglot.core.text import last_number
 from isoglot.evals.metric import mean_of
@@ -71,7 +72,7 @@ def _shots(name: str, rows: Rows, tag: str, ask: Ask, variant: str, instruction:
     spoken = "en" if variant == "english_cot" and tag != "en" else tag
     answers = problems if spoken == tag else rows(f"train@{spoken}")
     if len(answers) != len(problems):
-        raise ValueError(
+        raise InputError(
             f"{name}[{tag}]: expected as many worked examples in {spoken!r} as in {tag!r}, came "
             f"{len(answers)} and {len(problems)}; complete the file"
         )
@@ -111,7 +112,7 @@ def gold_number(published: object) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise ValueError(
+        raise InputError(
             f"expected a number as gold answer, came {text!r:.40}; give the set as it is published"
         ) from error
 

@@ -10,6 +10,7 @@ import re
 from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
 from isoglot.benchmarks.conversations import asked, no_shots
 from isoglot.benchmarks.rows import cell
+from isoglot.core.errors import InputError
 
 _TAGS = ("de", "en", "es", "fr", "it", "ja", "ko")
 
@@ -26,7 +27,7 @@ def _example(row: Row, tag: str) -> Example:
     turns, references = cell(row, "turns"), row.get("reference") or ()
     number = re.match(r"\d+", str(cell(row, "question_id")))
     if not isinstance(turns, list) or not turns or number is None:
-        raise ValueError(
+        raise InputError(
             f"mt_bench[{tag}]: expected a list of turns and a question_id that begins with a "
             f"number, came {turns!r:.60} and {row['question_id']!r}; give the published question "
             "file"

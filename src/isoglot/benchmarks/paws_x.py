@@ -23,6 +23,7 @@ from isoglot.benchmarks.choices import (
     written_gold,
 )
 from isoglot.benchmarks.rows import cell, position
+from isoglot.core.errors import InputError
 
 CLOZE = "cloze"
 """The variant in which yes or no stands between the sentences."""
@@ -38,7 +39,7 @@ _STOPS = " .．。,，;；"
 def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
     words = literals("paws_x")["en" if ask.variant == ENGLISH else tag]
     if ask.variant == CLOZE and ask.answering == "generation":
-        raise ValueError(
+        raise InputError(
             "paws_x: expected likelihood for the variant 'cloze', came generation; leave one out"
         )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.benchmarks.benchmark import Benchmark, Row, Source
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 
 _LANGUAGE_COLUMNS = ("lang", "language")
@@ -65,7 +66,7 @@ class RowReader:
     def _published(self, name: str) -> str:
         source = self._benchmark.source
         if name == "train" and not source.train_split:
-            raise ValueError(
+            raise InputError(
                 f"{self._benchmark.name}: expected no worked examples, for none are published, "
                 "came shots; ask with 0 shots"
             )
@@ -85,14 +86,14 @@ def read_rows(
 
     `data` is a file, the benchmark's folder, or a folder in which one is named as the benchmark.
     `tag` is the language's BCP-47 tag and `code` its name in the set; an empty code is a set that
-    does not say its one language. Raises ValueError where there is nothing of the kind.
+    does not say its one language. Raises InputError where there is nothing of the kind.
     """
     if data is None:
         rows, commit = _from_hub(benchmark, source, tag, code, split, revision)
     else:
         rows, commit = _from_files(benchmark, source, tag, code, split, Path(data).expanduser()), ""
     if not rows:
-        raise ValueError(
+        raise InputError(
             f"{benchmark}[{tag}]: expected rows in split {split!r}, came none; "
             f"{_how_to_get(source)}"
         )
@@ -104,7 +105,7 @@ def cell(row: Row, *columns: str) -> Any:
     for column in columns:
         if row.get(column) is not None:
             return row[column]
-    raise ValueError(
+    raise InputError(
         f"expected a column {' or '.join(map(repr, columns))} with a value, came "
         f"{', '.join(map(str, row))}; give the set as it is published"
     )
@@ -117,7 +118,7 @@ def position(row: Row, place: int, *columns: str) -> str:
 
 def _code(benchmark: Benchmark, tag: str) -> str:
     if tag not in benchmark.languages:
-        raise ValueError(
+        raise InputError(
             f"{benchmark.name}: expected a language among {', '.join(benchmark.languages)}, came "
             f"{tag!r}; leave it out"
         )
@@ -145,7 +146,7 @@ def _from_hub(
     benchmark: str, source: Source, tag: str, code: str, split: str, revision: str | None
 ) -> tuple[list[Row], str]:
     if not source.hub:
-        raise ValueError(
+        raise InputError(
             f"{benchmark}: expected the folder of its files, for it is not on the hub, came none; "
             f"{_how_to_get(source)}"
         )
@@ -154,7 +155,7 @@ def _from_hub(
         from datasets.exceptions import DatasetsError
         from huggingface_hub.errors import HfHubHTTPError
     except ImportError as error:
-        raise ValueError(
+        raise InputError(
             f"{benchmark}: expected the package `datasets` to read the hub, came none; "
             "pip install 'isoglot[train]', or give the folder of its files"
         ) from error
@@ -177,10 +178,10 @@ def _from_hub(
             table = load_dataset(source.hub, data_files=files, split=part, revision=commit)
         # Where the hub keeps files back, `datasets` takes those of another commit from its cache.
         if not all(commit in file["filename"] for file in table.cache_files):
-            raise ValueError(f"commit {commit} cannot be read, another one is in the cache")
+            raise InputError(f"commit {commit} cannot be read, another one is in the cache")
     except failures as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
+        raise InputError(
             f"{benchmark}[{tag}]: expected {source.hub} at {revision or 'its newest commit'} from "
             f"the hub, came an error ({reason:.160}); {_how_to_get(source)}"
         ) from error
@@ -224,7 +225,7 @@ def _from_files(
             continue
         own_file = any(name in template.lower() for name in ("{code}", "{name}"))
         return _of_language(rows, tag, code, benchmark, must=not own_file)
-    raise ValueError(
+    raise InputError(
         f"{benchmark}[{tag}]: expected {' or '.join(tried) or 'a file of its own'} in {folder} for "
         f"split {split!r}, came none of them; {_how_to_get(source)}"
     )
@@ -233,7 +234,7 @@ def _from_files(
 def _folder(data: Path, benchmark: str) -> Path:
     """The benchmark's own folder: `data`, or the one in it that has its name."""
     if not data.is_dir():
-        raise ValueError(
+        raise InputError(
             f"{benchmark}: expected a file or a folder, came {data}, which is not there; "
             "correct the path of the data"
         )
@@ -271,7 +272,7 @@ def _parsed(path: Path, _modified: int, columns: tuple[str, ...]) -> tuple[Row, 
         rows = _READERS.get(suffix, _lines)(text.removeprefix("\ufeff"), columns)
     except (OSError, EOFError, ValueError, csv.Error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
+        raise InputError(
             f"{path}: expected a readable {suffix or 'text'} file, came an error ({reason}); "
             "fetch it again"
         ) from error
@@ -290,7 +291,7 @@ def _jsonl(text: str, _columns: Sequence[str]) -> list[Row]:
         if line.strip():
             row = json.loads(line)
             if not isinstance(row, dict):
-                raise ValueError(f"an object in each line, not {line[:40]!r} in line {number}")
+                raise InputError(f"an object in each line, not {line[:40]!r} in line {number}")
             rows.append(row)
     return rows
 
@@ -301,7 +302,7 @@ def _json(text: str, columns: Sequence[str]) -> list[Row]:
         return _jsonl(text, columns)
     rows: list[Row] = json.loads(text)
     if not all(isinstance(row, dict) for row in rows):
-        raise ValueError("a list of objects, not of other things")
+        raise InputError("a list of objects, not of other things")
     return rows
 
 
@@ -321,7 +322,7 @@ def _table(lines: Iterable[list[str]], columns: Sequence[str]) -> list[Row]:
     rows: list[Row] = []
     for number, line in enumerate(remaining, start=1):
         if len(line) != len(header):
-            raise ValueError(f"{len(header)} columns, not {len(line)} in row {number}")
+            raise InputError(f"{len(header)} columns, not {len(line)} in row {number}")
         rows.append(dict(zip(header, line, strict=True)))
     return rows
 
@@ -342,7 +343,7 @@ def _of_language(rows: list[Row], tag: str, code: str, benchmark: str, *, must: 
     column = next((name for name in _LANGUAGE_COLUMNS if name in rows[0]), None)
     if column is None:
         if must:
-            raise ValueError(
+            raise InputError(
                 f"{benchmark}[{tag}]: expected a column `lang` in a file of several languages, "
                 f"came {', '.join(map(str, rows[0]))}; add it, or one file for each language"
             )
@@ -352,7 +353,7 @@ def _of_language(rows: list[Row], tag: str, code: str, benchmark: str, *, must: 
         chosen = [row for row in rows if f"{row[column]}_{row['script']}" == code]
     if not chosen and must:
         known = sorted({str(row[column]) for row in rows})
-        raise ValueError(
+        raise InputError(
             f"{benchmark}[{tag}]: expected rows with {column} {code!r}, came "
             f"{', '.join(known[:40])}; leave the language out, or add its rows"
         )

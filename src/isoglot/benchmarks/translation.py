@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from isoglot.benchmarks.benchmark import Ask, Example, Row, Rows
 from isoglot.benchmarks.conversations import Shot, asked, first_shots, variant_of
 from isoglot.benchmarks.rows import cell, position
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 
 INSTRUCTION = "Translate the following sentence from {source} into {target}. Reply with the "
@@ -69,12 +70,12 @@ def _request(text: str, source: str, target: str) -> str:
 def _pairs(
     name: str, rows: Rows, split: str, source: str, target: str
 ) -> Mapping[str, tuple[str, str]]:
-    """Place → sentence and translation; ValueError where one side has sentences of its own."""
+    """Place → sentence and translation; InputError where one side has sentences of its own."""
     sources = _sentences(rows(f"{split}@{source}"))
     targets = _sentences(rows(f"{split}@{target}"))
     if sources.keys() != targets.keys():
         odd = min(sources.keys() ^ targets.keys())
-        raise ValueError(
+        raise InputError(
             f"{name}: expected the same sentences in {source!r} and {target!r}, came "
             f"{len(sources)} and {len(targets)}, differing in sentence {odd}; take both from the "
             "same release"

@@ -28,6 +28,7 @@ from isoglot.benchmarks.choices import (
     not_written,
 )
 from isoglot.benchmarks.rows import cell
+from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.evals.metric import mean_of
 
@@ -68,7 +69,7 @@ def _answers(row: Row) -> Mapping[str, str]:
             name == "mc1" and sum(truth == "true" for _, truth in pairs) != 1
         ):
             wanted = "one true answer" if name == "mc1" else "a true answer"
-            raise ValueError(
+            raise InputError(
                 f"{name} of row {str(dict(row))[:80]!r}: expected {wanted}, came "
                 f"{sum(truth == 'true' for _, truth in pairs)}; give the set as it is published"
             )
@@ -90,7 +91,7 @@ def _set(row: Row, name: str) -> list[tuple[str, str]]:
     }
     texts, labels = list(both["choices"]), list(both["labels"])
     if len(texts) != len(labels):
-        raise ValueError(
+        raise InputError(
             f"{name} of row {str(dict(row))[:80]!r}: expected a label for each of {len(texts)} "
             f"answers, came {len(labels)}; give the set as it is published"
         )

@@ -30,6 +30,7 @@ from isoglot.benchmarks.choices import (
     prompt_of,
 )
 from isoglot.benchmarks.rows import cell
+from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt
 from isoglot.evals.metric import mean_of
 
@@ -79,7 +80,7 @@ def _published(row: Row) -> tuple[str, Mapping[str, str], str]:
         return _with_tokens(row)
     sentence = str(cell(row, "sentence")).strip()
     if sentence.count(_BLANK) != 1:
-        raise ValueError(
+        raise InputError(
             f"sentence {sentence[:60]!r}: expected one blank `_`, came {sentence.count(_BLANK)}; "
             "give the set as it is published"
         )
@@ -94,7 +95,7 @@ def _with_tokens(row: Row) -> tuple[str, Mapping[str, str], str]:
     mentions = _parsed(cell(row, "options"))
     right = [place for place, mention in enumerate(mentions) if mention[-1]]
     if len(mentions) != len(_ANSWERS) or len(right) != 1:
-        raise ValueError(
+        raise InputError(
             f"sentence {sentence[:60]!r}: expected two options of which one is right, came "
             f"{len(mentions)} and {len(right)}; give the set as it is published"
         )
@@ -117,7 +118,7 @@ def _spans(sentence: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
         token = _TREEBANK.get(token, token)
         start = sentence.find(token, end)
         if start < 0:
-            raise ValueError(
+            raise InputError(
                 f"sentence {sentence[:60]!r}: expected its tokens in it, {token!r} is not; "
                 "give the set as it is published"
             )

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from isoglot.core.errors import InputError
+
 
 def export(
     folder: Annotated[Path, typer.Argument(help="A folder of `evaluate`, `judge` or `run`.")],
@@ -40,5 +42,5 @@ def export(
         print(f"{kind}: {export_dataset(folder, kind, path, licence=licence, round=round)}")
         return
     if licence is not None or round is not None:
-        raise ValueError(f"--licence and --round go with --as messages or preferences, not {kind}")
+        raise InputError(f"--licence and --round go with --as messages or preferences, not {kind}")
     print(f"{kind}: {write(folder, kind, path)}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isoglot.core.errors import InputError
 from isoglot.core.language_sets import ABOUT, SETS, expand
 from isoglot.core.languages import LANGUAGES, Language
 
@@ -52,7 +53,7 @@ def languages(
     """
     if sets:
         if any((tier, script, family, benchmark, in_set)):
-            raise ValueError("--sets lists whole sets; leave the filters out, or name one by --set")
+            raise InputError("--sets lists whole sets; leave the filters out, or name one by --set")
         if as_json:
             return print(_as_json(SETS))
         return _show(_sets_table())
@@ -102,7 +103,7 @@ def _known(column: str, wanted: Iterable[str]) -> set[str]:
             hint = (
                 f"did you mean {folded[close[0]]!r}?" if close else f"there are {', '.join(there)}"
             )
-            raise ValueError(f"no language has the {column} {value!r}; {hint}")
+            raise InputError(f"no language has the {column} {value!r}; {hint}")
     return set(wanted)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from isoglot.core.errors import InputError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -300,7 +302,7 @@ def held_out_rewards(
 ) -> Callable[[str], None]:
     """What measures a reward model when it is trained, beside the length of an answer.
 
-    Raises ValueError at once for preferences on prompts that are trained on.
+    Raises InputError at once for preferences on prompts that are trained on.
     """
     from isoglot.rewards.accuracy import check_held_out, measure_rewards
 
@@ -362,7 +364,7 @@ def _pinned(words: list[str]) -> dict[str, str]:
     pairs = [word.partition("=") for word in words]
     for word, (task, _, revision) in zip(words, pairs, strict=True):
         if not task or not revision:
-            raise ValueError(f"expected --revision TASK=COMMIT, got {word!r}; --revision mgsm=main")
+            raise InputError(f"expected --revision TASK=COMMIT, got {word!r}; --revision mgsm=main")
     return {task: revision for task, _, revision in pairs}
 
 

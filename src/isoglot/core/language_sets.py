@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import LANGUAGES, Language, language
 
 _XLLMS_100 = """
@@ -76,7 +77,7 @@ def expand(names: Iterable[str]) -> tuple[str, ...]:
     """The tags of languages and of sets, each once; `-NAME` takes away what came before it.
 
     Raises:
-        ValueError: no such language or set, with a did-you-mean; a tag that stands there twice; a
+        InputError: no such language or set, with a did-you-mean; a tag that stands there twice; a
             `-NAME` that takes nothing away, or all.
     """
     found: dict[str, None] = {}
@@ -85,17 +86,17 @@ def expand(names: Iterable[str]) -> tuple[str, ...]:
         tags = _tags(name.removeprefix("-"))
         if name.startswith("-"):
             if not any(tag in found for tag in tags):
-                raise ValueError(
+                raise InputError(
                     f"{name!r} takes nothing away: none of it came before; it stands after what "
                     "it takes from, as in [xllms-100, -feedback-30]"
                 )
             found = {tag: None for tag in found if tag not in tags}
             if not found:
-                raise ValueError(f"{name!r} leaves no language; take it out")
+                raise InputError(f"{name!r} leaves no language; take it out")
             continue
         if name not in SETS:
             if tags[0] in by_hand:
-                raise ValueError(f"{tags[0]!r} stands there twice; leave one out")
+                raise InputError(f"{tags[0]!r} stands there twice; leave one out")
             by_hand |= set(tags)
         found |= dict.fromkeys(tags)
     return tuple(found)
@@ -109,7 +110,7 @@ def _tags(name: str) -> tuple[str, ...]:
     except ValueError:
         if close := get_close_matches(name, SETS, n=1):
             hint = f"did you mean {close[0]!r}? `isoglot languages --sets` lists them"
-            raise ValueError(f"unknown set of languages {name!r}; {hint}") from None
+            raise InputError(f"unknown set of languages {name!r}; {hint}") from None
         raise
 
 

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from isoglot.core.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
@@ -98,13 +100,13 @@ def language(tag: str) -> Language:
     """The row of a BCP-47 tag or of an alias of one.
 
     Raises:
-        ValueError: no such row; the message names the nearest tag if there is one.
+        InputError: no such row; the message names the nearest tag if there is one.
     """
     row = LANGUAGES.get(ALIASES.get(tag, tag))
     if row is None:
         near = _nearest_tag(tag)
         hint = f"did you mean {near!r}?" if near else "`isoglot languages` prints those known;"
-        raise ValueError(
+        raise InputError(
             f"unknown language {tag!r}: expected a BCP-47 tag; {hint} "
             "A new language is a row of languages.csv"
         )
@@ -126,7 +128,7 @@ def tag_from_flores(code: str) -> str:
     Languages that FLORES-200 lacks have a code of the same form here, as Belebele writes it.
 
     Raises:
-        ValueError: no row of the table has this code.
+        InputError: no row of the table has this code.
     """
     return _tag_from(_TAG_OF_CODE, code, "FLORES", "swh_Latn")
 
@@ -135,7 +137,7 @@ def tag_from_ntrex(code: str) -> str:
     """The BCP-47 tag of an NTREX-128 code such as `swa` or `srp-Latn`.
 
     Raises:
-        ValueError: no row of the table has this code.
+        InputError: no row of the table has this code.
     """
     return _tag_from(_TAG_OF_NTREX, code, "NTREX", "srp-Latn")
 
@@ -145,7 +147,7 @@ def _tag_from(tags: dict[str, str], code: str, project: str, example: str) -> st
         close = get_close_matches(code, tags, n=5)
         close.sort(key=lambda known: known[:2] != code[:2])
         hint = f"did you mean {close[0]!r}?" if close else f"it looks like `{example}`;"
-        raise ValueError(
+        raise InputError(
             f"unknown {project} code {code!r}: {hint} A new language is a row of languages.csv"
         )
     return tags[code]

@@ -5,6 +5,8 @@ from difflib import get_close_matches
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from isoglot.core.errors import InputError
+
 
 class Section(BaseModel):
     """A part of a recipe. The class lives beside the stage that reads it."""
@@ -24,7 +26,7 @@ class Section(BaseModel):
                     if close
                     else f"known keys: {', '.join(cls.model_fields)}"
                 )
-                raise ValueError(f"unknown key {key!r}; {hint}")
+                raise InputError(f"unknown key {key!r}; {hint}")
         return values
 
 

@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 
 # Ends of sentences that sentencex 1.0 leaves alone.
@@ -16,7 +17,7 @@ def sentences(text: str, tag: str) -> list[str]:
     """The sentences with the white space that follows them: joined, they are the text.
 
     Rules and abbreviations are those of sentencex. Thai and Lao do not mark the end of a sentence:
-    what comes back are clauses of some length. Raises ValueError for an unknown language, or where
+    what comes back are clauses of some length. Raises InputError for an unknown language, or where
     the package is missing.
     """
     row = language(tag)
@@ -45,7 +46,7 @@ def _segment(code: str, text: str) -> list[str]:
     try:
         from sentencex import segment
     except ImportError as error:
-        raise ValueError(
+        raise InputError(
             "expected the package sentencex to split sentences, came none; pip install sentencex"
         ) from error
     pieces = list(segment(code, text))

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from isoglot.core.errors import InputError
+
 _BLOCK = 2_000_000  # counts of families held at a time: 16 MB
 
 Value = Callable[[np.ndarray], np.ndarray]
@@ -53,7 +55,7 @@ def resampled_values(
     NaN there.
 
     Raises:
-        ValueError: a column without rows, with a statistic that is not finite, or of another width.
+        InputError: a column without rows, with a statistic that is not finite, or of another width.
     """
     table, rows = _family_sums(measured)
     totals = [rows.sum(axis=0, keepdims=True)]
@@ -77,10 +79,10 @@ def swapped_differences(
     measured on the same examples. For `p_value`.
 
     Raises:
-        ValueError: as `resampled_values`; or the two systems have not as many columns.
+        InputError: as `resampled_values`; or the two systems have not as many columns.
     """
     if len(new) != len(old):
-        raise ValueError(f"expected as many columns on both sides, got {len(new)} and {len(old)}")
+        raise InputError(f"expected as many columns on both sides, got {len(new)} and {len(old)}")
     table, rows = _family_sums([*new, *old])
     rows_new, rows_old = np.split(rows, 2, axis=1)
     change = rows_old - rows_new
@@ -125,7 +127,7 @@ def estimate(values: np.ndarray) -> Estimate:
     """
     draws = values[1:][~np.isnan(values[1:])]
     if len(draws) == 0:
-        raise ValueError("interval over 0 draws: expected at least one with a value")
+        raise InputError("interval over 0 draws: expected at least one with a value")
     low, high = np.percentile(draws, [2.5, 97.5])
     return Estimate(float(values[0]), float(low), float(high))
 
@@ -152,7 +154,7 @@ def interval_of(
     """95 % percentile-bootstrap interval of `value` of the sum of `statistics` (n, k).
 
     Whole families are resampled. One family has no spread to resample, and both bounds are its
-    value. Raises ValueError as `resampled_values`.
+    value. Raises InputError as `resampled_values`.
     """
     measured = Measured(families, statistics)
     values = resampled_values(value, [measured], seed=seed, resamples=resamples)
@@ -185,7 +187,7 @@ def paired_difference(
     Row i is one example of `families[i]`; None is an example that one side has no value for.
 
     Raises:
-        ValueError: no example has both values.
+        InputError: no example has both values.
     """
     rows = [
         (a - b, family)
@@ -193,7 +195,7 @@ def paired_difference(
         if a is not None and b is not None
     ]
     if not rows:
-        raise ValueError("difference over 0 examples: no example has a value on both sides")
+        raise InputError("difference over 0 examples: no example has a value on both sides")
     differences, shared = zip(*rows, strict=True)
     low, high = interval_mean(differences, shared, seed=seed, resamples=resamples)
     return float(np.mean(differences)), low, high
@@ -218,7 +220,7 @@ def _family_sums(measured: Sequence[Measured]) -> tuple[tuple[int, int], np.ndar
     blocks = [_checked(*cell) for cell in measured]
     widths = {block.shape[1] for block in blocks}
     if len(widths) != 1:
-        raise ValueError(f"expected columns with statistics of one width, got {sorted(widths)}")
+        raise InputError(f"expected columns with statistics of one width, got {sorted(widths)}")
     everyone = np.concatenate([np.asarray(cell.families, dtype=str) for cell in measured])
     names, family = np.unique(everyone, return_inverse=True)
     ends = np.cumsum([len(block) for block in blocks])
@@ -234,15 +236,15 @@ def _checked(families: Families, statistics: ArrayLike) -> np.ndarray:
     """The statistics (n, k) of a column."""
     block = np.asarray(statistics, dtype=float)
     if len(block) != len(families):
-        raise ValueError(
+        raise InputError(
             f"expected one family for each value, got {len(families)} for {len(block)}"
         )
     if len(block) == 0:
-        raise ValueError("interval of 0 values: every example was unknown or none was given")
+        raise InputError("interval of 0 values: every example was unknown or none was given")
     if block.ndim != 2:
-        raise ValueError(f"expected statistics (n, k), got an array of shape {block.shape}")
+        raise InputError(f"expected statistics (n, k), got an array of shape {block.shape}")
     if not np.isfinite(block).all():
-        raise ValueError("interval of a value that is not finite: leave unknown examples out")
+        raise InputError("interval of a value that is not finite: leave unknown examples out")
     return block
 
 

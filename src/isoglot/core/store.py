@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import (
     Choice,
     Completion,
@@ -161,7 +162,7 @@ Row = TypeVar("Row", bound=_HasFamily)
 def shards_of(rows: Iterable[Row], families_per_shard: int) -> list[list[Row]]:
     """The rows in shards of so many whole families, in the order in which families first appear."""
     if families_per_shard < 1:
-        raise ValueError(f"families_per_shard: expected 1 or more, got {families_per_shard}")
+        raise InputError(f"families_per_shard: expected 1 or more, got {families_per_shard}")
     families: dict[str, list[Row]] = {}
     for row in rows:
         families.setdefault(row.family, []).append(row)
@@ -186,7 +187,7 @@ def write_shard(path: Path, rows: Sequence[R], record_type: type[R]) -> None:
     """Write rows as one Parquet file; the same rows give the same bytes.
 
     Raises:
-        ValueError: a row that the columns cannot hold, such as None where a text must be.
+        InputError: a row that the columns cannot hold, such as None where a text must be.
         OSError: the disk is full or not writable; nothing is left behind.
     """
     schema = SCHEMAS[record_type]
@@ -197,7 +198,7 @@ def write_shard(path: Path, rows: Sequence[R], record_type: type[R]) -> None:
             if rows:  # `datasets` fails on a row group of no rows, not on a file of no row groups
                 writer.write_table(pa.Table.from_pydict(columns, schema))
     except (pa.ArrowException, UnicodeError) as error:
-        raise ValueError(
+        raise InputError(
             f"{path}: a {record_type.__name__} does not fit its columns: {error}"
         ) from error
     write_whole(path, sink.getvalue())
@@ -207,7 +208,7 @@ def read_shard(path: Path, record_type: type[R]) -> list[R]:
     """The rows of one shard, as they were written.
 
     Raises:
-        ValueError: the file is missing, truncated, or lacks a column.
+        InputError: the file is missing, truncated, or lacks a column.
     """
     schema = SCHEMAS[record_type]
     with _open_shard(path, schema) as file:
@@ -239,7 +240,7 @@ def _open_shard(path: Path, schema: pa.Schema) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
     except FileNotFoundError as error:
-        raise ValueError(f"no shard at {path}: run the stage that writes it") from error
+        raise InputError(f"no shard at {path}: run the stage that writes it") from error
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
     there = {*file.schema_arrow.names, *LATER}
@@ -250,15 +251,15 @@ def _open_shard(path: Path, schema: pa.Schema) -> pq.ParquetFile:
     return file
 
 
-def _unreadable(path: Path, why: object) -> ValueError:
+def _unreadable(path: Path, why: object) -> InputError:
     reason = str(why).split("\n", 1)[0]
-    return ValueError(
+    return InputError(
         f"cannot read {path} ({reason}): delete that file and its stage's done.json, and run again"
     )
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON, whole or not at all; raises ValueError for NaN, OSError as `write_shard` does."""
+    """Write JSON, whole or not at all; raises InputError for NaN, OSError as `write_shard` does."""
     text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
     write_whole(path, (text + "\n").encode())
 

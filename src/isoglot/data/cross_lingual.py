@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Message, Prompt, content_id
 from isoglot.core.section import Section
@@ -60,7 +61,7 @@ class CrossLingualConfig(Section):
             return value
         weights = {str(name).replace("->", "→"): weight for name, weight in weights.items()}
         if odd := [name for name in weights if name not in DIRECTIONS]:
-            raise ValueError(
+            raise InputError(
                 f"unknown direction {odd[0]!r}; expected some of {', '.join(DIRECTIONS)}"
             )
         return weights
@@ -69,7 +70,7 @@ class CrossLingualConfig(Section):
     @classmethod
     def _positive(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
         if not weights or min(weights.values()) < 0 or not sum(weights.values()):
-            raise ValueError(
+            raise InputError(
                 "expected weights of 0 or more, at least one of them above 0, came "
                 f"{dict(weights)}; set `same_language: 1` for prompts of one language alone"
             )
@@ -83,11 +84,11 @@ class CrossLingualConfig(Section):
         known = ("prompt", *_NAMES)
         found = _PLACEHOLDER.findall(ask)
         if odd := [name for name in found if name not in known]:
-            raise ValueError(
+            raise InputError(
                 f"unknown placeholder {{{odd[0]}}}; expected {', '.join(f'{{{k}}}' for k in known)}"
             )
         if not set(_NAMES) & set(found):
-            raise ValueError(
+            raise InputError(
                 f"{ask!r} names no language; put {{language}}, {{english_name}} or {{own_name}} in"
             )
         return ask
@@ -108,14 +109,14 @@ class CrossLingualConfig(Section):
 
 
 def check_cross_lingual(config: CrossLingualConfig, languages: Sequence[str]) -> None:
-    """Raise ValueError where a direction has too few pairs of languages, or a language no ask."""
+    """Raise InputError where a direction has too few pairs of languages, or a language no ask."""
     tags = tuple(languages)
     pairs = _pairs(tags, tags, config.high)
     for direction, share in config.shares.items():
         num = -int(-(share * config.pairs_per_family) // 1)
         if len(pairs[direction]) < num:
             what = "language" if len(tags) == 1 else "languages"
-            raise ValueError(
+            raise InputError(
                 f"cross_lingual: direction {direction} has {len(pairs[direction])} pairs among "
                 f"{len(tags)} {what}, expected at least {num} for {config.pairs_per_family} "
                 "pairs_per_family; add languages, ask for fewer, or leave the direction out of "
@@ -123,7 +124,7 @@ def check_cross_lingual(config: CrossLingualConfig, languages: Sequence[str]) ->
             )
     lacking = [tag for tag in tags if config.ask is None and tag not in _asks()]
     if lacking and (config.ask_same_language or set(config.shares) != {SAME}):
-        raise ValueError(
+        raise InputError(
             f"cross_lingual: no sentence asks in {lacking[0]!r} for another language; set "
             f"`ask:`, such as '{{prompt}} [{{own_name}}]', or leave out {', '.join(lacking)}"
         )
@@ -144,7 +145,7 @@ def cross_lingual(
     of a direction, by the square root of the number of families. A family that lacks languages is
     asked from those it has: where no pair of a direction is left its share goes to the others.
 
-    Raises ValueError for prompts that ask across languages already, and for two of one language.
+    Raises InputError for prompts that ask across languages already, and for two of one language.
     """
     made = []
     for family, own in _by_language(prompts).items():
@@ -216,12 +217,12 @@ def _by_language(prompts: Sequence[Prompt]) -> dict[str, dict[str, Prompt]]:
     for prompt in prompts:
         own = families[prompt.family]
         if prompt.answer_language != prompt.language:
-            raise ValueError(
+            raise InputError(
                 f"cross_lingual: prompt {prompt.prompt_id} in {prompt.language!r} asks for an "
                 f"answer in {prompt.answer_language!r} already; leave out `columns.answer_language`"
             )
         if own.setdefault(prompt.language, prompt) is not prompt:
-            raise ValueError(
+            raise InputError(
                 f"cross_lingual: family {prompt.family} has two prompts in {prompt.language!r}: "
                 "expected one of each language; mend the `family` columns"
             )

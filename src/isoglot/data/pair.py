@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Completion, Preference, Prompt, content_id
 from isoglot.core.section import Section
@@ -59,21 +60,21 @@ WRONG_LANGUAGE = "wrong_language"
 
 
 def check_chosen_language(config: PairConfig, scorers: Sequence[str], gates: Sequence[str]) -> None:
-    """Raise ValueError where the names of the scorers, or the gates, leave it without effect."""
+    """Raise InputError where the names of the scorers, or the gates, leave it without effect."""
     if config.chosen_language == "any":
         return
     if config.method == "translated_vs_direct":
-        raise ValueError(
+        raise InputError(
             "pair.chosen_language is for the methods that rank, and translated_vs_direct does not: "
             "leave it out, or use best_vs_worst"
         )
     if LANGUAGE_MATCH not in scorers:
-        raise ValueError(
+        raise InputError(
             "pair.chosen_language needs the scorer language_match: add "
             "`{kind: language_match, weight: 0}` to score.scorers"
         )
     if "wrong_language" in gates:
-        raise ValueError(
+        raise InputError(
             "pair.chosen_language rejects answers in a wrong language, and the gate wrong_language "
             "keeps them out of the ranking: leave one of them out"
         )
@@ -153,7 +154,7 @@ def translated_vs_direct(
             if rejected is not None
         ]
     if len({tag for _, tag, _, _ in direct}) > 1 and not translated and not preferences:
-        raise ValueError(
+        raise InputError(
             "translated_vs_direct: expected translations among the completions, came none; "
             "add a translator to the recipe, or use another `pair.method`"
         )
@@ -295,7 +296,7 @@ def _may_be_chosen(completion: Completion, config: PairConfig) -> bool:
 def _match(completion: Completion) -> float | None:
     """1.0 in the language asked for, 0.0 in another one, None unsure."""
     if LANGUAGE_MATCH not in completion.rewards:
-        raise ValueError(
+        raise InputError(
             f"pair.chosen_language: expected the reward {LANGUAGE_MATCH!r} beside every "
             f"completion, came {', '.join(completion.rewards) or 'none'}; add language_match to "
             "score.scorers (weight 0 keeps it out of the sum)"
@@ -322,7 +323,7 @@ def _direct_answers(
             prompt = prompt_of[completion.family, completion.prompt_id]
             key = (prompt.family, prompt.language, completion.sampler, completion.sample)
             if key in direct:
-                raise ValueError(
+                raise InputError(
                     f"family {prompt.family} has two prompts in {prompt.language!r}: expected one "
                     "of each language to compare; mend the `family` columns"
                 )

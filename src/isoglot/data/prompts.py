@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Message, Prompt, content_id
 from isoglot.core.section import Section
@@ -43,7 +44,7 @@ class PromptColumns(Section):
     def _one_form(self) -> Self:
         others = {"prompt", "input", "completion"} & self.model_fields_set
         if self.messages and any(getattr(self, name) for name in others):
-            raise ValueError(
+            raise InputError(
                 f"expected `messages`, or columns of the parts, came both (`{min(others)}`); "
                 "leave one out"
             )
@@ -78,7 +79,7 @@ class PromptFileConfig(Section):
     def _one_language(self) -> Self:
         if (self.language is None) == (self.columns.language is None):
             came = "neither" if self.language is None else "both"
-            raise ValueError(
+            raise InputError(
                 f"expected `language` (for all rows) or `columns.language`, came {came}; give one"
             )
         return self
@@ -88,7 +89,7 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
     """All prompts of the files, in the order of the rows; a row that repeats another is read once,
     and of several completions of one prompt the first is kept.
 
-    Raises ValueError, naming file and row, for whatever does not make a prompt.
+    Raises InputError, naming file and row, for whatever does not make a prompt.
     """
     prompts: dict[tuple[str, str], Prompt] = {}
     for place, row in rows_of_files(config.path):
@@ -100,15 +101,15 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
         try:
             prompt = _prompt(row, config, place)
         except ValueError as error:
-            raise ValueError(str(error) if place in str(error) else f"{place}: {error}") from error
+            raise InputError(str(error) if place in str(error) else f"{place}: {error}") from error
         known = prompts.setdefault((prompt.family, prompt.prompt_id), prompt)
         if replace(known, source=prompt.source, completion=prompt.completion) != prompt:
-            raise ValueError(
+            raise InputError(
                 f"{place}: expected one row for each prompt of a family, came a second with the "
                 "same id and other content; add the columns that tell them apart to `id`"
             )
     if not prompts:
-        raise ValueError(
+        raise InputError(
             f"{config.path}: expected at least one prompt, came none; "
             f"check `where` {dict(config.where)}"
         )
@@ -116,7 +117,7 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
 
 
 def prompts_revision(config: PromptFileConfig) -> str:
-    """What identifies the content of the files; ValueError where there are none."""
+    """What identifies the content of the files; InputError where there are none."""
     digests = []
     for name in _files(config.path):
         with Path(name).open("rb") as file:
@@ -136,7 +137,7 @@ def select_families(
     """The prompts in `languages` of `num_families` whole families, whatever the order of rows.
 
     The seed shuffles the families; `skip` passes over those that earlier rounds took. Raises
-    ValueError where too few are left or, with `parallel`, where any family lacks a language.
+    InputError where too few are left or, with `parallel`, where any family lacks a language.
     """
     tags = [language(tag).tag for tag in languages]
     rank = {tag: index for index, tag in enumerate(tags)}
@@ -148,7 +149,7 @@ def select_families(
         # All families, not only the chosen ones: a gap shows in the first round, not in the third.
         _check_parallel(families, tags)
     if len(families) < skip + num_families:
-        raise ValueError(
+        raise InputError(
             f"expected at least {skip + num_families} families in {', '.join(tags)} ({skip} were "
             f"taken by earlier rounds), came {len(families)}; ask for fewer, or add prompts"
         )
@@ -166,7 +167,7 @@ def _check_parallel(families: Mapping[str, Sequence[Prompt]], tags: Sequence[str
         for tag in tags:
             if tag not in present:
                 start = families[family][0].text[:40]
-                raise ValueError(
+                raise InputError(
                     f"family {family} ({start!r}) has no prompt in {tag!r}: expected one in each "
                     f"of {', '.join(tags)}; add the row, check the `family` columns, or leave "
                     f"out {tag!r}"
@@ -214,7 +215,7 @@ def _text(row: Row, column: str, place: str) -> str | None:
     """What a cell says; None where it is empty."""
     cell = _cell(row, column, place)
     if cell is not None and not isinstance(cell, str):
-        raise ValueError(
+        raise InputError(
             f"{place}: expected text in column {column!r}, came {cell!r:.60}; name the column that "
             "holds it"
         )
@@ -226,19 +227,19 @@ def _id_of(row: Row, columns: Sequence[str], place: str) -> str:
 
 
 def messages_of(cell: object, column: str) -> tuple[Message, ...]:
-    """Raises ValueError for a cell that is neither text nor a conversation, or asks nothing."""
+    """Raises InputError for a cell that is neither text nor a conversation, or asks nothing."""
     messages = [{"role": "user", "content": cell}] if isinstance(cell, str) else cell
     if not isinstance(messages, list) or not all(
         isinstance(m, dict) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str)
         for m in messages
     ):
-        raise ValueError(
+        raise InputError(
             f"expected text or a list of {{role, content}} in column {column!r}, "
             f"came {cell!r:.60}; set `columns.prompt` to the column that holds the prompt, or "
             "`columns.messages` to a whole conversation"
         )
     if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
-        raise ValueError(
+        raise InputError(
             f"empty prompt: expected a user turn with text at the end of column {column!r}, came "
             f"{cell!r:.60}; mend the row, or leave it out with `where`"
         )
@@ -255,7 +256,7 @@ def _cell(row: Row, column: str, place: str) -> Any:
         elif isinstance(cell, list) and part.isdecimal() and int(part) < len(cell):
             cell = cell[int(part)]
         else:
-            raise ValueError(
+            raise InputError(
                 f"{place}: expected a column {column!r}, came {', '.join(map(str, row))}; "
                 "name the right one in the recipe"
             )
@@ -270,7 +271,7 @@ def rows_of_files(path: str) -> Iterator[tuple[str, Row]]:
         elif file.endswith((".jsonl", ".jsonl.gz")):
             rows = _jsonl_rows(file)
         else:
-            raise ValueError(
+            raise InputError(
                 f"{file}: expected .jsonl, .jsonl.gz or .parquet, came "
                 f"{Path(file).suffix or 'no suffix'}; convert or rename it"
             )
@@ -278,13 +279,13 @@ def rows_of_files(path: str) -> Iterator[tuple[str, Row]]:
         try:
             for num, row in enumerate(rows, start=1):
                 if not isinstance(row, dict):
-                    raise ValueError(f"expected an object of columns, came {row!r:.60}")
+                    raise InputError(f"expected an object of columns, came {row!r:.60}")
                 yield f"{file}, row {num}", row
         except (OSError, EOFError, zlib.error, ValueError) as error:
             if str(error).startswith(file):
                 raise
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ValueError(
+            raise InputError(
                 f"{file}: expected a readable file, came an error after row {num} ({reason}); "
                 "fetch or write it again"
             ) from error
@@ -293,7 +294,7 @@ def rows_of_files(path: str) -> Iterator[tuple[str, Row]]:
 def _files(path: str) -> list[str]:
     files = sorted(glob(str(Path(path).expanduser()), recursive=True))
     if not files:
-        raise ValueError(f"{path}: expected a file or a glob of files, came nothing; check `path`")
+        raise InputError(f"{path}: expected a file or a glob of files, came nothing; check `path`")
     return files
 
 

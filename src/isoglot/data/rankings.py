@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, FinishReason, Prompt
 
 RANK = "rank"
@@ -29,13 +30,13 @@ def mid_ranks(ranks: Sequence[int]) -> list[float]:
     """The ranks with ties shared: the mean of the places that equal ones take.
 
     Equal ranks are a tie, and what follows may count on (1, 1, 2) or skip (1, 1, 3): both are
-    (1.5, 1.5, 3). Raises ValueError for ranks that do not begin at 1, or have another gap.
+    (1.5, 1.5, 3). Raises InputError for ranks that do not begin at 1, or have another gap.
     """
     counts = Counter(ranks)
     dense = {rank: place for place, rank in enumerate(sorted(counts), 1)}
     skipping = {rank: 1 + sum(counts[r] for r in counts if r < rank) for rank in counts}
     if dense != {r: r for r in counts} and skipping != {r: r for r in counts}:
-        raise ValueError(
+        raise InputError(
             f"expected ranks from 1 without gaps, came {', '.join(map(str, ranks))}; equal ranks "
             "are a tie, after which 1, 1, 2 and 1, 1, 3 are both fine"
         )

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from isoglot.core.chrf import chrf
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import (
     Completion,
@@ -45,7 +46,7 @@ class RouteWeights(Section):
     @model_validator(mode="after")
     def _ranks(self) -> Self:
         if not (self.usable or self.chrf or self.reward):
-            raise ValueError("expected a weight above 0, came none; give one")
+            raise InputError("expected a weight above 0, came none; give one")
         return self
 
 
@@ -78,15 +79,15 @@ class RouteConfig(Section):
 
 
 def check_route(config: RouteConfig, method: str | None, scorers: Sequence[str]) -> None:
-    """Raise ValueError for a method of training that does not learn from demonstrations, or a
+    """Raise InputError for a method of training that does not learn from demonstrations, or a
     reward that no scorer gives."""
     if method not in (None, "sft"):
-        raise ValueError(
+        raise InputError(
             f"`route:` makes demonstrations, which train.method sft learns from, came {method!r}; "
             "set it to sft, or leave `route:` out"
         )
     if config.reward is not None and config.reward not in [*scorers, *(["total"] * bool(scorers))]:
-        raise ValueError(
+        raise InputError(
             f"route.reward: expected total or a scorer of `score:` "
             f"({', '.join(scorers) or 'there is none'}), came {config.reward!r}; correct it"
         )
@@ -213,7 +214,7 @@ def decide(
 
     over `usable`, `chrf` and `reward`, as far as they are known of every way that passes the rates:
     a mean over what happens to be known would rank ways by what is unknown about them. The order of
-    `measured` changes nothing. Raises ValueError where no language has a way.
+    `measured` changes nothing. Raises InputError where no language has a way.
     """
     rows: dict[str, dict[str, list[Measured]]] = {tag: defaultdict(list) for tag in languages}
     for row in measured:
@@ -224,7 +225,7 @@ def decide(
         table += _decided([_way(tag, way, rows[tag][way]) for way in sorted(rows[tag])], config)
     if not any(way.is_chosen for way in table):
         missed = [f"{way.language}: {way.way}, {way.why}" for way in table[:3]]
-        raise ValueError(
+        raise InputError(
             f"expected a way to answers in one language at least, came none "
             f"({'; '.join(missed) or 'the development families have no answers'}); relax the "
             "thresholds of `route:`, or set route.without to best"

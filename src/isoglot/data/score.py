@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import LanguageIdentifier, Scorer, ScorerConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
@@ -40,9 +41,9 @@ class ScoreConfig(Section):
     def _told_apart(self) -> Self:
         names = [scorer.name for scorer in self.scorers]
         if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"{twice[0]!r} names two scorers; give one of them another `name`")
+            raise InputError(f"{twice[0]!r} names two scorers; give one of them another `name`")
         if "total" in names:
-            raise ValueError("'total' is the name of the sum; give the scorer another `name`")
+            raise InputError("'total' is the name of the sum; give the scorer another `name`")
         return self
 
 
@@ -58,7 +59,7 @@ def score(
     `scorers` are those of `config.scorers`, in this order; their rewards go by the names that stand
     there. `total` is None where any reward is: a sum over what happens to be known would rank
     completions by what is unknown about them. It is None behind a gate, too. What is not finite
-    counts as None. A scorer of weight 0 is asked and stays out of the sum. Raises ValueError for
+    counts as None. A scorer of weight 0 is asked and stays out of the sum. Raises InputError for
     gates of language without an `identifier`.
     """
     prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
@@ -95,7 +96,7 @@ def _outside(
     tags: list[str | None] = [None] * len(completions)
     if _OF_LANGUAGE & set(config.gates):
         if identifier is None:
-            raise ValueError(
+            raise InputError(
                 f"expected a language identifier for the gates {', '.join(config.gates)}, got "
                 "none; give one, or drop the gates of language"
             )

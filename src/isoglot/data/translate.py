@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Tick, Translator, no_tick
 from isoglot.core.records import (
     Completion,
@@ -231,7 +232,7 @@ def _prompt_by_language(prompts: Sequence[Prompt]) -> dict[tuple[str, str], Prom
     for prompt in prompts:
         known = prompt_in.setdefault((prompt.family, prompt.language), prompt)
         if known.prompt_id != prompt.prompt_id:
-            raise ValueError(
+            raise InputError(
                 f"family {prompt.family} has two prompts in {prompt.language!r}: expected one of "
                 "each language to translate between; mend the `family` columns"
             )

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Literal
 
 from isoglot.core import text as core_text
+from isoglot.core.errors import InputError
 
 Grader = Callable[[str, str], float | None]
 """The text and the gold answer; 0 to 1, or None where the text cannot be graded."""
@@ -25,7 +26,7 @@ def last_number(text: str, gold: str) -> float | None:
     """1.0 where the last number of the text is exactly the gold's; a text without one is wrong."""
     expected = core_text.last_number(gold)
     if expected is None:
-        raise ValueError(f"gold {gold!r:.60}: expected a number, came none; mend the gold column")
+        raise InputError(f"gold {gold!r:.60}: expected a number, came none; mend the gold column")
     return float(core_text.last_number(text) == expected)
 
 
@@ -71,7 +72,7 @@ def sequence(text: str, gold: str) -> float | None:
     if numeric:
         expected = _entries(gold, numeric=True)
     if not expected:
-        raise ValueError(
+        raise InputError(
             f"gold {gold!r:.60}: expected entries between commas, came none; mend the gold"
         )
     entries = _entries(text, numeric=numeric)
@@ -116,11 +117,11 @@ def _listed_gold(gold: str) -> tuple[int, dict[str, int]]:
             _normalised(synonym): i for i, synonyms in enumerate(items) for synonym in synonyms
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise InputError(
             f'gold {gold!r:.60}: expected JSON {{"count": 3, "items": [["red"], …]}}; mend the gold'
         ) from error
     if not 1 <= count <= len(items) or "" in item_of:
-        raise ValueError(
+        raise InputError(
             f"gold {gold!r:.60}: expected a count from 1 to {len(items)} and no empty item"
         )
     return count, item_of

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Graded, Result
 from isoglot.core.stats import (
@@ -119,7 +120,7 @@ def compare(
 
     An example that only the old policy left unknown is kept out. One that the new policy left
     unknown counts as the metric's `worst`: else a policy that rambles past the token limit where
-    the problem is hard would look better than the one that it came from. Raises ValueError where
+    the problem is hard would look better than the one that it came from. Raises InputError where
     the examples differ.
     """
     pairs = _paired(new, old, metrics)
@@ -254,7 +255,7 @@ def _paired(
     rows_new, rows_old = _by_example(new), _by_example(old)
     if rows_new.keys() != rows_old.keys():
         odd = min(rows_new.keys() ^ rows_old.keys())
-        raise ValueError(
+        raise InputError(
             f"expected the same examples on both sides, came {len(rows_new)} and "
             f"{len(rows_old)}, differing in prompt {odd[3]}; evaluate both on the same prompts"
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Prompt
 from isoglot.evals.metric import Metric, Statistics
@@ -58,7 +59,7 @@ def _grade_spbleu(prompt: Prompt, text: str) -> Statistics | None:
 
 def _statistics(scorer: Any, text: str, prompt: Prompt) -> Statistics:
     if not prompt.gold:
-        raise ValueError(
+        raise InputError(
             f"prompt {prompt.prompt_id}: expected a reference text as gold, came {prompt.gold!r}; "
             "give the set as it is published"
         )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoglot.core.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class WinRate:
@@ -41,14 +43,14 @@ def win_rate(preferences: Sequence[float | None]) -> WinRate:
     A win is more than 0.5 and a loss less. None is no verdict.
 
     Raises:
-        ValueError: a preference outside of 0 to 1, or no preference at all.
+        InputError: a preference outside of 0 to 1, or no preference at all.
     """
     known = np.array([p for p in preferences if p is not None], dtype=float)
     if len(known) == 0:
-        raise ValueError(f"win rate of 0 verdicts: {len(preferences)} comparisons have none")
+        raise InputError(f"win rate of 0 verdicts: {len(preferences)} comparisons have none")
     outside = known[~((known >= 0) & (known <= 1))]
     if len(outside):
-        raise ValueError(f"expected preferences for A from 0 to 1, came {outside[0]}")
+        raise InputError(f"expected preferences for A from 0 to 1, came {outside[0]}")
     error = float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else None
     return WinRate(
         value=float(known.mean()),
@@ -97,11 +99,11 @@ def both_orders(
     None is no verdict, and agrees with nothing, another None included.
 
     Raises:
-        ValueError: not as many verdicts on both sides, or as many gold labels.
+        InputError: not as many verdicts on both sides, or as many gold labels.
     """
     labels = [None] * len(first) if gold is None else gold
     if not len(first) == len(swapped) == len(labels):
-        raise ValueError(
+        raise InputError(
             f"expected a verdict in each order for each comparison, came {len(first)}, "
             f"{len(swapped)} and {len(labels)} gold labels; pair them first"
         )

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
 from isoglot.evals.metric import Metric, mean_of
 
@@ -74,7 +75,7 @@ def _words_of(text: str, tag: str) -> tuple[str, ...]:
 
 def _sides(prompt: Prompt, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not prompt.gold:
-        raise ValueError(
+        raise InputError(
             f"prompt {prompt.prompt_id}: expected a reference text as gold, came {prompt.gold!r}; "
             "give the set as it is published"
         )

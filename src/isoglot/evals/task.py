@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import LanguageIdentifier, Sampling
 from isoglot.core.records import Choice, Completion, FinishReason, Graded, Prompt
 from isoglot.core.section import Section
@@ -45,7 +46,7 @@ def grader_metric(name: str, grader: GraderName) -> Metric:
 
     def value(prompt: Prompt, text: str) -> float | None:
         if prompt.gold is None:
-            raise ValueError(
+            raise InputError(
                 f"prompt {prompt.prompt_id} ({prompt.text[:40]!r}): expected a gold answer, came "
                 "none; name its column in `columns.gold`"
             )
@@ -105,7 +106,7 @@ def _check_complete(
 ) -> None:
     missing = prompt_of.keys() - answered
     if missing:
-        raise ValueError(
+        raise InputError(
             f"expected a completion for each of {len(prompt_of)} prompts, {len(missing)} have "
             f"none, as prompt {min(missing)[1]}; complete the file of completions"
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.store import read_done, write_done, write_json
 from isoglot.execute.siblings import Siblings
 
@@ -59,7 +60,7 @@ class Ledger:
         """The stage `name` (its folder in the run), made by `make(folder)` unless it stands.
 
         Raises:
-            ValueError: it stands with other settings; says which key differs, and the mend.
+            InputError: it stands with other settings; says which key differs, and the mend.
         """
         folder = self.run / name
         plain = json.loads(json.dumps(depends_on))
@@ -85,12 +86,12 @@ class Ledger:
         try:
             was = json.loads(begun.read_text(encoding="utf-8"))["depends_on"]
         except (OSError, ValueError, KeyError) as error:
-            raise ValueError(f"cannot read {begun}: delete {folder} and run again") from error
+            raise InputError(f"cannot read {begun}: delete {folder} and run again") from error
         changes = list(_changes(was, now))
         if not changes:
             return
         if not self.redo:
-            raise ValueError(
+            raise InputError(
                 f"{name} was made with {'; '.join(changes[:3])}: it and the stages after it would "
                 f"be made again; nothing was touched. Give --redo to do so, or another --out"
             )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Dropped
 from isoglot.core.store import DROPPED, count_rows, read_shard, shard_paths, write_shard
 
@@ -49,7 +50,7 @@ def map_shards(
     Marking the stage done is the caller's.
 
     Raises:
-        ValueError: an input without shards, parts that do not match, an unreadable input.
+        InputError: an input without shards, parts that do not match, an unreadable input.
     """
     stage = Stage(function, inputs, out, output, load)
     given: list[Any] | None = None
@@ -85,15 +86,15 @@ class Stage:
         first, *others = (folder for folder, _ in self.inputs)
         names = [path.name for path in shard_paths(first)]
         if not names:
-            raise ValueError(f"no shards in {first}: run the stage that writes them first")
+            raise InputError(f"no shards in {first}: run the stage that writes them first")
         for folder in others:
             if odd := {path.name for path in shard_paths(folder)} ^ set(names):
-                raise ValueError(
+                raise InputError(
                     f"{folder} and {first} do not have the same shards ({min(odd)} is in one of "
                     "them only): delete the one that is incomplete and run again"
                 )
         if odd := {path.name for path in shard_paths(self.out)} - set(names):
-            raise ValueError(
+            raise InputError(
                 f"{self.out} has {min(odd)} and {first} has not: delete {self.out} and run again"
             )
         return names

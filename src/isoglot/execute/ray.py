@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.execute.local import Counts, Input, Stage, Written
 
 _MAX_DEATHS = 3
@@ -36,11 +37,11 @@ _QUIET = {"log_to_driver": False, "logging_level": "CRITICAL"}
 
 
 def check_ray() -> None:
-    """Raise ValueError where Ray is not installed; imports nothing."""
+    """Raise InputError where Ray is not installed; imports nothing."""
     from importlib.util import find_spec
 
     if find_spec("ray") is None:
-        raise ValueError(
+        raise InputError(
             "execute.kind ray: expected Ray, which is not installed; pip install 'isoglot[ray]', "
             "or set execute.kind=local"
         )
@@ -67,7 +68,7 @@ def map_shards_on_ray(
     cluster that this machine belongs to) or host:port. No Ray is started when every shard stands.
 
     Raises:
-        ValueError: as `map_shards`; no Ray, no cluster there, no shared file system.
+        InputError: as `map_shards`; no Ray, no cluster there, no shared file system.
         RuntimeError: a bug in the stage, whose traceback is printed, or a shard whose workers die.
     """
     stage = Stage(function, inputs, out, output, load)
@@ -108,7 +109,7 @@ def _connect(address: str) -> None:
                 ray.init(address, **_QUIET)
     except (OSError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
         why = str(error).strip().split("\n", 1)[0].split(". ", 1)[0]
-        raise ValueError(
+        raise InputError(
             f"execute.address: expected a Ray cluster at {address!r}, got {why}; start one with "
             "`ray start --head`, correct the address, set RAY_AUTH_MODE=token if it asks for its "
             "token, or set execute.address=local"
@@ -151,7 +152,7 @@ def _check_listening(address: str) -> None:
     """Ray waits for minutes, and then ends the process, where nobody listens."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
-        raise ValueError("no host:port")
+        raise InputError("no host:port")
     socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
 
 
@@ -218,7 +219,7 @@ class _Pool:
                 patience = _START_SECONDS if idle else None
                 ready, _ = ray.wait(list(self._waits), num_returns=1, timeout=patience)
                 if not ready:
-                    raise ValueError(self._no_room())
+                    raise InputError(self._no_room())
                 what, hand = self._waits.pop(ready[0])
                 try:
                     answer = ray.get(ready[0])
@@ -388,11 +389,11 @@ class _Worker:
 
 
 def _await_file(path: Path, where: str) -> None:
-    """Raise ValueError where a file that another machine wrote cannot be seen on this one."""
+    """Raise InputError where a file that another machine wrote cannot be seen on this one."""
     end = time.monotonic() + _VISIBLE_SECONDS
     while not path.exists():
         if time.monotonic() > end:
-            raise ValueError(
+            raise InputError(
                 f"{path} cannot be seen on {where}: expected a file system that all nodes of the "
                 "Ray cluster share; put --out on one"
             )

@@ -13,6 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Completion, Message, Prompt, content_id
@@ -100,7 +101,7 @@ class Answers:
     """One sampler's answers, of which a few parts are in memory at a time.
 
     `task` is what they are called: the folder's own name, or `answers` for those of a file.
-    Raises ValueError for parts without answers, or with those of several samplers.
+    Raises InputError for parts without answers, or with those of several samplers.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class Answers:
         if len(samplers) != 1:
             came = ", ".join(sorted(samplers)[:5]) or "none"
             hint = f" in {', '.join(languages)}" if languages else ""
-            raise ValueError(
+            raise InputError(
                 f"expected the answers of one model{hint} in {where}, came {came}; "
                 "correct the path, the task or the languages"
             )
@@ -149,12 +150,12 @@ class Answers:
         return self._part(self._place[key].part)[key]
 
     def require_same_prompts(self, other: "Answers") -> None:
-        """Raise ValueError, naming the difference, where two samplers were asked other things."""
+        """Raise InputError, naming the difference, where two samplers were asked other things."""
         for here, there in ((self, other), (other, self)):
             if lacks := here._place.keys() - there._place.keys():
                 tags = Counter(here._place[key].language for key in lacks)
                 named = ", ".join(f"{num} {tag}" for tag, num in sorted(tags.items()))
-                raise ValueError(
+                raise InputError(
                     f"expected the same prompts on both sides: {here.where} has {len(lacks)} of "
                     f"{len(here._place)} that {there.where} lacks ({named}), as "
                     f"{here._place[min(lacks)].start!r}; compare runs on the same prompts, or name "
@@ -162,7 +163,7 @@ class Answers:
                 )
         for key, place in sorted(self._place.items()):
             if place.asked != other._place[key].asked:
-                raise ValueError(
+                raise InputError(
                     f"expected the same prompts on both sides: prompt {key[1]} is "
                     f"{place.start!r} in {self.where} and {other._place[key].start!r} in "
                     f"{other.where}; compare runs on the same prompts"
@@ -179,7 +180,7 @@ def read_answers(
     """The answers in a folder of `isoglot evaluate`, of one of its tasks; or in a file.
 
     Of several samples of a prompt the first one is taken. `languages` are the tags and
-    sets to compare, by default all. Raises ValueError for what is no such folder or file.
+    sets to compare, by default all. Raises InputError for what is no such folder or file.
     """
     tags = expand(languages)
     if path.is_dir():
@@ -188,7 +189,7 @@ def read_answers(
     if path.is_file() and path.name.endswith(_FILES):
         return Answers(path, "answers", _file_parts(path, columns or AnswerColumns(), tags), tags)
     came = "a file of another kind" if path.is_file() else "nothing"
-    raise ValueError(
+    raise InputError(
         f"expected a folder of `isoglot evaluate` or a file of completions ({', '.join(_FILES)}) "
         f"at {path}, came {came}; correct the path"
     )
@@ -256,7 +257,7 @@ def _task_folder(path: Path, task: str | None) -> Path:
     if len(found) == 1:
         return path / found[0]
     mend = f"name one of {', '.join(found)} as task" if found else "correct the path"
-    raise ValueError(
+    raise InputError(
         f"expected one task with prompts and completions in {path}, came {len(found)}; {mend}"
     )
 
@@ -268,7 +269,7 @@ def _folder_parts(folder: Path) -> list[Callable[[], list[Item]]]:
     for turn in turns:
         for rows in ("prompts", "completions"):
             if odd := {path.name for path in shard_paths(turn / rows)} ^ set(names):
-                raise ValueError(
+                raise InputError(
                     f"expected {rows} in the same parts as {folder / 'prompts'}, came others in "
                     f"{turn / rows} ({min(odd)}); give its `isoglot evaluate` again, which goes on"
                 )
@@ -292,7 +293,7 @@ def _file_parts(
     names = _names(path, columns)
     column, family = names["language"], names["family"]
     if column is None and len(languages) != 1:
-        raise ValueError(
+        raise InputError(
             f"expected a column `language` in {path}, came {', '.join(_first_row(path))}; name the "
             "column, or the one language of the file"
         )
@@ -334,7 +335,7 @@ def _names(path: Path, columns: AnswerColumns) -> dict[str, str | None]:
 def _required(names: dict[str, str | None], name: str, path: Path) -> str:
     column = names[name]
     if column is None:
-        raise ValueError(
+        raise InputError(
             f"expected a column {name!r} in {path}, came {', '.join(_first_row(path))}; "
             "name the column that holds it"
         )
@@ -351,9 +352,9 @@ def _first_row(path: Path) -> dict[str, Any]:
         with opened(path, "rt", encoding="utf-8") as file:
             row = json.loads(next((line for line in file if line.strip()), "null"))
     except (OSError, EOFError, ValueError) as error:
-        raise ValueError(f"expected JSON in each line of {path}, came: {error}") from error
+        raise InputError(f"expected JSON in each line of {path}, came: {error}") from error
     if not isinstance(row, dict):
-        raise ValueError(f"expected an object of columns in each line of {path}, came {row!r:.40}")
+        raise InputError(f"expected an object of columns in each line of {path}, came {row!r:.40}")
     return row
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Judge
 from isoglot.core.records import Verdict
 from isoglot.core.store import read_shard, shard_paths, write_json
@@ -54,12 +55,12 @@ def named_judge(name: str) -> JudgeSource | None:
     """`oracle:GRADER` compares grades against the gold, `scorer:NAME` rewards (`language_match`, or
     the folder or hub id of a reward model); None for any other.
 
-    Raises ValueError for a grader or a scorer that there is not.
+    Raises InputError for a grader or a scorer that there is not.
     """
     kind, _, which = name.partition(":")
     if kind == "oracle":
         if which not in GRADERS:
-            raise ValueError(
+            raise InputError(
                 f"expected oracle:NAME with one of {', '.join(GRADERS)} as judge, got {name!r}"
             )
         grader = GRADERS[which]  # type: ignore[index]
@@ -67,7 +68,7 @@ def named_judge(name: str) -> JudgeSource | None:
     if kind != "scorer":
         return None
     if not which:
-        raise ValueError(
+        raise InputError(
             "expected scorer:NAME with language_match, or the folder or hub id of a reward model, "
             f"as judge, got {name!r}"
         )
@@ -103,7 +104,7 @@ def judge(
     whatever happens, but for the shard of `families_per_shard` families under way.
 
     Raises:
-        ValueError: different prompts, an `out` of other samplers, answers or judge, nothing to
+        InputError: different prompts, an `out` of other samplers, answers or judge, nothing to
             compare, or a judge none of whose first 50 replies could be read.
     """
     ours, theirs = (
@@ -150,7 +151,7 @@ def _summarise(
     verdicts = [replace(row, forward_text="", backward_text="") for row in folder.said()]
     unanswered = count_by_language(folder.unanswered())
     if not verdicts:
-        raise ValueError(
+        raise InputError(
             f"nothing to compare: each of {unanswered.total()} pairs has an answer that failed "
             "(finish reason `error`); complete the answers"
         )
@@ -177,13 +178,13 @@ def _read_second(folder: Path, a: str, b: str) -> list[Verdict]:
         for row in read_shard(path, Verdict):
             seen = row if (row.a, row.b) == (a, b) else swap_sides(row)
             if (seen.a, seen.b) != (a, b):
-                raise ValueError(
+                raise InputError(
                     f"expected verdicts on {a} and {b} in {folder}, came {row.a} and {row.b}; "
                     "give the folder of another judge on the same samplers"
                 )
             verdicts.append(replace(seen, forward_text="", backward_text=""))
     if not verdicts:
-        raise ValueError(f"expected verdicts in {folder}, came none; run `isoglot judge` first")
+        raise InputError(f"expected verdicts in {folder}, came none; run `isoglot judge` first")
     return verdicts
 
 

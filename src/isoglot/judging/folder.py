@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Prompt, content_id
 from isoglot.core.store import (
     count_rows,
@@ -92,11 +93,11 @@ class JudgedFolder(Generic[S, V]):
         self._cost_before: float | None = None
 
     def check(self) -> None:
-        """Raise ValueError where the folder is of something else; it is left as it is."""
+        """Raise InputError where the folder is of something else; it is left as it is."""
         path = self._out / RECORD
         if not path.exists():
             if any(shard_paths(self._out / name) for name in ("verdicts", "ratings")):
-                raise ValueError(
+                raise InputError(
                     f"expected {RECORD} beside what a judge said in {self._out}, came none; "
                     "give another --out"
                 )
@@ -104,11 +105,11 @@ class JudgedFolder(Generic[S, V]):
         was = _read_json(path)
         if was.keys() & {"a", "b", "model"} != self._head.keys() & {"a", "b", "model"}:
             holds = "the comparison of two models" if "b" in was else "the ratings of one model"
-            raise ValueError(f"{self._out} holds {holds}; give another --out")
+            raise InputError(f"{self._out} holds {holds}; give another --out")
         for key in [key for key in self._head if key != "sources"]:
             if was.get(key) != self._head[key]:
                 old, new = _difference(was.get(key), self._head[key])
-                raise ValueError(
+                raise InputError(
                     f"{self._out} holds {self._kind.said} with {key} {old} (now {new}); "
                     "give another --out, or the same answers and judge"
                 )
@@ -147,7 +148,7 @@ class JudgedFolder(Generic[S, V]):
     ) -> None:
         """Ask for what the folder lacks; the judge is loaded if there is anything.
 
-        Raises ValueError where many replies came and none could be read.
+        Raises InputError where many replies came and none could be read.
         """
         loaded: list[J] = []
         readable = self._has_readable()
@@ -251,7 +252,7 @@ class JudgedFolder(Generic[S, V]):
             if standing.get(item.key, (ids := _ids(item))) != ids
         ]
         if changed:
-            raise ValueError(
+            raise InputError(
                 f"{self._out} holds {self._kind.said} on other answers of the same samplers "
                 f"({len(changed)} differ, as to {changed[0]!r}); give another --out"
             )
@@ -305,7 +306,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"cannot read {path} ({error}); give another --out") from error
+        raise InputError(f"cannot read {path} ({error}); give another --out") from error
 
 
 def _difference(old: Any, new: Any, key: str = "") -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from isoglot.core.errors import InputError
 from isoglot.judging.compare import JudgeSource, model_judge, named_judge
 from isoglot.judging.rate import RaterSource, model_rater
 from isoglot.line.evaluate import model_of
@@ -14,11 +15,11 @@ def judge_of(
 ) -> JudgeSource:
     """The judge that a user names: as `named_judge`, else a model as `model_of` reads it.
 
-    Raises ValueError for a cap on the cost of what costs nothing or has no prices.
+    Raises InputError for a cap on the cost of what costs nothing or has no prices.
     """
     if known := named_judge(name):
         if max_cost_usd is not None:
-            raise ValueError(f"expected a judge on a server with --max-cost, got {name!r}")
+            raise InputError(f"expected a judge on a server with --max-cost, got {name!r}")
         return known
     return model_judge(_model(name, max_cost_usd), JudgeConfig(reading=reading))
 
@@ -32,7 +33,7 @@ def rater_of(
 ) -> RaterSource:
     """The model that grades answers alone, by the options of a comparison.
 
-    Raises ValueError for what needs two answers: verdicts by likelihood or of a second judge, a
+    Raises InputError for what needs two answers: verdicts by likelihood or of a second judge, a
     scorer, an oracle; and as `judge_of`.
     """
     only_compares = {
@@ -42,7 +43,7 @@ def rater_of(
     }
     for option, is_given in only_compares.items():
         if is_given:
-            raise ValueError(
+            raise InputError(
                 f"{option} compares two answers, and one was given: name the baseline's answers "
                 "too, or leave it to a model that writes a grade"
             )

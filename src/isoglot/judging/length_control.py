@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from isoglot.core.errors import InputError
 from isoglot.core.stats import Families, Measured, resampled_values
 
 _LENGTH_PRECISION = 1.0  # of the weight of length: standard normal a priori
@@ -56,7 +57,7 @@ def length_controlled(compared: Sequence[Compared]) -> np.ndarray:
     """The length-controlled win rate of A in each language (languages,).
 
     Where A's and B's answers are equally long on all prompts, or differ by the same length on all,
-    it is the win rate. Raises ValueError for a preference outside of 0 to 1, or none.
+    it is the win rate. Raises InputError for a preference outside of 0 to 1, or none.
     """
     rows = _rows(compared)
     return _win_rates(rows, _fit(rows))
@@ -217,17 +218,17 @@ def _logistic(logits: np.ndarray) -> np.ndarray:
 def _rows(compared: Sequence[Compared]) -> _Rows:
     for families, preferences, differences in compared:
         if not len(families) == len(preferences) == len(differences):
-            raise ValueError(
+            raise InputError(
                 "expected a family, a preference and a difference in length for each comparison, "
                 f"came {len(families)}, {len(preferences)} and {len(differences)}"
             )
         if len(preferences) == 0:
-            raise ValueError("length-controlled win rate of 0 comparisons: none has a verdict")
+            raise InputError("length-controlled win rate of 0 comparisons: none has a verdict")
         outside = [p for p in preferences if not 0 <= p <= 1]
         if outside:
-            raise ValueError(f"expected preferences for A from 0 to 1, came {outside[0]}")
+            raise InputError(f"expected preferences for A from 0 to 1, came {outside[0]}")
         if not np.isfinite(differences).all():
-            raise ValueError("expected differences in characters, came one that is not finite")
+            raise InputError("expected differences in characters, came one that is not finite")
     everyone = np.concatenate([np.asarray(one.families, dtype=str) for one in compared])
     names, family = np.unique(everyone, return_inverse=True)
     return _Rows(

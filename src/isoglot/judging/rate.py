@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Graded, Rated
 from isoglot.core.store import write_json, write_shard
 from isoglot.evals.measure import RESAMPLES, summarise, summarise_groups
@@ -60,7 +61,7 @@ def rate(
     for the shard of `families_per_shard` families under way.
 
     Raises:
-        ValueError: an `out` of another model, other answers or another judge, nothing to grade, or
+        InputError: an `out` of another model, other answers or another judge, nothing to grade, or
             a judge none of whose first 50 replies could be read.
     """
     answers = read_answers(path, task=task, languages=languages, columns=columns)
@@ -104,7 +105,7 @@ def _summarise(
     rated = [replace(row, text="") for row in folder.said()]
     unanswered = list(folder.unanswered())
     if not rated:
-        raise ValueError(
+        raise InputError(
             f"nothing to grade: each of {len(unanswered)} answers failed (finish reason `error`); "
             "complete the answers"
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Judge, Judgement, Tick, no_tick
 from isoglot.core.records import Completion, FinishReason, Outcome, Prompt, Verdict
 from isoglot.core.text import length_chars
@@ -73,11 +74,11 @@ class Replies:
                 self.unreadable.append(reply.text[-200:])
 
     def check(self, judge: str, at_least: int = 0) -> None:
-        """Raise ValueError where so many replies came and none could be read."""
+        """Raise InputError where so many replies came and none could be read."""
         if self.num_readable or len(self.unreadable) < max(at_least, 1):
             return
         text = max(self.unreadable, key=len)
-        raise ValueError(
+        raise InputError(
             f"expected {self.form} from {judge}, came {len(self.unreadable)} replies and none that "
             f"can be read, such as …{text[-80:]!r}; take another judge, more `max_new_tokens` or "
             "another template"

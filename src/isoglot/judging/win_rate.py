@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Outcome, Verdict
 from isoglot.core.stats import Measured, Value, estimate, ratio, resampled_values
 from isoglot.evals.agreement import alpha, coincidences
@@ -92,11 +93,11 @@ def summarise_verdicts(
 
     Intervals are 95 %, a bootstrap over families, which are drawn once for all languages; one is
     widened where it would not hold its value. The mean leaves out a language without a value.
-    `unanswered` has the pairs of each language that could not be judged. Raises ValueError where
+    `unanswered` has the pairs of each language that could not be judged. Raises InputError where
     no verdict is valid.
     """
     if all(verdict.outcome == Outcome.INVALID for verdict in verdicts):
-        raise ValueError(
+        raise InputError(
             f"win rate of 0 valid verdicts: {len(verdicts)} came, none of which can be read"
         )
     missing = Counter(unanswered or {})

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.language_sets import SETS
 from isoglot.core.records import content_id
 from isoglot.core.text import normalise
@@ -146,13 +147,13 @@ class Words:
 
 @cache
 def words_of(language: str) -> Words:
-    """The words of a language; raises ValueError where CLDR lacks some of them."""
+    """The words of a language; raises InputError where CLDR lacks some of them."""
     from babel import UnknownLocaleError
 
     try:
         return Words(language)
     except (KeyError, UnknownLocaleError):
-        raise ValueError(
+        raise InputError(
             f"the almanac does not speak {language!r}: CLDR lacks words of it; take languages of "
             "the set xllms-100"
         ) from None

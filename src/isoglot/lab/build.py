@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.execute.progress import Bars
 from isoglot.lab.almanac_corpus import almanac_corpus
 from isoglot.lab.almanac_corpus import texts as almanac_texts
@@ -89,12 +90,12 @@ def build(
 ) -> None:
     """Pre-train a model of `NAMES` into `out` (safetensors, tokenizer), minutes on two cores.
 
-    Raises ValueError where something stands at `out`, and for a name that there is not.
+    Raises InputError where something stands at `out`, and for a name that there is not.
     """
     if out.exists():
-        raise ValueError(f"{out} is already there: choose another --out")
+        raise InputError(f"{out} is already there: choose another --out")
     if model not in NAMES:
-        raise ValueError(f"the lab builds {', '.join(NAMES)}, not {model!r}: name one of them")
+        raise InputError(f"the lab builds {', '.join(NAMES)}, not {model!r}: name one of them")
     import torch
 
     torch.manual_seed(seed)

@@ -15,6 +15,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any, Literal, Protocol, TypeVar
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import content_id
 
 Split = Literal["train", "validation", "test"]
@@ -28,7 +29,7 @@ CATEGORIES = ("fruit", "animal", "colour")
 def sentences(language: str) -> Mapping:
     """The words and templates of a language, as its TOML file has them."""
     if language not in LANGUAGES:
-        raise ValueError(
+        raise InputError(
             f"the lab does not speak {language!r}: expected one of {', '.join(LANGUAGES)}; "
             f"write lab/sentences/{language}.toml to teach it"
         )
@@ -178,7 +179,7 @@ def split_of(family: str) -> Split:
 def distinct(sample: Callable[[random.Random], T], split: Split, seed: str) -> Iterator[T]:
     """Distinct problems (or instructions) of one split, the same for the same seed.
 
-    Raises ValueError when there are no more.
+    Raises InputError when there are no more.
     """
     rng = random.Random(seed)
     seen: set[str] = set()
@@ -190,7 +191,7 @@ def distinct(sample: Callable[[random.Random], T], split: Split, seed: str) -> I
             seen.add(thing.family)
             misses = 0
             yield thing
-    raise ValueError(f"the lab has about {len(seen)} families in {split!r}, no more: ask for fewer")
+    raise InputError(f"the lab has about {len(seen)} families in {split!r}, no more: ask for fewer")
 
 
 def training(sample: Callable[[random.Random], T], rng: random.Random) -> T:

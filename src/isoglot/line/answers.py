@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import read_shard, shard_paths
@@ -28,7 +29,7 @@ from isoglot.recipe.recipe import Recipe
 
 
 def check_pool(recipe: Recipe) -> None:
-    """Raise ValueError where a member has no model, or two are the same one."""
+    """Raise InputError where a member has no model, or two are the same one."""
     names: list[str] = []
     for member in recipe.samplers:
         model = recipe.policy if isinstance(member, PolicyMember) else member
@@ -37,7 +38,7 @@ def check_pool(recipe: Recipe) -> None:
     translators = [model_name_of(each) for each in recipe.translators]
     for what, those in (("samplers", names), ("translators", translators)):
         if twice := [name for name in those if those.count(name) > 1]:
-            raise ValueError(
+            raise InputError(
                 f"expected {what} of different names, came {twice[0]!r} twice; leave one out"
             )
 
@@ -143,7 +144,7 @@ def _folders(num: int, inside: Path) -> list[Path]:
 
 
 def _check_answered(folder: Path, place: int) -> None:
-    """Raise ValueError for a member that answered every prompt with nothing; none of it is kept."""
+    """Raise InputError for a member that answered every prompt with nothing; none of it is kept."""
     num = 0
     for path in shard_paths(folder):
         rows = read_shard(path, Completion)
@@ -152,7 +153,7 @@ def _check_answered(folder: Path, place: int) -> None:
         num += len(rows)
     if num:
         shutil.rmtree(folder)
-        raise ValueError(
+        raise InputError(
             f"samplers.{place}: expected answers with text, came {num} without; see that the "
             "model answers, or leave it out, and run again"
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Demonstration, Dropped, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.data.clean import (
@@ -42,7 +43,7 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
     `out/drops.json` says what is dropped and how contaminated which language is by which task.
 
     Raises:
-        ValueError: no language has a row left; one without is named in the counts.
+        InputError: no language has a row left; one without is named in the counts.
     """
     config, folder = job.recipe.clean, job.inputs["route"]
     with Bars(silent=job.silent) as bars:
@@ -72,7 +73,7 @@ def fit(
     The same for every order and division of the rows. A contaminated row goes first: what it
     repeats is compared with the others alone. In memory are ids and bands of all rows and the
     n-grams of likely duplicates, never all texts. `reached` is told how many rows lie behind.
-    Raises ValueError where no row is left.
+    Raises InputError where no row is left.
     """
     drops: dict[str, Drop] = {}
     overlap = config.max_overlap
@@ -91,7 +92,7 @@ def fit(
         num_read, num_left = num_read + len(rows), num_left + len(left)
         reached(num_read)
     if not num_left:
-        raise ValueError(_nothing_left(num_read))
+        raise InputError(_nothing_left(num_read))
     if suspects := signatures.suspects():
         again = (each for rows in shards for each in _compared(rows, drops))
         twins = near_duplicates(suspects, again, signatures.max_similarity)

@@ -17,6 +17,7 @@ from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
 from isoglot.benchmarks.catalogue import benchmark_of
 from isoglot.benchmarks.examples import languages_of
 from isoglot.core.environment import versions
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json, write_whole
@@ -73,7 +74,7 @@ def model_of(text: str, *, plain: bool = False) -> ModelConfig:
     if not plain:
         return config
     if not isinstance(config, PolicyConfig):
-        raise ValueError(f"expected a model in this process with --plain, got {text!r}")
+        raise InputError(f"expected a model in this process with --plain, got {text!r}")
     return config.model_copy(update={"format": "plain"})
 
 
@@ -104,14 +105,14 @@ def benchmark_tasks(
     read; `asking` are other keys of `BenchmarkConfig`: shots, variant, answering, data.
     """
     if not names:
-        raise ValueError("expected the name of a task, came none; see `isoglot benchmarks`")
+        raise InputError("expected the name of a task, came none; see `isoglot benchmarks`")
     if unknown := [name for name in revisions if name not in names]:
-        raise ValueError(
+        raise InputError(
             f"expected revisions of the tasks {', '.join(names)}, came one of {unknown[0]}; leave "
             "it out, or add the task"
         )
     if revisions and asking.get("data"):
-        raise ValueError(
+        raise InputError(
             "expected revisions of tasks that are read from the hub, came --data, whose files have "
             "none; leave one of them out"
         )
@@ -144,7 +145,7 @@ def evaluate(
     the answers again without a model.
 
     Raises:
-        ValueError: `out` holds another model's evaluation, a task was made with other settings, the
+        InputError: `out` holds another model's evaluation, a task was made with other settings, the
             baseline answered other questions, a benchmark or a language is unknown.
     """
     base = baseline
@@ -284,7 +285,7 @@ def _results(
 
 def _baseline(base: Path, task: str) -> list[Graded]:
     if not (base / task / "graded.parquet").exists():
-        raise ValueError(
+        raise InputError(
             f"{base} has no results of {task}: evaluate the baseline on the same tasks, or leave "
             "it out of --tasks"
         )
@@ -293,32 +294,32 @@ def _baseline(base: Path, task: str) -> list[Graded]:
 
 def _check_answered(folder: Path, task: str) -> None:
     if not (folder / "done.json").exists():
-        raise ValueError(
+        raise InputError(
             f"{folder} holds no finished answers to {task}: run the command without --regrade first"
         )
 
 
 def _check_owner(out: Path, name: str) -> None:
-    """Raise ValueError where the folder holds another model's evaluation, or something else."""
+    """Raise InputError where the folder holds another model's evaluation, or something else."""
     if (out / RECORD).exists():
         owner = _record(out)["model"]
         if owner != name:
-            raise ValueError(
+            raise InputError(
                 f"{out} holds the results of {owner}, not of {name}: choose another --out"
             )
     elif out.exists() and any(path.name != "baseline" for path in out.iterdir()):
-        raise ValueError(f"{out} holds other files than an evaluation: choose an empty --out")
+        raise InputError(f"{out} holds other files than an evaluation: choose an empty --out")
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """What an evaluation was asked; raises ValueError for a folder that is none."""
+    """What an evaluation was asked; raises InputError for a folder that is none."""
     path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         return {**record, "model": str(record["model"])}
     except FileNotFoundError:
-        raise ValueError(
+        raise InputError(
             f"no {RECORD} in {folder}: expected the folder of an evaluation (`isoglot evaluate`)"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"cannot read {path} ({error}): evaluate again into a new --out") from None
+        raise InputError(f"cannot read {path} ({error}): evaluate again into a new --out") from None

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from isoglot.core.environment import versions
+from isoglot.core.errors import InputError
 from isoglot.evals.measure import compare, gains
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.execute.siblings import Siblings
@@ -75,7 +76,7 @@ def run(
     What a run of `siblings` has made already is taken from it.
 
     Raises:
-        ValueError: `out` holds another recipe's run, or a stage made with other settings.
+        InputError: `out` holds another recipe's run, or a stage made with other settings.
     """
     _check_owner(recipe, out)
     check_settings(recipe, out)
@@ -324,16 +325,16 @@ def _plain(value: Any) -> Any:
 
 
 def _check_owner(recipe: Recipe, out: Path) -> None:
-    """Raise ValueError where the folder belongs to another recipe, or to no run."""
+    """Raise InputError where the folder belongs to another recipe, or to no run."""
     path = out / "run.json"
     if path.exists():
         try:
             owner = json.loads(path.read_text(encoding="utf-8"))["recipe"]["name"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise ValueError(f"cannot read {path}: delete it, or choose another --out") from None
+            raise InputError(f"cannot read {path}: delete it, or choose another --out") from None
         if owner != recipe.name:
-            raise ValueError(
+            raise InputError(
                 f"{out} holds a run of recipe {owner!r}, not {recipe.name!r}: choose another --out"
             )
     elif out.exists() and any(out.iterdir()):
-        raise ValueError(f"{out} holds other files than a run: choose an empty or new --out")
+        raise InputError(f"{out} holds other files than a run: choose an empty or new --out")

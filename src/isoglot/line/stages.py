@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import GoldConfig, Tick
 from isoglot.core.records import Completion, Demonstration, Dropped, Preference, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json
@@ -192,7 +193,7 @@ def _routes(job: Job, path: Path) -> list[Way]:
 
 
 def check_settings(recipe: Recipe, out: Path) -> None:
-    """Raise ValueError for what would else fail only after hours: paths, keys of the trainer.
+    """Raise InputError for what would else fail only after hours: paths, keys of the trainer.
 
     A run that has trained is not asked again, since that would import TRL for nothing.
     """
@@ -217,7 +218,7 @@ def _check_round(recipe: Recipe, out: Path) -> None:
     for scorer in recipe.score.scorers if recipe.score else ():
         scorer_settings(scorer)
         if isinstance(scorer, GoldConfig) and scorer.grader not in GRADERS:
-            raise ValueError(
+            raise InputError(
                 f"score.scorers: no grader {scorer.grader!r}; expected one of {', '.join(GRADERS)}"
             )
     file_revisions(recipe.prompts.source)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import (
     Completion,
     Dropped,
@@ -317,13 +318,13 @@ def _audit_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_summary(run: Path) -> dict[str, Any]:
-    """The summary of a run's folder; raises ValueError where there is none to read."""
+    """The summary of a run's folder; raises InputError where there is none to read."""
     path = run / "summary.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(
+        raise InputError(
             f"no summary.json in {run}: expected a run's folder (`isoglot run`)"
         ) from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read {path} ({error}): run the recipe again") from None
+        raise InputError(f"cannot read {path} ({error}): run the recipe again") from None

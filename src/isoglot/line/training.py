@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Demonstration, Preference, Prompt
 from isoglot.core.store import count_rows, naming_a_full_disk, read_shard, shard_paths
 from isoglot.data.score import score
@@ -23,7 +24,7 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
     kind, what = {"filter": (Preference, "pair"), "clean": (Demonstration, "demonstration")}[stage]
     files = [p for p in shard_paths(job.inputs[stage]) if count_rows(p, kind)]
     if not files:
-        raise ValueError(
+        raise InputError(
             f"{job.inputs[stage]} holds no {what} to train on: expected some after `{stage}`; see "
             f"the reasons there (`isoglot report`), relax `{stage}:` or take more prompts"
         )
@@ -90,7 +91,7 @@ def _held_out(job: Job, reward: Reward, identify: Identify) -> HeldOut:
     ]
     families = list(dict.fromkeys(prompt.family for prompt in prompts))
     if len(families) <= num:
-        raise ValueError(
+        raise InputError(
             f"expected more than the {num} families that train.choose keeps out of training, got "
             f"{len(families)}; set train.choose.num_families lower or take more prompts"
         )

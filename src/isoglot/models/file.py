@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
@@ -33,7 +34,7 @@ class FileSampler:
     """Answers with what the file has; a prompt without a completion has finish reason `error`.
 
     Rows join on the content id of `id_columns`; without those, on a column `prompt_id` as it is.
-    Several rows of one prompt are its samples, in the order of the file. Raises ValueError for a
+    Several rows of one prompt are its samples, in the order of the file. Raises InputError for a
     file, column or finish reason that is not as the config says.
     """
 
@@ -52,12 +53,12 @@ class FileSampler:
             answers.append(_sampled(row, config, number))
         if not self._completions:
             wanted = f" of {config.sampler!r}" if config.sampler else ""
-            raise ValueError(
+            raise InputError(
                 f"expected completions{wanted} in {config.path}, got none; correct `path` "
                 f"or `sampler`"
             )
         if len(samplers) > 1:
-            raise ValueError(
+            raise InputError(
                 f"expected one model in column {config.sampler_column!r} of {config.path}, "
                 f"got {', '.join(sorted(samplers))}; say which one with `sampler`"
             )
@@ -78,9 +79,9 @@ class FileSampler:
 
 
 def file_revision(path: Path) -> str:
-    """First 12 hexadecimal digits of the SHA-256 of a file; ValueError where there is none."""
+    """First 12 hexadecimal digits of the SHA-256 of a file; InputError where there is none."""
     if not path.is_file():
-        raise ValueError(
+        raise InputError(
             f"expected a file of completions, got {path}, which is not there; correct `path`"
         )
     with path.open("rb") as file:
@@ -101,7 +102,7 @@ def _sampled(row: Mapping[str, Any], config: FileSamplerConfig, number: int) -> 
     if config.finish_reason_column is not None:
         value = row[config.finish_reason_column]
         if value not in set(FinishReason):
-            raise ValueError(
+            raise InputError(
                 f"expected a finish reason among {', '.join(FinishReason)}, got {value!r} "
                 f"in row {number} of {config.path}; rename it in the file"
             )
@@ -114,7 +115,7 @@ def _require_columns(row: Mapping[str, Any], config: FileSamplerConfig, number: 
     id_columns = config.id_columns or ("prompt_id",)
     for column in (*id_columns, config.text_column, *filter(None, optional)):
         if column not in row:
-            raise ValueError(
+            raise InputError(
                 f"expected column {column!r} in row {number} of {config.path}, got "
                 f"{', '.join(row)}; correct the column names in the recipe"
             )
@@ -128,7 +129,7 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
             yield from batch.to_pylist()
         return
     if not path.name.endswith((".jsonl", ".jsonl.gz")):
-        raise ValueError(
+        raise InputError(
             f"expected .jsonl, .jsonl.gz or .parquet, got {path.name}; convert the file"
         )
     opened = gzip.open if path.suffix == ".gz" else open
@@ -137,7 +138,7 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise ValueError(
+                raise InputError(
                     f"expected JSON in every line, got {line[:40]!r} in line {number} of "
                     f"{path}; mend the line"
                 ) from error

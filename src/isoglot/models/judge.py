@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, cast
 
 from pydantic import Field, field_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.protocols import (
     Judgement,
@@ -144,7 +145,7 @@ class SamplerJudge:
     By likelihood, the score is P(A) + P(tie) / 2 among the three labels; a prompt for which the
     model cannot say it is asked in words, unless `reading` is `likelihood`. In words, a reply that
     was cut off or does not end with one verdict has the score None. `likelihood` is the model that
-    weighs the labels; left out, the sampler where it can. Raises ValueError for `reading:
+    weighs the labels; left out, the sampler where it can. Raises InputError for `reading:
     likelihood` without one, and for an unknown language.
     """
 
@@ -161,7 +162,7 @@ class SamplerJudge:
             likelihood = cast(LikelihoodModel, sampler)
         self._likelihood = None if self._config.reading == "text" else likelihood
         if self._config.reading == "likelihood" and likelihood is None:
-            raise ValueError(
+            raise InputError(
                 f"expected a judge that gives likelihoods, got {sampler.name}, which only writes; "
                 "set `reading: text`, or take a local model"
             )
@@ -386,7 +387,7 @@ def _compared(one: float | None, other: float | None) -> Judgement:
 def _with_fields(template: str, *names: str) -> str:
     missing = [f"{{{name}}}" for name in names if f"{{{name}}}" not in template]
     if missing:
-        raise ValueError(
+        raise InputError(
             f"expected {', '.join(missing)} in the template, got {template[:60]!r}; "
             "add what is missing"
         )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import (
     GoldConfig,
     JudgeScorerConfig,
@@ -91,7 +92,7 @@ def load_translator(
 ) -> Translator:
     """The translator that a config describes; `how` says how a sampler is asked for translations.
 
-    Raises ValueError for a language that a model of kind seq2seq or google does not know.
+    Raises InputError for a language that a model of kind seq2seq or google does not know.
     """
     if isinstance(config, Seq2SeqConfig):
         return Seq2SeqTranslator(config, languages)
@@ -104,7 +105,7 @@ def load_translator(
 
 
 def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None:
-    """Raise ValueError for a language that a model of kind seq2seq or google does not know.
+    """Raise InputError for a language that a model of kind seq2seq or google does not know.
 
     Only the vocabulary is read, or the service asked for its list; any other model is asked in
     words, and may know any language.
@@ -118,11 +119,11 @@ def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None
 def load_likelihood(config: ModelConfig) -> LikelihoodModel:
     """The model that a config describes, ready to weigh given continuations.
 
-    Raises ValueError where its weights are not here: a file has none, and a chat server tells the
+    Raises InputError where its weights are not here: a file has none, and a chat server tells the
     likelihood of an answer's first token only, which is a verdict but no choice between texts.
     """
     if not isinstance(config, TransformersConfig):
-        raise ValueError(
+        raise InputError(
             f"expected a model of kind transformers to weigh choices by their likelihood, got kind "
             f"{config.kind}; name a model whose weights are here, or ask the task by generation"
         )
@@ -184,7 +185,7 @@ def model_config(text: str) -> ModelConfig:
     `openai:MODEL`, one of OpenAI's; or a `.yaml` file with the settings of a model as in a recipe.
 
     Raises:
-        ValueError: a file that does not hold the settings of a model; says which key is wrong.
+        InputError: a file that does not hold the settings of a model; says which key is wrong.
     """
     if text.endswith((".yaml", ".yml")):
         return _read_model(Path(text))
@@ -193,7 +194,7 @@ def model_config(text: str) -> ModelConfig:
     if text.startswith(("http://", "https://")):
         address, separator, model = text.partition("#")
         if not separator or not model:
-            raise ValueError(f"expected URL#MODEL, got {text!r}; http://localhost:8000/v1#llama")
+            raise InputError(f"expected URL#MODEL, got {text!r}; http://localhost:8000/v1#llama")
         return OpenAIConfig(model=model, base_url=address)
     if text.startswith("openai:"):
         return OpenAIConfig(model=text.removeprefix("openai:"))
@@ -206,10 +207,10 @@ def model_config(text: str) -> ModelConfig:
 def with_cost_cap(config: ModelConfig, max_cost_usd: float) -> ModelConfig:
     """The same model, which asks for nothing more once it has cost so much.
 
-    Raises ValueError for a model that costs nothing, or whose prices are not given.
+    Raises InputError for a model that costs nothing, or whose prices are not given.
     """
     if not isinstance(config, OpenAIConfig):
-        raise ValueError(f"expected a model on a server with a cost cap, got kind {config.kind}")
+        raise InputError(f"expected a model on a server with a cost cap, got kind {config.kind}")
     return _validated({**config.model_dump(), "max_cost_usd": max_cost_usd}, config.model)
 
 
@@ -217,7 +218,7 @@ def _read_model(path: Path) -> ModelConfig:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the model {path} ({error}); correct the file") from None
+        raise InputError(f"cannot read the model {path} ({error}); correct the file") from None
     return _validated(read_yaml(text, f"model {path}"), str(path))
 
 
@@ -228,7 +229,7 @@ def _validated(values: Any, name: str) -> ModelConfig:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"model {name}: {place}: {message}") from None
+        raise InputError(f"model {name}: {place}: {message}") from None
 
 
 def answer_settings(config: TranslatorConfig | SourceConfig) -> Mapping[str, Any]:
@@ -270,7 +271,7 @@ def scorer_config(text: str) -> ScorerConfig:
     `judge:MODEL`, or the folder or hub id of a reward model."""
     kind, separator, which = text.partition(":")
     if separator and kind in ("gold", "judge") and not which:
-        raise ValueError(
+        raise InputError(
             f"expected {kind}:NAME, got {text!r}; gold:last_number, judge:openai:gpt-4o"
         )
     match kind:
@@ -292,7 +293,7 @@ def load_scorers(
 ) -> list[Scorer]:
     """The scorers that configs describe, or words as in `scorer_config`, in this order.
 
-    `graders` are those that a scorer of kind gold may name. Raises ValueError for one that there is
+    `graders` are those that a scorer of kind gold may name. Raises InputError for one that there is
     not, and as the models do.
     """
     return [
@@ -330,7 +331,7 @@ def _load_scorer(
             from isoglot.models.local.reward import GoldScorer
 
             if config.grader not in (graders or {}):
-                raise ValueError(
+                raise InputError(
                     f"expected a grader among {', '.join(graders or {}) or '(none)'}, got "
                     f"{config.grader!r}; correct `grader` of the scorer {config.name!r}"
                 )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from isoglot.core.errors import InputError
 from isoglot.core.language_sets import Tags
 from isoglot.core.protocols import Sampling
 from isoglot.core.section import Section
@@ -111,17 +112,17 @@ TranslatorMember = Annotated[
 
 
 def check_languages(pool: Sequence[Member], languages: Sequence[str], dominant: str) -> None:
-    """Raise ValueError for a member that serves what the recipe does not have, or cannot serve."""
+    """Raise InputError for a member that serves what the recipe does not have, or cannot serve."""
     for place, member in enumerate(pool):
         if odd := [tag for tag in member.languages or () if tag not in languages]:
-            raise ValueError(
+            raise InputError(
                 f"samplers.{place}: expected languages of the recipe ({', '.join(languages)}), "
                 f"got {odd[0]!r}; leave it out, or add it to `languages`"
             )
         if member.answers_in == "dominant" and not (
             dominant in languages and member.serves(dominant)
         ):
-            raise ValueError(
+            raise InputError(
                 f"samplers.{place}: answers_in dominant answers in {dominant!r}, which is not "
                 "among its languages; add it to them and to `languages` of the recipe"
             )
@@ -130,17 +131,17 @@ def check_languages(pool: Sequence[Member], languages: Sequence[str], dominant: 
 def check_translators(
     translators: Sequence[Serving], languages: Sequence[str], translates_prompts: bool
 ) -> None:
-    """Raise ValueError for one that serves what the recipe does not have, or a first one that does
+    """Raise InputError for one that serves what the recipe does not have, or a first one that does
     not serve all, where it translates the prompts."""
     for place, each in enumerate(translators):
         if odd := [tag for tag in each.languages or () if tag not in languages]:
-            raise ValueError(
+            raise InputError(
                 f"translator.{place}: expected languages of the recipe ({', '.join(languages)}), "
                 f"got {odd[0]!r}; leave it out, or add it to `languages`"
             )
     left = [tag for each in translators[:1] for tag in languages if not each.serves(tag)]
     if translates_prompts and left:
-        raise ValueError(
+        raise InputError(
             f"translator.0 translates the prompts, and does not serve {left[0]!r}: put the one "
             "first that serves all languages"
         )
@@ -152,7 +153,7 @@ def check_candidates(
     sampling: Sampling,
     method: str,
 ) -> None:
-    """Raise ValueError where a language has fewer than two completions of each prompt to rank.
+    """Raise InputError where a language has fewer than two completions of each prompt to rank.
 
     `num_translators` says how many translate an answer in the dominant language into each one, 1
     where it needs no translation.
@@ -163,7 +164,7 @@ def check_candidates(
             each = (member.sampling or sampling).num_samples * member.serves(tag)
             num[tag] += each * (times if member.answers_in == "dominant" else 1)
     if few := [tag for tag in num_translators if num[tag] < 2]:
-        raise ValueError(
+        raise InputError(
             f"samplers: expected 2 or more completions of each prompt for pair.method {method}, "
             f"got {num[few[0]]} in {few[0]!r}; let another sampler serve it, or raise num_samples"
         )

@@ -7,6 +7,7 @@ from typing import Any
 from isoglot.benchmarks.benchmark import BenchmarkConfig
 from isoglot.benchmarks.catalogue import benchmark_of
 from isoglot.benchmarks.examples import answering_of, choose, languages_of, read_examples
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
 from isoglot.line.prompts import OwnPrompts, Wanted
 from isoglot.models.member import MemberConfig
@@ -44,7 +45,7 @@ DEDICATED = ("seq2seq", "google")
 class Counting:
     """The works of a recipe; `notes` says what was taken for granted on the way.
 
-    Raises ValueError for prompts that cannot be counted, and where a run would for those that can.
+    Raises InputError for prompts that cannot be counted, and where a run would for those that can.
     """
 
     def __init__(self, recipe: Recipe, table: Throughput) -> None:
@@ -226,7 +227,7 @@ class Counting:
             held[shape] = min(num, left)
             left -= held[shape]
         if left:
-            raise ValueError(
+            raise InputError(
                 f"expected more families than train.choose keeps out of training, {left} are "
                 "lacking; set train.choose.num_families lower or take more prompts"
             )

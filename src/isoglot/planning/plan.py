@@ -34,7 +34,7 @@ def plan_of(
 
     `num`, tokens, hours and USD of a row are those of one round; `totals` are those of the run.
     `device` is one of the table, left out an H100, or the CPU where all models are tiny. Raises
-    ValueError for prompts that cannot be counted and for work that the table has no row for.
+    InputError for prompts that cannot be counted and for work that the table has no row for.
     """
     table = load_throughput(throughput)
     counting = Counting(recipe, table)

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
 from isoglot.data.cross_lingual import CrossLingualConfig, plan_pairs
 from isoglot.data.prompts import PromptFileConfig, read_prompts, select_families
@@ -114,13 +115,13 @@ def asked_prompts(
 ) -> Asked:
     """The prompts as a run would take them; where files are missing, what the recipe says of them.
 
-    `route` looks for those that cannot be translated. Raises ValueError as a run does for files
+    `route` looks for those that cannot be translated. Raises InputError as a run does for files
     that are not as the recipe says, and where neither they nor the recipe tell how many families
     there are.
     """
     if missing := missing_files(source):
         if wanted.num_families is None:
-            raise ValueError(
+            raise InputError(
                 f"cannot count the prompts: {missing[0]} is not here, and num_families is not "
                 "set; set it, or bring the file"
             )

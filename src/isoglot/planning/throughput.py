@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.section import Section
 
@@ -69,12 +70,12 @@ class Throughput(Section):
     def find(self, work: str, device: str, billions: float) -> "Found":
         """The row of the smallest size that holds the model; beyond the last row, by its size.
 
-        Raises ValueError where the table has nothing for the work on the device.
+        Raises InputError where the table has nothing for the work on the device.
         """
         rows = [row for row in self.rate if (row.work, row.device) == (work, device)]
         if not rows:
             known = sorted({row.device for row in self.rate if row.work == work})
-            raise ValueError(
+            raise InputError(
                 f"no throughput of {work} on {device!r}: expected one of {', '.join(known)}; name "
                 "one with --device, or give the row in a file with --throughput"
             )
@@ -96,7 +97,7 @@ class Found(NamedTuple):
 def load_throughput(path: Path | None = None) -> Throughput:
     """The table of the package, with what the user's file says put over it.
 
-    Raises ValueError for a file that is not there, not TOML, or has a key that there is not.
+    Raises InputError for a file that is not there, not TOML, or has a key that there is not.
     """
     text = files("isoglot.planning").joinpath("throughput.toml").read_text(encoding="utf-8")
     values = tomllib.loads(text)
@@ -105,11 +106,11 @@ def load_throughput(path: Path | None = None) -> Throughput:
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"cannot read the throughput {path} ({error}); correct it") from None
+        raise InputError(f"cannot read the throughput {path} ({error}); correct it") from None
     try:
         return Throughput.model_validate(_merged(values, given))
     except (ValidationError, AttributeError, TypeError) as error:
-        raise ValueError(f"throughput {path}: {_problem(error)}") from None
+        raise InputError(f"throughput {path}: {_problem(error)}") from None
 
 
 def _merged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

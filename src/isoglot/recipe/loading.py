@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from isoglot.core.errors import InputError
 from isoglot.core.yaml import read_yaml
 
 Kind = Literal["recipe", "study"]
@@ -21,19 +22,19 @@ def packaged(kind: Kind) -> list[str]:
 def load_yaml(kind: Kind, name_or_path: str) -> dict[str, Any]:
     """The keys and values of a `.yaml` file, or of one of the package by its name.
 
-    Raises ValueError where there is none, or where it is not YAML.
+    Raises InputError where there is none, or where it is not YAML.
     """
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
         try:
             return read_yaml(path.read_text(encoding="utf-8"), f"{kind} {name_or_path}")
         except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(
+            raise InputError(
                 f"cannot read {kind} {name_or_path} ({error}); correct the path"
             ) from None
     if name_or_path not in (names := packaged(kind)):
         close = get_close_matches(name_or_path, names, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"in the package: {', '.join(names)}"
-        raise ValueError(f"no {kind} {name_or_path!r}: expected a .yaml file or a name; {hint}")
+        raise InputError(f"no {kind} {name_or_path!r}: expected a .yaml file or a name; {hint}")
     text = files(_FOLDERS[kind]).joinpath(f"{name_or_path}.yaml").read_text("utf-8")
     return read_yaml(text, f"{kind} {name_or_path}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.yaml import read_yaml
 
 
@@ -18,12 +19,12 @@ def override(values: dict[str, Any], text: str) -> None:
     """Set `a.b.0.c=value`; the value is YAML."""
     key, equals, value = text.partition("=")
     if not equals:
-        raise ValueError(f"expected key=value, got {text!r}; for example seed=2")
+        raise InputError(f"expected key=value, got {text!r}; for example seed=2")
     set_key(values, key, read_yaml(f"v: {value}", text)["v"])
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set `a.b.0.c` in place; raises ValueError where the recipe has no such place.
+    """Set `a.b.0.c` in place; raises InputError where the recipe has no such place.
 
     An entry of `rounds` keeps what is set in it as one dotted key, which stands for itself there.
     """
@@ -40,4 +41,4 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
             place = inner
         place[int(last) if isinstance(place, list) else last] = value
     except (TypeError, ValueError, IndexError, KeyError):
-        raise ValueError(f"cannot set {key!r}: no such place in the recipe; see its file") from None
+        raise InputError(f"cannot set {key!r}: no such place in the recipe; see its file") from None

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.language_sets import Tags, expanded
 from isoglot.core.languages import language
 from isoglot.core.section import Section, first_problem
@@ -124,7 +125,7 @@ class Recipe(Section):
         try:
             return Recipe.model_validate(values)
         except ValidationError as error:
-            raise ValueError(f"rounds.{round}: {first_problem(error, values)}") from None
+            raise InputError(f"rounds.{round}: {first_problem(error, values)}") from None
 
     @property
     def different_rounds(self) -> tuple["Recipe", ...]:
@@ -238,7 +239,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if twice := set(self.languages) & set(self.unseen_languages):
-            raise ValueError(f"{min(twice)!r} is both in languages and unseen_languages; keep one")
+            raise InputError(f"{min(twice)!r} is both in languages and unseen_languages; keep one")
         if not isinstance(self.rounds, int):
             self._check_rounds(self.rounds)
             return self
@@ -246,13 +247,13 @@ class Recipe(Section):
         self._route_consistent()
         if self._is_by_imbalance and not self.is_online:
             if self.dominant_language not in self.languages:
-                raise ValueError(
+                raise InputError(
                     f"dominant_language {self.dominant_language!r} is not among languages "
                     f"({', '.join(self.languages)}); add it"
                 )
             self._has_translator("pair.method translated_vs_direct")
             if self.is_translated_pool:
-                raise ValueError(
+                raise InputError(
                     "pair.method translated_vs_direct compares answers of one sampler: "
                     "`answers_in: dominant` is for the methods that rank, such as best_vs_worst"
                 )
@@ -262,26 +263,26 @@ class Recipe(Section):
         self._pool_consistent()
         self._translators_consistent()
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
-            raise ValueError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
+            raise InputError("rounds > 1 need `train:` and prompts.num_families (fresh prompts)")
         return self
 
     def _check_rounds(self, rounds: tuple[dict[str, Any], ...]) -> None:
         """Each is a recipe of its own, in languages that the whole recipe evaluates."""
         for index, keys in enumerate(rounds):
             if fixed := [key for key in _OF_ALL_ROUNDS if key in keys]:
-                raise ValueError(f"rounds.{index}: {fixed[0]!r} is the same in all; set it above")
+                raise InputError(f"rounds.{index}: {fixed[0]!r} is the same in all; set it above")
             recipe = self.of_round(index)
             if recipe.train is None and index + 1 < len(rounds):
-                raise ValueError(f"rounds.{index} needs a `train:` section: another one follows")
+                raise InputError(f"rounds.{index} needs a `train:` section: another one follows")
             if others := set(recipe.languages) - set(self.all_languages):
-                raise ValueError(
+                raise InputError(
                     f"rounds.{index}.languages: {min(others)!r} is not among the recipe's "
                     "`languages` and `unseen_languages`, which are evaluated; add it there"
                 )
 
     def _languages_consistent(self) -> None:
         if self.prompts.cross_lingual and self.translates_answers and not self.is_online:
-            raise ValueError(
+            raise InputError(
                 "prompts.cross_lingual goes with answers that are not translated: use a "
                 "pair.method that ranks, such as best_vs_worst, and no `answers_in: dominant`"
             )
@@ -292,11 +293,11 @@ class Recipe(Section):
 
     def _training_consistent(self) -> None:
         if self.launch and self.train is None:
-            raise ValueError("`launch:` needs a `train:` section; remove it or add one")
+            raise InputError("`launch:` needs a `train:` section; remove it or add one")
         if self.is_online and self.score is None:
-            raise ValueError("train.method rloo needs a `score:` section, whose reward it learns")
+            raise InputError("train.method rloo needs a `score:` section, whose reward it learns")
         if self.train and self.train.choose and self.score is None:
-            raise ValueError("train.choose needs a `score:` section, whose reward it chooses by")
+            raise InputError("train.choose needs a `score:` section, whose reward it chooses by")
 
     def _route_consistent(self) -> None:
         if self.route:
@@ -308,19 +309,19 @@ class Recipe(Section):
         check_translators(self.translators, self.languages, asks_all)
         kinds = {translator.kind for translator in self.translators}
         if self.prompts.artefacts.min_log_probability is not None and kinds != {"seq2seq"}:
-            raise ValueError(
+            raise InputError(
                 "prompts.artefacts.min_log_probability needs a `translator:` of kind seq2seq, "
                 "which gives it; leave it out, or name one"
             )
         if len(self.translators) > 1 and (self._is_by_imbalance or not self.translates_answers):
-            raise ValueError(
+            raise InputError(
                 "several translators are for answers that stand side by side: use `route:`, or a "
                 "pair.method that ranks, with a sampler that has `answers_in: dominant`"
             )
 
     def _has_translator(self, what: str) -> None:
         if self.translate is None and self.translator is None:
-            raise ValueError(
+            raise InputError(
                 f"{what} needs a `translate:` section (the policy translates) or a `translator:`"
             )
 
@@ -362,7 +363,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe of a file, or of the package by its name, with `key=value` overrides.
 
     Raises:
-        ValueError: no such recipe, not YAML, an unknown key, a value out of its range.
+        InputError: no such recipe, not YAML, an unknown key, a value out of its range.
     """
     values = load_yaml("recipe", name_or_path)
     for text in overrides:
@@ -370,7 +371,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise ValueError(f"recipe {name_or_path}: {first_problem(error, values)}") from None
+        raise InputError(f"recipe {name_or_path}: {first_problem(error, values)}") from None
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from isoglot.benchmarks.benchmark import BenchmarkConfig
+from isoglot.core.errors import InputError
 from isoglot.core.section import Section
 from isoglot.data.artefacts import ArtefactConfig
 from isoglot.data.cross_lingual import CrossLingualConfig
@@ -36,7 +37,7 @@ class PromptsConfig(Section):
     """Measures the reward accuracy of the pairs, where prompts carry a gold answer."""
 
     def check_completions(self) -> None:
-        """Raise ValueError where the source says of no column that it holds answers."""
+        """Raise InputError where the source says of no column that it holds answers."""
         sources = self.source if isinstance(self.source, tuple) else (self.source,)
         if not any(
             each.columns.has_completions
@@ -44,7 +45,7 @@ class PromptsConfig(Section):
             else each.has_completions
             for each in sources
         ):
-            raise ValueError(
+            raise InputError(
                 "samplers: kind source answers with the set's own answers: name their column in "
                 "prompts.source.columns (`completion`, or `messages`)"
             )
@@ -64,7 +65,7 @@ class EvaluationTask(TaskConfig):
     @model_validator(mode="after")
     def _asks_across(self) -> Self:
         if self.cross_lingual and isinstance(self.prompts, BenchmarkConfig):
-            raise ValueError(
+            raise InputError(
                 f"{self.name}: cross_lingual is for prompts of the lab or a file; the questions of "
                 "a benchmark are asked as it publishes them: leave one of them out"
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from isoglot.core.errors import InputError
 from isoglot.report.results.measures import without_revisions
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def audit_table(summary: Mapping[str, Any]) -> "Table":
 
     rows = audit_rows(summary)
     if not rows:
-        raise ValueError("the run has no completions to audit yet: expected `generate` to be done")
+        raise InputError("the run has no completions to audit yet: expected `generate` to be done")
     languages = sorted({row["language"] for row in rows})
     rates = {(row["sampler"], row["language"]): row for row in rows}
     table = Table("model", title="off-target rate, %", box=SIMPLE, padding=(0, 1, 0, 0))

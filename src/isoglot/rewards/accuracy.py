@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.environment import versions
+from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import GoldConfig, LanguageMatchConfig, Scorer
 from isoglot.core.records import Preference, Prompt, content_id
@@ -54,7 +55,7 @@ def measure_rewards(
     were trained, are measured, too, and set beside the others. No language means all there are.
 
     Raises:
-        ValueError: a scorer or a set that there is not, or twice; a set without pairs, a file
+        InputError: a scorer or a set that there is not, or twice; a set without pairs, a file
             without a column, a language without pairs; rewards there of another scorer.
     """
     measured = [_Scoring(word) for word in _once(scorers, "scorer")]
@@ -89,7 +90,7 @@ def measure_rewards(
 def check_held_out(
     names: Sequence[str], trained_on: Sequence[Path], out: Path, data: Path | None = None
 ) -> None:
-    """Raise ValueError where a set shares prompts with the files that a reward model learns from.
+    """Raise InputError where a set shares prompts with the files that a reward model learns from.
 
     Cheap, so that nobody hears of it only after the training; `out` as for `measure_rewards`.
     """
@@ -98,7 +99,7 @@ def check_held_out(
         held = pair_set(name, data, out / "sets" / folder_of(name))
         families = {row.family for path in shard_paths(held.pairs) for row in _rows(path)}
         if shared := len(families & learned):
-            raise ValueError(
+            raise InputError(
                 f"--eval {name}: expected prompts that are not trained on, got {shared} of "
                 f"{len(families)} families that are; hold some back, or take another round or run"
             )
@@ -111,7 +112,7 @@ class _Scoring:
         self.word = word
         self.config = config = scorer_config(lab_path(word))
         if isinstance(config, GoldConfig) and config.grader not in GRADERS:
-            raise ValueError(
+            raise InputError(
                 f"expected gold:NAME with one of {', '.join(GRADERS)} as scorer, got {word!r}"
             )
         settings = json.loads(json.dumps(scorer_settings(config)))
@@ -165,7 +166,7 @@ def _wanted(languages: Sequence[str], sets: Sequence[PairSet]) -> Sequence[str]:
     tags = expand(languages)
     for name in languages:
         if not name.startswith("-") and not set(expand([name])) & set(there):
-            raise ValueError(
+            raise InputError(
                 f"expected languages that have pairs ({', '.join(there)}), got {name}; leave it "
                 "out, or add a set that has it"
             )
@@ -197,11 +198,11 @@ def _results(
 def _once(words: Sequence[str], what: str) -> list[str]:
     """The words as given; two that would share a folder are one too many."""
     if not words:
-        raise ValueError(f"expected a {what}, got none; name one")
+        raise InputError(f"expected a {what}, got none; name one")
     places = [folder_of(word) for word in words]
     for word, place in zip(words, places, strict=True):
         if places.count(place) > 1:
-            raise ValueError(f"expected each {what} once, got {word} twice; leave one out")
+            raise InputError(f"expected each {what} once, got {word} twice; leave one out")
     return [word.rstrip("/") for word in words]
 
 

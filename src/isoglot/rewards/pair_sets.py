@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Preference, content_id
 from isoglot.core.store import read_shard, shard_path, shard_paths, shards_of, write_shard
 from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
@@ -36,11 +37,11 @@ def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
     What does not lie in shards is copied into shards in `out`.
 
     Raises:
-        ValueError: there is no such set, it has no pairs, or a column is missing.
+        InputError: there is no such set, it has no pairs, or a column is missing.
     """
     if name in PREFERENCE_SETS:
         if data is None:
-            raise ValueError(
+            raise InputError(
                 f"{name}: expected the folder of the published sets, got none; give --data DIR"
             )
         return _described(name, _copied(read_preference_set(name, data), out))
@@ -49,7 +50,7 @@ def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
     folders = [Path(name), Path(name) / "round-0" / "filter"]
     there = [folder for folder in folders if shard_paths(folder)]
     if not there:
-        raise ValueError(
+        raise InputError(
             f"expected a set of preferences ({', '.join(PREFERENCE_SETS)}), a run, a folder of "
             f"part-*.parquet or a .parquet file, got {name!r}; correct its name"
         )
@@ -78,7 +79,7 @@ def _described(name: str, folder: Path) -> PairSet:
         with path.open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     if not num_pairs:
-        raise ValueError(f"{name}: expected pairs, got none; leave the set out")
+        raise InputError(f"{name}: expected pairs, got none; leave the set out")
     beside = folder.parent / "prompts"
     has_prompts = [path.name for path in shard_paths(beside)] == [path.name for path in paths]
     prompts = beside if has_prompts else None
@@ -91,7 +92,7 @@ def _read(path: Path) -> list[Preference]:
         return read_shard(path, Preference)
     except ValueError as error:
         problem = str(error).partition(": delete")[0]
-        raise ValueError(
+        raise InputError(
             f"expected preferences as `isoglot run` writes them into round-0/filter, got a file of "
             f"another kind: {problem}; give such files, or a set that is published"
         ) from error

@@ -13,6 +13,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import FinishReason, Message, Preference, content_id
 
@@ -28,20 +29,20 @@ def read_preference_set(name: str, data: Path) -> list[Preference]:
     """The preferences of a set of `PREFERENCE_SETS`, whose folder lies in `data`.
 
     Raises:
-        ValueError: there is no such set, a file of it is missing, or it lacks a column.
+        InputError: there is no such set, a file of it is missing, or it lacks a column.
     """
     if name not in PREFERENCE_SETS:
         known = ", ".join(PREFERENCE_SETS)
-        raise ValueError(f"expected a set of preferences among {known}, got {name!r}")
+        raise InputError(f"expected a set of preferences among {known}, got {name!r}")
     try:
         return PREFERENCE_SETS[name](data)
     except OSError as error:
-        raise ValueError(
+        raise InputError(
             f"{name}: expected its files in {data}, got {type(error).__name__} for "
             f"{error.filename}; correct the folder of the data"
         ) from error
     except KeyError as error:
-        raise ValueError(
+        raise InputError(
             f"{name}: expected rows with a column {error}, got none; give the set as it is "
             "published"
         ) from error

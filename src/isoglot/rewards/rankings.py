@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Dropped, Preference, Prompt, content_id
 from isoglot.core.stats import Measured, estimate, resampled_values
@@ -38,7 +39,7 @@ def import_rankings(
     names none. Returns, and leaves in `out/agreement.json`, a row for each language of the answers.
 
     Raises:
-        ValueError: a row that is no ranking, two rankings of one annotator; names file and row.
+        InputError: a row that is no ranking, two rankings of one annotator; names file and row.
     """
     rankings = read_rankings(paths, tag)
     prompts, completions = ranked_completions(rankings)
@@ -48,7 +49,7 @@ def import_rankings(
     filters = FilterConfig(filters=("empty", "same_text"))
     kept, dropped = filter_preferences(pairs, load_identifier(tags), filters)
     if not kept:
-        raise ValueError(
+        raise InputError(
             f"{', '.join(paths)}: expected answers that are ranked apart, came none in "
             f"{len(prompts)} items; there is nothing to prefer"
         )
@@ -67,7 +68,7 @@ def import_rankings(
 
 
 def read_rankings(paths: Sequence[str], tag: str) -> list[Ranking]:
-    """All rankings of the files; raises ValueError, naming file and row, for what is none."""
+    """All rankings of the files; raises InputError, naming file and row, for what is none."""
     first: dict[tuple[str, str], tuple[str, Ranking]] = {}
     seen: dict[tuple[str, str, str], str] = {}
     found = []
@@ -80,38 +81,38 @@ def read_rankings(paths: Sequence[str], tag: str) -> list[Ranking]:
                 key = (*item, ranking.annotator)
                 if (before := seen.setdefault(key, place)) != place:
                     who = ranking.annotator or "an annotator without a name"
-                    raise ValueError(
+                    raise InputError(
                         f"{who} ranked this item already in {before}; leave one of them out, or "
                         "name the annotators in a column `annotator`"
                     )
             except ValueError as error:
-                raise ValueError(f"{place}: {error}") from error
+                raise InputError(f"{place}: {error}") from error
             found.append(ranking)
     if not found:
-        raise ValueError(f"{', '.join(paths)}: expected rankings, came no row; check the files")
+        raise InputError(f"{', '.join(paths)}: expected rankings, came no row; check the files")
     return found
 
 
 def _ranking(row: Row, tag: str) -> Ranking:
     if lacking := [column for column in _COLUMNS if row.get(column) is None]:
-        raise ValueError(
+        raise InputError(
             f"expected columns {', '.join(_COLUMNS)}, came {', '.join(map(str, row))}: "
             f"{lacking[0]!r} is missing; rename or add it"
         )
     texts, ranks = row["completions"], row["ranks"]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"expected a list of texts in `completions`, came {texts!r:.60}")
+        raise InputError(f"expected a list of texts in `completions`, came {texts!r:.60}")
     if not isinstance(ranks, list) or not all(type(rank) is int for rank in ranks):
-        raise ValueError(f"expected a list of whole numbers in `ranks`, came {ranks!r:.60}")
+        raise InputError(f"expected a list of whole numbers in `ranks`, came {ranks!r:.60}")
     if len(texts) != len(ranks) or len(texts) < 2:
-        raise ValueError(
+        raise InputError(
             f"expected a rank for each of two or more completions, came {len(ranks)} ranks for "
             f"{len(texts)} completions; add what is missing"
         )
     mid_ranks(ranks)
     models = row.get("models") or [f"completion {place}" for place in range(1, len(texts) + 1)]
     if not isinstance(models, list) or len(models) != len(texts):
-        raise ValueError(f"expected a model for each completion in `models`, came {models!r:.60}")
+        raise InputError(f"expected a model for each completion in `models`, came {models!r:.60}")
     prompt = _prompt(row, texts, tag)
     annotator = "" if row.get("annotator") is None else str(row["annotator"])
     return Ranking(prompt, tuple(texts), tuple(ranks), annotator, tuple(map(str, models)))
@@ -133,7 +134,7 @@ def _prompt(row: Row, completions: Sequence[str], tag: str) -> Prompt:
 def _check_same(ranking: Ranking, place: str, first: Ranking) -> None:
     for what in ("completions", "models"):
         if getattr(ranking, what) != getattr(first, what):
-            raise ValueError(
+            raise InputError(
                 f"expected the same {what} in the same order as in {place}, which has the same id "
                 "and prompt; give other items another `id`"
             )

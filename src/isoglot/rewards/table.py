@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.protocols import Scorer
 from isoglot.core.records import Completion, Preference, Prompt, content_id
@@ -134,10 +135,10 @@ def reward_table(
     is that on the same questions. Sets are drawn apart, and a set's rows depend on no other's.
 
     Raises:
-        ValueError: `in_distribution` names a set that there is not.
+        InputError: `in_distribution` names a set that there is not.
     """
     if strange := sorted(set(in_distribution) - set(sets)):
-        raise ValueError(
+        raise InputError(
             f"expected sets among {', '.join(sets) or '(none)'} to be in distribution, got "
             f"{strange[0]!r}; correct its name"
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import GoldConfig, Scorer
 from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id
 from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
@@ -58,7 +59,7 @@ class Judges:
         self._scorers: dict[str, Scorer] = {}
 
     def contest(self, run: Run, task: EvaluationTask) -> Contest:
-        """Raises ValueError where the run has no trained policy that was measured on the task."""
+        """Raises InputError where the run has no trained policy that was measured on the task."""
         new, old = folders_of(run, task)
         graded = read_graded(new), read_graded(old)
         outcomes = {}
@@ -110,14 +111,14 @@ class Judges:
 
 
 def check_judges(configs: Sequence[JudgeConfig], task: EvaluationTask) -> None:
-    """Raise ValueError for a judge that would fail only when every run is done."""
+    """Raise InputError for a judge that would fail only when every run is done."""
     for config in configs:
         if isinstance(config, OracleConfig):
             _judged_metric(task)
             continue
         scorer_settings(config)
         if isinstance(config, GoldConfig) and config.grader not in GRADERS:
-            raise ValueError(
+            raise InputError(
                 f"judges: no grader {config.grader!r}; expected one of {', '.join(GRADERS)}"
             )
 
@@ -126,7 +127,7 @@ def oracle(graded: Sequence[Graded], task: EvaluationTask) -> dict[Key, Answered
     """The grade of each question by the task's first metric, 0 for an answer in another language.
 
     An answer whose language the identifier is not sure of keeps its grade. Of several samples it is
-    the mean. Raises ValueError for a metric of which less is better.
+    the mean. Raises InputError for a metric of which less is better.
     """
     metric = _judged_metric(task)
     grades, elsewhere = _by_question(graded, metric), _by_question(graded, OFF_TARGET.name)
@@ -148,10 +149,10 @@ def outcomes_of(new: Mapping[Key, Answered], old: Mapping[Key, Answered]) -> dic
     """Who wins each question: more is better, unknown on either side is invalid and never a tie.
 
     Raises:
-        ValueError: the sides were not asked the same.
+        InputError: the sides were not asked the same.
     """
     if new.keys() != old.keys():
-        raise ValueError(
+        raise InputError(
             f"expected the same questions on both sides, came {len(new)} and {len(old)}, differing "
             f"in prompt {min(new.keys() ^ old.keys()).prompt_id}; measure both on the same"
         )
@@ -161,7 +162,7 @@ def outcomes_of(new: Mapping[Key, Answered], old: Mapping[Key, Answered]) -> dic
 def _judged_metric(task: EvaluationTask) -> str:
     metric = task_metrics(task)[0]
     if metric.lower_is_better:
-        raise ValueError(
+        raise InputError(
             f"expected a task whose {metric.name} is better where it is higher, came {task.name}; "
             "take another task, or a scorer as judge"
         )
@@ -182,7 +183,7 @@ def folders_of(run: Run, task: EvaluationTask) -> tuple[Path, Path]:
     last = read_summary(run.folder)["rounds"][-1]["round"]
     new, old = (run.folder / f"round-{round}/evaluate/{task.name}" for round in (last, 0))
     if last == 0 or read_done(new) is None:
-        raise ValueError(f"expected a trained policy measured on {task.name}, came none")
+        raise InputError(f"expected a trained policy measured on {task.name}, came none")
     return new, old
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import ScorerConfig
 from isoglot.core.section import Section, first_problem
@@ -116,7 +117,7 @@ class StudyConfig(Section):
     @classmethod
     def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
-            raise ValueError(f"{twice[0]} stands there twice; leave one out")
+            raise InputError(f"{twice[0]} stands there twice; leave one out")
         return seeds
 
 
@@ -148,13 +149,13 @@ class Cell:
 def load_study(name_or_path: str) -> StudyConfig:
     """The study of a file, or of the package by its name.
 
-    Raises ValueError with what is wrong in it and where.
+    Raises InputError with what is wrong in it and where.
     """
     values = load_yaml("study", name_or_path)
     try:
         return StudyConfig.model_validate(in_package(values))
     except ValidationError as error:
-        raise ValueError(f"study {name_or_path}: {first_problem(error, values)}") from None
+        raise InputError(f"study {name_or_path}: {first_problem(error, values)}") from None
 
 
 def cells_of(study: StudyConfig) -> list[Cell]:
@@ -164,7 +165,7 @@ def cells_of(study: StudyConfig) -> list[Cell]:
     a cell does not train is unseen there.
 
     Raises:
-        ValueError: a recipe that cannot be loaded; no such task, axis or value; nothing to compare.
+        InputError: a recipe that cannot be loaded; no such task, axis or value; nothing to compare.
     """
     _check_selectors(study)
     base = _load(study, {}, "the recipe with `overrides`")
@@ -173,7 +174,7 @@ def cells_of(study: StudyConfig) -> list[Cell]:
     ]
     wanted = [v for v in combinations if not any(matches(v, skip) for skip in study.skip)]
     if not wanted:
-        raise ValueError("skip: expected some cell that is run, got none; leave an entry out")
+        raise InputError("skip: expected some cell that is run, got none; leave an entry out")
     loaded = [(values, _load(study, _settings(study, values), "+".join(values.values())))
               for values in wanted]  # fmt: skip
     tags = [*base.all_languages, *(tag for _, recipe in loaded for tag in recipe.all_languages)]
@@ -220,7 +221,7 @@ def languages_of(group: str | Sequence[str], cells: Sequence[Cell]) -> list[str]
 def _check_finding(finding: FindingConfig, cells: Sequence[Cell]) -> None:
     pairs = list(pairs_of(finding, cells))
     if not pairs:
-        raise ValueError(
+        raise InputError(
             f"findings: {finding.claim!r} compares nothing: expected cells of `better` and "
             "`than` that agree on the other axes, got none; see `skip`"
         )
@@ -228,12 +229,12 @@ def _check_finding(finding: FindingConfig, cells: Sequence[Cell]) -> None:
     for group in (finding.languages, finding.more_than_in):
         for tag in () if group is None or isinstance(group, str) else group:
             if tag not in everyone:
-                raise ValueError(
+                raise InputError(
                     f"findings: {finding.claim!r}: no cell is evaluated in {tag!r}; "
                     f"{_hint(tag, everyone)}"
                 )
         if group is not None and not any(languages_of(group, [*a, *b]) for a, b in pairs):
-            raise ValueError(
+            raise InputError(
                 f"findings: {finding.claim!r} has no language: none is {group} in all of the cells "
                 "that it compares; take other languages"
             )
@@ -248,19 +249,19 @@ def _load(study: StudyConfig, settings: Mapping[str, Any], where: str) -> Recipe
     unseen: dict[str, Any] = {"unseen_languages": []} if "languages" in settings else {}
     given = {**study.overrides, **unseen, **settings}
     if "seed" in given:
-        raise ValueError(f"{where}: expected no key seed, which `seeds` sets; remove it")
+        raise InputError(f"{where}: expected no key seed, which `seeds` sets; remove it")
     name = given.get(RECIPE, study.recipe)
     if not isinstance(name, str):
-        raise ValueError(f"{where}: recipe: expected the name of one, got {name!r:.60}")
+        raise InputError(f"{where}: recipe: expected the name of one, got {name!r:.60}")
     texts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()
              if key not in (SIZE, RECIPE)]  # fmt: skip
     try:
         recipe = load_recipe(name, texts)
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
     names = [task.name for task in recipe.evaluate.tasks]
     if study.task not in names:
-        raise ValueError(
+        raise InputError(
             f"{where}: no task {study.task!r} in `evaluate`; {_hint(study.task, names)}"
         )
     return recipe
@@ -271,7 +272,7 @@ def _cell(
 ) -> Cell:
     name = "+".join(values.values())
     if not recipe.num_trainings:
-        raise ValueError(f"{name}: expected a recipe that trains, got one without `train:`")
+        raise InputError(f"{name}: expected a recipe that trains, got one without `train:`")
     unseen = tuple(tag for tag in evaluated if tag not in recipe.languages)
     recipes = {
         seed: recipe.model_copy(update={"seed": seed, "unseen_languages": unseen})
@@ -281,7 +282,7 @@ def _cell(
     if size is None and recipe.prompts.num_families is not None:
         size = recipe.prompts.num_families * len(recipe.languages)
     if size is not None and (isinstance(size, bool) or not isinstance(size, int | float)):
-        raise ValueError(f"{name}: size: expected a number, got {size!r}")
+        raise InputError(f"{name}: size: expected a number, got {size!r}")
     return Cell(values, recipes, size)
 
 
@@ -292,14 +293,14 @@ def _check_selectors(study: StudyConfig) -> None:
     for place, selector in places:
         for axis, values in selector.items():
             if axis not in study.axes:
-                raise ValueError(f"{place}: no axis {axis!r}; {_hint(axis, study.axes)}")
+                raise InputError(f"{place}: no axis {axis!r}; {_hint(axis, study.axes)}")
             for value in values:
                 if value not in study.axes[axis]:
                     hint = _hint(value, study.axes[axis])
-                    raise ValueError(f"{place}: no value {value!r} on axis {axis!r}; {hint}")
+                    raise InputError(f"{place}: no value {value!r} on axis {axis!r}; {hint}")
     names = [judge.name for judge in study.judges]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"judges: {twice[0]!r} names two; give one of them another `name`")
+        raise InputError(f"judges: {twice[0]!r} names two; give one of them another `name`")
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import content_id
 from isoglot.core.store import write_json
 from isoglot.core.version import __version__
@@ -69,7 +70,7 @@ def run_all(runs: Sequence[Run], *, num_processes: int, redo: bool, silent: bool
     """Make every run that is not done; each leaves its folder, its log and how it ended.
 
     Raises:
-        ValueError: what is wrong with a recipe and can be seen before anything runs.
+        InputError: what is wrong with a recipe and can be seen before anything runs.
     """
     made_from = {run.name: _made_from(run) for run in runs}
     to_do = [run for run in runs if _read(run.record) != _done(made_from[run.name])]
@@ -77,7 +78,7 @@ def run_all(runs: Sequence[Run], *, num_processes: int, redo: bool, silent: bool
         try:
             check_settings(each.recipe, each.folder)
         except ValueError as problem:
-            raise ValueError(f"{each.cell.name}: {problem}") from None
+            raise InputError(f"{each.cell.name}: {problem}") from None
     names = tuple(run.name for run in runs)
     tasks = [(run, names, redo, num_processes) for run in to_do]
     shown = not silent and sys.stderr.isatty()
@@ -140,7 +141,7 @@ def _made_from(each: Run) -> str:
             *(file_revisions(source) for source in sources),
         ]
     except ValueError as error:
-        raise ValueError(f"{each.cell.name}: {error}") from None
+        raise InputError(f"{each.cell.name}: {error}") from None
     facts = [resolved(recipe), CODE_VERSIONS, __version__, inputs]
     return content_id(json.dumps(facts, sort_keys=True))
 

@@ -37,7 +37,7 @@ def study(
     A run that fails stops no other: its error stands in the place of its results.
 
     Raises:
-        ValueError: what is wrong with the study or a recipe of it, before anything runs.
+        InputError: what is wrong with the study or a recipe of it, before anything runs.
     """
     config = load_study(name_or_path)
     cells = cells_of(config)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from isoglot.core.errors import InputError
 from isoglot.core.section import Section
 from isoglot.models.local.transformers import TransformersConfig, located
 
@@ -35,16 +36,16 @@ class QuantizationConfig(Section):
 
 
 def check_quantization() -> None:
-    """Raise ValueError where no base can be in 4 bits."""
+    """Raise InputError where no base can be in 4 bits."""
     import torch
 
     if find_spec("bitsandbytes") is None:
-        raise ValueError(
+        raise InputError(
             "expected the package bitsandbytes for train.quantization, got none; pip install "
             "'isoglot[qlora]', or remove the section"
         )
     if not torch.cuda.is_available():
-        raise ValueError(
+        raise InputError(
             "expected a GPU for train.quantization, got none; train on a machine with one, or "
             "remove the section"
         )
@@ -111,7 +112,7 @@ class Policy(NamedTuple):
 def whole_policy(policy: Policy, out: Path) -> Policy:
     """The policy, or where its path is a folder of adapters, these merged into their base.
 
-    That is written into `out/start`, and goes when the training is done. Raises ValueError where
+    That is written into `out/start`, and goes when the training is done. Raises InputError where
     the adapters do not fit their base.
     """
     from accelerate import PartialState

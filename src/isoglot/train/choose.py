@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
@@ -76,7 +77,7 @@ class Choice:
         self, trainer: Any, tokenizer: Any, out: Path, config: ChooseConfig, held_out: HeldOut
     ) -> None:
         if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-            raise ValueError(
+            raise InputError(
                 "expected the whole policy in each process for `choose`, got FSDP or DeepSpeed; "
                 "remove `choose`, or train without them"
             )

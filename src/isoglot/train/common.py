@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.section import Section
 from isoglot.models.local import template
 from isoglot.train.adapters import LoraConfig, Policy, QuantizationConfig, check_quantization
@@ -73,7 +74,7 @@ class TrainConfig(Section):
     @model_validator(mode="after")
     def _chosen_once(self) -> Self:
         if self.num_preferences and self.mixing:
-            raise ValueError(
+            raise InputError(
                 "num_preferences and mixing both choose the rows, got both; give one (mixing with "
                 "method unimax, max_epochs 1 and num_examples is num_preferences)"
             )
@@ -82,7 +83,7 @@ class TrainConfig(Section):
     @model_validator(mode="after")
     def _learns(self) -> Self:
         if self.quantization and self.lora is None:
-            raise ValueError(
+            raise InputError(
                 "a base in 4 bits (quantization) does not learn itself; add `lora`, or remove it"
             )
         return self
@@ -91,27 +92,27 @@ class TrainConfig(Section):
     def _fits_the_method(self) -> Self:
         if self.method == "rloo":
             if self.num_preferences:
-                raise ValueError(
+                raise InputError(
                     "num_preferences counts pairs, and method rloo has prompts; set "
                     "prompts.num_families"
                 )
             num = self.training.get("num_generations", 2)
             if not isinstance(num, int) or num < 2:
-                raise ValueError(
+                raise InputError(
                     f"method rloo compares the answers to a prompt: expected training: "
                     f"{{num_generations: 2}} or more, got {num!r}"
                 )
         packing = self.training.get("packing")
         if packing and (self.is_balanced or self.training.get("packing_strategy") == "wrapped"):
             what = "balance_languages" if self.is_balanced else "packing_strategy: wrapped"
-            raise ValueError(
+            raise InputError(
                 f"packing puts whole rows of any language into a sequence, got {what}, which "
                 f"{'orders rows' if self.is_balanced else 'cuts rows up'}; remove one of them"
             )
         if self.training.get("padding_free") and not packing:
-            raise ValueError("padding_free goes with packing alone here; set packing: true")
+            raise InputError("padding_free goes with packing alone here; set packing: true")
         if self.is_balanced and "train_sampling_strategy" in self.training:
-            raise ValueError(
+            raise InputError(
                 "balance_languages orders the examples itself; remove train_sampling_strategy "
                 "from `training`, or set balance_languages: false"
             )
@@ -119,14 +120,14 @@ class TrainConfig(Section):
 
 
 def check_training(config: TrainConfig) -> None:
-    """Raise ValueError for a key of `training` that TRL does not know, with a did-you-mean."""
+    """Raise InputError for a key of `training` that TRL does not know, with a did-you-mean."""
     from trl import DPOConfig, RLOOConfig, SFTConfig
 
     _check_keys({"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}[config.method], config)
     if config.quantization:
         check_quantization()
     if config.training.get("use_vllm") and find_spec("vllm") is None:
-        raise ValueError(
+        raise InputError(
             "expected the package vllm for `use_vllm: true`, got none; install it (pip install "
             "vllm) or remove use_vllm"
         )
@@ -136,14 +137,14 @@ def _check_keys(config_class: type, config: TrainConfig) -> None:
     known = [field.name for field in fields(config_class)]
     for key in config.training:
         if key in _OURS:
-            raise ValueError(
+            raise InputError(
                 f"expected the settings of {config_class.__name__} in `training`, got "
                 f"{key!r}, which the run itself sets; remove it"
             )
         if key not in known:
             close = get_close_matches(key, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "see the documentation of TRL"
-            raise ValueError(
+            raise InputError(
                 f"unknown key {key!r} in `training`, expected one of "
                 f"{config_class.__name__}; {hint}"
             )
@@ -160,7 +161,7 @@ def training_arguments(
 ) -> Any:
     """TRL's config: our defaults, then the recipe's `training`, then what the caller decides.
 
-    Raises ValueError for an unknown key, with a did-you-mean.
+    Raises InputError for an unknown key, with a did-you-mean.
     """
     import torch
 
@@ -191,16 +192,16 @@ def load_tokenizer(policy: Policy) -> Any:
     """The policy's tokenizer; padding falls to its eos token where it has none of its own.
 
     Padding is masked by position, so the eos token at the end of an answer is still learned.
-    Raises ValueError without a chat template or an eos token.
+    Raises InputError without a chat template or an eos token.
     """
     tokenizer = template.load_tokenizer(policy.path, policy.arguments, policy.template)
     if tokenizer.chat_template is None:
-        raise ValueError(
+        raise InputError(
             f"expected a tokenizer with a chat template, got none in {policy.path}; start from "
             f"the instruction-tuned model, or give policy.chat_template a file"
         )
     if tokenizer.eos_token is None:
-        raise ValueError(
+        raise InputError(
             f"expected a tokenizer with an eos token, got none in {policy.path}; set eos_token "
             f"in its tokenizer_config.json"
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Demonstration, content_id
 from isoglot.core.text import without_thinking
@@ -18,18 +19,18 @@ def read_demonstrations(path: str, tag: str | None = None) -> Iterator[Demonstra
     `source` are read where they are. The thinking of an answer is left out.
 
     Raises:
-        ValueError: a row that is no demonstration; names file, row and column.
+        InputError: a row that is no demonstration; names file, row and column.
     """
     for place, row in rows_of_files(path):
         try:
             yield _demonstration(row, tag, Path(place.rsplit(", row ", 1)[0]).name)
         except ValueError as error:
-            raise ValueError(f"{place}: {error}") from error
+            raise InputError(f"{place}: {error}") from error
 
 
 def _demonstration(row: Row, tag: str | None, source: str) -> Demonstration:
     if tag is None and row.get("language") is None:
-        raise ValueError(
+        raise InputError(
             f"expected a column 'language', came {', '.join(map(str, row))}; add it, or give "
             f"--language for all rows"
         )
@@ -55,13 +56,13 @@ def _turns(row: Row) -> tuple[str, list[Any]]:
     if row.get("messages") is not None:
         turns = row["messages"]
         if not isinstance(turns, list) or len(turns) < 2:
-            raise ValueError(
+            raise InputError(
                 f"expected a prompt and an answer in column 'messages', came {turns!r:.60}; mend "
                 f"the row or leave it out"
             )
         return "messages", turns
     if lacking := [name for name in ("prompt", "completion") if row.get(name) is None]:
-        raise ValueError(
+        raise InputError(
             f"expected a column 'messages', or 'prompt' and 'completion', came "
             f"{', '.join(map(str, row))}: {lacking[0]!r} is missing; rename or add it"
         )
@@ -70,7 +71,7 @@ def _turns(row: Row) -> tuple[str, list[Any]]:
         for name, role in (("prompt", "user"), ("completion", "assistant"))
     ]
     if not all(isinstance(side, list) for side in sides) or len(sides[1]) != 1:
-        raise ValueError(
+        raise InputError(
             f"expected text or turns in columns 'prompt' and 'completion', one in the second, came "
             f"{row['completion']!r:.60}; mend the row or leave it out"
         )
@@ -82,13 +83,13 @@ def _answer(turn: Any, column: str) -> str:
     is_turn = isinstance(turn, dict) and turn.get("role") == "assistant"
     text = turn.get("content") if is_turn else None
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(
+        raise InputError(
             f"expected the assistant's answer at the end of column {column!r}, came "
             f"{turn!r:.60}; mend the row or leave it out"
         )
     answer = without_thinking(text)
     if not answer:
-        raise ValueError(
+        raise InputError(
             f"expected an answer after the thinking at the end of column {column!r}, came "
             f"{text!r:.60}; mend the row or leave it out"
         )

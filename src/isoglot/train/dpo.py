@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.train.adapters import adapter_arguments, whole_policy
 from isoglot.train.choose import HeldOut
 from isoglot.train.common import (
@@ -35,7 +36,7 @@ def train_dpo(
     the reference are computed once, before training, unless `precompute_ref_log_probs` is false:
     then no second model is in memory. With
     `choose` in the config, the policy that answers the prompts `held_out` best is saved, and
-    `out/curve.jsonl` has the checks. Raises ValueError for what the user has to mend.
+    `out/curve.jsonl` has the checks. Raises InputError for what the user has to mend.
     """
     with quiet():
         policy = whole_policy(policy, out)
@@ -74,7 +75,7 @@ def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any
         precompute_ref_log_probs=not config.training.get("sync_ref_model", False),
     )
     if ("sft" in args.loss_type) != (config.nll != "none"):
-        raise ValueError(
+        raise InputError(
             f"expected 'sft' in `loss_type` if and only if `nll` is not none, got loss_type "
             f"{args.loss_type} with nll {config.nll!r}; change one of them"
         )

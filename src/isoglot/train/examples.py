@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Demonstration, Preference
 from isoglot.core.store import SCHEMAS
 
@@ -12,7 +13,7 @@ from isoglot.core.store import SCHEMAS
 def record_type(files: Sequence[Path]) -> type[Demonstration] | type[Preference]:
     """What the rows of Parquet files are, by their columns.
 
-    Raises ValueError where they are neither, or the files hold both.
+    Raises InputError where they are neither, or the files hold both.
     """
     from pyarrow import ArrowException
     from pyarrow.parquet import read_schema
@@ -23,19 +24,19 @@ def record_type(files: Sequence[Path]) -> type[Demonstration] | type[Preference]
             names = read_schema(file).names
         except (ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(
+            raise InputError(
                 f"{file}: expected a Parquet file of demonstrations or preferences, got none "
                 f"({reason}); correct the path, or write it again"
             ) from error
         kind = next((k for k, c in _COLUMNS.items() if {*c, "language"} <= set(names)), None)
         if kind is None:
-            raise ValueError(
+            raise InputError(
                 f"{file}: expected demonstrations (messages, language) or preferences (prompt, "
                 f"chosen, language), got the columns {', '.join(names)}; give other files"
             )
         kinds.setdefault(kind, file)
     if len(kinds) > 1:
-        raise ValueError(
+        raise InputError(
             f"expected files of one kind, got demonstrations in {kinds[Demonstration]} and "
             f"preferences in {kinds[Preference]}; train on one after the other"
         )
@@ -68,10 +69,10 @@ def load_preferences(files: Sequence[Path], cache: Path, held_out: Sequence[str]
     Without those of the families that are `held_out`.
     """
     if not files:
-        raise ValueError("expected files of preferences, got none; run the filter stage first")
+        raise InputError("expected files of preferences, got none; run the filter stage first")
     rows = load_rows(files, cache, ["prompt", "chosen", "rejected", "language"], held_out)
     if len(rows) == 0:
-        raise ValueError(
+        raise InputError(
             f"expected preferences, got none in {len(files)} files; the audit says which "
             f"filter took them"
         )
@@ -82,13 +83,13 @@ def load_answers(files: Sequence[Path], cache: Path, held_out: Sequence[str] = (
     """What is to be imitated: prompt, completion and language, in TRL's conversational form.
 
     Of demonstrations the last turn is the completion, of preferences the chosen side. Raises
-    ValueError where there is nothing, or the last turn is no assistant's.
+    InputError where there is nothing, or the last turn is no assistant's.
     """
     kind = record_type(files)
     columns = [*_COLUMNS[kind], "language"]
     rows: Any = load_rows(files, cache, columns, held_out) if files else []
     if len(rows) == 0:
-        raise ValueError(
+        raise InputError(
             f"expected demonstrations or preferences, got none in {len(files)} files; see what the "
             f"stage before dropped, and why"
         )
@@ -106,7 +107,7 @@ def load_checked(files: Sequence[Path], cache: Path) -> Any:
 def _prompt_and_completion(row: Mapping[str, Any]) -> dict[str, Any]:
     *prompt, answer = row["messages"]
     if not prompt or answer["role"] != "assistant":
-        raise ValueError(
+        raise InputError(
             f"expected messages that end with an assistant's turn after a prompt, got turns of "
             f"{', '.join(turn['role'] for turn in row['messages'])}; leave the row out"
         )
@@ -151,10 +152,10 @@ def num_by_language(files: Iterable[Path]) -> dict[str, int]:
 
 
 def check_languages(files: Iterable[Path], languages: Iterable[str]) -> None:
-    """Raise ValueError for a language that is to be learned and has no row."""
+    """Raise InputError for a language that is to be learned and has no row."""
     counts = num_by_language(files)
     if missing := [tag for tag in languages if not counts.get(tag)]:
-        raise ValueError(
+        raise InputError(
             f"expected rows to train on in every language, got none in {', '.join(missing)}; see "
             f"what was dropped and why, add rows, or leave the language out"
         )

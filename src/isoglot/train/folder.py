@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import content_id
 from isoglot.core.store import write_whole
 from isoglot.models.local.template import read_template
@@ -26,7 +27,7 @@ def claim(
 ) -> None:
     """Makes `out` the folder of this training and of no other, so that a resume continues it.
 
-    Raises ValueError where another training has begun there.
+    Raises InputError where another training has begun there.
     """
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     inputs = {
@@ -44,7 +45,7 @@ def claim(
         different = [key for key in inputs if before.get(key) != inputs[key]]
         begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
         if different and begun:
-            raise ValueError(
+            raise InputError(
                 f"expected {out} to be new or of the same training, got another "
                 f"{', '.join(different)}; remove the folder or give another one"
             )
@@ -80,7 +81,7 @@ def save_policy(
 
     Called by every process, since each may hold a part of the weights; the first one writes.
     Adapters are merged, and the weights keep the precision of the checkpoint they came from.
-    Raises ValueError, and writes nothing, where a weight is not finite.
+    Raises InputError, and writes nothing, where a weight is not finite.
     """
     import torch
     from transformers import AutoConfig
@@ -89,7 +90,7 @@ def save_policy(
     if trainer.is_world_process_zero():
         model = merged(model, policy)
         if not all(torch.isfinite(weight).all() for weight in model.parameters()):
-            raise ValueError(diverged(trainer.state.global_step))
+            raise InputError(diverged(trainer.state.global_step))
         dtype = AutoConfig.from_pretrained(policy.path, **policy.arguments).dtype
         temporary = out / "policy.tmp"
         shutil.rmtree(temporary, ignore_errors=True)

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.section import Section
 from isoglot.core.store import write_whole
 from isoglot.train.common import OnStep, Policy, TrainConfig, no_step
@@ -66,24 +67,24 @@ class LaunchConfig(Section):
             return config
         close = get_close_matches(config, ready, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(
+        raise InputError(
             f"expected {', '.join(ready)} or the path of a .yaml file, got {config!r}{hint}"
         )
 
     @model_validator(mode="after")
     def _shared_out(self) -> Self:
         if self.num_processes % self.num_machines:
-            raise ValueError(
+            raise InputError(
                 f"expected num_processes to be a multiple of num_machines ({self.num_machines}), "
                 f"got {self.num_processes}; give each machine as many"
             )
         if self.num_machines > 1 and self.main_process_ip is None:
-            raise ValueError("num_machines > 1 needs main_process_ip, the address of this machine")
+            raise InputError("num_machines > 1 needs main_process_ip, the address of this machine")
         return self
 
 
 def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
-    """Raise ValueError for what accelerate would say in many lines, and late.
+    """Raise InputError for what accelerate would say in many lines, and late.
 
     A file that is not there or not accelerate's, DeepSpeed that is not installed, answers in
     training by a policy in shards, and more processes than this machine has accelerators.
@@ -92,30 +93,30 @@ def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
 
     kind = _distributed_type(launch.path)
     if kind in ("NO", "MULTI_CPU"):
-        raise ValueError(
+        raise InputError(
             f"expected a distributed_type that starts several processes in {launch.path}, got "
             f"{kind}; MULTI_GPU does, on CPUs too"
         )
     if kind != "MULTI_GPU" and (config.method == "rloo" or config.choose):
         what = "method rloo" if config.method == "rloo" else "train.choose"
-        raise ValueError(
+        raise InputError(
             f"{what} answers prompts in training, which several processes do with launch.config "
             f"ddp alone so far, got {launch.config}; use ddp"
         )
     if kind == "DEEPSPEED" and find_spec("deepspeed") is None:
-        raise ValueError(
+        raise InputError(
             f"launch.config {launch.config} needs DeepSpeed, which is not installed; "
             "pip install 'isoglot[deepspeed]', or use fsdp2"
         )
     num_here = launch.num_processes // launch.num_machines
     if config.training.get("use_cpu") or not torch.accelerator.is_available():
         if kind != "MULTI_GPU":
-            raise ValueError(
+            raise InputError(
                 f"launch.config {launch.config} needs accelerators, and this training has none; "
                 "use ddp, which runs on CPUs too"
             )
     elif num_here > torch.accelerator.device_count():
-        raise ValueError(
+        raise InputError(
             f"expected at most {torch.accelerator.device_count()} processes, one for each "
             f"accelerator of this machine, got {num_here}; lower launch.num_processes"
         )
@@ -175,12 +176,12 @@ def _distributed_type(path: Path) -> str:
     from yaml import YAMLError
 
     if not path.is_file():
-        raise ValueError(f"launch.config {path} is not there; correct the path")
+        raise InputError(f"launch.config {path} is not there; correct the path")
     try:
         return load_config_from_file(str(path)).distributed_type.value
     except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(
+        raise InputError(
             f"expected a file that `accelerate config` writes at launch.config {path}, got: "
             f"{reason}; correct the path or the file"
         ) from None
@@ -246,12 +247,12 @@ def _watched(command: Sequence[str], output: Path, on_step: OnStep) -> tuple[int
 
 def _failure(
     launch: LaunchConfig, code: int, errors: Sequence[_Error], output: Path
-) -> ValueError | OSError | RuntimeError:
+) -> InputError | OSError | RuntimeError:
     """The error that the user has to read; of several, the one that can be mended."""
     for error in errors:
         if error.kind in ("ValueError", "OSError"):
             output.unlink()
-            return (ValueError if error.kind == "ValueError" else OSError)(error.message)
+            return (InputError if error.kind == "ValueError" else OSError)(error.message)
     if b"SIGKILL" in output.read_bytes():
         # The others only say that they have lost the one that was killed.
         why = (

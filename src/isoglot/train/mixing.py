@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import content_id
 from isoglot.core.section import Section
 
@@ -38,7 +39,7 @@ class MixingConfig(Section):
         for method, key in (("temperature", "tau"), ("unimax", "max_epochs")):
             is_given = getattr(self, key) is not None
             if is_given != (self.method == method):
-                raise ValueError(
+                raise InputError(
                     f"expected {key!r} with method {method} and no other, got "
                     f"{'one' if is_given else 'none'} with {self.method}; "
                     f"{'remove it' if is_given else 'give it'}"
@@ -50,7 +51,7 @@ def shares(sizes: Mapping[str, int], config: MixingConfig) -> dict[str, int]:
     """How many rows of each language, of which there are `sizes`, make up an epoch.
 
     Whole numbers that differ from num_examples * p_l by less than one and add up to it (the largest
-    remainders are rounded up). Raises ValueError where `unimax` cannot fill `num_examples`.
+    remainders are rounded up). Raises InputError where `unimax` cannot fill `num_examples`.
     """
     num = config.num_examples or sum(sizes.values())
     if config.method == "unimax":
@@ -71,11 +72,11 @@ def unimax(sizes: Mapping[str, int], num: int, max_epochs: int, seed: int = 0) -
     """UniMax (arXiv:2304.09151, algorithm 1), in rows where the paper has characters.
 
     The smallest language first: an even share of what is left or, where it has less, all of it
-    `max_epochs` times. What it lacks is shared out among the larger. Raises ValueError where there
+    `max_epochs` times. What it lacks is shared out among the larger. Raises InputError where there
     are too few rows for `num`.
     """
     if num > max_epochs * sum(sizes.values()):
-        raise ValueError(
+        raise InputError(
             f"expected at most {max_epochs * sum(sizes.values())} examples of "
             f"{sum(sizes.values())} rows with max_epochs {max_epochs}, got num_examples {num}; set "
             f"it lower or max_epochs higher"
@@ -97,10 +98,10 @@ def mixed(rows: Sequence[Mapping[str, Any]], config: MixingConfig, seed: int) ->
 def even_choice(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[int]:
     """The places of `num` rows, of each language as many or, where it has fewer, all of them.
 
-    Raises ValueError where there are fewer rows.
+    Raises InputError where there are fewer rows.
     """
     if len(rows) < num:
-        raise ValueError(
+        raise InputError(
             f"expected {num} pairs (train.num_preferences), got {len(rows)}; set it lower or take "
             f"more prompts"
         )

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
+from isoglot.core.errors import InputError
+
 _PROBE_TOKENS = 8
 _TOLERANCE = 1e-3
 """Of the spread of the logits: how far a row's may move when the row before it is another."""
@@ -47,7 +49,7 @@ def per_row(values: Any, position_ids: Any, num_rows: int) -> Any:
 
 
 def check_apart(trainer: Any) -> None:
-    """Raise ValueError where a row of a packed sequence sees the one before it.
+    """Raise InputError where a row of a packed sequence sees the one before it.
 
     Tried on the model itself, with two first rows that differ: the second row's logits must not.
     """
@@ -70,7 +72,7 @@ def check_apart(trainer: Any) -> None:
             logits.append(model(**given, use_cache=False).logits[0, len(ids) :].float())
     model.train(was_training)
     if (logits[0] - logits[1]).abs().max() > _TOLERANCE * logits[0].std():
-        raise ValueError(
+        raise InputError(
             f"expected rows of a packed sequence to be apart, got {model.config.model_type} with "
             f"attention {attention or 'of its own'}, in which a row sees the one before it; remove "
             f"`packing`, or try another attn_implementation in `model_init_kwargs`"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from isoglot.core.errors import InputError
 from isoglot.train.adapters import LoraConfig, peft_config
 from isoglot.train.common import (
     OnStep,
@@ -42,7 +43,7 @@ def train_reward(
     `train_dpo`: `out/policy` is the reward model, for a scorer of kind `reward_model`. For each
     language, log and summary hold the accuracy (how often chosen has the higher reward, equal ones
     half) of the pairs since the last line, as they were before the step that learned from them.
-    Pairs longer than `max_length` are left out and counted. Raises ValueError for what the user has
+    Pairs longer than `max_length` are left out and counted. Raises InputError for what the user has
     to mend, such as a base with two labels.
     """
     with quiet():
@@ -96,7 +97,7 @@ def _check_base(base: Policy) -> None:
     config = AutoConfig.from_pretrained(base.path, **base.arguments)
     is_classifier = any("ForSequenceClassification" in n for n in config.architectures or [])
     if is_classifier and config.num_labels != 1:
-        raise ValueError(
+        raise InputError(
             f"expected a causal model or a reward model with one label to start from, got "
             f"{config.num_labels} labels in {base.path}; take the model that it was made from"
         )
@@ -114,7 +115,7 @@ def _trainer(base: Policy, args: Any, rows: Any, tokenizer: Any, lora: LoraConfi
         peft_config=_adapters(lora),
     )
     if len(trainer.train_dataset) == 0:
-        raise ValueError(
+        raise InputError(
             f"expected pairs of at most {args.max_length} tokens, got none among {len(rows)}; "
             f"raise `max_length`"
         )

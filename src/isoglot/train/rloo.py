@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.store import LATER
 from isoglot.core.text import without_thinking
@@ -224,7 +225,7 @@ def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any
     num_uses = args.num_iterations * args.steps_per_generation
     is_by_steps = args.save_strategy == "steps"
     if is_by_steps and (args.save_steps * args.gradient_accumulation_steps) % num_uses:
-        raise ValueError(
+        raise InputError(
             f"expected checkpoints between batches of answers, which serve "
             f"{num_uses / args.gradient_accumulation_steps:g} steps, got save_steps "
             f"{args.save_steps}; set it to a multiple, so that a resumed training is the same"
@@ -235,9 +236,9 @@ def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any
 def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
     rows: Any = load_rows(files, cache, _COLUMNS, held_out) if files else []
     if len(rows) == 0:
-        raise ValueError(f"expected prompts to train on, got none in {len(files)} files")
+        raise InputError(f"expected prompts to train on, got none in {len(files)} files")
     if any(prompt[-1]["role"] != "user" for prompt in rows["prompt"]):
-        raise ValueError(
+        raise InputError(
             "expected prompts that end with the user's turn for method rloo, got another; leave "
             "out the beginning of the answer"
         )
@@ -257,7 +258,7 @@ def _fitting(rows: Any, tokenizer: Any, policy: Policy, args: Any) -> Any:
     places = [i for i, row in enumerate(ids) if len(row) + args.max_completion_length <= window]
     wanted = args.generation_batch_size // args.num_generations
     if len(places) < wanted:
-        raise ValueError(
+        raise InputError(
             f"expected {wanted} prompts for a batch of {args.generation_batch_size} answers, got "
             f"{len(places)} of {len(rows)} that leave room for max_completion_length "
             f"{args.max_completion_length} in {window} tokens; take more prompts, or lower "

@@ -7,6 +7,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Demonstration
 from isoglot.train.adapters import adapter_arguments, whole_policy
 from isoglot.train.choose import HeldOut
@@ -137,7 +138,7 @@ class PerLanguageSFT(PerLanguage):
         return pack_dataset(columns.shuffle(seed=args.seed), args.max_length, args.packing_strategy)
 
     def _fitting(self, rows: Any, max_length: int | None, *, is_first: bool) -> Any:
-        """The rows that are not too long; ValueError where a language has none."""
+        """The rows that are not too long; InputError where a language has none."""
         languages, lengths = rows["language"], [len(ids) for ids in rows["input_ids"]]
         fits = [i for i, n in enumerate(lengths) if max_length is None or n <= max_length]
         kept = Counter(languages[i] for i in fits)
@@ -145,7 +146,7 @@ class PerLanguageSFT(PerLanguage):
         self.too_long = {tag: n - kept[tag] for tag, n in sorted(of_all.items()) if n > kept[tag]}
         self._names, self._num_kept = sorted(of_all), len(fits)
         if emptied := [tag for tag in sorted(of_all) if not kept[tag]]:
-            raise ValueError(
+            raise InputError(
                 f"expected rows of at most max_length {max_length} tokens in every language, got "
                 f"none in {', '.join(emptied)} (the shortest of all rows has {min(lengths)}); "
                 f"raise `max_length`, or leave the language out"
@@ -166,10 +167,10 @@ class PerLanguageSFT(PerLanguage):
 
 
 def _check_answers(rows: Any) -> None:
-    """Raise ValueError where the chat template writes nothing of an answer."""
+    """Raise InputError where the chat template writes nothing of an answer."""
     for place, labels in enumerate(rows["labels"]):
         if all(label == -100 for label in labels):
-            raise ValueError(
+            raise InputError(
                 f"expected a chat template that writes the answer, got one that loses it in row "
                 f"{place + 1} ({rows[place]['language']}); mend the template of the tokenizer"
             )

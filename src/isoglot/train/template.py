@@ -7,6 +7,7 @@ are made here for one row of each language, compared, and checked for faults tha
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Message
 from isoglot.models.local.template import eos_ids, refused, rendered
 from isoglot.train.common import Policy
@@ -27,7 +28,7 @@ def check_template(
 ) -> list[Shown]:
     """What each row becomes; `ends` are the ids that end an answer.
 
-    Raises ValueError for a template that writes a prompt otherwise when it is trained on than when
+    Raises InputError for a template that writes a prompt otherwise when it is trained on than when
     it is answered, loses or doubles something, or does not end an answer as generation does.
     """
     return [_shown(tokenizer, ends, row) for row in rows]
@@ -50,19 +51,19 @@ def _shown(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -> Shown
     asked = tokenizer(text, add_special_tokens=False)["input_ids"]
     trained = _ids(tokenizer, prompt, add_generation_prompt=True)
     if asked != trained:
-        raise ValueError(
+        raise InputError(
             f"{where}: expected the same prompt in generation and training, got "
             f"{_decoded(tokenizer, asked)!r} and {_decoded(tokenizer, trained)!r}; mend it"
         )
     bos = tokenizer.bos_token_id
     if bos is not None and asked[:2] == [bos, bos]:
-        raise ValueError(
+        raise InputError(
             f"{where}: expected one {tokenizer.bos_token} before the prompt, got two; take it out "
             f"of the template"
         )
     for message in prompt:
         if message["content"].strip() not in text:
-            raise ValueError(
+            raise InputError(
                 f"{where}: expected every turn in the prompt, got one that loses the turn of "
                 f"{message['role']!r}; mend the template, or leave the turn out"
             )
@@ -83,21 +84,21 @@ def _check_answer(
     where: str,
 ) -> None:
     if list(whole[: len(asked)]) != list(asked):
-        raise ValueError(
+        raise InputError(
             f"{where}: expected the prompt as it stands before its answer, got "
             f"{_decoded(tokenizer, asked)!r} to answer and {_decoded(tokenizer, whole)!r} to learn "
             f"from; mend the template"
         )
     found = whole[len(asked) :]
     if answer.strip() not in _decoded(tokenizer, found):
-        raise ValueError(
+        raise InputError(
             f"{where}: expected the answer {answer!r:.40} after the prompt, got "
             f"{_decoded(tokenizer, found)!r}, which loses it; mend the template"
         )
     last = max((place for place, token in enumerate(found) if token in ends), default=-1)
     if last < 0 or _decoded(tokenizer, found[last + 1 :]).strip():
         names = ", ".join(tokenizer.convert_ids_to_tokens(list(ends)))
-        raise ValueError(
+        raise InputError(
             f"{where}: expected an answer that ends in a token at which generation stops, "
             f"{names}, got {_decoded(tokenizer, found[-8:])!r}; add its id to eos_token_id of "
             f"generation_config.json, or mend the template"
@@ -114,7 +115,7 @@ def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:
             "input_ids"
         ]
     except TemplateError as error:
-        raise ValueError(refused(messages, error)) from error
+        raise InputError(refused(messages, error)) from error
 
 
 def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:

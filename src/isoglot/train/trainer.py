@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.train.choose import Choice, HeldOut, as_callback
 from isoglot.train.common import (
     OnStep,
@@ -102,11 +103,11 @@ class PerLanguage(_Trainer):
         return KeepLanguage(self.data_collator, self.languages)
 
     def check(self, loss: Any) -> None:
-        """Raises ValueError for a loss that is no number, before it reaches a weight."""
+        """Raises InputError for a loss that is no number, before it reaches a weight."""
         import torch
 
         if not torch.isfinite(loss):
-            raise ValueError(diverged(self.state.global_step + 1))
+            raise InputError(diverged(self.state.global_step + 1))
 
     def note(self, loss: Any, languages: Any, columns: Mapping[str, Any]) -> None:
         """Checks the loss, and keeps a value of each example (tensors of the batch's size) for the
@@ -186,7 +187,7 @@ def train(
     from accelerate import PartialState
 
     if (config.choose is None) != (held_out is None):
-        raise ValueError(
+        raise InputError(
             "expected `choose` together with prompts that are held out, got one without the other; "
             "give both"
         )

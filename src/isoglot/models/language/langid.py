@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import LANGUAGES, language
 from isoglot.models.language.langid_model import load_script_model
 from isoglot.models.language.scripts import dominant_scripts, words_of
@@ -72,12 +73,12 @@ class RestrictedIdentifier:
     Instances may be shared by threads, and what they say of a text does not depend on other texts.
 
     Raises:
-        ValueError: no candidates, or a language that the table lacks.
+        InputError: no candidates, or a language that the table lacks.
     """
 
     def __init__(self, languages: Sequence[str], *, threshold: float = 0.9) -> None:
         if not languages:
-            raise ValueError("languages: expected at least one BCP-47 tag, got none; name some")
+            raise InputError("languages: expected at least one BCP-47 tag, got none; name some")
         tags = sorted({language(tag).tag for tag in languages})
         self._threshold = threshold
         self._by_script: dict[str, list[str]] = {}

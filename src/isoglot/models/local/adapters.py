@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
+
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -16,7 +18,7 @@ def base_of(path: str) -> tuple[str, str] | None:
         config = json.loads((folder / _CONFIG).read_text("utf-8"))
         return config["base_model_name_or_path"], config.get("revision") or "main"
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise InputError(
             f"expected base_model_name_or_path in {folder / _CONFIG}, got none ({error!r}); save "
             f"the adapters again"
         ) from error
@@ -25,7 +27,7 @@ def base_of(path: str) -> tuple[str, str] | None:
 def merge(base: Any, path: str) -> Any:
     """The base with the adapters of a folder in its weights.
 
-    Raises ValueError where they are not made for it: another module, or other sizes.
+    Raises InputError where they are not made for it: another module, or other sizes.
     """
     from peft import PeftModel
 
@@ -46,7 +48,7 @@ def _check_fits(base: Any, folder: Path) -> None:
             weight = getattr(modules.get(inner), "weight", None)
             got = tuple(weights.get_slice(key).get_shape())
             if weight is None:
-                raise ValueError(
+                raise InputError(
                     f"expected adapters for the modules of {name}, got {inner!r} in {folder}, "
                     f"which it has not; take the base that they were trained on"
                 )
@@ -54,7 +56,7 @@ def _check_fits(base: Any, folder: Path) -> None:
             if ".lora_A." in key or ".lora_B." in key:
                 expected = weight.shape[side]
                 if got[side] != expected:
-                    raise ValueError(
+                    raise InputError(
                         f"expected {expected} {('outputs', 'inputs')[side]} in {inner} of {name}, "
                         f"got {got[side]} in the adapters {folder}; take the base that they were "
                         f"trained on"

@@ -12,6 +12,7 @@ from inspect import signature
 from math import isclose, isnan, nan
 from typing import TYPE_CHECKING, Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Likelihood, Tick, no_tick
 from isoglot.core.records import Prompt
 from isoglot.models.local.prefix_tree import NO_END, Row, TokenSequence, runs_of
@@ -59,7 +60,7 @@ class TransformersLikelihood:
     ) -> list[list[Likelihood | None]]:
         """As in the protocol."""
         if len(prompts) != len(continuations):
-            raise ValueError(
+            raise InputError(
                 f"expected continuations for each of {len(prompts)} prompts, got {len(prompts)} "
                 f"prompts and continuations of {len(continuations)}; give each prompt a list"
             )

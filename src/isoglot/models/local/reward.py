@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.models.local.transformers import located, model_name, placement
@@ -61,7 +62,7 @@ class RewardModel:
     scored. None for an answer that is empty or failed, for one that does not fit into the context
     window together with its prompt (nothing is cut off), and where the logit is not a number.
 
-    Loads safetensors only and never runs code from the checkpoint. Raises ValueError where no
+    Loads safetensors only and never runs code from the checkpoint. Raises InputError where no
     reward model stands: none at all, another number of labels, no trained head, no chat template.
     """
 
@@ -76,7 +77,7 @@ class RewardModel:
         _check_labels(path, hub)
         self.tokenizer = AutoTokenizer.from_pretrained(path, **hub)
         if self.tokenizer.chat_template is None:
-            raise ValueError(
+            raise InputError(
                 f"expected a tokenizer with a chat template, got none in {config.path}; put the "
                 f"chat_template.jinja with which the reward model was trained beside it"
             )
@@ -90,7 +91,7 @@ class RewardModel:
             **hub,
         )
         if missing := sorted(loading["missing_keys"]):
-            raise ValueError(
+            raise InputError(
                 f"expected the weights of a reward model, got none for {missing[0]} in "
                 f"{config.path}; train it first (`isoglot train reward`)"
             )
@@ -143,7 +144,7 @@ class RewardModel:
             return self.tokenizer.apply_chat_template(messages, tokenize=False)
         except TemplateError as error:
             roles = ", ".join(message["role"] for message in messages)
-            raise ValueError(
+            raise InputError(
                 f"{self.name}: expected a chat template that takes turns of {roles}, got an error "
                 f"({error}); leave out the turn that it does not know"
             ) from error
@@ -195,13 +196,13 @@ def _check_labels(path: str, hub: dict[str, Any]) -> None:
 
     config = AutoConfig.from_pretrained(path, **hub)
     if not any("ForSequenceClassification" in name for name in config.architectures or []):
-        raise ValueError(
+        raise InputError(
             f"expected a sequence classification model as reward model, got "
             f"{', '.join(config.architectures or ['a model of no named kind'])} in {path}; train "
             f"a reward model from it (`isoglot train reward`)"
         )
     if config.num_labels != 1:
-        raise ValueError(
+        raise InputError(
             f"expected a reward model with one label, got {config.num_labels} labels in {path}; "
             f"take one with num_labels 1, or train one (`isoglot train reward`)"
         )

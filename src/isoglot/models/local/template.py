@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Message, Prompt
 
 
 def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None = None) -> Any:
     """A checkpoint's tokenizer, with the template of a file where the recipe names one.
 
-    Raises ValueError where that file is not there or no template.
+    Raises InputError where that file is not there or no template.
     """
     from transformers import AutoTokenizer
 
@@ -25,16 +26,16 @@ def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None 
 
 
 def read_template(path: str) -> str:
-    """A chat template in Jinja; raises ValueError where the file holds none."""
+    """A chat template in Jinja; raises InputError where the file holds none."""
     try:
         text = Path(path).expanduser().read_text("utf-8")
     except (OSError, UnicodeError) as error:
-        raise ValueError(
+        raise InputError(
             f"expected a file with a chat template at {path}, got none ({error}); correct "
             f"policy.chat_template"
         ) from error
     if "messages" not in text:
-        raise ValueError(
+        raise InputError(
             f"expected a Jinja template over `messages` in {path}, got {text!r:.40}; correct "
             f"policy.chat_template"
         )
@@ -44,7 +45,7 @@ def read_template(path: str) -> str:
 def rendered(tokenizer: Any, messages: Sequence[Message]) -> str:
     """The text that a model reads before it answers; an assistant's last turn stays open.
 
-    Raises ValueError where the template refuses the turns, as some do a system message.
+    Raises InputError where the template refuses the turns, as some do a system message.
     """
     from jinja2 import TemplateError
 
@@ -57,7 +58,7 @@ def rendered(tokenizer: Any, messages: Sequence[Message]) -> str:
             continue_final_message=primed,
         )
     except TemplateError as error:
-        raise ValueError(refused(messages, error)) from error
+        raise InputError(refused(messages, error)) from error
 
 
 def refused(messages: Sequence[Message], error: Exception) -> str:
@@ -92,7 +93,7 @@ def plain(prompt: Prompt) -> str:
     if len(roles) % 2 == 0:  # the beginning of an answer, which the model continues
         roles.append("user")
     if roles != ["user", "assistant"] * (len(roles) // 2) + ["user"]:
-        raise ValueError(
+        raise InputError(
             f"prompt {prompt.prompt_id}: expected turns of user and assistant in turn for format: "
             f"plain, got turns of {', '.join(message['role'] for message in messages)}; set "
             f"format: chat, or write the turns into one text"

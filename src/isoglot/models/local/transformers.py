@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
@@ -53,14 +54,14 @@ def model_revision(path_or_id: str, revision: str = "main") -> str:
     """What identifies the weights: the commit of a hub id, a content hash of a local folder.
 
     Loads no model and imports no torch, so that a fingerprint costs no start-up. The hub is asked
-    for the commit of a branch or tag; without network the local cache answers. Raises ValueError
+    for the commit of a branch or tag; without network the local cache answers. Raises InputError
     where neither knows the model.
     """
     folder = Path(path_or_id).expanduser()
     if folder.is_dir():
         return _folder_hash(folder)
     if not _HUB_ID.fullmatch(path_or_id):
-        raise ValueError(
+        raise InputError(
             f"expected a model folder or a hub id, got {path_or_id!r}, where no folder "
             f"stands; correct the path"
         )
@@ -71,7 +72,7 @@ def model_revision(path_or_id: str, revision: str = "main") -> str:
     try:
         config = hf_hub_download(path_or_id, "config.json", revision=revision)
     except OSError as error:
-        raise ValueError(
+        raise InputError(
             f"expected a model folder or a hub id that can be reached, got {path_or_id!r} at "
             f"{revision!r} ({type(error).__name__}); correct the path, log in with `hf auth "
             f"login` if the model is gated, or download it first"
@@ -98,7 +99,7 @@ def located(path_or_id: str, revision: str = "main") -> tuple[str, dict[str, str
 def _folder_hash(folder: Path) -> str:
     files = sorted({path for pattern in _CONTENT for path in folder.glob(pattern)})
     if not any(path.suffix == ".safetensors" for path in files):
-        raise ValueError(
+        raise InputError(
             f"expected a model with *.safetensors weights, got none in {folder}; save "
             f"it with model.save_pretrained"
         )
@@ -127,7 +128,7 @@ class _Row(NamedTuple):
 class CausalModel:
     """A model in memory with its tokenizer, and how a prompt becomes its tokens.
 
-    Loads safetensors only and never runs code from the checkpoint. Raises ValueError where no model
+    Loads safetensors only and never runs code from the checkpoint. Raises InputError where no model
     stands, or one without the chat template that `format: chat` needs.
     """
 
@@ -146,7 +147,7 @@ class CausalModel:
         source = (adapters, {}) if has_tokenizer else (path, hub)
         self.tokenizer = load_tokenizer(*source, config.chat_template)
         if self.format == "chat" and self.tokenizer.chat_template is None:
-            raise ValueError(
+            raise InputError(
                 f"expected a tokenizer with a chat template, got none in {config.path}; "
                 f"use the instruction-tuned model, give policy.chat_template a file, or set "
                 f"format: plain"
@@ -198,7 +199,7 @@ class TransformersSampler:
     """A policy or teacher that runs in this process; greedy decoding, or sampling with a seed.
 
     Any `eos` id of the generation config or of the tokenizer ends an answer; decoding settings in
-    the checkpoint are ignored, since the recipe states them. Raises ValueError where no model
+    the checkpoint are ignored, since the recipe states them. Raises InputError where no model
     stands, or one without a chat template or an end-of-turn token; without a pad token the eos
     token pads.
     """
@@ -214,7 +215,7 @@ class TransformersSampler:
             self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id
         )
         if not self.eos_ids:
-            raise ValueError(
+            raise InputError(
                 f"expected a model with an end-of-turn token, got none in {config.path}; "
                 f"set eos_token_id in its generation_config.json"
             )
@@ -229,7 +230,7 @@ class TransformersSampler:
     ) -> list[list[Sampled]]:
         """As in the protocol; a prompt that fills the context window has finish reason `error`."""
         if sampling.num_samples > 1 and sampling.temperature == 0:
-            raise ValueError(
+            raise InputError(
                 f"expected temperature > 0 for several samples, got num_samples "
                 f"{sampling.num_samples} with greedy decoding; set temperature or one sample"
             )

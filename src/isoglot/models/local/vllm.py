@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
@@ -43,7 +44,7 @@ class VLLMConfig(Section):
 class VLLMSampler:
     """Answers with vLLM; the same prompt has the same seed whatever stands beside it.
 
-    No code of the checkpoint is run, and its decoding settings are ignored. Raises ValueError where
+    No code of the checkpoint is run, and its decoding settings are ignored. Raises InputError where
     vLLM is not installed, and where no model stands.
     """
 
@@ -51,7 +52,7 @@ class VLLMSampler:
         try:
             from vllm import LLM
         except ImportError as error:
-            raise ValueError(
+            raise InputError(
                 f"expected the package vllm for kind vllm, came none ({error}); pip install "
                 "'isoglot[vllm]' on a machine with an accelerator, or take kind transformers"
             ) from error
@@ -66,7 +67,7 @@ class VLLMSampler:
     ) -> list[list[Sampled]]:
         """As in the protocol; a prompt that fills the context window has finish reason `error`."""
         if sampling.num_samples > 1 and sampling.temperature == 0:
-            raise ValueError(
+            raise InputError(
                 f"expected temperature > 0 for several samples, got num_samples "
                 f"{sampling.num_samples} with greedy decoding; set temperature or one sample"
             )
@@ -113,7 +114,7 @@ class VLLMSampler:
 
 
 def engine_arguments(config: VLLMConfig) -> dict[str, Any]:
-    """What `vllm.LLM` is given; raises ValueError where no model stands."""
+    """What `vllm.LLM` is given; raises InputError where no model stands."""
     path, hub = located(config.path, config.revision)
     revision = hub.get("revision")
     return {

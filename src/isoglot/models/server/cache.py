@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
+
 _VERSION = 1
 _BUSY_SECONDS = 60
 """How long one process waits for another to finish its write."""
@@ -36,7 +38,7 @@ class AnswerCache:
     """Answers by key, each on the disk before `put` returns: a killed run has what it was given.
 
     Threads share one, processes share the file. Only answers and keys are in it, no prompt and no
-    credential, and only its owner may read it. Raises ValueError where the file is not a cache of
+    credential, and only its owner may read it. Raises InputError where the file is not a cache of
     this version or cannot be written.
     """
 
@@ -111,8 +113,8 @@ class AnswerCache:
             raise sqlite3.DatabaseError(f"version {version}, not {_VERSION}")
         return is_new
 
-    def _unusable(self, error: Exception) -> ValueError:
-        return ValueError(
+    def _unusable(self, error: Exception) -> InputError:
+        return InputError(
             f"expected an answer cache that can be written at {self.path}, got "
             f"{type(error).__name__} ({error}); mend or move the file, or give `cache` another path"
         )

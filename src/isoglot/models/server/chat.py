@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import FinishReason
 from isoglot.core.text import without_thinking
 from isoglot.models.server.meter import Charge, Meter, Pace
@@ -64,7 +65,7 @@ class NoReply(Exception):
 class ChatServer:
     """`POST URL/chat/completions`, from as many threads as there are connections.
 
-    Raises ValueError for what asking again cannot mend: no server at the address, a key that is
+    Raises InputError for what asking again cannot mend: no server at the address, a key that is
     refused, a model or a setting that the server does not know. The key is in no message.
     """
 
@@ -85,7 +86,7 @@ class ChatServer:
             import httpx2
             import tenacity  # noqa: F401
         except ModuleNotFoundError as error:
-            raise ValueError(
+            raise InputError(
                 f"expected the packages that ask a server, got no {error.name}; pip install "
                 f"'isoglot[openai]'"
             ) from None
@@ -184,7 +185,7 @@ class ChatServer:
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             if self._reached:
                 raise NoReply("no connection", again=True) from None
-            raise ValueError(
+            raise InputError(
                 f"expected a server at {self._url}, got {self._clean(str(error)) or 'none'}; "
                 f"start it or correct base_url"
             ) from None
@@ -200,7 +201,7 @@ class ChatServer:
         said = self._clean(_said(answer))
         got = f"got HTTP {status}" + (f" ({said})" if said else "")
         if status == 429 and "insufficient_quota" in answer.decode(errors="replace"):
-            return ValueError(f"expected an account with credit left at {self._url}, {got}; top up")
+            return InputError(f"expected an account with credit left at {self._url}, {got}; top up")
         if status in _AGAIN or status >= 500:
             return self._later(status, headers, got)
         if status == 413 or (status in (400, 422) and _OF_THE_PROMPT.search(said)):
@@ -213,13 +214,13 @@ class ChatServer:
                 if self._key_name
                 else "name the environment variable that holds it in api_key_env"
             )
-            return ValueError(f"expected a key that {self._url} accepts, {got}; {where}")
+            return InputError(f"expected a key that {self._url} accepts, {got}; {where}")
         if status == 404:
-            return ValueError(
+            return InputError(
                 f"expected model {model!r} at {self._url}, {got}; correct model or base_url, "
                 f"which ends in /v1 on most servers"
             )
-        return ValueError(
+        return InputError(
             f"expected a request that {self._url} accepts for model {model!r}, {got}; correct "
             f"model, base_url or sampling, or take a setting out with null in `extra`"
         )
@@ -227,7 +228,7 @@ class ChatServer:
     def _later(self, status: int, headers: Mapping[str, str], got: str) -> NoReply | ValueError:
         wait_seconds = retry_after_seconds(headers)
         if wait_seconds > _LONGEST_WAIT_SECONDS:
-            return ValueError(
+            return InputError(
                 f"expected an answer of {self._url} within {_LONGEST_WAIT_SECONDS} s, {got} and a "
                 f"wait of {wait_seconds:.0f} s; give the same command after that"
             )

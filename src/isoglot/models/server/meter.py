@@ -6,10 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from isoglot.core.errors import InputError
+
 _LOOK_SECONDS = 0.2
 
 
-class CostCapReached(ValueError):
+class CostCapReached(InputError):
     """The next request could pass `max_cost_usd`; what was answered so far is in the cache."""
 
 

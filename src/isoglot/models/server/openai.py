@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.section import Section
@@ -90,18 +91,18 @@ class OpenAIConfig(Section):
     def _address(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError(
+            raise InputError(
                 "expected a base_url without user, key or query; put keys in api_key_env"
             )
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"expected a base_url such as http://localhost:8000/v1, got {url!r}")
+            raise InputError(f"expected a base_url such as http://localhost:8000/v1, got {url!r}")
         return url.rstrip("/")
 
     @field_validator("api_key_env")
     @classmethod
     def _is_a_name(cls, name: str | None) -> str | None:
         if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError(
+            raise InputError(
                 "expected the name of an environment variable, such as OPENAI_API_KEY; the key "
                 "itself must stand in no recipe"
             )
@@ -111,7 +112,7 @@ class OpenAIConfig(Section):
     @classmethod
     def _leaves_ours(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
         if taken := {"model", "messages", "stream", "n", "logprobs"} & extra.keys():
-            raise ValueError(
+            raise InputError(
                 f"expected no {min(taken)!r} in extra, which isoglot sets; leave it out"
             )
         return extra
@@ -120,7 +121,7 @@ class OpenAIConfig(Section):
     def _cap_has_prices(self) -> Self:
         prices = (self.usd_per_million_prompt_tokens, self.usd_per_million_completion_tokens)
         if self.max_cost_usd is not None and None in prices:
-            raise ValueError(
+            raise InputError(
                 "max_cost_usd needs usd_per_million_prompt_tokens and "
                 "usd_per_million_completion_tokens; give the server's prices"
             )
@@ -144,7 +145,7 @@ class OpenAISampler:
     """Asks a server, many prompts at a time; what it answered once is in the cache.
 
     An answer that does not come, whatever the attempts, has finish reason `error` and is never
-    cached; nor is an empty one, which is often a server in trouble. Raises ValueError where asking
+    cached; nor is an empty one, which is often a server in trouble. Raises InputError where asking
     on is of no use, and CostCapReached, one too, before `max_cost_usd` is passed: the same call
     then goes on from the cache.
     """
@@ -193,7 +194,7 @@ class OpenAISampler:
     ) -> list[list[Sampled]]:
         """As in the protocol; sample i is asked with seed + i, which not every server honours."""
         if sampling.num_samples > 1 and sampling.temperature == 0:
-            raise ValueError(
+            raise InputError(
                 f"expected temperature > 0 for several samples, got num_samples "
                 f"{sampling.num_samples} with greedy decoding; set temperature or one sample"
             )
@@ -329,7 +330,7 @@ class OpenAISampler:
             if self._num_failed_in_a_row < max(_GIVE_UP_AFTER, 2 * self._config.max_concurrency):
                 return
             num, self._num_failed_in_a_row = self._num_failed_in_a_row, 0
-        raise ValueError(
+        raise InputError(
             f"expected answers from {self._config.base_url}, got none to {num} prompts in a row "
             f"({failure.reason}); mend the server and give the same command, which goes on from "
             f"the answers in the cache"
@@ -357,12 +358,12 @@ def _api_key(config: OpenAIConfig) -> tuple[str | None, str | None]:
         return None, None
     key = os.environ.get(name, "").strip()
     if not key:
-        raise ValueError(
+        raise InputError(
             f"expected a key for {config.base_url} in the environment variable {name}, got none; "
             f"export it, or correct api_key_env"
         )
     if not re.fullmatch(r"[\x21-\x7e]+", key):
-        raise ValueError(
+        raise InputError(
             f"expected a key of printable ASCII in the environment variable {name}, got other "
             f"characters; copy it again"
         )

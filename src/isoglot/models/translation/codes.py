@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import ALIASES, language
 
 _NLLB_CODES = {"sat_Olck": "sat_Beng"}  # the name of Santali in its vocabulary, whatever the script
@@ -19,13 +20,13 @@ class Codes:
         forms = {"nllb": "eng_Latn", "m2m100": "__en__", "madlad": "<2en>"}
         self.form = next((form for form, token in forms.items() if self._knows(token)), "")
         if not self.form:
-            raise ValueError(
+            raise InputError(
                 "expected a translation model that has eng_Latn, __en__ or <2en> in its vocabulary "
                 "(NLLB-200, M2M100, MADLAD-400), came none of them; name such a model"
             )
 
     def token(self, tag: str) -> str:
-        """The token of a language; raises ValueError for one that the model does not know."""
+        """The token of a language; raises InputError for one that the model does not know."""
         row = language(tag)
         # Not the language without its script: `zh` would answer in the other one.
         names = [row.tag, *(alias for alias, known in ALIASES.items() if known == row.tag)]
@@ -37,7 +38,7 @@ class Codes:
         }[self.form]
         known = next((token for token in tokens if token and self._knows(token)), None)
         if known is None:
-            raise ValueError(
+            raise InputError(
                 f"the translator does not know {row.english_name} ({row.tag}): expected one of "
                 f"{', '.join(filter(None, tokens)) or 'its codes'} in its vocabulary; leave the "
                 f"language out, or take a model that has it"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import ALIASES, language
 from isoglot.core.protected import FENCE, mask, unmask
 from isoglot.core.protocols import Sampled, Tick, no_tick
@@ -60,7 +61,7 @@ class GoogleConfig(Section):
     @classmethod
     def _is_a_name(cls, name: str | None) -> str | None:
         if name is not None and not name.isidentifier():
-            raise ValueError(
+            raise InputError(
                 "expected the name of an environment variable; the key itself must stand in no "
                 "recipe"
             )
@@ -82,7 +83,7 @@ class GoogleTranslator:
     """Translates whole texts; code, addresses and placeholders come back byte for byte.
 
     An answer has finish reason `error` where one of them was lost, or where a stretch is longer
-    than a request may be. Raises ValueError, before anything is translated, for a language that the
+    than a request may be. Raises InputError, before anything is translated, for a language that the
     service does not know, and where it turns the caller down.
     """
 
@@ -97,7 +98,7 @@ class GoogleTranslator:
             self.code(tag)
 
     def code(self, tag: str) -> str:
-        """What the service calls a language; raises ValueError for one that it does not know."""
+        """What the service calls a language; raises InputError for one that it does not know."""
         row = language(tag)
         # Not the language without its script: `zh` alone would answer in the other one.
         names = [row.tag, *(alias for alias, known in ALIASES.items() if known == row.tag)]
@@ -105,7 +106,7 @@ class GoogleTranslator:
         for name in names:
             if found := self._known.get(name.casefold()):
                 return found
-        raise ValueError(
+        raise InputError(
             f"Google does not translate {row.english_name} ({row.tag}): expected one of "
             f"{', '.join(names)} among the {len(self._known)} languages of the service; leave the "
             "language out, or take another translator"
@@ -185,13 +186,13 @@ class GoogleTranslator:
         try:
             return again(ask)()
         except RetryError as error:
-            raise ValueError(
+            raise InputError(
                 f"{self._config.base_url} answered no request for "
                 f"{self._config.patience_seconds:g} seconds ({_said(error.cause)}); the same "
                 "command goes on from the shards that are done"
             ) from None
         except (GoogleAPICallError, GoogleAuthError, RequestException) as error:
-            raise ValueError(
+            raise InputError(
                 f"{self._config.base_url} turned the request down ({_said(error)}); check the "
                 "credentials, the quota and that the Cloud Translation API is on"
             ) from None
@@ -211,7 +212,7 @@ def _client(config: GoogleConfig) -> Any:
     try:
         from google.cloud import translate_v2
     except ImportError as error:
-        raise ValueError(
+        raise InputError(
             "expected the package google-cloud-translate for kind google, came none; pip install "
             "'isoglot[google]'"
         ) from error
@@ -222,7 +223,7 @@ def _client(config: GoogleConfig) -> Any:
             credentials=_credentials(config), client_options={"api_endpoint": config.base_url}
         )
     except DefaultCredentialsError:
-        raise ValueError(
+        raise InputError(
             "expected credentials for Google, came none; run `gcloud auth application-default "
             "login`, set GOOGLE_APPLICATION_CREDENTIALS, or name the variable of a key in "
             "api_key_env"
@@ -239,7 +240,7 @@ def _credentials(config: GoogleConfig) -> Any:
         return None if config.base_url == _VENDOR else AnonymousCredentials()
     key = os.environ.get(config.api_key_env)
     if not key:
-        raise ValueError(
+        raise InputError(
             f"expected a key in the environment variable {config.api_key_env}, came none; set it"
         )
     return api_key.Credentials(key)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pydantic import Field, field_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.protocols import Sampled, Sampler, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Message, Prompt, content_id
@@ -37,7 +38,7 @@ class PromptTranslatorConfig(Section):
     @classmethod
     def _holds_text_and_language(cls, template: str) -> str:
         if "{text}" not in template or "{language}" not in template:
-            raise ValueError(
+            raise InputError(
                 f"expected {{text}} and {{language}} in the template, got {template[:60]!r}; "
                 f"add what is missing"
             )
@@ -49,11 +50,11 @@ class PromptTranslatorConfig(Section):
         try:
             num_groups = re.compile(pattern).groups
         except re.error as error:
-            raise ValueError(
+            raise InputError(
                 f"expected a regular expression, got {pattern!r}: {error}; mend it"
             ) from error
         if num_groups < 1:
-            raise ValueError(f"expected a group for the translation, got {pattern!r}; add (…)")
+            raise InputError(f"expected a group for the translation, got {pattern!r}; add (…)")
         return pattern
 
 
@@ -61,7 +62,7 @@ class PromptTranslator:
     """A translator made of a sampler, so that self-translation is no code path of its own (LIDR).
 
     A reply without the closing tag keeps its raw text and has finish reason `length` where it was
-    cut off, else `error`; so has an empty translation. Raises ValueError for an unknown language.
+    cut off, else `error`; so has an empty translation. Raises InputError for an unknown language.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
+from isoglot.core.errors import InputError
 from isoglot.core.layout import Piece, joined, pieces_of
 from isoglot.core.protocols import Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
@@ -99,7 +100,7 @@ class Seq2SeqTranslator:
     and `length` where one was cut off; either way it has no text. Each has the log-probability of
     its tokens by the model that wrote them, all sentences together; None where nothing was said.
 
-    Raises ValueError where no model stands, or before anything runs for a language that the model
+    Raises InputError where no model stands, or before anything runs for a language that the model
     does not know.
     """
 
@@ -241,7 +242,7 @@ class _CTranslate2Backend:
         try:
             import ctranslate2
         except ImportError as error:
-            raise ValueError(
+            raise InputError(
                 "expected the package ctranslate2 for backend ctranslate2, came none; "
                 "pip install 'isoglot[ctranslate2]'"
             ) from error
@@ -320,7 +321,7 @@ def summed_log_probabilities(
 
 
 def seq2seq_codes(config: Seq2SeqConfig, languages: Sequence[str]) -> None:
-    """Raise ValueError as the translator does, without its weights."""
+    """Raise InputError as the translator does, without its weights."""
     from transformers import AutoTokenizer
 
     path, hub = located(config.path, config.revision)
@@ -335,7 +336,7 @@ def seq2seq_revision(config: Seq2SeqConfig) -> str:
         return model_revision(config.path, config.revision)
     folder = Path(config.path).expanduser()
     if not (folder / "model.bin").is_file():
-        raise ValueError(
+        raise InputError(
             f"expected a folder of ctranslate2 with model.bin, came {config.path!r}; make it with "
             f"ct2-transformers-converter"
         )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Demonstration, Dropped, Preference
 from isoglot.core.store import DROPPED, SCHEMAS, read_done, read_shard, shard_paths
@@ -38,22 +39,22 @@ def export_dataset(
     data card. Written whole or not at all; the last round that has such data, or `round`.
 
     Raises:
-        ValueError: no licence, nothing to export, `out` is there already.
+        InputError: no licence, nothing to export, `out` is there already.
     """
     if not licence or not _LICENCE.fullmatch(licence):
-        raise ValueError(
+        raise InputError(
             f"expected --licence with an identifier of the hub such as cc-by-4.0, came {licence!r}:"
             " the rows fall under that of their prompts and of the models that wrote the answers; "
             "say unknown where you do not know it"
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} is there already: give a new or empty folder")
+        raise InputError(f"{out} is there already: give a new or empty folder")
     facts = read_json(run / "run.json")
     round, stages = _stages(run, kind, round)
     with _whole(out) as folder:
         content = _write(kind, round, stages, folder)
         if not content.rows:
-            raise ValueError(f"{stages[0]} has no rows: nothing to export")
+            raise InputError(f"{stages[0]} has no rows: nothing to export")
         card = data_card(content, facts, licence)
         (folder / "README.md").write_text(card, encoding="utf-8", newline="")
     return out
@@ -67,7 +68,7 @@ def _stages(run: Path, kind: DatasetKind, round: int | None) -> tuple[int, list[
         stages = [folder / name for name in names if read_done(folder / name)]
         if stages:
             return int(folder.name.removeprefix("round-")), stages
-    raise ValueError(
+    raise InputError(
         f"{run} has no finished {record.__name__.lower()}s"
         f"{'' if round is None else f' in round {round}'}: expected a run with the stage "
         f"{' or '.join(names)}; for the results of a run use --as csv"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.store import write_json
 from isoglot.report.results.evaluation import (
     by_language,
@@ -59,10 +60,10 @@ def export(folder: Path, kind: str, path: Path) -> Path:
     `csv` has every column of every result, rates 0 to 1 (a judge's grade as a tenth of itself), an
     empty cell where a value is unknown.
     `latex` (booktabs) and `markdown` have a language in each row and percents. `lm-eval` is the
-    layout of `results_*.json` of lm-eval 0.4. ValueError names the kinds.
+    layout of `results_*.json` of lm-eval 0.4. InputError names the kinds.
     """
     if kind not in EXPORTS:
-        raise ValueError(f"unknown export {kind!r}: expected one of {', '.join(EXPORTS)}")
+        raise InputError(f"unknown export {kind!r}: expected one of {', '.join(EXPORTS)}")
     results = read_any(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     if kind == "lm-eval":

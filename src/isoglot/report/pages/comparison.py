@@ -42,7 +42,7 @@ Changes = Mapping[str, Mapping[str, Change]]
 def write_comparison(folders: Sequence[Path], out: Path) -> Path:
     """Write `OUT/report.html` on evaluations (or runs) that measured the same; return its path.
 
-    ValueError where they differ in tasks, languages, the way of measuring or prompts.
+    InputError where they differ in tasks, languages, the way of measuring or prompts.
     """
     comparison = compare_runs(folders)
     return write_page(out / "report.html", render_page(_page(comparison)))

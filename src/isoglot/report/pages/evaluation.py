@@ -55,7 +55,7 @@ def write_evaluation_report(folder: Path) -> Path:
     """Write `FOLDER/report.html` from the results and answers of an evaluation; return its path.
 
     The page makes no network request; what the folder does not have is named on the page.
-    ValueError when `FOLDER/results.json` is absent or no results.
+    InputError when `FOLDER/results.json` is absent or no results.
     """
     results = read_results(folder)
     notes: list[str] = []

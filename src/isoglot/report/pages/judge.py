@@ -38,7 +38,7 @@ def write_judge_report(folder: Path) -> Path:
     """Write `FOLDER/report.html` from what a judge said of two models, or of one; return its path.
 
     The page makes no network request; what the folder does not have is named on the page.
-    ValueError when `FOLDER/results.json` is absent or no results.
+    InputError when `FOLDER/results.json` is absent or no results.
     """
     results = read_results(folder)
     if "b" not in results:

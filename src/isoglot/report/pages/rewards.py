@@ -33,7 +33,7 @@ def write_rewards_report(folder: Path) -> Path:
     """Write `FOLDER/report.html` from what `isoglot rewards` measured; return its path.
 
     The page makes no network request; what the folder does not have is named on the page.
-    ValueError when `FOLDER/results.json` is absent or no results.
+    InputError when `FOLDER/results.json` is absent or no results.
     """
     results = read_results(folder)
     sets = sets_of(results)

@@ -31,7 +31,7 @@ def write_report(run: Path) -> Path:
     """Write `RUN/report.html` from the run's summary and preference shards, and return its path.
 
     The page makes no network request. Parts that the run does not have (yet) are named on the page.
-    ValueError when `RUN/summary.json` is absent or no JSON.
+    InputError when `RUN/summary.json` is absent or no JSON.
     """
     summary = read_json(run / "summary.json")
     html = render(summary, facts_of(run / "run.json"), *sample_pairs(run))

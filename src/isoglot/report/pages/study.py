@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.report.cards.browser import Browser
 from isoglot.report.charts.study_figures import (
     by_cell,
@@ -60,13 +61,13 @@ _SCORES = (
 def write_study_report(folder: Path) -> Path:
     """Write `FOLDER/study.html` from `FOLDER/study.json`; return its path.
 
-    ValueError where there is no study to read.
+    InputError where there is no study to read.
     """
     path = folder / "study.json"
     try:
         study = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"expected a study in {path}, came {error}; run it again") from None
+        raise InputError(f"expected a study in {path}, came {error}; run it again") from None
     return write_page(folder / "study.html", render_page(_page(study)))
 
 

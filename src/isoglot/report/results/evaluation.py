@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import ALIASES, LANGUAGES
 from isoglot.report.results.measures import OFF_TARGET, Change, Measure, Row, language_name, number
 from isoglot.report.results.measures import read_json as _read_json
@@ -27,19 +28,19 @@ def read_results(folder: Path) -> dict[str, Any]:
     """The content of `FOLDER/results.json`, of an evaluation or of a judged comparison.
 
     Raises:
-        ValueError: no such file, no JSON, or no results in it; names the missing column.
+        InputError: no such file, no JSON, or no results in it; names the missing column.
     """
     path = folder / "results.json"
     results = _read_json(path)
     rows = results.get("results") if isinstance(results, dict) else None
     if not isinstance(rows, list):
-        raise ValueError(
+        raise InputError(
             f"{path}: expected an object with a list `results`, found none; "
             "name the folder of `isoglot evaluate` or `isoglot judge` (--out)"
         )
     for position, row in enumerate(rows):
         if missing := {"metric", "language", "value"} - set(row):
-            raise ValueError(
+            raise InputError(
                 f"{path}: result {position + 1} has no {', '.join(sorted(missing))}; "
                 "repeat the command that wrote it with --regrade"
             )

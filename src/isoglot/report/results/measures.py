@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.languages import LANGUAGES
 
 Summary = Mapping[str, Any]
@@ -87,15 +88,15 @@ class Change:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file, NaN read as None; ValueError when it is absent or broken."""
+    """The content of a JSON file, NaN read as None; InputError when it is absent or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except FileNotFoundError:
-        raise ValueError(
+        raise InputError(
             f"expected {path}, found no such file; name the folder of a run (--out)"
         ) from None
     except ValueError as error:
-        raise ValueError(
+        raise InputError(
             f"expected JSON in {path}, found {error}; repeat the run to write it again"
         ) from None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.errors import InputError
 from isoglot.core.store import shard_paths
 from isoglot.report.cards.browser import read_rows
 from isoglot.report.results.evaluation import by_language, language_order, measures_of, read_results
@@ -65,12 +66,12 @@ class Comparison:
 def read_run(folder: Path) -> Run:
     """An evaluation, the grades of a judge, or the last policy of a run of a recipe.
 
-    ValueError where the folder is none of these.
+    InputError where the folder is none of these.
     """
     if (folder / "results.json").exists():
         results = read_results(folder)
         if "judge" in results and "b" in results:
-            raise ValueError(
+            raise InputError(
                 f"{folder}: expected an evaluation or a run, came verdicts of a judge; "
                 "open its own report.html"
             )
@@ -80,12 +81,12 @@ def read_run(folder: Path) -> Run:
         summary = read_json(folder / "summary.json")
         rounds = [entry for entry in summary.get("rounds") or () if entry.get("results")]
         if not rounds:
-            raise ValueError(f"{folder}: the run has no results yet; let it evaluate first")
+            raise InputError(f"{folder}: the run has no results yet; let it evaluate first")
         last, tests = rounds[-1], summary.get("validation")
         rows = [row for row in last["results"] if row["task"] != tests]
         name = f"{summary.get('recipe') or folder.name} {last.get('policy') or ''}".strip()
         return Run(folder, name, rows, {}, f"round-{last['round']}/evaluate")
-    raise ValueError(
+    raise InputError(
         f"{folder}: expected results.json or summary.json, found neither; "
         "name the folder of `isoglot evaluate` or `isoglot run` (--out)"
     )
@@ -103,11 +104,11 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
     """Read runs that measured the same.
 
     Raises:
-        ValueError: fewer than two; or they differ in tasks, languages, the way of measuring, or
+        InputError: fewer than two; or they differ in tasks, languages, the way of measuring, or
             prompts: names the difference.
     """
     if len(folders) < 2:
-        raise ValueError(f"expected two runs or more to compare, came {len(folders)}")
+        raise InputError(f"expected two runs or more to compare, came {len(folders)}")
     runs = _named([read_run(folder) for folder in folders])
     first, unchecked = runs[0], dict[str, None]()
     for other in runs[1:]:
@@ -144,7 +145,7 @@ def _same(first: Run, other: Run, what: str, one: Any, two: Any) -> None:
         return
     sides = [(first, set(one) - set(two)), (other, set(two) - set(one))]
     only = "; ".join(f"only {run.name} has {', '.join(sorted(odd))}" for run, odd in sides if odd)
-    raise ValueError(f"the {what} differ: {only}; evaluate both on the same")
+    raise InputError(f"the {what} differ: {only}; evaluate both on the same")
 
 
 def _same_signatures(first: Run, other: Run) -> None:
@@ -152,14 +153,14 @@ def _same_signatures(first: Run, other: Run) -> None:
     for row in other.rows:
         twin = mine.get((row.get("task"), row["language"], row["metric"]))
         if twin is None:
-            raise ValueError(
+            raise InputError(
                 f"the metrics of {row.get('task')} differ: only {other.name} has {row['metric']}; "
                 "grade both with the same version of isoglot"
             )
         one, two = (_parts(r) for r in (twin, row))
         for key in [*one, *(key for key in two if key not in one)]:
             if one.get(key) != two.get(key):
-                raise ValueError(
+                raise InputError(
                     f"{row.get('task')} was not measured in the same way: {first.name} has "
                     f"{key}:{one.get(key, 'nothing')}, {other.name} has "
                     f"{key}:{two.get(key, 'nothing')}; evaluate both with the same options"
@@ -180,7 +181,7 @@ def _same_prompts(first: Run, other: Run, task: str) -> bool:
         if odd := sorted(ids[0] ^ ids[1]):
             tag, prompt = odd[0]
             has = first if odd[0] in ids[0] else other
-            raise ValueError(
+            raise InputError(
                 f"the prompts of {task} differ: {len(odd)} are in one run only, as prompt {prompt} "
                 f"({tag}) of {has.name}; evaluate both on the same prompts"
             )
@@ -188,7 +189,7 @@ def _same_prompts(first: Run, other: Run, task: str) -> bool:
     for tag in {row["language"] for row in first.rows if row.get("task") == task}:
         asked = [_num_asked(run, task, tag) for run in (first, other)]
         if asked[0] != asked[1]:
-            raise ValueError(
+            raise InputError(
                 f"the prompts of {task} differ: {asked[0]} in {tag} of {first.name}, {asked[1]} of "
                 f"{other.name}; evaluate both on the same prompts"
             )
