@@ -7,9 +7,9 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from replayed import numbers, replayed
 from scipy.stats import spearmanr
 
-from isoglot.evals.preference_stats import win_rate
 from isoglot.judging.length_control import (
     Compared,
     length_controlled,
@@ -67,15 +67,22 @@ def test_win_rates_are_the_published_ones(annotator, num_models, published, anno
             for key, number in leaderboard[model].items()
             if key in NUMBERS and number
         }
-        win = win_rate([preference(row["preference"]) for row in models[model]])
+        preferences = [preference(row["preference"]) for row in models[model]]
+        verdicts = replayed(preferences, preferences)
+        found = numbers(verdicts)
+        discrete = found["win_rate"]
+        win = found.get("soft_win_rate", discrete)
+        scores = [verdict.score for verdict in verdicts if verdict.score is not None]
+        error = np.std(scores, ddof=1) / np.sqrt(win.n)
+        assert win.high - win.low == pytest.approx(2 * 1.96 * error, rel=0.15), model
         ours = {
             "win_rate": 100 * win.value,
-            "standard_error": 100 * win.standard_error,
-            "n_wins": win.wins,
-            "n_wins_base": win.losses,
-            "n_draws": win.ties,
+            "standard_error": 100 * error,
+            "n_wins": discrete.wins,
+            "n_wins_base": discrete.losses,
+            "n_draws": discrete.ties,
             "n_total": win.n,
-            "discrete_win_rate": 100 * win.discrete,
+            "discrete_win_rate": 100 * discrete.value,
         }
         assert {key: ours[key] for key in theirs} == pytest.approx(theirs, abs=1e-6), model
 

@@ -108,6 +108,7 @@ def test_naming_a_b_mirrors_the_win_rates_and_leaves_the_judge_as_it_is(verdicts
     for (tag, metric), one in ours.items():
         other = theirs[tag, metric]
         assert (one.n, one.unknown) == (other.n, other.unknown)
+        assert (one.wins, one.ties, one.losses) == (other.losses, other.ties, other.wins)
         if one.value is None:
             assert other.value is None
         elif metric.endswith("win_rate"):
