@@ -186,11 +186,12 @@ def memory(sizes: list[int], scratch: Path) -> dict[str, dict[str, float]]:
 
 def memory_part(job: dict[str, Any]) -> None:
     """The stages before training, with answers in the language asked for that cost nothing."""
-    from isoglot import job as jobs
+    from isoglot.core.protocols import Sampled, no_tick
+    from isoglot.core.records import FinishReason
     from isoglot.execute.ledger import Ledger
     from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+    from isoglot.line import job as jobs
     from isoglot.line.pipeline import run
-    from isoglot.models.fake import FakeSampler
     from isoglot.recipe.recipe import load_recipe
 
     changes = [f"prompts.num_families={job['families']}", "rounds=1", "evaluate={}", "train=null"]
@@ -198,9 +199,16 @@ def memory_part(job: dict[str, Any]) -> None:
     some = lab_prompts(LabPromptConfig(), recipe.languages, seed=0, num_families=1)
     text_in = {prompt.language: prompt.text for prompt in some}
 
-    def answer(prompt: Any, _sample: int) -> str:
-        text = f"{text_in[prompt.answer_language]} {prompt.prompt_id}"
-        return f"{text}</translation>" if prompt.prompt[-1]["role"] == "assistant" else text
+    class Sampler:
+        name = "bench@0"
+
+        def sample(self, prompts: Any, sampling: Any, tick: Any = no_tick) -> Any:
+            texts = [f"{text_in[p.answer_language]} {p.prompt_id}" for p in prompts]
+            for i, prompt in enumerate(prompts):
+                if prompt.prompt[-1]["role"] == "assistant":
+                    texts[i] += "</translation>"
+                tick(1, prompt.language)
+            return [[Sampled(text, FinishReason.STOP)] * sampling.num_samples for text in texts]
 
     peaks: dict[str, float] = {}
     once = Ledger.once
@@ -210,7 +218,7 @@ def memory_part(job: dict[str, Any]) -> None:
         peaks[name.removeprefix("round-0/")] = _peak()
         return done
 
-    jobs.load_sampler, Ledger.once = lambda _: FakeSampler(answer), noted  # type: ignore
+    jobs.load_sampler, Ledger.once = lambda _: Sampler(), noted  # type: ignore
     kept = run(recipe, Path(job["out"]), silent=True)["rounds"][0]["pairs"]["kept"]
     print(json.dumps({**peaks, "summary": _peak(), "pairs": kept}))
 

@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("sentencex", reason="splits sentences")
 
+from fakes import FakeIdentifier, FakeTranslator
+
 from isoglot.core.languages import tag_from_flores
 from isoglot.core.lengths import length_deviation
 from isoglot.core.protocols import Sampled
@@ -24,7 +26,6 @@ from isoglot.data.artefacts import (
 )
 from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import UNTRANSLATABLE, untranslatable
-from isoglot.models.fake import FakeIdentifier, FakeTranslator
 from isoglot.models.load import load_identifier
 
 DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared/data"))

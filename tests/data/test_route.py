@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from fakes import FakeIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -19,7 +20,6 @@ from isoglot.data.route import (
     route,
     way_of,
 )
-from isoglot.models.fake import FakeIdentifier
 
 OPEN = RouteConfig(max_off_target_rate=1, max_artefact_rate=1, max_failed_rate=1)
 IDENTIFIER = FakeIdentifier(lambda text: text[:2] if text[:2] in ("es", "sw", "en") else None)

@@ -1,13 +1,13 @@
 """Verdicts: both orders always, seen from A's side; what cannot be read is no tie."""
 
 import pytest
+from fakes import FakeScorer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.core.protocols import Judgement, no_tick
 from isoglot.core.records import Completion, Outcome, Prompt, Verdict
 from isoglot.judging.verdicts import is_answered, judge_pairs, swap_sides
-from isoglot.models.fake import FakeScorer
 from isoglot.models.judge import ScorerJudge
 
 scores = st.none() | st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])

@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fakes import FakeSampler
 
 from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Prompt, Verdict
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.judging.answers import AnswerColumns, read_answers
 from isoglot.judging.compare import JudgeSource, judge, model_judge, named_judge
-from isoglot.models.fake import FakeSampler
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import JudgeConfig, SamplerJudge
 

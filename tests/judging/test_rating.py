@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fakes import FakeSampler
 from test_judging import Court, evaluated, long, prompts, short
 from test_judging import compare as compare_answers
 
@@ -16,7 +17,6 @@ from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.judging.judges import rater_of
 from isoglot.judging.rate import RaterSource, model_rater, rate
 from isoglot.judging.ratings import grades_of, turn_of
-from isoglot.models.fake import FakeSampler
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import RatingConfig, SamplerRater
 from isoglot.report.export.formats import as_csv, as_lm_eval, as_markdown

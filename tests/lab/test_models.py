@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 import pytest
+from fakes import FakeIdentifier
 
 from isoglot.core.protocols import RewardModelConfig, Sampling
 from isoglot.core.records import Completion, FinishReason, content_id
@@ -11,7 +12,6 @@ from isoglot.evals.grade import GRADERS
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.shipped import lab_path
 from isoglot.lab.world import problems, say_problem
-from isoglot.models.fake import FakeIdentifier
 from isoglot.models.load import load_sampler, load_scorers, load_translator, model_config
 from isoglot.models.translation.seq2seq import Seq2SeqConfig
 

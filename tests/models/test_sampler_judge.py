@@ -8,13 +8,13 @@ from math import inf, log, nan
 from pathlib import Path
 
 import pytest
+from fakes import FakeSampler, FakeScorer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.lab.shipped import POLICY
-from isoglot.models.fake import FakeSampler, FakeScorer
 from isoglot.models.judge import (
     JudgeConfig,
     OracleJudge,

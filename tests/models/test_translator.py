@@ -1,9 +1,9 @@
 """What a translator asks, and how it reads every kind of reply."""
 
 import pytest
+from fakes import FakeSampler
 
 from isoglot.core.protocols import Sampled, Sampling
-from isoglot.models.fake import FakeSampler
 from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 
 

@@ -1,8 +1,9 @@
 """The doubles answer from functions and dicts, and what a dict lacks is unknown."""
 
+from fakes import FakeIdentifier, FakeSampler, FakeScorer, FakeTranslator
+
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Completion, Prompt
-from isoglot.models.fake import FakeIdentifier, FakeSampler, FakeScorer, FakeTranslator
 
 PROMPTS = [Prompt.from_text(text, language="en") for text in ("one", "two")]
 
