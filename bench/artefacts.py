@@ -27,14 +27,14 @@ from scipy.stats import spearmanr
 
 from isoglot.core import lengths
 from isoglot.core.languages import LANGUAGES, tag_from_flores, tag_from_ntrex
+from isoglot.core.protocols import Translation
 from isoglot.core.text import digits_to_ascii, length_chars
 from isoglot.data.artefacts import (
     CHECKS,
     ArtefactConfig,
-    Pair,
-    artefact_score,
     deviation_of,
     find_artefacts,
+    missing_numbers,
 )
 from isoglot.models.language.langid import RestrictedIdentifier
 
@@ -194,10 +194,8 @@ def print_planted(corpora: tuple[dict, dict, dict], part: str, config: ArtefactC
         for fault, (clean, bad) in planted(*corpora, tag, part).items():
             counts = []
             for items in (bad, clean):
-                found = find_artefacts(
-                    [s for s, _ in items], [t for _, t in items],
-                    ["en"] * len(items), [tag] * len(items), identifier, config,
-                )  # fmt: skip
+                rows = [Translation(s, t, "en", tag) for s, t in items]
+                found = find_artefacts(rows, identifier, config)
                 counts += [sum(bool(NAMES[fault] & set(names)) for names in found), len(items)]
                 if items is clean and fault in ("copy", "dropped sentence"):
                     for name in CHECKS:
@@ -239,6 +237,30 @@ def interval(
     return value, draws[4], draws[194]
 
 
+def artefact_score(pair: Translation) -> float:
+    """How much a translation looks like a bad one, 0 to 1: a score for ranking.
+
+    A weighted mean of four signs: repeated words, the deviation from the expected length, lost and
+    new numbers, the difference in punctuation marks. They are weak signs, and none where words are
+    not separated by blanks; with a log-probability by the translator, the improbability of a token
+    makes up most of the score. The weights were chosen on half of MLQE-PE.
+    """
+    words = [word.casefold() for word in re.findall(r"\w+", pair.translation)]
+    numbers = missing_numbers(pair.source, pair.translation, pair)
+    numbers += missing_numbers(pair.translation, pair.source, pair)
+    marks = [len(re.findall(r"[^\w\s]", text)) for text in (pair.source, pair.translation)]
+    signs = (
+        1 - len(set(words)) / len(words) if words else 0.0,
+        min(1.0, abs(deviation_of(pair)) / 6),
+        min(1.0, len(numbers) / 2),
+        abs(marks[0] - marks[1]) / max(1, *marks),
+    )
+    shown = sum(w * sign for w, sign in zip((0.5, 0.35, 0.1, 0.05), signs, strict=True))
+    if pair.log_probability is None:
+        return shown
+    return 0.7 * (1 - math.exp(pair.log_probability)) + 0.3 * shown
+
+
 def print_mlqe(data: Path, part: str) -> None:
     rows = [
         row
@@ -253,7 +275,7 @@ def print_mlqe(data: Path, part: str) -> None:
     for name in sorted({row["lang"] for row in rows}):
         source, target = (tag.replace("zh", "zh-Hans") for tag in name.split("-"))
         those = [row for row in rows if row["lang"] == name]
-        pairs = [Pair(row["original"], row["translation"], source, target) for row in those]
+        pairs = [Translation(row["original"], row["translation"], source, target) for row in those]
         human = [row["z_mean"] for row in those]
         told = [
             pair._replace(log_probability=float(row["model_scores"]))

@@ -13,14 +13,12 @@ from fakes import FakeIdentifier, FakeTranslator
 
 from isoglot.core.languages import tag_from_flores
 from isoglot.core.lengths import length_deviation
-from isoglot.core.protocols import Sampled
+from isoglot.core.protocols import Translation
 from isoglot.core.records import Prompt
 from isoglot.data.artefacts import (
     CHECKS,
     ArtefactConfig,
-    Pair,
     artefact_check,
-    artefact_score,
     back_translation_chrf,
     find_artefacts,
 )
@@ -42,7 +40,8 @@ def identifier():
 
 def faults_of(source, translation, identifier, target="de", **settings):
     config = ArtefactConfig(**settings)
-    return find_artefacts([source], [translation], ["en"], [target], identifier, config)[0]
+    row = Translation(source, translation, "en", target)
+    return find_artefacts([row], identifier, config)[0]
 
 
 def test_a_good_translation_has_no_fault(identifier):
@@ -123,19 +122,10 @@ def test_lengths():
         assert abs(length_deviation(100, 100, "en", tag)) < 8
 
 
-def test_the_score_ranks_a_bad_translation_above_a_good_one():
-    bad = "Die Brücke die Brücke die Brücke wurde 1989 die Brücke!!!"
-    good = artefact_score(Pair(*GOOD, "en", "de"))
-    assert 0 <= good < artefact_score(Pair(GOOD[0], bad, "en", "de")) <= 1
-    assert artefact_score(Pair("", "", "en", "de")) == 0
-
-
 def test_back_translation():
     there = {("b", "en"): "the same", ("c", "en"): "other words"}
-    values = back_translation_chrf(
-        ["the same", "the same", "the same"], ["b", "c", "d"], ["en"] * 3, ["de"] * 3,
-        FakeTranslator(there),
-    )  # fmt: skip
+    rows = [Translation("the same", text, "en", "de") for text in "bcd"]
+    values = back_translation_chrf(rows, FakeTranslator(there))
     assert values[0] == pytest.approx(1)
     assert 0 <= values[1] < 0.5
     assert values[2] is None
@@ -143,68 +133,28 @@ def test_back_translation():
 
 def test_a_translation_that_does_not_lead_back_has_a_fault_and_an_unknown_one_has_none():
     there = {("Ein Haus.", "en"): "A house.", ("Ein Pferd.", "en"): "Completely other words here."}
-    texts = ["A house.", "A house.", "A house."]
     translations = ["Ein Haus.", "Ein Pferd.", "Ein Tier."]
-    said = [Sampled(text, "stop") for text in translations]
-    pairs = (texts, said, ["en"] * 3, ["de"] * 3)
+    rows = [Translation("A house.", text, "en", "de") for text in translations]
     config = ArtefactConfig(checks=(), min_back_translation=0.6)
     identifier = FakeIdentifier({})
     check = artefact_check(identifier, config, FakeTranslator(there))
-    assert check(*pairs) == [None, "back_translation", None]
-    assert artefact_check(identifier, ArtefactConfig(checks=()), FakeTranslator(there))(*pairs) == [
-        None, None, None,
-    ]  # fmt: skip
+    assert check(rows) == [None, "back_translation", None]
+    check = artefact_check(identifier, ArtefactConfig(checks=()), FakeTranslator(there))
+    assert check(rows) == [None, None, None]
 
 
 def test_a_translation_that_its_translator_finds_unlikely_has_a_fault_and_an_unknown_one_has_none():
-    texts = ["A house.", "A horse.", "A tree.", "A copy of it all, I think."]
-    said = [
-        Sampled("Ein Haus.", "stop", -0.5),
-        Sampled("Ein Pfund.", "stop", -2.5),
-        Sampled("Ein Baum.", "stop"),
-        Sampled(texts[3], "stop", -2.5),
+    copy = "A copy of it all, I think."
+    rows = [
+        Translation("A house.", "Ein Haus.", "en", "de", -0.5),
+        Translation("A horse.", "Ein Pfund.", "en", "de", -2.5),
+        Translation("A tree.", "Ein Baum.", "en", "de"),
+        Translation(copy, copy, "en", "de", -2.5),
     ]
     config = ArtefactConfig(checks=("copied_source",), min_log_probability=-1.5)
     assert ArtefactConfig(checks=(), min_log_probability=-1.5).is_used
     check = artefact_check(FakeIdentifier({}), config)
-    reasons = check(texts, said, ["en"] * 4, ["de"] * 4)
-    assert reasons == [None, "unlikely", None, "copied_source"]
-
-
-def test_the_score_falls_with_the_probability_that_the_translator_gave():
-    pair = Pair(*GOOD, "en", "de")
-    scores = [artefact_score(pair._replace(log_probability=p)) for p in (0.0, -0.2, -1.0, -50.0)]
-    assert scores == sorted(scores)
-    assert scores[0] == pytest.approx(0.3 * artefact_score(pair))
-    assert scores[-1] <= 1
-
-
-@pytest.mark.skipif(not (DATA / "mlqe_pe").is_dir(), reason="needs shared/data/mlqe_pe")
-def test_the_score_agrees_with_people_and_more_than_lengths_do():
-    """Spearman's rho with the mean of the raters; docs/LOG.md has it by halves, with intervals."""
-    from scipy.stats import spearmanr
-
-    of_pair = {}
-    with gzip.open(DATA / "mlqe_pe/da_dev.jsonl.gz", "rt", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            tags = [tag.replace("zh", "zh-Hans") for tag in row["lang"].split("-")]
-            pair = Pair(
-                row["original"], row["translation"], *tags, None, float(row["model_scores"])
-            )
-            of_pair.setdefault(row["lang"], []).append((pair, row["z_mean"]))
-    assert len(of_pair) == 7
-    for rows in of_pair.values():
-        people = [value for _, value in rows]
-        lengths = [-abs(length_off(pair)) for pair, _ in rows]
-        score = spearmanr([-artefact_score(pair) for pair, _ in rows], people).statistic
-        assert score > 0.25
-        assert score > spearmanr(lengths, people).statistic + 0.1
-
-
-def length_off(pair):
-    return length_deviation(
-        len(pair.source), len(pair.translation), pair.source_language, pair.target_language
-    )
+    assert check(rows) == [None, "unlikely", None, "copied_source"]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +189,7 @@ def test_prompts_are_checked_and_routed_around(identifier):
     translator = FakeTranslator({(texts["good"], "de"): GOOD[1], (texts["copied"], "de"): GOOD[0]})
     rows, dropped = translate_prompts(
         prompts, translator, source="en", languages=["en", "de"],
-        check=artefact_check(identifier), route=untranslatable,
+        check=artefact_check(identifier), exclude=untranslatable,
     )  # fmt: skip
     assert [(row.family, row.language) for row in rows[3:]] == [("good", "de")]
     assert [(d.family, d.language, d.reason) for d in dropped] == [
@@ -260,9 +210,9 @@ def test_professional_translations_pass_and_planted_faults_do_not(identifier):
     targets = [tag for tag, _ in keys]
 
     def share(translations, *names):
-        found = find_artefacts(
-            english, translations, ["en"] * len(keys), targets, identifier, ArtefactConfig()
-        )
+        columns = zip(english, translations, targets, strict=True)
+        rows = [Translation(source, text, "en", tag) for source, text, tag in columns]
+        found = find_artefacts(rows, identifier, ArtefactConfig())
         return sum(bool(set(names or CHECKS) & set(faults)) for faults in found) / len(keys)
 
     assert len(keys) > 600

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from isoglot.core.protocols import Sampled, no_tick
+from isoglot.core.protocols import Sampled, Translation, no_tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.data.translate import translate_completions, translate_prompts
 
@@ -141,15 +141,18 @@ def test_rows_keep_how_likely_their_translator_found_them():
 def test_a_check_sees_how_likely_a_translation_is():
     seen = []
 
-    def check(texts, translations, _sources, _targets):
+    def check(translations):
         seen.extend(translations)
-        return [None] * len(texts)
+        return [None] * len(translations)
 
     prompts = family("f", "en", "de")
     translate_prompts(prompts[:1], Unsure(), source="en", languages=["sw"], check=check)
     direct = [answer(prompts[0], "four")]
     translate_completions(prompts, direct, Unsure(), dominant="en", languages=["de"], check=check)
-    assert seen == [Sampled("sw:f en", "stop", -4.0), Sampled("de:four", "stop", -4.0)]
+    assert seen == [
+        Translation("f en", "sw:f en", "en", "sw", -4.0),
+        Translation("four", "de:four", "en", "de", -4.0),
+    ]
 
 
 def test_of_a_pool_no_more_is_translated_than_its_members_need():
@@ -163,7 +166,7 @@ def test_of_a_pool_no_more_is_translated_than_its_members_need():
         dominant="en",
         languages=["en", "de", "sw"],
         only={"policy": ("en", "sw")},
-        check=lambda _texts, translations, _sources, _targets: [t.text[:2] for t in translations],
+        check=lambda translations: [each.translation[:2] for each in translations],
     )
     assert rows[:4] == [*weak, *strong]
     (made,) = rows[4:]
@@ -174,8 +177,8 @@ def test_of_a_pool_no_more_is_translated_than_its_members_need():
 def test_a_translation_that_failed_has_no_artefact():
     prompts = family("f", "en", "de")
 
-    def check(texts, _translations, _sources, _targets):
-        assert texts == []
+    def check(translations):
+        assert translations == []
         return []
 
     rows = translate_completions(

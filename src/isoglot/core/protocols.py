@@ -127,6 +127,23 @@ class Translator(Protocol):
         ...
 
 
+class Translation(NamedTuple):
+    """A text and its translation, with the languages (BCP-47) of both."""
+
+    source: str
+    translation: str
+    source_language: str
+    target_language: str
+    log_probability: float | None = None
+    """Mean log-probability of a token by the translator; None where it is not known."""
+    identified: str | None = None
+    """Language identified in the translation; None when unsure."""
+
+
+TranslationCheck = Callable[[Sequence[Translation]], list[str | None]]
+"""Returns the fault of each translation, or None."""
+
+
 class Scorer(Protocol):
     """Gives each completion a reward, or None where it has no answer."""
 

@@ -1,10 +1,9 @@
-"""English prompts that make no sense in another language, by rules that can be read.
+"""English prompts that make no sense in another language, by readable rules.
 
-They hang on the English words themselves, whose grammar, rhymes, letters or word classes they ask
-for; or they ask for a translation; or they bring code that has to stay. Such prompts are routed
-around translation: translated, the input of a grammar exercise is its answer
-(tloen/alpaca-lora#180). A poem or a list of synonyms is not one of them: they can be asked for
-anywhere.
+Such prompts depend on the English words themselves (grammar, rhymes, letters, word classes), ask
+for a translation, or contain code that has to stay. They are excluded from translation: translated,
+the input of a grammar exercise is its own answer (tloen/alpaca-lora#180). A poem or a list of
+synonyms is not one of them: both can be asked for in any language.
 """
 
 import re
@@ -84,7 +83,7 @@ UNTRANSLATABLE: Mapping[str, str] = {
             \b(?:code|function|script|query|snippet)\b[^\n]*\n.*[;{}=<>]
     """,
 }
-"""Reasons and what shows them, as regular expressions; the first that is found is given."""
+"""Regular expressions by the reason that they show; the first match gives the reason."""
 
 _PATTERNS = {
     reason: re.compile(pattern, re.VERBOSE | re.MULTILINE | re.IGNORECASE)
@@ -93,5 +92,5 @@ _PATTERNS = {
 
 
 def untranslatable(text: str) -> str | None:
-    """Why an English prompt is not to be translated: a key of `UNTRANSLATABLE`, or None."""
+    """Return why an English prompt is not to be translated: a key of `UNTRANSLATABLE`, or None."""
     return next((name for name, pattern in _PATTERNS.items() if pattern.search(text)), None)

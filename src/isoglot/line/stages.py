@@ -95,7 +95,7 @@ def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
                 languages=recipe.languages,
                 tick=tick,
                 check=check if recipe.prompts.artefacts.is_used else None,
-                route=untranslatable if source == "en" else None,
+                exclude=untranslatable if source == "en" else None,
             )
 
         inputs = [(job.inputs["prompts"], Prompt)]
