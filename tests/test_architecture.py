@@ -132,11 +132,11 @@ def test_heavy_libraries_are_imported_where_they_are_needed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
 def test_files_and_functions_are_small(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < 50, f"{node.name} is too long"
+            assert node.end_lineno - node.lineno < 60, f"{node.name} is too long"
 
 
 def test_no_file_is_a_drawer() -> None:
