@@ -15,7 +15,7 @@ from published import published
 from isoglot.benchmarks.benchmark import Ask, BenchmarkConfig, Source
 from isoglot.benchmarks.examples import read_examples
 from isoglot.benchmarks.mgsm import MGSM
-from isoglot.benchmarks.rows import RowReader, cell, position, read_rows
+from isoglot.benchmarks.rows import RowReader, cell, position, read_split
 
 ROWS = [
     {"question": 'He said "6 × 7?"', "answer": "42"},
@@ -55,7 +55,7 @@ def write(folder: Path, name: str, rows=ROWS) -> Path:
 
 
 def read(data: Path, *, tag="sw", code="sw", split="test", source=SOURCE):
-    return read_rows("set", source, tag, code, split, data)
+    return read_split("set", source, tag, code, split, data)
 
 
 def spoken(language: str) -> list[dict]:
@@ -136,13 +136,13 @@ def test_a_reader_knows_splits_and_other_languages(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("set.jsonl", '{"lang": "sw"}\n{"lang', "expected a readable .jsonl file"),
-        ("set.jsonl", "[1]\n", "an object in each line"),
-        ("Swahili.json", "[1]", "a list of objects"),
-        ("set_sw.tsv", "a\tb\n1\n", "2 columns, not 1 in row 1"),
-        ("set_sw.csv", "a,b\n1,2,3\n", "2 columns, not 3 in row 1"),
-        ("set_sw.parquet", "no", "expected a readable .parquet file"),
-        ("set.jsonl.gz", "no", "expected a readable .jsonl file"),
+        ("set.jsonl", '{"lang": "sw"}\n{"lang', r"set.jsonl, row 2: expected JSON, came '{\"lang'"),
+        ("set.jsonl", "[1]\n", r"row 1: expected an object of columns, came \[1\]"),
+        ("Swahili.json", "[1]", "row 1: expected an object of columns, came 1"),
+        ("set_sw.tsv", "a\tb\n1\n", "row 1: expected 2 columns, came 1"),
+        ("set_sw.csv", "a,b\n1,2,3\n", "row 1: expected 2 columns, came 3"),
+        ("set_sw.parquet", "no", "set_sw.parquet: expected a readable file"),
+        ("set.jsonl.gz", "no", "set.jsonl.gz: expected a readable file"),
         ("set.jsonl", "", "expected rows in split 'test', came none; fetch it from example.org"),
         ("set.jsonl", '{"lang": "de"}', "expected rows with lang 'sw', came de"),
         ("set.jsonl", '{"text": "Habari"}', "expected a column `lang` in a file of several"),
@@ -174,7 +174,7 @@ def test_a_missing_column_is_named():
 def test_a_set_that_is_not_on_the_hub_says_how_to_get_it():
     source = Source(hub="", how_to_get="clone example.org")
     with pytest.raises(ValueError, match=r"not on the hub, came none; clone example.org"):
-        read_rows("set", source, "sw", "sw", "test")
+        read_split("set", source, "sw", "sw", "test")
 
 
 def test_a_hub_out_of_reach_says_how_to_get_the_set():
@@ -196,7 +196,7 @@ def test_a_hub_out_of_reach_says_how_to_get_the_set():
 def test_real_files_give_each_language_rows_of_its_own(name):
     folder = published(name)
     source = Source(hub="", files=("prompts.jsonl.gz", f"{name}.jsonl.gz"))
-    first, second = (read_rows(name, source, "de", code, "test", folder.parent) for code in (
+    first, second = (read_split(name, source, "de", code, "test", folder.parent) for code in (
         ("deu", "fra") if name == "ntrex" else ("de", "fr")
     ))  # fmt: skip
     assert first.rows

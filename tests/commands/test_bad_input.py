@@ -245,7 +245,7 @@ def test_completions_of_the_user_without_a_column(isoglot, tiny_policy, tmp_path
         *tiny_overrides(tiny_policy, *SHORT, f"samplers=[{sampler}]"),
     )
     assert code == 2
-    assert "expected column 'answer' in row 1" in error
+    assert "row 1: expected column 'answer'" in error
     assert "correct the column names in the recipe" in error
 
 

@@ -125,7 +125,7 @@ def test_two_contents_with_one_id_are_refused(tmp_path):
 def test_an_unreadable_file_is_one_clear_line(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"^{path}: expected") as caught:
+    with pytest.raises(ValueError, match=f"^{path}(, row 1)?: expected") as caught:
         read_prompts(
             config_of(str(path), columns={"prompt": "a", "language": "a"}, where={"a": [0]})
         )

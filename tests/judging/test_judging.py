@@ -518,11 +518,11 @@ def test_what_is_neither_folder_nor_file_is_refused(runs, tmp_path):
         ValueError, match=r"expected a folder of `isoglot evaluate` or a file .* noth"
     ):
         read_answers(tmp_path / "nowhere")
-    (tmp_path / "a.csv").write_text("x")
+    (tmp_path / "a.txt").write_text("x")
     with pytest.raises(ValueError, match="came a file of another kind; correct the path"):
-        read_answers(tmp_path / "a.csv")
+        read_answers(tmp_path / "a.txt")
     (tmp_path / "bad.jsonl").write_text("{")
-    with pytest.raises(ValueError, match=r"expected JSON in each line of .*bad\.jsonl"):
+    with pytest.raises(ValueError, match=r"bad\.jsonl, row 1: expected JSON, came '{'"):
         read_answers(tmp_path / "bad.jsonl", languages=["sw"])
     with pytest.raises(ValueError, match=r"expected one task with prompts and completions .* 0"):
         read_answers(tmp_path / "A" / "open" / "prompts")

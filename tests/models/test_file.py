@@ -79,7 +79,7 @@ def test_several_models_in_one_file(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"text_column": "answer"}, "expected column 'answer' in row 1"),
+        ({"text_column": "answer"}, "row 1: expected column 'answer'"),
         (
             {"finish_reason_column": "model"},
             "expected a finish reason among stop, length, error, got 'a'",
@@ -94,11 +94,11 @@ def test_a_file_that_is_not_as_the_config_says(tmp_path, change, message):
 def test_no_file_wrong_format_broken_line(tmp_path):
     with pytest.raises(ValueError, match="not there"):
         FileSampler(FileSamplerConfig(path=tmp_path / "none.jsonl"))
-    table = tmp_path / "answers.csv"
+    table = tmp_path / "answers.xlsx"
     table.write_text("a,b")
-    with pytest.raises(ValueError, match="convert the file"):
+    with pytest.raises(ValueError, match=r"came \.xlsx; convert or rename it"):
         FileSampler(FileSamplerConfig(path=table))
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"prompt_id": "a", "completion": "b"}\n{"prompt')
-    with pytest.raises(ValueError, match="in line 2"):
+    with pytest.raises(ValueError, match="row 2: expected JSON"):
         FileSampler(FileSamplerConfig(path=broken))

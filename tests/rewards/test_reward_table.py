@@ -222,7 +222,9 @@ def test_the_language_says_nothing_where_both_sides_are_in_it(sets):
 def test_a_set_or_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"expected a set of preferences among alpacaeval, .*'x'"):
         read_preference_set("x", tmp_path)
-    with pytest.raises(ValueError, match=r"llmbar: expected its files in .*FileNotFoundError"):
+    with pytest.raises(
+        ValueError, match=r"llmbar, .*items.jsonl.gz: expected a file, came nothing"
+    ):
         read_preference_set("llmbar", tmp_path)
     (tmp_path / "llmbar").mkdir()
     with gzip.open(tmp_path / "llmbar/items.jsonl.gz", "wt") as file:

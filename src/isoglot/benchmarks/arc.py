@@ -8,7 +8,7 @@ in lm-eval, whose `acc_norm` is `accuracy_per_char`.
 
 from collections.abc import Sequence
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.choices import (
     ACCURACY,
     ACCURACY_PER_CHAR,
@@ -23,6 +23,7 @@ from isoglot.benchmarks.choices import (
     worked_examples,
 )
 from isoglot.benchmarks.rows import cell, position
+from isoglot.core.rows import Row
 
 _COLUMNS = {letter: f"option_{letter.lower()}" for letter in LETTERS[:5]}
 _OPTIONAL = ("D", "E")  # most questions have four options, some three or five

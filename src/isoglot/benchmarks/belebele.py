@@ -8,7 +8,7 @@ of their own in `choices.toml` are asked in English (`native` is false there).
 
 from collections.abc import Sequence
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.choices import (
     ACCURACY,
     ENGLISH,
@@ -21,6 +21,7 @@ from isoglot.benchmarks.choices import (
 )
 from isoglot.benchmarks.rows import cell
 from isoglot.core.languages import LANGUAGES
+from isoglot.core.rows import Row
 
 _CODES = """
 acm_Arab afr_Latn als_Latn amh_Ethi apc_Arab arb_Arab ars_Arab ary_Arab arz_Arab asm_Beng azj_Latn

@@ -16,11 +16,9 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from isoglot.core.records import Choice, Prompt
+from isoglot.core.rows import Row
 from isoglot.core.section import Section
 from isoglot.evals.metric import Metric
-
-Row = Mapping[str, Any]
-"""A row as it is published."""
 
 Answering = Literal["generation", "likelihood"]
 

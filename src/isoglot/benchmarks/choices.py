@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from isoglot.benchmarks.benchmark import Ask, Example, Rows
-from isoglot.benchmarks.rows import Row
 from isoglot.benchmarks.stated_choice import Offered, announced, words_of
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt, content_id
+from isoglot.core.rows import Row
 from isoglot.core.text import length_chars
 from isoglot.evals.metric import mean_of
 

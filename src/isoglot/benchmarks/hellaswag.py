@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source, literals
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source, literals
 from isoglot.benchmarks.choices import (
     ACCURACY,
     ACCURACY_PER_CHAR,
@@ -26,6 +26,7 @@ from isoglot.benchmarks.choices import (
 )
 from isoglot.benchmarks.rows import cell, position
 from isoglot.core.errors import InputError
+from isoglot.core.rows import Row
 
 _LABELS = dict(zip("0123", LETTERS, strict=False))  # `label` counts the endings from 0
 

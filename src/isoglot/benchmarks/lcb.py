@@ -5,20 +5,20 @@ in English that ask for an answer in it. Two pass rates over completions: every 
 language; of those, no line has an English word (only where the script is not Latin).
 """
 
-import gzip
 import re
 import string
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.conversations import asked, no_shots
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Prompt
+from isoglot.core.rows import Row, read_lines
 from isoglot.evals.metric import Metric, mean_of
 
 MIN_LINE_TOKENS = 5
@@ -114,9 +114,7 @@ def read_english_words(path: Path) -> frozenset[str]:
             f"expected the list of English words at {path}, came nothing; it is the file `words` "
             "that github.com/for-ai/language-confusion names, one word in a line"
         )
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        return frozenset(filter(None, map(str.strip, file)))
+    return frozenset(filter(None, map(str.strip, read_lines(path))))
 
 
 def long_lines(text: str, tag: str) -> list[str]:

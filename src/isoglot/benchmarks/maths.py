@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
-from isoglot.benchmarks.benchmark import Ask, Example, Row, Rows, literals
+from isoglot.benchmarks.benchmark import Ask, Example, Rows, literals
 from isoglot.benchmarks.conversations import Shot, asked, first_shots, variant_of
 from isoglot.benchmarks.rows import cell, position
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
+from isoglot.core.rows import Row
 from isoglot.core.text import last_number
 from isoglot.evals.metric import mean_of
 

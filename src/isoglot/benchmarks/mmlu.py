@@ -9,7 +9,7 @@ of the other three, Okapi's forbids commercial use.
 
 from collections.abc import Sequence
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.choices import (
     ACCURACY,
     ENGLISH,
@@ -21,6 +21,7 @@ from isoglot.benchmarks.choices import (
     worked_examples,
 )
 from isoglot.benchmarks.rows import cell
+from isoglot.core.rows import Row
 
 _COLUMNS = {letter: f"option_{letter.lower()}" for letter in LETTERS[:4]}
 _ANSWERS = {letter: letter for letter in _COLUMNS}

@@ -7,10 +7,11 @@ reference answers (mathematics, reasoning, code) they are the gold, for the judg
 
 import re
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.conversations import asked, no_shots
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
+from isoglot.core.rows import Row
 
 _TAGS = ("de", "en", "es", "fr", "it", "ja", "ko")
 

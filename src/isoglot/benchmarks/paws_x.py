@@ -9,7 +9,7 @@ language; `english`, in English; `cloze`, by likelihood alone: "A, right? Yes, b
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source, literals
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source, literals
 from isoglot.benchmarks.choices import (
     ACCURACY,
     ENGLISH,
@@ -24,6 +24,7 @@ from isoglot.benchmarks.choices import (
 )
 from isoglot.benchmarks.rows import cell, position
 from isoglot.core.errors import InputError
+from isoglot.core.rows import Row
 
 CLOZE = "cloze"
 """The variant in which yes or no stands between the sentences."""

@@ -3,26 +3,23 @@
 Rows become examples in the benchmark's own file; here nothing is renamed or left out.
 """
 
-import csv
-import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from isoglot.benchmarks.benchmark import Benchmark, Row, Source
+from isoglot.benchmarks.benchmark import Benchmark, Source
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
+from isoglot.core.rows import Row, is_rows_file, read_lines, read_rows
 
 _LANGUAGE_COLUMNS = ("lang", "language")
 _CONVERTED = "refs/convert/parquet"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_MAX_FIELD_CHARS = 10_000_000  # a cell of CSV; Python's own limit is 131,072
 
 
 class Loaded(NamedTuple):
@@ -51,7 +48,7 @@ class RowReader:
         if split not in self.loaded:
             name, _, other = split.partition("@")
             tag = other or self._tag
-            self.loaded[split] = read_rows(
+            self.loaded[split] = read_split(
                 self._benchmark.name,
                 self._benchmark.source,
                 tag,
@@ -73,7 +70,7 @@ class RowReader:
         return {"test": source.split, "train": source.train_split}.get(name, name)
 
 
-def read_rows(
+def read_split(
     benchmark: str,
     source: Source,
     tag: str,
@@ -258,82 +255,13 @@ def _parsed_file(path: Path, source: Source) -> tuple[Row, ...]:
     return _parsed(path, path.stat().st_mtime_ns, source.columns)
 
 
-# A file may hold all languages, and is asked for one after the other.
+# A file may hold all languages, and is read for one after the other.
 @lru_cache(maxsize=2)
 def _parsed(path: Path, _modified: int, columns: tuple[str, ...]) -> tuple[Row, ...]:
-    name = path.name.removesuffix(".gz")
-    suffix = Path(name).suffix
-    try:
-        if suffix == ".parquet":
-            return tuple(_parquet(path))
-        opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8", newline="") as file:
-            text = file.read()
-        rows = _READERS.get(suffix, _lines)(text.removeprefix("\ufeff"), columns)
-    except (OSError, EOFError, ValueError, csv.Error) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{path}: expected a readable {suffix or 'text'} file, came an error ({reason}); "
-            "fetch it again"
-        ) from error
-    return tuple(rows)
-
-
-def _parquet(path: Path) -> Iterable[Row]:
-    from pyarrow.parquet import read_table
-
-    return read_table(path).to_pylist()
-
-
-def _jsonl(text: str, _columns: Sequence[str]) -> list[Row]:
-    rows: list[Row] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise InputError(f"an object in each line, not {line[:40]!r} in line {number}")
-            rows.append(row)
-    return rows
-
-
-def _json(text: str, columns: Sequence[str]) -> list[Row]:
-    """A list of rows, or rows line by line, whatever the name says."""
-    if not text.lstrip().startswith("["):
-        return _jsonl(text, columns)
-    rows: list[Row] = json.loads(text)
-    if not all(isinstance(row, dict) for row in rows):
-        raise InputError("a list of objects, not of other things")
-    return rows
-
-
-def _csv(text: str, columns: Sequence[str]) -> list[Row]:
-    return _table(csv.reader(StringIO(text)), columns)
-
-
-def _tsv(text: str, columns: Sequence[str]) -> list[Row]:
-    lines = text.replace("\r\n", "\n").split("\n")
-    return _table(([*line.split("\t")] for line in lines if line), columns)
-
-
-def _table(lines: Iterable[list[str]], columns: Sequence[str]) -> list[Row]:
-    csv.field_size_limit(_MAX_FIELD_CHARS)
-    remaining = iter(lines)
-    header = list(columns) or next(remaining, [])
-    rows: list[Row] = []
-    for number, line in enumerate(remaining, start=1):
-        if len(line) != len(header):
-            raise InputError(f"{len(header)} columns, not {len(line)} in row {number}")
-        rows.append(dict(zip(header, line, strict=True)))
-    return rows
-
-
-def _lines(text: str, _columns: Sequence[str]) -> list[Row]:
-    """One text in each line; a blank one keeps its place, for the lines are parallel."""
-    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    return [{"text": line, "line": number} for number, line in enumerate(lines)]
-
-
-_READERS = {".jsonl": _jsonl, ".json": _json, ".tsv": _tsv, ".csv": _csv}
+    if is_rows_file(path.name):
+        return tuple(row for _, row in read_rows(path, columns))
+    # One text in each line; a blank one keeps its place, for the lines are parallel.
+    return tuple({"text": line, "line": num} for num, line in enumerate(read_lines(path)))
 
 
 def _of_language(rows: list[Row], tag: str, code: str, benchmark: str, *, must: bool) -> list[Row]:

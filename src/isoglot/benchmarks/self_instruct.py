@@ -4,9 +4,10 @@ Open generation: a judge compares the answers. The published example answer is t
 judge may read and no metric does.
 """
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.conversations import asked, no_shots
 from isoglot.benchmarks.rows import cell, position
+from isoglot.core.rows import Row
 
 
 def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:

@@ -8,11 +8,12 @@ English into it, `xx-en` from it into English, and with any other pivot the pair
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from isoglot.benchmarks.benchmark import Ask, Example, Row, Rows
+from isoglot.benchmarks.benchmark import Ask, Example, Rows
 from isoglot.benchmarks.conversations import Shot, asked, first_shots, variant_of
 from isoglot.benchmarks.rows import cell, position
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
+from isoglot.core.rows import Row
 
 INSTRUCTION = "Translate the following sentence from {source} into {target}. Reply with the "
 INSTRUCTION += "translation only."

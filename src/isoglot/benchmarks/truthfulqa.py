@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.choices import (
     ENGLISH,
     OKAPI,
@@ -30,6 +30,7 @@ from isoglot.benchmarks.choices import (
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt, content_id
+from isoglot.core.rows import Row
 from isoglot.evals.metric import mean_of
 
 _TRUTH = {"1": "true", "0": "false"}

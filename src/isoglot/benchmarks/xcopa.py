@@ -9,7 +9,7 @@ choice its capital by the rules of its language.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source, literals
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source, literals
 from isoglot.benchmarks.choices import (
     ACCURACY,
     ACCURACY_PER_CHAR,
@@ -22,6 +22,7 @@ from isoglot.benchmarks.choices import (
     worked_examples,
 )
 from isoglot.benchmarks.rows import cell, position
+from isoglot.core.rows import Row
 
 _LABELS = {"0": "choice1", "1": "choice2"}  # the set's README: 0 is choice1 and 1 is choice2
 _RELATIONS = {"cause": "cause", "effect": "effect"}

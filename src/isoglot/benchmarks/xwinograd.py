@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Row, Rows, Source, literals
+from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source, literals
 from isoglot.benchmarks.choices import (
     ENGLISH,
     Question,
@@ -32,6 +32,7 @@ from isoglot.benchmarks.choices import (
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt
+from isoglot.core.rows import Row
 from isoglot.evals.metric import mean_of
 
 _ANSWERS = {"1": "option1", "2": "option2"}  # on the hub `answer` is "1" or "2", in text

@@ -26,7 +26,7 @@ Model = Annotated[
     str,
     typer.Argument(
         help="A folder, hub id or ID@COMMIT, `lab`, URL#MODEL of a server, completions (.jsonl, "
-        ".parquet), or a .yaml file with a model's settings."
+        ".csv, .parquet …), or a .yaml file with a model's settings."
     ),
 ]
 Tasks = Annotated[str, typer.Option(help="Names that `benchmarks` lists, between commas.")]
@@ -159,7 +159,7 @@ def benchmarks() -> None:
 
 
 Answers = Annotated[
-    Path, typer.Argument(help="Folder of `evaluate`, or a file of completions (.jsonl, .parquet).")
+    Path, typer.Argument(help="Folder of `evaluate`, or a file of completions (.jsonl, .csv …).")
 ]
 BaselineAnswers = Annotated[
     Path | None,

@@ -3,20 +3,20 @@
 Both are read part by part, so that two large evaluations meet in little memory.
 """
 
-import gzip
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from glob import escape
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Completion, Message, Prompt, content_id
+from isoglot.core.rows import Row, is_rows_file, read_rows
 from isoglot.core.section import Section
 from isoglot.core.store import read_shard, shard_paths, shards_of
 from isoglot.data.generate import generate
@@ -26,7 +26,6 @@ from isoglot.models.load import FileSamplerConfig, load_sampler
 Key = tuple[str, str]
 """Family and prompt id."""
 
-_FILES = (".jsonl", ".jsonl.gz", ".parquet")
 _FAMILIES_IN_A_PART = 256
 
 
@@ -186,12 +185,12 @@ def read_answers(
     if path.is_dir():
         folder = _task_folder(path, task)
         return Answers(path, folder.resolve().name, _folder_parts(folder), tags)
-    if path.is_file() and path.name.endswith(_FILES):
+    if path.is_file() and is_rows_file(path.name):
         return Answers(path, "answers", _file_parts(path, columns or AnswerColumns(), tags), tags)
     came = "a file of another kind" if path.is_file() else "nothing"
     raise InputError(
-        f"expected a folder of `isoglot evaluate` or a file of completions ({', '.join(_FILES)}) "
-        f"at {path}, came {came}; correct the path"
+        f"expected a folder of `isoglot evaluate` or a file of completions (JSONL, JSON, CSV, "
+        f"TSV or Parquet) at {path}, came {came}; correct the path"
     )
 
 
@@ -302,7 +301,7 @@ def _file_parts(
     ids = (*tag, family or prompt)
     prompts = read_prompts(
         PromptFileConfig(
-            path=_literal(path),
+            path=escape(str(path)),
             columns=PromptColumns(prompt=prompt, language=column),
             language=None if column else languages[0],
             family=(family,) if family else (),
@@ -342,22 +341,5 @@ def _required(names: dict[str, str | None], name: str, path: Path) -> str:
     return column
 
 
-def _first_row(path: Path) -> dict[str, Any]:
-    if path.suffix == ".parquet":
-        from pyarrow import parquet
-
-        return dict.fromkeys(parquet.read_schema(path).names)
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            row = json.loads(next((line for line in file if line.strip()), "null"))
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"expected JSON in each line of {path}, came: {error}") from error
-    if not isinstance(row, dict):
-        raise InputError(f"expected an object of columns in each line of {path}, came {row!r:.40}")
-    return row
-
-
-def _literal(path: Path) -> str:
-    """A path as a glob that finds it alone."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in str(path))
+def _first_row(path: Path) -> Row:
+    return next((row for _, row in read_rows(path)), {})

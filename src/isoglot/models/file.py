@@ -1,15 +1,14 @@
 """Completions that the user already has, as a sampler."""
 
-import gzip
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
+from isoglot.core.rows import Place, Row, read_rows
 from isoglot.core.section import Section
 
 
@@ -18,7 +17,7 @@ class FileSamplerConfig(Section):
 
     kind: Literal["file"] = "file"
     path: Path
-    """`.jsonl`, `.jsonl.gz` or `.parquet`, one completion in a row."""
+    """JSONL, JSON, CSV, TSV or Parquet, one completion in a row."""
     id_columns: tuple[str, ...] = ()
     """The columns, in order, that the prompts were read with as `id`; left out, `prompt_id`."""
     text_column: str = "completion"
@@ -42,15 +41,15 @@ class FileSampler:
         revision = file_revision(config.path)
         self._completions: dict[str, list[Sampled]] = {}
         samplers: set[str] = set()
-        for number, row in enumerate(_rows(config.path), start=1):
-            _require_columns(row, config, number)
+        for place, row in read_rows(config.path):
+            _require_columns(row, config, place)
             if config.sampler_column is not None:
                 sampler = str(row[config.sampler_column])
                 if config.sampler is not None and sampler != config.sampler:
                     continue
                 samplers.add(sampler)
             answers = self._completions.setdefault(_prompt_id(row, config.id_columns), [])
-            answers.append(_sampled(row, config, number))
+            answers.append(_sampled(row, config, place))
         if not self._completions:
             wanted = f" of {config.sampler!r}" if config.sampler else ""
             raise InputError(
@@ -88,13 +87,13 @@ def file_revision(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
-def _prompt_id(row: Mapping[str, Any], id_columns: Sequence[str]) -> str:
+def _prompt_id(row: Row, id_columns: Sequence[str]) -> str:
     if not id_columns:
         return str(row["prompt_id"])
     return content_id(*(str(row[column]) for column in id_columns))
 
 
-def _sampled(row: Mapping[str, Any], config: FileSamplerConfig, number: int) -> Sampled:
+def _sampled(row: Row, config: FileSamplerConfig, place: Place) -> Sampled:
     text = row[config.text_column]
     if text is None:
         return Sampled("", FinishReason.ERROR)
@@ -104,42 +103,18 @@ def _sampled(row: Mapping[str, Any], config: FileSamplerConfig, number: int) -> 
         if value not in set(FinishReason):
             raise InputError(
                 f"expected a finish reason among {', '.join(FinishReason)}, got {value!r} "
-                f"in row {number} of {config.path}; rename it in the file"
+                f"in {place}; rename it in the file"
             )
         reason = FinishReason(value)
     return Sampled(str(text), reason)
 
 
-def _require_columns(row: Mapping[str, Any], config: FileSamplerConfig, number: int) -> None:
+def _require_columns(row: Row, config: FileSamplerConfig, place: Place) -> None:
     optional = (config.finish_reason_column, config.sampler_column)
     id_columns = config.id_columns or ("prompt_id",)
     for column in (*id_columns, config.text_column, *filter(None, optional)):
         if column not in row:
             raise InputError(
-                f"expected column {column!r} in row {number} of {config.path}, got "
-                f"{', '.join(row)}; correct the column names in the recipe"
+                f"{place}: expected column {column!r}, got {', '.join(row)}; correct the column "
+                "names in the recipe"
             )
-
-
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    if path.suffix == ".parquet":
-        from pyarrow import parquet
-
-        for batch in parquet.ParquetFile(path).iter_batches():
-            yield from batch.to_pylist()
-        return
-    if not path.name.endswith((".jsonl", ".jsonl.gz")):
-        raise InputError(
-            f"expected .jsonl, .jsonl.gz or .parquet, got {path.name}; convert the file"
-        )
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(
-                    f"expected JSON in every line, got {line[:40]!r} in line {number} of "
-                    f"{path}; mend the line"
-                ) from error
-            yield row

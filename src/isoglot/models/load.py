@@ -21,6 +21,7 @@ from isoglot.core.protocols import (
     Translator,
 )
 from isoglot.core.records import content_id
+from isoglot.core.rows import is_rows_file
 from isoglot.core.yaml import read_yaml
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
@@ -181,7 +182,7 @@ def model_config(text: str) -> ModelConfig:
     """The model that a user names in one word.
 
     A folder or hub id, `ID@REVISION` at a commit, branch or tag; completions that are there
-    (`.jsonl`, `.jsonl.gz`, `.parquet`); `URL#MODEL`, a model on an OpenAI-compatible server, and
+    (JSONL, JSON, CSV, TSV, Parquet); `URL#MODEL`, a model on an OpenAI-compatible server, and
     `openai:MODEL`, one of OpenAI's; or a `.yaml` file with the settings of a model as in a recipe.
 
     Raises:
@@ -189,7 +190,7 @@ def model_config(text: str) -> ModelConfig:
     """
     if text.endswith((".yaml", ".yml")):
         return _read_model(Path(text))
-    if text.endswith((".jsonl", ".jsonl.gz", ".parquet")):
+    if is_rows_file(text):
         return FileSamplerConfig(path=Path(text))
     if text.startswith(("http://", "https://")):
         address, separator, model = text.partition("#")

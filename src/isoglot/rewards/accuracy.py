@@ -17,6 +17,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import GoldConfig, LanguageMatchConfig, Scorer
 from isoglot.core.records import Preference, Prompt, content_id
+from isoglot.core.rows import read_rows
 from isoglot.core.store import read_shard, shard_paths, write_json
 from isoglot.evals.grade import GRADERS
 from isoglot.execute.ledger import Ledger
@@ -94,7 +95,8 @@ def check_held_out(
 
     Cheap, so that nobody hears of it only after the training; `out` as for `measure_rewards`.
     """
-    learned = {family for path in trained_on for family in _families(path)}
+    rows = (row for path in trained_on for _, row in read_rows(path))
+    learned = {row["family"] for row in rows if "family" in row}
     for name in _once(names, "set of preferences"):
         held = pair_set(name, data, out / "sets" / folder_of(name))
         families = {row.family for path in shard_paths(held.pairs) for row in _rows(path)}
@@ -204,16 +206,6 @@ def _once(words: Sequence[str], what: str) -> list[str]:
         if places.count(place) > 1:
             raise InputError(f"expected each {what} once, got {word} twice; leave one out")
     return [word.rstrip("/") for word in words]
-
-
-def _families(path: Path) -> list[str]:
-    """Those of a file that is trained on, which need not have them."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        if "family" not in file.schema_arrow.names:
-            return []
-        return file.read(columns=["family"]).column("family").to_pylist()
 
 
 def _rows(path: Path) -> list[Preference]:

@@ -5,17 +5,16 @@ decided: ties, verdicts that turn with the order, those that could not be read.
 A family is one question in all its languages.
 """
 
-import gzip
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import FinishReason, Message, Preference, content_id
+from isoglot.core.rows import Row, read_rows
 
 Reader = Callable[[Path], list[Preference]]
 
@@ -36,11 +35,8 @@ def read_preference_set(name: str, data: Path) -> list[Preference]:
         raise InputError(f"expected a set of preferences among {known}, got {name!r}")
     try:
         return PREFERENCE_SETS[name](data)
-    except OSError as error:
-        raise InputError(
-            f"{name}: expected its files in {data}, got {type(error).__name__} for "
-            f"{error.filename}; correct the folder of the data"
-        ) from error
+    except InputError as error:
+        raise InputError(f"{name}, whose files are looked for in {data}: {error}") from error
     except KeyError as error:
         raise InputError(
             f"{name}: expected rows with a column {error}, got none; give the set as it is "
@@ -189,13 +185,11 @@ PREFERENCE_SETS: Mapping[str, Reader] = {
 """Name of each set → its reader."""
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    raw = path.read_bytes()
-    text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
-    return (json.loads(line) for line in text.split("\n") if line)
+def _rows(file: Path) -> Iterator[Row]:
+    return (row for _, row in read_rows(file))
 
 
-def _sides(row: Mapping[str, Any], column: str, label: int | str) -> tuple[str, str]:
+def _sides(row: Row, column: str, label: int | str) -> tuple[str, str]:
     """(chosen, rejected), where the label is 1 or 2 for the column that ends so."""
     texts = (row[f"{column}{label}"], row[f"{column}{3 - int(label)}"])
     # PandaLM's file holds the answer `true` as a truth value.

@@ -11,11 +11,11 @@ import numpy as np
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Dropped, Preference, Prompt, content_id
+from isoglot.core.rows import Place, Row, errors_at, prompt_messages, read_rows_of_files
 from isoglot.core.stats import Measured, estimate, resampled_values
 from isoglot.core.store import DROPPED, shard_path, shards_of, write_json, write_shard
 from isoglot.data.filter import FilterConfig, filter_preferences
 from isoglot.data.pair import PairConfig, pair
-from isoglot.data.prompts import Row, messages_of, rows_of_files
 from isoglot.data.rankings import RANK, Ranking, by_item, mid_ranks, ranked_completions
 from isoglot.evals.agreement import coincidences, ordinal_alpha
 from isoglot.models.load import load_identifier
@@ -69,12 +69,12 @@ def import_rankings(
 
 def read_rankings(paths: Sequence[str], tag: str) -> list[Ranking]:
     """All rankings of the files; raises InputError, naming file and row, for what is none."""
-    first: dict[tuple[str, str], tuple[str, Ranking]] = {}
-    seen: dict[tuple[str, str, str], str] = {}
+    first: dict[tuple[str, str], tuple[Place, Ranking]] = {}
+    seen: dict[tuple[str, str, str], Place] = {}
     found = []
     for path in paths:
-        for place, row in rows_of_files(path):
-            try:
+        for place, row in read_rows_of_files(path):
+            with errors_at(place):
                 ranking = _ranking(row, tag)
                 item = (ranking.prompt.family, ranking.prompt.prompt_id)
                 _check_same(ranking, *first.setdefault(item, (place, ranking)))
@@ -85,8 +85,6 @@ def read_rankings(paths: Sequence[str], tag: str) -> list[Ranking]:
                         f"{who} ranked this item already in {before}; leave one of them out, or "
                         "name the annotators in a column `annotator`"
                     )
-            except ValueError as error:
-                raise InputError(f"{place}: {error}") from error
             found.append(ranking)
     if not found:
         raise InputError(f"{', '.join(paths)}: expected rankings, came no row; check the files")
@@ -120,7 +118,7 @@ def _ranking(row: Row, tag: str) -> Ranking:
 
 def _prompt(row: Row, completions: Sequence[str], tag: str) -> Prompt:
     own = language(str(row.get("language") or tag)).tag
-    messages = messages_of(row["prompt"], "prompt")
+    messages = prompt_messages(row["prompt"], "prompt")
     answer = language(str(row.get("answer_language") or own)).tag
     said = [message["content"] for message in messages]
     if row.get("id") is not None:
@@ -131,7 +129,7 @@ def _prompt(row: Row, completions: Sequence[str], tag: str) -> Prompt:
     return Prompt(family, prompt_id, own, messages, answer, source="rankings")
 
 
-def _check_same(ranking: Ranking, place: str, first: Ranking) -> None:
+def _check_same(ranking: Ranking, place: Place, first: Ranking) -> None:
     for what in ("completions", "models"):
         if getattr(ranking, what) != getattr(first, what):
             raise InputError(

@@ -1,14 +1,13 @@
-"""Demonstrations that the user has: JSONL or Parquet in TRL's forms, as records."""
+"""Demonstrations that the user has: JSONL, JSON or Parquet in TRL's forms, as records."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Demonstration, content_id
+from isoglot.core.rows import Row, errors_at, prompt_messages, read_rows_of_files
 from isoglot.core.text import without_thinking
-from isoglot.data.prompts import Row, messages_of, rows_of_files
 
 
 def read_demonstrations(path: str, tag: str | None = None) -> Iterator[Demonstration]:
@@ -21,11 +20,10 @@ def read_demonstrations(path: str, tag: str | None = None) -> Iterator[Demonstra
     Raises:
         InputError: a row that is no demonstration; names file, row and column.
     """
-    for place, row in rows_of_files(path):
-        try:
-            yield _demonstration(row, tag, Path(place.rsplit(", row ", 1)[0]).name)
-        except ValueError as error:
-            raise InputError(f"{place}: {error}") from error
+    for place, row in read_rows_of_files(path):
+        with errors_at(place):
+            found = _demonstration(row, tag, place.file.name)
+        yield found
 
 
 def _demonstration(row: Row, tag: str | None, source: str) -> Demonstration:
@@ -37,7 +35,7 @@ def _demonstration(row: Row, tag: str | None, source: str) -> Demonstration:
     own = language(tag or str(row["language"])).tag
     answer_tag = language(str(row.get("answer_language") or own)).tag
     column, turns = _turns(row)
-    prompt, answer = messages_of(turns[:-1], column), turns[-1]
+    prompt, answer = prompt_messages(turns[:-1], column), turns[-1]
     text = _answer(answer, column)
     prompt_id = content_id(own, answer_tag, *(turn["content"] for turn in prompt))
     return Demonstration(

@@ -1,0 +1,197 @@
+"""Rows of files that isoglot did not write: prompts, completions, benchmarks, rankings.
+
+A format is known by its suffix, and all but Parquet may be gzipped (`.jsonl.gz`). Values of CSV and
+TSV are text. TSV has no quotes: a cell is what stands between two tabs.
+"""
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from glob import glob
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from isoglot.core.errors import InputError
+from isoglot.core.records import Message
+
+Row = Mapping[str, Any]
+"""Column name to value."""
+
+_MAX_FIELD_CHARS = 10_000_000  # a cell of CSV; Python's own limit is 131,072
+
+
+class Place(NamedTuple):
+    """Where a row stands; as text `FILE, row 1`."""
+
+    file: Path
+    row: int
+    """Counted from 1, without the header and without blank lines."""
+
+    def __str__(self) -> str:
+        return f"{self.file}, row {self.row}"
+
+
+def find_files(pattern: str) -> list[Path]:
+    """List the files of a path or a glob by name.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = sorted(glob(str(Path(pattern).expanduser()), recursive=True))
+    if not found:
+        raise InputError(f"{pattern}: expected a file or a glob of files, came nothing; check it")
+    return [Path(name) for name in found]
+
+
+def read_rows(file: Path, columns: Sequence[str] = ()) -> Iterator[tuple[Place, Row]]:
+    """Read the rows of one file, each with its place.
+
+    `.json` holds a list of objects, or an object in each line as `.jsonl` does. `columns` are the
+    names of the columns of a CSV or TSV file without a header.
+
+    Raises:
+        InputError: a file that is missing, of another kind or damaged, or a row that is no object.
+    """
+    suffix = Path(file.name.removesuffix(".gz")).suffix
+    if not is_rows_file(file.name):
+        raise InputError(
+            f"{file}: expected {', '.join(_READERS)}, came {suffix or 'no suffix'}; convert or "
+            "rename it"
+        )
+    with _reading(file):
+        for num, row in enumerate(_READERS[suffix](file, columns), start=1):
+            place = Place(file, num)
+            if not isinstance(row, dict):
+                raise InputError(f"{place}: expected an object of columns, came {row!r:.60}")
+            yield place, row
+
+
+def read_rows_of_files(pattern: str) -> Iterator[tuple[Place, Row]]:
+    """Read the rows of all files of a path or a glob, one file after another; see `read_rows`."""
+    return chain.from_iterable(map(read_rows, find_files(pattern)))
+
+
+def is_rows_file(name: str) -> bool:
+    """True if the name has a suffix that `read_rows` knows."""
+    return name.removesuffix(".gz").endswith(tuple(_READERS)) and not name.endswith(".parquet.gz")
+
+
+@contextmanager
+def errors_at(place: Place) -> Iterator[None]:
+    """Put the place of a row before the message of an InputError about it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
+
+
+def prompt_messages(cell: object, column: str) -> tuple[Message, ...]:
+    """Return the turns of a prompt: a text is one user turn.
+
+    Raises:
+        InputError: a cell that is neither text nor turns, or does not end with a user's text.
+    """
+    messages = [{"role": "user", "content": cell}] if isinstance(cell, str) else cell
+    if not isinstance(messages, list) or not all(
+        isinstance(m, dict) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str)
+        for m in messages
+    ):
+        raise InputError(
+            f"expected text or a list of {{role, content}} in column {column!r}, "
+            f"came {cell!r:.60}; set `columns.prompt` to the column that holds the prompt, or "
+            "`columns.messages` to a whole conversation"
+        )
+    if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
+        raise InputError(
+            f"empty prompt: expected a user turn with text at the end of column {column!r}, came "
+            f"{cell!r:.60}; mend the row, or leave it out with `where`"
+        )
+    return tuple({"role": m["role"], "content": m["content"]} for m in messages)
+
+
+def read_lines(file: Path) -> Iterator[str]:
+    """Read the lines of a text file, gzipped or not, without their ends.
+
+    Raises:
+        InputError: a file that is missing or is no text in UTF-8.
+    """
+    with _reading(file):
+        for line in _lines(file):
+            yield line.removesuffix("\n").removesuffix("\r")
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Raise InputError for whatever keeps a file from being read."""
+    try:
+        yield
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{file}: expected a file, came nothing; correct the path") from None
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{file}: expected a readable file, came an error ({reason}); fetch or write it again"
+        ) from error
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """Read lines ended by \\n (or \\r\\n) only, as they stand, without a byte order mark."""
+    opener: Callable[..., Any] = gzip.open if file.suffix == ".gz" else open
+    with opener(file, "rt", encoding="utf-8-sig", newline="\n") as lines:
+        yield from lines
+
+
+def _jsonl(file: Path, _columns: Sequence[str]) -> Iterator[Any]:
+    for num, line in enumerate(filter(str.strip, _lines(file)), start=1):
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"{Place(file, num)}: expected JSON, came {line[:40]!r} ({error}); mend the line"
+            ) from error
+
+
+def _json(file: Path, columns: Sequence[str]) -> Iterable[Any]:
+    first = next((line.lstrip() for line in _lines(file) if line.strip()), "")
+    return json.loads("".join(_lines(file))) if first.startswith("[") else _jsonl(file, columns)
+
+
+def _csv(file: Path, columns: Sequence[str]) -> Iterator[Row]:
+    csv.field_size_limit(_MAX_FIELD_CHARS)
+    return _table(file, csv.reader(_lines(file)), columns)
+
+
+def _tsv(file: Path, columns: Sequence[str]) -> Iterator[Row]:
+    return _table(file, (line.split("\t") for line in read_lines(file) if line), columns)
+
+
+def _table(file: Path, lines: Iterator[list[str]], columns: Sequence[str]) -> Iterator[Row]:
+    header = list(columns) or next(lines, [])
+    for num, line in enumerate(filter(None, lines), start=1):
+        if len(line) != len(header):
+            place = Place(file, num)
+            raise InputError(f"{place}: expected {len(header)} columns, came {len(line)}")
+        yield dict(zip(header, line, strict=True))
+
+
+def _parquet(file: Path, _columns: Sequence[str]) -> Iterator[Row]:
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(file) as table:
+        for batch in table.iter_batches():
+            yield from batch.to_pylist()
+
+
+_READERS: Mapping[str, Callable[[Path, Sequence[str]], Iterable[Any]]] = {
+    ".jsonl": _jsonl,
+    ".json": _json,
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".parquet": _parquet,
+}

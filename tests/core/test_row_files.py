@@ -1,0 +1,154 @@
+"""One reader for every file of rows: every format has the same rows and the same errors."""
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from isoglot.core.errors import InputError
+from isoglot.core.rows import (
+    Place,
+    errors_at,
+    find_files,
+    is_rows_file,
+    prompt_messages,
+    read_lines,
+    read_rows,
+    read_rows_of_files,
+)
+
+ROWS = [
+    {"text": 'Say "yes",\u2028or no', "lang": "en"},
+    {"text": " двa строки ", "lang": "ru"},
+]
+
+
+def written(path, rows):
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), path)
+        return path
+    if name.endswith(".json"):
+        text = json.dumps(rows, indent=1)
+    elif name.endswith(".jsonl"):
+        text = "\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    elif name.endswith(".tsv"):
+        text = "\r\n".join("\t".join(line) for line in [list(rows[0]), *map(dict.values, rows)])
+    else:
+        file = io.StringIO()
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+        text = file.getvalue()
+    data = ("\ufeff" + text).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+NAMES = [f"r{suffix}{gz}" for suffix in (".jsonl", ".json", ".csv", ".tsv") for gz in ("", ".gz")]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "r.parquet"])
+def test_every_format_gives_the_same_rows_and_places(tmp_path, name):
+    file = written(tmp_path / name, ROWS)
+    assert list(read_rows(file)) == [(Place(file, 1), ROWS[0]), (Place(file, 2), ROWS[1])]
+    assert [str(place) for place, _ in read_rows(file)] == [f"{file}, row 1", f"{file}, row 2"]
+    assert is_rows_file(name)
+
+
+def test_a_line_break_in_quotes_belongs_to_a_cell_of_csv(tmp_path):
+    rows = [{"text": 'one\n\n"two"\r\nthree', "lang": "en"}, *ROWS]
+    assert [row for _, row in read_rows(written(tmp_path / "a.csv", rows))] == rows
+
+
+def test_a_cell_of_csv_may_be_long(tmp_path):
+    rows = [{"text": "a" * 200_000}]
+    assert [row for _, row in read_rows(written(tmp_path / "a.csv", rows))] == rows
+
+
+def test_names_for_the_columns_of_a_file_without_a_header(tmp_path):
+    (tmp_path / "a.tsv").write_text('"a\t1\n')
+    (tmp_path / "a.csv").write_text("x,1\n")
+    assert next(read_rows(tmp_path / "a.tsv", ("q", "a")))[1] == {"q": '"a', "a": "1"}
+    assert next(read_rows(tmp_path / "a.csv", ("q", "a")))[1] == {"q": "x", "a": "1"}
+
+
+def test_json_may_hold_an_object_in_each_line(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": 1}\n{"a": 2}\n')
+    assert [row["a"] for _, row in read_rows(tmp_path / "a.json")] == [1, 2]
+
+
+def test_a_glob_reads_its_files_by_name(tmp_path):
+    for name in ("b.jsonl", "a.csv"):
+        written(tmp_path / name, ROWS)
+    places = [place for place, _ in read_rows_of_files(str(tmp_path / "*"))]
+    assert [(place.file.name, place.row) for place in places] == [
+        *(("a.csv", 1), ("a.csv", 2)),
+        *(("b.jsonl", 1), ("b.jsonl", 2)),
+    ]
+    with pytest.raises(InputError, match=r"none.*: expected a file or a glob of files, came noth"):
+        find_files(str(tmp_path / "none*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"a": 1}\n\n{"a', r"a.jsonl, row 2: expected JSON, came '{\"a'"),
+        ("a.jsonl", b"[1]", r"a.jsonl, row 1: expected an object of columns, came \[1\]"),
+        ("a.json", b"[1]", "a.json, row 1: expected an object of columns, came 1"),
+        ("a.json", b'[{"a": 1}', "a.json: expected a readable file, came an error"),
+        ("a.csv", b"a,b\n1,2\n3\n", "a.csv, row 2: expected 2 columns, came 1"),
+        ("a.tsv", b"a\tb\n1\t2\t3\n", "a.tsv, row 1: expected 2 columns, came 3"),
+        ("a.csv", b"\xff\xfe", "a.csv: expected a readable file, came an error .*decode"),
+        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 999)[:-12], "a.jsonl.gz: expected a readable"),
+        ("a.parquet", b"PAR1 not really", "a.parquet: expected a readable file"),
+        ("a.xlsx", b"", "a.xlsx: expected .jsonl, .json, .csv, .tsv, .parquet, came .xlsx; conv"),
+        ("a", b"", "came no suffix; convert or rename it"),
+        ("a.parquet.gz", b"", "a.parquet.gz: expected .jsonl"),
+        ("a.jsonl", None, "a.jsonl: expected a file, came nothing; correct the path"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line_that_names_it(tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        list(read_rows(tmp_path / name))
+    assert "\n" not in str(error.value)
+    assert str(error.value).count(str(tmp_path)) == 1
+
+
+def test_lines_of_text_end_at_line_feeds_alone(tmp_path):
+    (tmp_path / "a.txt").write_bytes("\ufeffone\u2028 \r\n\ntwo".encode())
+    assert list(read_lines(tmp_path / "a.txt")) == ["one\u2028 ", "", "two"]
+    with pytest.raises(InputError, match=r"none.txt: expected a file, came nothing"):
+        list(read_lines(tmp_path / "none.txt"))
+
+
+def test_an_error_about_a_row_names_its_place_and_a_bug_is_left_alone(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"^a\.csv, row 3: expected text"),
+        errors_at(Place(Path("a.csv"), 3)),
+    ):
+        raise InputError("expected text")
+    with pytest.raises(ValueError, match=r"^zip"), errors_at(Place(tmp_path, 1)):
+        raise ValueError("zip")
+
+
+def test_a_prompt_is_a_text_or_turns_that_end_with_the_user():
+    assert prompt_messages("Hi", "p") == ({"role": "user", "content": "Hi"},)
+    turns = [{"role": "system", "content": "s", "id": 1}, {"role": "user", "content": "u"}]
+    assert prompt_messages(turns, "p")[0] == {"role": "system", "content": "s"}
+    for cell, message in [
+        (3, "expected text or a list of {role, content} in column 'p', came 3"),
+        ([{"role": "user"}], "expected text or a list"),
+        (turns[:1], "empty prompt: expected a user turn"),
+        (" ", "empty prompt"),
+        ([], "empty prompt"),
+    ]:
+        with pytest.raises(InputError, match=message.replace("{", r"\{")):
+            prompt_messages(cell, "p")
