@@ -18,10 +18,10 @@ from typing import Any
 from isoglot.benchmarks.ntrex import NTREX
 from isoglot.benchmarks.rows import RowReader
 from isoglot.core.records import Completion, Graded, Prompt
-from isoglot.evals.measure import compare, summarise, summarise_groups
+from isoglot.evals.aggregate import aggregate, aggregate_groups, compare
+from isoglot.evals.grading import OFF_TARGET_RATE, grade_completions, grader_metric
 from isoglot.evals.metric import Metric
-from isoglot.evals.metrics import BLEU, CHRF
-from isoglot.evals.task import OFF_TARGET, grade_completions, grader_metric
+from isoglot.evals.translation_metrics import BLEU, CHRF
 from isoglot.models.load import load_identifier
 
 LANGUAGES = (
@@ -48,14 +48,14 @@ def main() -> None:
         graded = timed(
             f"grade {metric.name}", grade_completions, asked, answers, identifier, [metric]
         )
-        timed(f"results {metric.name}", results, graded, [metric, OFF_TARGET])
+        timed(f"results {metric.name}", results, graded, [metric, OFF_TARGET_RATE])
     asked, answers = rows(texts, args.families * len(texts))
     graded = grade_completions(asked, answers, identifier, [accuracy])
     few = [row for row in graded if row.metric == accuracy.name]
     about = f"10,000 resamples, {args.families} questions"
     timed(f"{about}: intervals", results, few, [accuracy], 10_000)
     draws = {"seed": 1, "resamples": 10_000}
-    timed(f"{about}: groups", summarise_groups, few, [accuracy], **draws)
+    timed(f"{about}: groups", aggregate_groups, few, [accuracy], **draws)
     timed(f"{about}: changes and tests", compare, few, few, [accuracy], **draws)
 
 
@@ -89,7 +89,7 @@ def rows(
 def results(graded: Sequence[Graded], metrics: Sequence[Metric], resamples: int = 1000) -> object:
     """The rows of `results.json`."""
     about = {"task": "t", "trained": (), "seed": 1, "signature": ""}
-    return summarise(graded, metrics, resamples=resamples, **about)
+    return aggregate(graded, metrics, resamples=resamples, **about)
 
 
 def timed(name: str, work: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

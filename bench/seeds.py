@@ -6,7 +6,7 @@ Run after the runs, one folder for each seed; with --base, M0 is that of other r
     python bench/seeds.py runs/sft-1 runs/sft-2 --base runs/main-1 runs/main-2
 
 The interval draws problems, of each seed for itself; the spread of the seeds stands beside it. An
-answer that the new policy left unknown counts as 0, as in `evals/measure.compare`.
+answer that the new policy left unknown counts as 0, as in `evals/aggregate.compare`.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from isoglot.core.records import Graded
-from isoglot.evals.measure import compare
+from isoglot.evals.aggregate import compare
+from isoglot.evals.grading import OFF_TARGET_RATE, grader_metric
 from isoglot.evals.metric import Metric
-from isoglot.evals.task import OFF_TARGET, grader_metric
 from isoglot.line.task import read_graded
 
 ACCURACY = grader_metric("accuracy", "last_number")
@@ -61,7 +61,7 @@ def row(
     all_seeds = compare(new, old, [metric], seed=0)[0]
     bounds = f"({100 * all_seeds.low:+.1f} to {100 * all_seeds.high:+.1f})"
     by_seed = ", ".join(f"{100 * value:+.1f}" for value in seeds)
-    off = [100 * mean(side, OFF_TARGET.name) for side in (old, new)]
+    off = [100 * mean(side, OFF_TARGET_RATE.name) for side in (old, new)]
     means = f"{100 * mean(old):.1f} {100 * mean(new):.1f} off {off[0]:.1f} {off[1]:.1f}"
     return f"{name:14} {means} {100 * all_seeds.value:+.1f} {bounds}  {by_seed}"
 

@@ -21,7 +21,7 @@ from seeds import row
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.evals.task import grader_metric
+from isoglot.evals.grading import grader_metric
 from isoglot.line.task import read_graded
 
 ACCURACY = grader_metric("accuracy", "exact")

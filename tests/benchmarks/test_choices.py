@@ -300,7 +300,7 @@ def test_a_tie_is_worth_its_share() -> None:
 def test_a_missing_likelihood_makes_the_example_unknown(missing: float | None) -> None:
     choices = choices_of({"A": -1.0, "B": missing})
     assert grade_likeliest(prompt_with("A"), choices) is None
-    assert ACCURACY.choose(prompt_with("A"), choices) is None
+    assert ACCURACY.grade_choices(prompt_with("A"), choices) is None
 
 
 def test_impossible_choices_are_less_likely_than_all_others() -> None:
@@ -309,9 +309,9 @@ def test_impossible_choices_are_less_likely_than_all_others() -> None:
 
 def test_per_char_divides_by_the_characters_without_blanks_around_them() -> None:
     choices = choices_of({"A": -4.0, "B": -6.0}, {"A": " ab", "B": " abcd"})  # -2.0 and -1.5
-    assert ACCURACY.choose(prompt_with("A"), choices) == (1.0, 1.0)
-    assert ACCURACY_PER_CHAR.choose(prompt_with("A"), choices) == (0.0, 1.0)
-    assert ACCURACY_PER_CHAR.choose(prompt_with("B"), choices) == (1.0, 1.0)
+    assert ACCURACY.grade_choices(prompt_with("A"), choices) == (1.0, 1.0)
+    assert ACCURACY_PER_CHAR.grade_choices(prompt_with("A"), choices) == (0.0, 1.0)
+    assert ACCURACY_PER_CHAR.grade_choices(prompt_with("B"), choices) == (1.0, 1.0)
     assert ACCURACY_PER_CHAR.grade(prompt_with("B"), "B") is None
 
 

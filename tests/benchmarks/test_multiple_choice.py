@@ -125,8 +125,8 @@ def test_gold_scores_one_and_all_else_zero_by_likelihood(benchmark: Benchmark, t
         for label in offered:
             expected = (float(label == example.prompt.gold), 1.0)
             for metric in metrics:
-                assert metric.choose is not None
-                assert metric.choose(example.prompt, likeliest(example, label)) == expected
+                assert metric.grade_choices is not None
+                assert metric.grade_choices(example.prompt, likeliest(example, label)) == expected
 
 
 @pytest.mark.parametrize(("benchmark", "tag"), EACH)
@@ -153,7 +153,11 @@ def test_a_missing_likelihood_is_unknown(benchmark: Benchmark, tag: str) -> None
     for example in examples_of(benchmark, tag, answering="likelihood"):
         for missing in example.choices:
             choices = weighed(example, lambda label, m=missing: None if label == m else -1.0)
-            graded = [m.choose(example.prompt, choices) for m in benchmark.metrics if m.choose]
+            graded = [
+                m.grade_choices(example.prompt, choices)
+                for m in benchmark.metrics
+                if m.grade_choices
+            ]
             assert None in graded
 
 
@@ -310,8 +314,8 @@ def test_in_xwinograd_the_rest_is_worth_the_whole_less_the_mention() -> None:
     example, _ = examples_of(XWINOGRAD, "en", answering="likelihood")
     values = {"option1": -10.0, "option2": -8.0, "option1 alone": -5.0, "option2 alone": -1.0}
     choices = weighed(example, values.__getitem__)  # the rest: -5 against -7
-    assert XWINOGRAD.metrics[0].choose(example.prompt, choices) == (1.0, 1.0)
-    assert ACCURACY_WHOLE.choose(example.prompt, choices) == (0.0, 1.0)
+    assert XWINOGRAD.metrics[0].grade_choices(example.prompt, choices) == (1.0, 1.0)
+    assert ACCURACY_WHOLE.grade_choices(example.prompt, choices) == (0.0, 1.0)
 
 
 def test_in_xwinograd_a_blank_at_the_end_leaves_only_the_whole() -> None:
@@ -319,7 +323,7 @@ def test_in_xwinograd_a_blank_at_the_end_leaves_only_the_whole() -> None:
     (example,) = examples_of(XWINOGRAD, "en", [row], answering="likelihood")
     assert example.choices == {"option1": " Ada.", "option2": " Ben."}
     choices = weighed(example, {"option1": -3.0, "option2": -2.0}.__getitem__)
-    assert XWINOGRAD.metrics[0].choose(example.prompt, choices) == (1.0, 1.0)
+    assert XWINOGRAD.metrics[0].grade_choices(example.prompt, choices) == (1.0, 1.0)
 
 
 def test_both_published_forms_of_xwinograd_are_the_same() -> None:
@@ -362,9 +366,9 @@ def test_mc2_is_the_share_of_probability_on_true_answers_in_any_order() -> None:
     weight = {" Iron.": 3.0, " Steel.": 1.0, " Tea.": 4.0, " Wood.": 2.0}
     values = {label: math.log(weight[text]) - 900 for label, text in example.choices.items()}
     choices = weighed(example, values.__getitem__)
-    assert MC2.choose is not None
-    assert MC2.choose(example.prompt, choices) == pytest.approx((0.4, 1.0))
-    assert MC1.choose(example.prompt, choices) == (0.0, 1.0)
+    assert MC2.grade_choices is not None
+    assert MC2.grade_choices(example.prompt, choices) == pytest.approx((0.4, 1.0))
+    assert MC1.grade_choices(example.prompt, choices) == (0.0, 1.0)
 
 
 def test_an_answer_of_both_sets_is_one_choice() -> None:

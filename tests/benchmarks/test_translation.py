@@ -16,7 +16,7 @@ from isoglot.benchmarks.rows import RowReader
 from isoglot.benchmarks.translation import pair_of, pair_variants
 from isoglot.benchmarks.xlsum import XLSUM
 from isoglot.core.languages import LANGUAGES
-from isoglot.evals.metrics import BLEU, CHRF
+from isoglot.evals.translation_metrics import BLEU, CHRF
 
 GOLD = Path(__file__).parents[1] / "gold"
 TRANSLATION = tomllib.loads((GOLD / "translation.toml").read_text("utf-8"))

@@ -1,8 +1,8 @@
 """How often the grader agrees with the pairs."""
 
 from isoglot.core.records import Preference, Prompt
-from isoglot.evals.grade import last_number
-from isoglot.evals.reward_accuracy import Agreements
+from isoglot.evals.graders import grade_last_number
+from isoglot.evals.reward_accuracy import RewardAccuracyCounter
 
 PROMPT = Prompt.from_text("3 + 4?", language="de", gold="7")
 
@@ -40,7 +40,7 @@ def test_reward_accuracy_counts_ties_and_unknown_apart():
         preference("1", "2"),
         preference("7", "8", bare),
     ]
-    counted = Agreements(last_number)
+    counted = RewardAccuracyCounter(grade_last_number)
     counted.add(pairs[:3], [PROMPT])
     counted.add(pairs[3:], [PROMPT, bare])
     german, swahili, overall = counted.accuracy(seed=0)

@@ -18,7 +18,7 @@ import json, sys
 import numpy as np
 from sacrebleu.metrics import BLEU as SacreBleu
 from isoglot.core.records import Prompt
-from isoglot.evals.metrics import SPBLEU
+from isoglot.evals.translation_metrics import SPBLEU
 
 pairs = json.load(sys.stdin)
 ours, theirs = {}, {}

@@ -11,7 +11,7 @@ import pytest
 
 from isoglot.core.protocols import Sampled
 from isoglot.core.records import Completion, Prompt, Rated
-from isoglot.evals.measure import summarise
+from isoglot.evals.aggregate import aggregate
 from isoglot.judging.ratings import grades_of, rate_answers, rating_metrics
 from isoglot.models.judge import SamplerRater
 
@@ -33,7 +33,7 @@ class Replays:
 
 def mean_grade(rated):
     graded = grades_of(rated)
-    (row,) = summarise(
+    (row,) = aggregate(
         graded,
         rating_metrics(graded),
         task="mt_bench",

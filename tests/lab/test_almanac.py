@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoglot.evals.grade import exact
+from isoglot.evals.graders import grade_exact
 from isoglot.lab.almanac import KINDS, LANGUAGES, PLACES, Sum, sample_sum, say_sum, words_of
 from isoglot.lab.almanac_corpus import almanac_corpus
 from isoglot.lab.almanac_identifier import AlmanacIdentifier
@@ -70,8 +70,8 @@ def test_a_language_without_words_is_named():
 def test_the_answer_is_graded_exactly(question, language, other):
     _, answer = say_sum(question, language)
     _, elsewhere = say_sum(question, other)
-    assert exact(f" {answer.upper()} ", answer.upper()) == 1.0
-    assert exact(elsewhere, answer) == float(elsewhere.casefold() == answer.casefold())
+    assert grade_exact(f" {answer.upper()} ", answer.upper()) == 1.0
+    assert grade_exact(elsewhere, answer) == float(elsewhere.casefold() == answer.casefold())
 
 
 def test_no_language_is_taken_for_another():

@@ -8,7 +8,7 @@ from fakes import FakeIdentifier
 
 from isoglot.core.protocols import RewardModelConfig, Sampling
 from isoglot.core.records import Completion, FinishReason, content_id
-from isoglot.evals.grade import GRADERS
+from isoglot.evals.graders import GRADERS
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.shipped import lab_path
 from isoglot.lab.world import problems, say_problem

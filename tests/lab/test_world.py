@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from isoglot.evals.grade import GRADERS
+from isoglot.evals.graders import GRADERS
 from isoglot.lab.corpus import ENGLISH, HASTY, POLICY_MIXTURE, TEACHER, corpus, worked_problems
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.translator import sentence_pairs

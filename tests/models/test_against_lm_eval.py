@@ -116,7 +116,7 @@ def compare_choices(model, results, samples, benchmark, labels, rows, tag):
             Choice("", "", tag, model.name, label, "", one.log_probability, one.num_tokens)
             for label, one in zip(labels, found, strict=True)
         ]
-        grades.append(benchmark.metrics[0].choose(example.prompt, choices)[0])
+        grades.append(benchmark.metrics[0].grade_choices(example.prompt, choices)[0])
         if grades[-1] != sample["acc"]:
             differences.append((sample["doc"], ours, theirs, example.prompt.gold))
     assert same >= 0.995 * len(samples)

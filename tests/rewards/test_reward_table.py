@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from published import DATA, published
 
 from isoglot.core.records import FinishReason, Preference, Prompt
-from isoglot.evals.grade import last_number
+from isoglot.evals.graders import grade_last_number
 from isoglot.models.load import load_identifier, load_scorers
 from isoglot.models.local.reward import GoldScorer
 from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
@@ -69,7 +69,7 @@ def test_agreement_knows_right_wrong_equal_and_unknown():
 def test_gold_comes_with_the_prompts():
     prompt = Prompt.from_text("3 + 4", language="de", gold="7")
     pair = replace(preference("7", "8"), family=prompt.family, prompt_id=prompt.prompt_id)
-    scorer = GoldScorer(last_number)
+    scorer = GoldScorer(grade_last_number)
     assert [row.value for row in agreements([pair], scorer, [prompt])] == [1.0]
     assert [row.value for row in agreements([pair], scorer)] == [None]
 

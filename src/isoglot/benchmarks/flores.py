@@ -3,7 +3,7 @@
 from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.translation import pair_variants, translation_examples
 from isoglot.core.languages import LANGUAGES
-from isoglot.evals.metrics import BLEU, CHRF, SPBLEU
+from isoglot.evals.translation_metrics import BLEU, CHRF, SPBLEU
 
 _LANGUAGES = {row.tag: row.flores for row in LANGUAGES.values() if row.flores}
 _VARIANTS = pair_variants(_LANGUAGES)

@@ -6,7 +6,7 @@ Regional translations of one language (`fra-CA`) stand in the table's one row; t
 from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.translation import pair_variants, translation_examples
 from isoglot.core.languages import LANGUAGES
-from isoglot.evals.metrics import BLEU, CHRF, SPBLEU
+from isoglot.evals.translation_metrics import BLEU, CHRF, SPBLEU
 
 _LANGUAGES = {row.tag: row.ntrex[0] for row in LANGUAGES.values() if row.ntrex}
 _VARIANTS = pair_variants(_LANGUAGES)

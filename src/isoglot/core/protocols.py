@@ -171,7 +171,7 @@ class GoldConfig(Section):
 
     kind: Literal["gold"] = "gold"
     grader: str
-    """A name in `evals/grade.GRADERS`."""
+    """A name in `evals/graders.GRADERS`."""
     name: str = "gold"
     weight: float = 1.0
 

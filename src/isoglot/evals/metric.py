@@ -1,4 +1,4 @@
-"""Metric: statistics of one answer, and the value of their sum over many answers."""
+"""Metrics: statistics of one answer, and the value of their sum over many answers."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -7,30 +7,30 @@ from isoglot.core.records import Choice, Prompt
 from isoglot.core.stats import Value, ratio
 
 Statistics = tuple[float, ...]
-"""What a metric keeps of one answer; a metric's value is a function of their sum over answers."""
+"""Sufficient statistics of one answer; a metric's value is a function of their sum."""
 
 
 class Metric(NamedTuple):
-    """A number over the answers of a language."""
+    """A value over the answers in a language."""
 
     name: str
     grade: Callable[[Prompt, str], Statistics | None]
-    """Statistics of a written answer; None where it has no value. For likelihood see `choose`."""
+    """Statistics of a generated answer; None where it has no value."""
     value: Value
-    """Of the sum of the statistics of many answers, 0 to 1."""
-    choose: Callable[[Prompt, Sequence[Choice]], Statistics | None] | None = None
-    """Statistics of the choices of one prompt and their likelihoods."""
+    """Sum of the statistics of many answers → value, 0 to 1."""
+    grade_choices: Callable[[Prompt, Sequence[Choice]], Statistics | None] | None = None
+    """Statistics of the scored choices of one prompt; None for a metric of generated answers."""
     worst: Statistics | None = None
-    """What an answer counts that should be there and is not; None leaves such answers out."""
+    """Statistics of an answer that should exist and does not; None leaves such answers out."""
     lower_is_better: bool = False
 
 
 def mean_of(
     name: str,
     grade: Callable[[Prompt, str], float | None],
-    choose: Callable[[Prompt, Sequence[Choice]], float | None] | None = None,
+    grade_choices: Callable[[Prompt, Sequence[Choice]], float | None] | None = None,
 ) -> Metric:
-    """The metric that is a mean over answers of a value from 0 to 1; None is left out."""
+    """Build the metric that is a mean over answers of a value from 0 to 1, leaving out None."""
 
     def statistics(value: float | None) -> Statistics | None:
         return None if value is None else (float(value), 1.0)
@@ -39,6 +39,6 @@ def mean_of(
         name,
         lambda prompt, text: statistics(grade(prompt, text)),
         ratio,
-        None if choose is None else lambda prompt, choices: statistics(choose(prompt, choices)),
+        grade_choices and (lambda prompt, choices: statistics(grade_choices(prompt, choices))),
         worst=(0.0, 1.0),
     )

@@ -1,4 +1,4 @@
-"""How often the pairing rule is right: does the grader, too, put chosen above rejected?"""
+"""Accuracy of the pairing rule: how often the grader also prefers chosen to rejected."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,30 +8,30 @@ import numpy as np
 
 from isoglot.core.records import Preference, Prompt
 from isoglot.core.stats import interval_of, ratio
-from isoglot.evals.grade import Grader
+from isoglot.evals.graders import Grader
 
-ALL = "all"
+_ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class RewardAccuracy:
-    """How often the grader, too, puts chosen above rejected, among pairs that it tells apart."""
+    """Share of pairs in which the grader prefers chosen, among those it does not grade alike."""
 
     language: str
     """A tag, or `all`."""
     value: float | None
-    """0 to 1; None, as `low` and `high`, where the grader tells no pair apart."""
+    """0 to 1; None, like `low` and `high`, where the grader grades every pair alike."""
     low: float | None
     high: float | None
     n: int
     ties: int
-    """Pairs whose sides are graded alike: kept out of `n`."""
+    """Pairs whose sides have equal grades, which `n` leaves out."""
     unknown: int
-    """Pairs with a side that has no grade, or whose prompt has no gold answer: kept out of `n`."""
+    """Pairs without a gold answer or with an ungraded side, which `n` leaves out."""
 
 
-class Agreements:
-    """Counts what the grader says of pairs, shard by shard; keeps two numbers of each family."""
+class RewardAccuracyCounter:
+    """Counts agreements of a grader with pairs, shard by shard; keeps two numbers per family."""
 
     def __init__(self, grader: Grader) -> None:
         self._grader = grader
@@ -40,13 +40,13 @@ class Agreements:
         self._sums: dict[str, list[np.ndarray]] = defaultdict(list)
 
     def add(self, preferences: Sequence[Preference], prompts: Sequence[Prompt]) -> None:
-        """The pairs of one shard, with its prompts; a family is in no other shard."""
+        """Count the pairs of a shard, given its prompts; a family is in one shard only."""
         gold_of = {(prompt.family, prompt.prompt_id): prompt.gold for prompt in prompts}
         families: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
         for preference in preferences:
             gold = gold_of[preference.family, preference.prompt_id]
             agrees = _agreement(preference, gold, self._grader)
-            for tag in (preference.answer_language, ALL):
+            for tag in (preference.answer_language, _ALL):
                 self._ties[tag] += agrees == 0.5
                 self._unknown[tag] += agrees is None
                 if agrees is not None and agrees != 0.5:
@@ -57,9 +57,9 @@ class Agreements:
             self._sums[tag].append(np.array(sums, dtype=np.float32))
 
     def accuracy(self, *, seed: int, resamples: int = 1000) -> list[RewardAccuracy]:
-        """One row for each language, then `all`; 95 % intervals, families resampled."""
+        """Return a row for each language, then `all`; intervals are 95 %, over families."""
         rows = []
-        for tag in sorted(self._ties, key=lambda tag: (tag == ALL, tag)):
+        for tag in sorted(self._ties, key=lambda tag: (tag == _ALL, tag)):
             value = low = high = None
             sums = np.concatenate(self._sums[tag]) if self._sums[tag] else np.zeros((0, 2))
             num = int(sums[:, 1].sum())
@@ -73,7 +73,7 @@ class Agreements:
 
 
 def _agreement(preference: Preference, gold: str | None, grader: Grader) -> float | None:
-    """1.0 where the grader ranks chosen above rejected, 0.0 below, 0.5 a tie, None unknown."""
+    """Return 1.0 if the grader prefers chosen, 0.0 if rejected, 0.5 for a tie, None if unknown."""
     if gold is None:
         return None
     chosen = grader(preference.chosen_text, gold)

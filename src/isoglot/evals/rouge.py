@@ -1,8 +1,8 @@
-"""ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) that see the words of every script.
+"""ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) for every script.
 
-The usual tokeniser knows a to z alone, so that identical Arabic texts score 0. English keeps it, to
-the digit of `rouge-score` without stemming; elsewhere a word is letters with their marks, and where
-words are written without blanks each character is one.
+The usual tokeniser knows only a to z, so identical Arabic texts score 0. English keeps it and gets
+exactly the values of `rouge-score` without stemming. In other languages a word is a run of letters
+with their marks; where words are written without blanks, each character is one.
 """
 
 import re
@@ -16,7 +16,7 @@ from isoglot.core.records import Prompt
 from isoglot.evals.metric import Metric, mean_of
 
 _ENGLISH = re.compile(r"[a-z0-9]+")
-# Thai to Lao; Burmese with its extensions; Khmer; Tai Le to New Tai Lue; kana; Han; both planes.
+# Thai and Lao; Burmese and its extensions; Khmer; Tai Le to New Tai Lue; kana; Han, both planes.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u1950-\u19df"
     "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
@@ -25,30 +25,27 @@ _UNSPACED = (
 
 
 def tokens(text: str, tag: str) -> list[str]:
-    """The words of a text in a language, in lower case; characters where there are no words."""
+    """Split a text into lower-case words, or into characters where it has no words."""
     if tag == "en":
         return _ENGLISH.findall(text.lower())
     composed = unicodedata.normalize("NFC", text).lower()
     return _words().findall(composed) or list("".join(composed.split()))
 
 
-def f_measure(num_common: int, num_words: int, num_gold: int) -> float:
-    """Harmonic mean of precision and recall; 0 where nothing is common."""
+def _f_measure(num_common: int, num_words: int, num_gold: int) -> float:
     if not num_common:
         return 0.0
     precision, recall = num_common / num_words, num_common / num_gold
     return 2 * precision * recall / (precision + recall)
 
 
-def rouge_n(words: Sequence[str], gold: Sequence[str], order: int) -> float:
-    """F-measure of the common n-grams, each counted as often as both sides have it."""
+def _rouge_n(words: Sequence[str], gold: Sequence[str], order: int) -> float:
     ours, theirs = _ngrams(words, order), _ngrams(gold, order)
-    return f_measure((ours & theirs).total(), ours.total(), theirs.total())
+    return _f_measure((ours & theirs).total(), ours.total(), theirs.total())
 
 
-def rouge_l(words: Sequence[str], gold: Sequence[str]) -> float:
-    """F-measure of the longest common subsequence."""
-    return f_measure(_common_subsequence(words, gold), len(words), len(gold))
+def _rouge_l(words: Sequence[str], gold: Sequence[str]) -> float:
+    return _f_measure(_common_subsequence(words, gold), len(words), len(gold))
 
 
 def _ngrams(words: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
@@ -56,7 +53,10 @@ def _ngrams(words: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
 
 
 def _common_subsequence(words: Sequence[str], gold: Sequence[str]) -> int:
-    """Length, by the bits of one number for each row of the table (Hyyrö 2004)."""
+    """Return the length of the longest one, with a row of the table as the bits of a number.
+
+    Hyyrö 2004, *Bit-parallel LCS-length computation revisited*.
+    """
     places: dict[str, int] = {}
     for place, word in enumerate(gold):
         places[word] = places.get(word, 0) | 1 << place
@@ -84,9 +84,9 @@ def _sides(prompt: Prompt, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 @cache
 def _words() -> re.Pattern[str]:
-    r"""A character of an unspaced script with its marks, or a run of letters, digits and marks.
+    r"""Match a character of an unspaced script with its marks, or a run of letters and digits.
 
-    `\w` leaves out marks such as the vowel signs of Devanagari; joiners are within words.
+    `\w` leaves out marks such as the vowel signs of Devanagari; joiners are part of words.
     """
     characters = map(chr, range(0x300, 0x1F000))
     marks = "".join(char for char in characters if unicodedata.category(char).startswith("M"))
@@ -95,11 +95,11 @@ def _words() -> re.Pattern[str]:
     return re.compile(rf"(?=\w)[{_UNSPACED}]{mark}*|{letter}(?:{letter}|{mark})*")
 
 
-ROUGE_1: Metric = mean_of("rouge_1", lambda prompt, text: rouge_n(*_sides(prompt, text), 1))
-"""Mean F-measure of single words."""
+ROUGE_1: Metric = mean_of("rouge_1", lambda prompt, text: _rouge_n(*_sides(prompt, text), 1))
+"""Mean F-measure of unigrams."""
 
-ROUGE_2: Metric = mean_of("rouge_2", lambda prompt, text: rouge_n(*_sides(prompt, text), 2))
-"""Mean F-measure of pairs of words."""
+ROUGE_2: Metric = mean_of("rouge_2", lambda prompt, text: _rouge_n(*_sides(prompt, text), 2))
+"""Mean F-measure of bigrams, each counted as often as both sides have it."""
 
-ROUGE_L: Metric = mean_of("rouge_l", lambda prompt, text: rouge_l(*_sides(prompt, text)))
+ROUGE_L: Metric = mean_of("rouge_l", lambda prompt, text: _rouge_l(*_sides(prompt, text)))
 """Mean F-measure of the longest common subsequence."""

@@ -16,7 +16,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import Judge
 from isoglot.core.records import Verdict
 from isoglot.core.store import read_shard, shard_paths, write_json
-from isoglot.evals.grade import GRADERS
+from isoglot.evals.graders import GRADERS
 from isoglot.execute.progress import Bar, Bars
 from isoglot.judging.answers import AnswerColumns, Answers, Pair, pairs_of, read_answers
 from isoglot.judging.folder import JudgedFolder, Kind, count_by_language

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypedDict
 from isoglot.core.errors import InputError
 from isoglot.core.records import Graded, Rated
 from isoglot.core.store import write_json, write_shard
-from isoglot.evals.measure import RESAMPLES, summarise, summarise_groups
+from isoglot.evals.aggregate import RESAMPLES, aggregate, aggregate_groups
 from isoglot.execute.progress import Bar, Bars
 from isoglot.judging.answers import AnswerColumns, Answers, Item, read_answers
 from isoglot.judging.folder import JudgedFolder, Kind, count_by_language
@@ -116,8 +116,8 @@ def _summarise(
         f"|v:{__version__}"
     )
     task, drawn = answers.task, _Drawing(seed=seed, resamples=resamples)
-    results = summarise(graded, metrics, task=task, trained=(), signature=signature, **drawn)
-    groups = summarise_groups(graded, metrics, **drawn)
+    results = aggregate(graded, metrics, task=task, trained=(), signature=signature, **drawn)
+    groups = aggregate_groups(graded, metrics, **drawn)
     # A ratio of grades says nothing: their scale has no zero.
     groups = [group for group in groups if group.group != "democratisation"]
     write_shard(out / "graded.parquet", graded, Graded)

@@ -15,7 +15,7 @@ import numpy as np
 from isoglot.core.errors import InputError
 from isoglot.core.records import Outcome, Verdict
 from isoglot.core.stats import Measured, Value, estimate, ratio, resampled_values
-from isoglot.evals.agreement import alpha, coincidences
+from isoglot.evals.agreement import coincidences, nominal_alpha
 from isoglot.judging.length_control import Compared, length_controlled_values
 
 MEAN = "mean"
@@ -140,7 +140,7 @@ def _metrics(
         ("verbosity_bias", _mean_of(_longer_wins), _bootstrap(ratio)),
     ]
     if second:
-        metrics.append(("agreement", _coincidences_with(second), _bootstrap(alpha)))
+        metrics.append(("agreement", _coincidences_with(second), _bootstrap(nominal_alpha)))
     return metrics
 
 

@@ -21,8 +21,8 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_json, write_whole
-from isoglot.evals.measure import compare, summarise_groups
-from isoglot.evals.task import CutOff
+from isoglot.evals.aggregate import aggregate_groups, compare
+from isoglot.evals.grading import CutOff
 from isoglot.execute.ledger import Ledger
 from isoglot.lab.shipped import lab_path
 from isoglot.line.prompts import Wanted, file_revisions
@@ -277,7 +277,7 @@ def _results(
                     "change_p": change.p,
                 }
             rows.append(row)
-        over = summarise_groups(graded, metrics, seed=asked.seed, base=before)
+        over = aggregate_groups(graded, metrics, seed=asked.seed, base=before)
         groups += [{"task": task.name, **json_row(group)} for group in over]
     name = _record(base)["model"] if base else None
     return {"baseline": name, "results": rows, "groups": groups}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.benchmarks.benchmark import Answering
-from isoglot.evals.grade import GRADERS
+from isoglot.evals.graders import GRADERS
 from isoglot.execute.local import map_shards
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.prompts import MapShards, identifier_of

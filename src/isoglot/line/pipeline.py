@@ -19,7 +19,7 @@ from typing import Any
 
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
-from isoglot.evals.measure import compare, gains
+from isoglot.evals.aggregate import compare, improved_languages
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.execute.siblings import Siblings
 from isoglot.line.answers import make_completions, make_translations, member_settings
@@ -220,7 +220,7 @@ class Line:
         differences = compare(
             read_graded(new), read_graded(old), task_metrics(task)[:1], seed=self.recipe.seed
         )
-        if set(gains(differences)) & set(self.recipe.languages):
+        if set(improved_languages(differences)) & set(self.recipe.languages):
             return None
         return (
             f"no language gained beyond its interval from M{self.round - 1} to M{self.round} "

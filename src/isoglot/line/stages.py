@@ -29,7 +29,7 @@ from isoglot.data.route import (
 from isoglot.data.score import score
 from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import untranslatable
-from isoglot.evals.grade import GRADERS
+from isoglot.evals.graders import GRADERS
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
 from isoglot.execute.ray import check_ray

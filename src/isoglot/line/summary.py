@@ -21,9 +21,9 @@ from isoglot.core.records import (
 )
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
 from isoglot.core.version import __version__
-from isoglot.evals.grade import GRADERS
-from isoglot.evals.measure import Difference, compare
-from isoglot.evals.reward_accuracy import Agreements
+from isoglot.evals.aggregate import Difference, compare
+from isoglot.evals.graders import GRADERS
+from isoglot.evals.reward_accuracy import RewardAccuracyCounter
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.line.cleaning import count_by_language, read_fit
 from isoglot.line.prompts import identifier_of
@@ -237,7 +237,7 @@ def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> 
     dropped: dict[str, Counter[str]] = defaultdict(Counter)
     chars: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     grader = recipe.prompts.grader
-    agreements = Agreements(GRADERS[grader]) if grader else None
+    agreements = RewardAccuracyCounter(GRADERS[grader]) if grader else None
     prompts = ledger.done[f"round-{round}/{recipe.asked_stage}"].folder
     for path in shard_paths(filtered.folder):
         preferences = read_shard(path, Preference)

@@ -14,9 +14,9 @@ from isoglot.benchmarks.examples import answering_of, choose, read_examples, wei
 from isoglot.core.protocols import LanguageIdentifier, Tick
 from isoglot.core.records import Choice, Completion, Graded, Prompt, Result
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, write_shard
-from isoglot.evals.measure import Group, summarise
+from isoglot.evals.aggregate import Group, aggregate
+from isoglot.evals.grading import OFF_TARGET_RATE, grade_choices, grade_completions, grader_metric
 from isoglot.evals.metric import Metric
-from isoglot.evals.task import OFF_TARGET, grade_choices, grade_completions, grader_metric
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
 from isoglot.line.job import Job
@@ -114,7 +114,7 @@ def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -
     write_shard(out / "graded.parquet", graded, Graded)
 
     def summarised(graded: Sequence[Graded]) -> list[dict[str, Any]]:
-        results = summarise(
+        results = aggregate(
             graded,
             metrics,
             task=task.name,
@@ -137,8 +137,8 @@ def task_metrics(
     Where grades are read and not given, no identifier is needed.
     """
     if isinstance(task.prompts, BenchmarkConfig):
-        return [*metrics_of(task.prompts, identifier), OFF_TARGET]
-    return [grader_metric(task.metric, task.grader), OFF_TARGET]
+        return [*metrics_of(task.prompts, identifier), OFF_TARGET_RATE]
+    return [grader_metric(task.metric, task.grader), OFF_TARGET_RATE]
 
 
 def read_graded(folder: Path) -> list[Graded]:

@@ -10,8 +10,8 @@ from isoglot.core.section import Section
 from isoglot.data.artefacts import ArtefactConfig
 from isoglot.data.cross_lingual import CrossLingualConfig
 from isoglot.data.prompts import PromptFileConfig
-from isoglot.evals.grade import GraderName
-from isoglot.evals.task import TaskConfig
+from isoglot.evals.graders import GraderName
+from isoglot.evals.grading import TaskConfig
 from isoglot.lab.prompts import LabPromptConfig
 
 PromptSource = Annotated[LabPromptConfig | PromptFileConfig, Field(discriminator="kind")]

@@ -19,7 +19,7 @@ from isoglot.core.protocols import GoldConfig, LanguageMatchConfig, Scorer
 from isoglot.core.records import Preference, Prompt, content_id
 from isoglot.core.rows import read_rows
 from isoglot.core.store import read_shard, shard_paths, write_json
-from isoglot.evals.grade import GRADERS
+from isoglot.evals.graders import GRADERS
 from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars

@@ -10,8 +10,8 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import GoldConfig, Scorer
 from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id
 from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
-from isoglot.evals.grade import GRADERS
-from isoglot.evals.task import OFF_TARGET
+from isoglot.evals.graders import GRADERS
+from isoglot.evals.grading import OFF_TARGET_RATE
 from isoglot.line.summary import read_summary
 from isoglot.line.task import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
@@ -130,7 +130,7 @@ def oracle(graded: Sequence[Graded], task: EvaluationTask) -> dict[Key, Answered
     the mean. Raises InputError for a metric of which less is better.
     """
     metric = _judged_metric(task)
-    grades, elsewhere = _by_question(graded, metric), _by_question(graded, OFF_TARGET.name)
+    grades, elsewhere = _by_question(graded, metric), _by_question(graded, OFF_TARGET_RATE.name)
     found = {}
     for key, values in grades.items():
         off = elsewhere.get(key) or [None] * len(values)
@@ -202,7 +202,7 @@ def _off_target(
     for graded in (new, old):
         values: dict[str, list[float]] = defaultdict(list)
         for row in graded:
-            if row.metric == OFF_TARGET.name and row.value is not None:
+            if row.metric == OFF_TARGET_RATE.name and row.value is not None:
                 values[row.language].append(row.value)
         rates.append({tag: _mean(known) for tag, known in values.items()}.get)
     tags = {row.language for row in new}

@@ -16,11 +16,10 @@ from isoglot.core.stats import (
     ratio,
     resampled_values,
 )
+from isoglot.evals.aggregate import RESAMPLES
 from isoglot.judging.win_rate import WORTH
 from isoglot.study.contests import Contest, Key
 from isoglot.study.grid import Cell, FindingConfig, languages_of, pairs_of
-
-RESAMPLES = 1000
 
 GROUPS = ("all", "trained", "unseen")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Graded
-from isoglot.evals.measure import RESAMPLES, GroupDraws, draw_groups
+from isoglot.evals.aggregate import RESAMPLES, GroupDraws, draw_groups
 from isoglot.line.task import by_language, read_graded, task_metrics
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.study.contests import folders_of
@@ -22,7 +22,7 @@ def score_rows(
 ) -> list[dict[str, Any]]:
     """For each task, cell, metric and group of languages: its value and the change to M0.
 
-    `runs` are those that are done. Groups are those of `evals.measure.summarise_groups`, and what
+    `runs` are those that are done. Groups are those of `evals.aggregate.aggregate_groups`, and what
     the cell trained last (`trained`) and did not (`unseen`). Of a task that asks across languages
     they are of the language of the answer. The first rows of a task are M0's, of the seeds of the
     cell that has most. Intervals are 95 %, over seeds and the questions of each.

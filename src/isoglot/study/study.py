@@ -6,6 +6,7 @@ from typing import Any
 
 from isoglot.core.store import write_json
 from isoglot.core.version import __version__
+from isoglot.evals.aggregate import RESAMPLES
 from isoglot.line.summary import read_summary
 from isoglot.models.load import scorer_settings
 from isoglot.recipe.sections import EvaluationTask
@@ -19,7 +20,7 @@ from isoglot.study.grid import (
     cells_of,
     load_study,
 )
-from isoglot.study.results import RESAMPLES, draw, finding_row, win_rates
+from isoglot.study.results import draw, finding_row, win_rates
 from isoglot.study.running import Run, run_all, runs_of
 from isoglot.study.scores import score_rows
 

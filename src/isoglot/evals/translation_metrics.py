@@ -1,8 +1,8 @@
-"""Metrics of text against a reference: chrF++, BLEU and spBLEU.
+"""Corpus metrics of translations: chrF++, BLEU and spBLEU, equal to sacreBLEU's.
 
-A metric keeps the statistics of each answer, and its value is a function of their sum: so a
-bootstrap resamples sums, and the value of a whole set is sacreBLEU's own (Post 2018,
-arXiv:1804.08771), which is no mean over sentences.
+Each keeps the statistics of every answer, and its value is a function of their sum. So the
+bootstrap resamples sums, and the value of a set is that of sacreBLEU (Post 2018, arXiv:1804.08771)
+and not a mean over sentences.
 """
 
 import warnings
@@ -19,29 +19,17 @@ from isoglot.evals.metric import Metric, Statistics
 _CHRF_BETA = 2
 _MAX_ORDER = 4  # of BLEU's n-grams
 
-# Written without blanks between words: BLEU over characters needs no segmenter of its own, and so
-# no number depends on which one is installed. Tibetan and Dzongkha have marks between syllables.
+# Scripts without blanks between words. BLEU over characters needs no segmenter, so no number
+# depends on which one is installed. Tibetan and Dzongkha have marks between syllables.
 _BY_CHARACTER = {"Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"}
 
 
 def bleu_tokeniser(tag: str) -> str:
-    """What sacreBLEU calls the tokeniser for a language."""
+    """Return sacreBLEU's name of the tokeniser for a language."""
     script = language(tag).script
     if script in ("Hans", "Hant"):
         return "zh"
     return "char" if script in _BY_CHARACTER else "13a"
-
-
-def signature(metric: str, tag: str) -> str:
-    """sacreBLEU's signature of `chrf++`, `bleu` or `spbleu` in a language."""
-    if metric == "chrf++":
-        scorer = _chrf()
-    else:
-        scorer = _bleu(bleu_tokeniser(tag) if metric == "bleu" else "flores200")
-    if scorer is None:
-        return "unavailable"
-    scorer.corpus_score(["."], [["."]])  # the number of references is known after a score
-    return str(scorer.get_signature())
 
 
 def _grade_chrf(prompt: Prompt, text: str) -> Statistics:
@@ -75,11 +63,11 @@ def _chrf() -> Any:
 
 @cache
 def _bleu(tokeniser: str) -> Any:
-    """sacreBLEU's BLEU; None where the SentencePiece model of spBLEU is not to be had."""
+    """Return sacreBLEU's BLEU; None where the SentencePiece model of spBLEU is not available."""
     from sacrebleu.metrics.bleu import BLEU as SacreBleu
 
     try:
-        # force: a text with blanks before its full stops is no reason to warn of each.
+        # force: do not warn of every text with blanks before its full stops.
         return SacreBleu(tokenize=tokeniser, force=True)
     except (ImportError, OSError) as error:
         reason = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
@@ -91,8 +79,11 @@ def _bleu(tokeniser: str) -> Any:
         return None
 
 
-def chrf_value(sums: np.ndarray) -> np.ndarray:
-    """chrF (Popović 2017) of statistics (..., 3 × orders): hypothesis, reference, match counts."""
+def _chrf_value(sums: np.ndarray) -> np.ndarray:
+    """Compute chrF (Popović 2017) from statistics (..., 3 × orders).
+
+    They are the counts of n-grams of hypothesis, reference and both, for each order.
+    """
     counts = np.asarray(sums, dtype=float).reshape(*np.shape(sums)[:-1], -1, 3)
     hypothesis, reference, match = counts[..., 0], counts[..., 1], counts[..., 2]
     counted = (hypothesis > 0) & (reference > 0)
@@ -104,8 +95,8 @@ def chrf_value(sums: np.ndarray) -> np.ndarray:
     return _over((1 + factor) * precision * recall, weighted, weighted > 0)
 
 
-def bleu_value(sums: np.ndarray) -> np.ndarray:
-    """BLEU (Papineni et al. 2002), exponential smoothing, of statistics (..., 10).
+def _bleu_value(sums: np.ndarray) -> np.ndarray:
+    """Compute BLEU (Papineni et al. 2002), smoothed exponentially, from statistics (..., 10).
 
     They are the lengths of hypothesis and reference, then matched and all n-grams of each order.
     """
@@ -123,15 +114,15 @@ def bleu_value(sums: np.ndarray) -> np.ndarray:
 
 
 def _over(numerator: np.ndarray, denominator: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """The quotient, 0 elsewhere."""
+    """Divide; 0 elsewhere."""
     return np.divide(numerator, denominator, out=np.zeros(np.shape(where)), where=where)
 
 
-CHRF = Metric("chrf++", _grade_chrf, chrf_value)
+CHRF = Metric("chrf++", _grade_chrf, _chrf_value)
 """chrF++: character 6-grams and word 2-grams, as sacreBLEU's `CHRF(word_order=2)`."""
 
-BLEU = Metric("bleu", _grade_bleu, bleu_value)
+BLEU = Metric("bleu", _grade_bleu, _bleu_value)
 """BLEU with the tokeniser of the answer's language, see `bleu_tokeniser`."""
 
-SPBLEU = Metric("spbleu", _grade_spbleu, bleu_value)
-"""BLEU over the pieces of FLORES-200's SentencePiece model; without the model it has no value."""
+SPBLEU = Metric("spbleu", _grade_spbleu, _bleu_value)
+"""BLEU over the pieces of FLORES-200's SentencePiece model; unknown without that model."""

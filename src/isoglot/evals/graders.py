@@ -1,4 +1,4 @@
-"""Graders: how good is a text, measured against a gold answer? 1.0 is right, 0.0 is wrong."""
+"""Graders of a text against a gold answer: from 1.0, right, to 0.0, wrong."""
 
 import json
 import re
@@ -9,45 +9,52 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Literal
 
-from isoglot.core import text as core_text
 from isoglot.core.errors import InputError
+from isoglot.core.text import digits_to_ascii, last_number, normalise
 
 Grader = Callable[[str, str], float | None]
-"""The text and the gold answer; 0 to 1, or None where the text cannot be graded."""
+"""Text, gold answer → a grade from 0 to 1, or None where the text cannot be graded."""
 
 _SEPARATORS = re.compile(r"[,;\n\u3001\uff0c\uff1b\u060c\u061b]")
 _HEADING = re.compile(r"^[^:\uff1a]*[:\uff1a]")
 _NUMBER = re.compile(r"(?<!\d)[-\u2212]?\d+(?:\.\d+)?")
-# Written without spaces between words: there an item is found wherever its characters stand.
+# Written without spaces between words, so an item is found wherever its characters occur.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 
 
-def last_number(text: str, gold: str) -> float | None:
-    """1.0 where the last number of the text is exactly the gold's; a text without one is wrong."""
-    expected = core_text.last_number(gold)
+def grade_last_number(text: str, gold: str) -> float | None:
+    """Return 1.0 if the last number of the text is the gold number, 0.0 otherwise or without one.
+
+    Raises:
+        InputError: the gold has no number.
+    """
+    expected = last_number(gold)
     if expected is None:
         raise InputError(f"gold {gold!r:.60}: expected a number, came none; mend the gold column")
-    return float(core_text.last_number(text) == expected)
+    return float(last_number(text) == expected)
 
 
-def exact(text: str, gold: str) -> float | None:
-    """1.0 where the text is the gold, whatever its case and blanks."""
+def grade_exact(text: str, gold: str) -> float | None:
+    """Return 1.0 if text and gold are equal but for case and blanks, else 0.0."""
     return float(_normalised(text.strip()) == _normalised(gold.strip()))
 
 
-def listed_items(text: str, gold: str) -> float | None:
-    """How well the text lists `count` different ones of the allowed items.
+def grade_listed_items(text: str, gold: str) -> float | None:
+    """Grade a list of `count` different items, taken from those allowed.
 
     Gold is JSON, `{"count": 3, "items": [["red", "crimson"], ["blue"], …]}`: each item with its
-    synonyms. The grade is (d - e) / count, at least 0: d different items are found as whole words,
-    of which at most `count` count; e are the items beyond `count`, and the entries of the list
-    (between commas, semicolons and line ends, after a heading with a colon) in which no item is
-    found. 1.0 is exactly `count` items and nothing else.
+    synonyms. The grade is max(0, d - e) / count. d is the number of different items found as whole
+    words, at most `count`; e is the number of items beyond `count` plus that of list entries
+    (between commas, semicolons and line ends, after a heading with a colon) without any item. So
+    1.0 is exactly `count` items and nothing else.
+
+    Raises:
+        InputError: the gold is not such JSON.
     """
     count, item_of = _listed_gold(gold)
     pattern = _any_of(tuple(item_of))
     body = _normalised(text)
-    # What stands before a colon is a heading, unless it names an item itself.
+    # Text before a colon is a heading unless it names an item itself.
     heading = _HEADING.match(body)
     if heading and not pattern.search(heading.group()):
         body = body[heading.end() :]
@@ -61,11 +68,14 @@ def listed_items(text: str, gold: str) -> float | None:
     return max(0, min(len(found), count) - excess) / count
 
 
-def sequence(text: str, gold: str) -> float | None:
-    """Length of the common beginning of text and gold, over the longer of the two; 1.0 is equal.
+def grade_sequence(text: str, gold: str) -> float | None:
+    """Return the length of the common prefix of two sequences over that of the longer one.
 
-    Where gold is all numbers, the numbers of the text are compared, else the entries between
+    If the gold is all numbers, the numbers of the text are compared, else the entries between
     commas, semicolons and line ends; both after a heading with a colon.
+
+    Raises:
+        InputError: the gold has no entries.
     """
     expected = _entries(gold, numeric=False)
     numeric = all(_NUMBER.fullmatch(entry) for entry in expected)
@@ -84,32 +94,32 @@ def sequence(text: str, gold: str) -> float | None:
     return prefix / max(len(entries), len(expected))
 
 
-def listed(text: str, gold: str) -> float | None:
-    """`listed_items` where the gold is its JSON, else `sequence`: for sets that hold both."""
-    return listed_items(text, gold) if gold.startswith("{") else sequence(text, gold)
+def _grade_listed(text: str, gold: str) -> float | None:
+    """Grade by the kind of gold, for sets that hold both: JSON of items, or a sequence."""
+    return (grade_listed_items if gold.startswith("{") else grade_sequence)(text, gold)
 
 
 GraderName = Literal["last_number", "listed_items", "sequence", "listed", "exact"]
 
 GRADERS: Mapping[GraderName, Grader] = {
-    "last_number": last_number,
-    "listed_items": listed_items,
-    "sequence": sequence,
-    "listed": listed,
-    "exact": exact,
+    "last_number": grade_last_number,
+    "listed_items": grade_listed_items,
+    "sequence": grade_sequence,
+    "listed": _grade_listed,
+    "exact": grade_exact,
 }
 
 
 def _entries(text: str, *, numeric: bool) -> list[str]:
     body = _HEADING.sub("", _normalised(text), count=1)
     if numeric:
-        numbers = _NUMBER.findall(core_text.digits_to_ascii(body))
+        numbers = _NUMBER.findall(digits_to_ascii(body))
         return [str(Decimal(number.replace("\u2212", "-")).normalize()) for number in numbers]
     return [entry for entry in map(_bare, _SEPARATORS.split(body)) if entry]
 
 
 def _listed_gold(gold: str) -> tuple[int, dict[str, int]]:
-    """How many items are asked for, and the item that each normalised synonym names."""
+    """Parse the gold of a list: the count, and normalised synonym → item."""
     try:
         parsed = json.loads(gold)
         count, items = int(parsed["count"]), parsed["items"]
@@ -129,10 +139,10 @@ def _listed_gold(gold: str) -> tuple[int, dict[str, int]]:
 
 @lru_cache(maxsize=256)
 def _any_of(synonyms: Sequence[str]) -> re.Pattern[str]:
-    """Any of the synonyms as whole words, the longest first: `dark red` is not also `red`."""
+    """Match any of the synonyms as whole words, the longest first: `dark red` is not also `red`."""
     longest_first = sorted(synonyms, key=lambda synonym: (-len(synonym), synonym))
     words = [re.escape(word) for word in longest_first if not _is_unspaced(word)]
-    # One with a character of such a script is no beginning of one without, so they may go first.
+    # A synonym in such a script is never a prefix of one that is not, so these may come first.
     found = [re.escape(word) for word in longest_first if _is_unspaced(word)]
     if words:
         edge = f"[{_word_characters()}]"
@@ -146,7 +156,7 @@ def _is_unspaced(synonym: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _word_characters() -> str:
-    r"""`\w` and the marks that it leaves out, such as the vowel signs of Devanagari, as ranges."""
+    r"""Return `\w` and the marks it leaves out, such as Devanagari vowel signs, as ranges."""
     marks = [code for code in range(0x300, 0xFE30) if unicodedata.category(chr(code))[0] == "M"]
     runs = groupby(enumerate(marks), key=lambda pair: pair[1] - pair[0])
     codes = [[code for _, code in run] for _, run in runs]
@@ -154,9 +164,9 @@ def _word_characters() -> str:
 
 
 def _normalised(text: str) -> str:
-    return "\n".join(core_text.normalise(line) for line in text.casefold().splitlines())
+    return "\n".join(normalise(line) for line in text.casefold().splitlines())
 
 
 def _bare(entry: str) -> str:
-    """An entry without bullets, numbering and final punctuation."""
+    """Strip bullets, numbering and final punctuation."""
     return re.sub(r"^(?:\d+[.)]\s+|[-*•\s])+|[\s.!?\u3002\uff01\uff1f\u0964]+$", "", entry)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoglot.evals.grade import GRADERS, last_number, listed_items, sequence
+from isoglot.evals.graders import GRADERS, grade_last_number, grade_listed_items, grade_sequence
 
 COLOURS = json.dumps(
     {"count": 3, "items": [["red", "crimson"], ["dark red"], ["blue"], ["green"], ["sky blue"]]}
@@ -26,7 +26,7 @@ COLOURS = json.dumps(
     ],
 )
 def test_last_number(text, gold, value):
-    assert last_number(text, gold) == value
+    assert grade_last_number(text, gold) == value
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_last_number(text, gold, value):
     ],
 )
 def test_listed_items(text, value):
-    assert listed_items(text, COLOURS) == pytest.approx(value)
+    assert grade_listed_items(text, COLOURS) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(
@@ -55,19 +55,19 @@ def test_listed_items(text, value):
 )
 def test_listed_items_without_spaces(text, value):
     gold = json.dumps({"count": 2, "items": [["红色"], ["蓝色"]]})
-    assert listed_items(text, gold) == value
+    assert grade_listed_items(text, gold) == value
 
 
 def test_the_longest_item_is_meant():
     gold = json.dumps({"count": 2, "items": [["rose"], ["rose gold"]]})
-    assert listed_items("rose gold, rose gold", gold) == 0.5
-    assert listed_items("rose gold, rose", gold) == 1.0
+    assert grade_listed_items("rose gold, rose gold", gold) == 0.5
+    assert grade_listed_items("rose gold, rose", gold) == 1.0
 
 
 def test_vowel_signs_are_part_of_a_word():
     gold = json.dumps({"count": 1, "items": [["क"]]})
-    assert listed_items("की", gold) == 0.0
-    assert listed_items("क", gold) == 1.0
+    assert grade_listed_items("की", gold) == 0.0
+    assert grade_listed_items("क", gold) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -87,22 +87,22 @@ def test_vowel_signs_are_part_of_a_word():
     ],
 )
 def test_sequence(text, gold, value):
-    assert sequence(text, gold) == value
+    assert grade_sequence(text, gold) == value
 
 
 @given(st.lists(st.integers(-999, 999), min_size=1, max_size=8))
 def test_gold_numbers_score_one(numbers):
     gold = ", ".join(map(str, numbers))
-    assert sequence(gold, gold) == 1.0
-    assert last_number(gold, str(numbers[-1])) == 1.0
-    assert sequence(gold, ", ".join(map(str, [numbers[0] + 1, *numbers[1:]]))) == 0.0
+    assert grade_sequence(gold, gold) == 1.0
+    assert grade_last_number(gold, str(numbers[-1])) == 1.0
+    assert grade_sequence(gold, ", ".join(map(str, [numbers[0] + 1, *numbers[1:]]))) == 0.0
 
 
 @given(st.permutations(["red", "blue", "green", "dark red", "banana"]), st.integers(0, 5))
 def test_listed_items_ignore_the_order(names, num):
     forth, back = names[:num], names[:num][::-1]
-    value = listed_items(", ".join(forth), COLOURS)
-    assert value == listed_items("\n".join(back), COLOURS)
+    value = grade_listed_items(", ".join(forth), COLOURS)
+    assert value == grade_listed_items("\n".join(back), COLOURS)
     assert 0 <= value <= 1
     assert (value == 1.0) == (num == 3 and "banana" not in forth)
 

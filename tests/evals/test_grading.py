@@ -3,8 +3,8 @@
 import pytest
 
 from isoglot.core.records import Choice, Completion, Prompt
+from isoglot.evals.grading import grade_choices, grade_completions, grader_metric
 from isoglot.evals.metric import mean_of
-from isoglot.evals.task import grade_choices, grade_completions, grader_metric
 
 
 class Prefix:

@@ -1,4 +1,4 @@
-"""From completions to grades: what each answer is worth by each metric, and in which language."""
+"""Grade completions and scored choices: by each metric, and by the language of the answer."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -11,37 +11,37 @@ from isoglot.core.protocols import LanguageIdentifier, Sampling
 from isoglot.core.records import Choice, Completion, FinishReason, Graded, Prompt
 from isoglot.core.section import Section
 from isoglot.core.stats import ratio
-from isoglot.evals.grade import GRADERS, GraderName
+from isoglot.evals.graders import GRADERS, GraderName
 from isoglot.evals.metric import Metric, Statistics, mean_of
 
 CutOff = Literal["unknown", "wrong", "graded"]
 
-OFF_TARGET = Metric(
+OFF_TARGET_RATE = Metric(
     "off_target_rate",
     lambda prompt, text: None,  # noqa: ARG005
     ratio,
     lower_is_better=True,
 )
-"""Share of the answers in another language than asked: 1.0 another, 0.0 the one asked; None when
-unsure. Graded by the language identifier and not from the text alone."""
+"""Share of answers in another language than the one requested; unknown where the identifier is
+unsure. `grade_completions` grades it with the language identifier."""
 
 
 class TaskConfig(Section):
-    """A benchmark: prompts with gold answers, how they are answered, and how that is graded."""
+    """Prompts with gold answers, the decoding of the answers, and their grader."""
 
     name: str
     grader: GraderName = "last_number"
     metric: str = "accuracy"
-    """What the mean of the grades is called."""
+    """Name of the mean of the grades."""
     decoding: Sampling = Sampling()
     cut_off: CutOff = "unknown"
-    """What an answer is that ended at the token limit: kept out of the mean and counted beside it;
-    or wrong; or graded as it stands, as most published tables have it. `unknown` cannot make a
-    gain: see `measure.compare`."""
+    """Treatment of an answer cut off at the token limit: left out of the mean and counted apart,
+    counted as wrong, or graded as it is, as in most published tables. `unknown` cannot produce a
+    gain: see `aggregate.compare`."""
 
 
 def grader_metric(name: str, grader: GraderName) -> Metric:
-    """The mean of a grader over prompts with a gold answer."""
+    """Build the metric that is the mean of a grader over prompts with a gold answer."""
     grade = GRADERS[grader]
 
     def value(prompt: Prompt, text: str) -> float | None:
@@ -63,11 +63,14 @@ def grade_completions(
     *,
     cut_off: CutOff = "unknown",
 ) -> list[Graded]:
-    """A row of each completion for each metric and for the off-target rate.
+    """Return one row per completion for each metric and for the off-target rate.
 
-    Rows go by the language of the prompt; off target is what is not in the language asked for,
-    which may be another one. The language of half an answer counts, that of a failed one does not.
-    Every prompt must have a completion.
+    The language of a row is that of its prompt; the language requested of the answer, by which it
+    is off target, may be another. The language of a cut-off answer counts, that of a failed one
+    does not.
+
+    Raises:
+        InputError: a prompt has no completion.
     """
     prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
     _check_complete(prompt_of, {(c.family, c.prompt_id) for c in completions})
@@ -80,24 +83,28 @@ def grade_completions(
             graded.append(_graded(prompt, metric, statistics))
         failed = completion.finish_reason == FinishReason.ERROR
         known = None if failed or tag is None else (float(tag != completion.language), 1.0)
-        graded.append(_graded(prompt, OFF_TARGET, known))
+        graded.append(_graded(prompt, OFF_TARGET_RATE, known))
     return graded
 
 
 def grade_choices(
     prompts: Sequence[Prompt], choices: Sequence[Choice], metrics: Sequence[Metric]
 ) -> list[Graded]:
-    """A row of each prompt for each metric that reads likelihoods; each must have its choices."""
+    """Return one row per prompt for each metric that reads likelihoods.
+
+    Raises:
+        InputError: a prompt has no choices.
+    """
     offered: dict[tuple[str, str], list[Choice]] = defaultdict(list)
     for choice in choices:
         offered[choice.family, choice.prompt_id].append(choice)
     prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
     _check_complete(prompt_of, offered.keys())
     return [
-        _graded(prompt, metric, metric.choose(prompt, offered[key]))
+        _graded(prompt, metric, metric.grade_choices(prompt, offered[key]))
         for key, prompt in prompt_of.items()
         for metric in metrics
-        if metric.choose is not None
+        if metric.grade_choices is not None
     ]
 
 

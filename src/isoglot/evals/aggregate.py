@@ -1,13 +1,14 @@
-"""From graded answers to numbers: each language, the means over languages, and what changed.
+"""Aggregate grades: results by language, means over languages, and differences to a baseline.
 
-Answers to one family in several languages are parallel, so the bootstrap draws whole families, once
-for all languages (Miller 2024, arXiv:2411.00640, clustered and paired errors): the interval of a
-mean over languages knows that a hard problem is hard in each of them.
+The answers to one family in several languages are parallel, so the bootstrap resamples whole
+families, the same for all languages (Miller 2024, arXiv:2411.00640, clustered and paired errors).
+The interval of a mean over languages thus accounts for a hard problem being hard in each of them.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import nan
 from typing import NamedTuple
 
@@ -29,25 +30,22 @@ RESAMPLES = 1000
 
 _TIERS = ("high", "mid", "low")
 
-Cell = tuple[str, str]
-"""Metric and language."""
-
-Drawn = Mapping[Cell, np.ndarray]
-"""Of each cell (1 + resamples,): its value as measured, then in each draw of the bootstrap."""
+_Cell = tuple[str, str]  # metric and language
+_Draws = Mapping[_Cell, np.ndarray]  # (1 + resamples,): the value as measured, then of each draw
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much better the new policy is than the old one on the same examples of a language."""
+    """New policy minus old one, over the same examples of a language."""
 
     language: str
     value: float
     low: float
-    high: float
     """`low` and `high` bound the 95 % interval."""
+    high: float
     n: int
     unknown: int
-    """Examples without a value on the old side: kept out of `n`."""
+    """Examples without a value on the old side, which `n` leaves out."""
     metric: str = ""
     p: float = nan
     """Two-sided p-value of a sign-flip test over families."""
@@ -55,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One number over several languages, and what it changed by where there is a baseline."""
+    """A value over several languages, and its change where there is a baseline."""
 
     metric: str
     group: str
@@ -69,7 +67,7 @@ class Group:
     change_high: float | None = None
 
 
-def summarise(
+def aggregate(
     graded: Sequence[Graded],
     metrics: Sequence[Metric],
     *,
@@ -79,31 +77,23 @@ def summarise(
     signature: str,
     resamples: int = RESAMPLES,
 ) -> list[Result]:
-    """A row for each language and metric, in this order.
+    """Return one row for each language and metric, in this order.
 
     Intervals are 95 %. Where nothing is known, value, low and high are NaN and `n` is 0.
     """
-    asked = _by_cell(graded)
-    known = _measured(asked)
-    drawn = _draw(known, metrics, seed, resamples)
+    cells = _by_cell(graded)
+    known = _measured(cells)
+    draws = _draw(known, metrics, seed, resamples)
     results = []
-    for tag in sorted({tag for _, tag in asked}):
-        for cell in ((metric.name, tag) for metric in metrics):
-            if cell not in asked:
-                continue
-            found = estimate(drawn[cell]) if cell in drawn else (nan, nan, nan)
-            num_known = len(known[cell].families) if cell in known else 0
+    for tag, metric in product(sorted({tag for _, tag in cells}), metrics):
+        cell = (metric.name, tag)
+        if cell in cells:
+            found = estimate(draws[cell]) if cell in draws else (nan, nan, nan)
+            n = len(known[cell].families) if cell in known else 0
+            unknown = len(cells[cell]) - n
+            is_trained = tag in trained
             results.append(
-                Result(
-                    task,
-                    tag,
-                    tag in trained,
-                    cell[0],
-                    *found,
-                    n=num_known,
-                    unknown=len(asked[cell]) - num_known,
-                    signature=signature,
-                )
+                Result(task, tag, is_trained, metric.name, *found, n, unknown, signature)
             )
     return results
 
@@ -116,36 +106,36 @@ def compare(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> list[Difference]:
-    """New minus old over the same examples, for each language and metric.
+    """Compare two policies on the same examples: new minus old, for each language and metric.
 
-    An example that only the old policy left unknown is kept out. One that the new policy left
-    unknown counts as the metric's `worst`: else a policy that rambles past the token limit where
-    the problem is hard would look better than the one that it came from. Raises InputError where
-    the examples differ.
+    An example that only the old policy left unknown is left out. One that the new policy left
+    unknown counts as the metric's `worst`: otherwise a policy that rambles past the token limit
+    where the problem is hard would look better than the one it was trained from.
+
+    Raises:
+        InputError: the examples differ.
     """
     pairs = _paired(new, old, metrics)
-    drawn = _draw_changes(pairs, metrics, seed, resamples)
     value_of = {metric.name: metric.value for metric in metrics}
     differences = []
-    for cell in drawn:
+    for cell, changes in _draw_changes(pairs, metrics, seed, resamples).items():
         metric, tag = cell
-        sides, draws = pairs[cell], {"seed": seed, "resamples": resamples}
-        swapped = swapped_differences(value_of[metric], [sides.new], [sides.old], **draws)
-        value, low, high = estimate(drawn[cell])
-        n, unknown = len(sides.new.families), sides.unknown
-        differences.append(
-            Difference(tag, value, low, high, n, unknown, metric, p_value(swapped[:, 0]))
+        sides = pairs[cell]
+        swapped = swapped_differences(
+            value_of[metric], [sides.new], [sides.old], seed=seed, resamples=resamples
         )
+        n, p = len(sides.new.families), p_value(swapped[:, 0])
+        differences.append(Difference(tag, *estimate(changes), n, sides.unknown, metric, p))
     return differences
 
 
-def gains(differences: Sequence[Difference]) -> list[str]:
-    """The languages that got better beyond their interval; none is the sign to stop the rounds."""
+def improved_languages(differences: Sequence[Difference]) -> list[str]:
+    """Return the languages whose interval lies above 0; without any, the rounds may stop."""
     return [difference.language for difference in differences if difference.low > 0]
 
 
 class GroupDraws(NamedTuple):
-    """A metric over a group of languages: as measured, then in each draw of the bootstrap."""
+    """A metric over a group of languages: as measured, then in each bootstrap draw."""
 
     metric: str
     group: str
@@ -153,10 +143,11 @@ class GroupDraws(NamedTuple):
     values: np.ndarray
     """(1 + resamples,)"""
     changes: np.ndarray | None
-    """To the baseline, (1 + resamples,); None without one, and of `worst` and `democratisation`."""
+    """Change to the baseline, (1 + resamples,); None without one, and for `worst` and
+    `democratisation`."""
 
 
-def summarise_groups(
+def aggregate_groups(
     graded: Sequence[Graded],
     metrics: Sequence[Metric],
     *,
@@ -164,11 +155,12 @@ def summarise_groups(
     base: Sequence[Graded] = (),
     resamples: int = RESAMPLES,
 ) -> list[Group]:
-    """For each metric: the mean over languages and over each resource tier, the worst language, and
-    democratisation, the mean over the best (Huang et al. 2024, arXiv:2406.01771, section 4).
+    """Aggregate each metric over groups of languages.
 
-    With `base`, also the changes to its grades. A group of no language has no row, nor has one
-    without a value, as the democratisation of a metric that is 0 everywhere.
+    Groups are the mean over all languages and over each resource tier, the worst language, and
+    democratisation, the mean divided by the best (Huang et al. 2024, arXiv:2406.01771, section 4).
+    With `base`, rows also have the change to its grades. A group without a language has no row, nor
+    has one without a value, such as the democratisation of a metric that is 0 everywhere.
     """
     rows = []
     for drawn in draw_groups(graded, metrics, seed=seed, base=base, resamples=resamples):
@@ -186,27 +178,29 @@ def draw_groups(
     resamples: int = RESAMPLES,
     more: Mapping[str, Collection[str]] | None = None,
 ) -> Iterator[GroupDraws]:
-    """What `summarise_groups` has intervals of, and the means over `more` groups by their name."""
+    """Yield the draws behind `aggregate_groups`, and of the means over the groups `more` names."""
     drawn = _draw(_measured(_by_cell(graded)), metrics, seed, resamples)
-    changes: Drawn = {}
+    changes: _Draws = {}
     if base:
         changes = _draw_changes(_paired(graded, base, metrics), metrics, seed, resamples)
     for metric in metrics:
-        cells = {tag: column for (name, tag), column in drawn.items() if name == metric.name}
+        values = {tag: column for (name, tag), column in drawn.items() if name == metric.name}
         moved = {tag: column for (name, tag), column in changes.items() if name == metric.name}
-        for group, tags in _groups(sorted(cells), more or {}).items():
+        for group, tags in _groups(sorted(values), more or {}).items():
             if group == "democratisation" and metric.lower_is_better:
                 continue
             over = _OVER.get(group, _mean_over)
             if group == "worst" and metric.lower_is_better:
                 over = _highest
-            column = over(np.array([cells[tag] for tag in tags]))
+            column = over(np.array([values[tag] for tag in tags]))
+            paired = [moved[tag] for tag in tags if tag in moved]
+            has_change = paired and group not in _OVER
+            change = _mean_over(np.array(paired)) if has_change else None
             if not np.isnan(column[0]):
-                yield GroupDraws(metric.name, group, tags, column, _change(group, tags, moved))
+                yield GroupDraws(metric.name, group, tags, column, change)
 
 
 def _groups(tags: Sequence[str], more: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
-    """Name of each group → its languages."""
     groups = {"mean": list(tags)}
     for tier in _TIERS:
         groups[f"tier:{tier}"] = [tag for tag in tags if language(tag).tier == tier]
@@ -235,14 +229,8 @@ def _democratisation(values: np.ndarray) -> np.ndarray:
 _OVER = {"worst": _worst_over, "democratisation": _democratisation}
 
 
-def _change(group: str, tags: Sequence[str], moved: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """Mean change of a group of languages in each draw; worst and democratisation have none."""
-    columns = [moved[tag] for tag in tags if tag in moved]
-    return _mean_over(np.array(columns)) if columns and group not in _OVER else None
-
-
 class _Pairs(NamedTuple):
-    """The examples of a cell that both sides have a value for."""
+    """Examples of a cell that have a value on both sides."""
 
     new: Measured
     old: Measured
@@ -251,7 +239,7 @@ class _Pairs(NamedTuple):
 
 def _paired(
     new: Sequence[Graded], old: Sequence[Graded], metrics: Sequence[Metric]
-) -> dict[Cell, _Pairs]:
+) -> dict[_Cell, _Pairs]:
     rows_new, rows_old = _by_example(new), _by_example(old)
     if rows_new.keys() != rows_old.keys():
         odd = min(rows_new.keys() ^ rows_old.keys())
@@ -260,8 +248,8 @@ def _paired(
             f"{len(rows_old)}, differing in prompt {odd[3]}; evaluate both on the same prompts"
         )
     worst_of = {metric.name: metric.worst for metric in metrics}
-    shared: dict[Cell, list[tuple[str, Statistics, Statistics]]] = defaultdict(list)
-    unknown: dict[Cell, int] = defaultdict(int)
+    shared: dict[_Cell, list[tuple[str, Statistics, Statistics]]] = defaultdict(list)
+    unknown: dict[_Cell, int] = defaultdict(int)
     for key in sorted(rows_old):
         name, tag, family, _ = key
         if name not in worst_of:
@@ -279,19 +267,19 @@ def _paired(
 
 
 def _draw_changes(
-    pairs: Mapping[Cell, _Pairs], metrics: Sequence[Metric], seed: int, resamples: int
-) -> Drawn:
-    """New minus old, both under the same draws."""
+    pairs: Mapping[_Cell, _Pairs], metrics: Sequence[Metric], seed: int, resamples: int
+) -> _Draws:
+    """Return new minus old, both under the same draws."""
     new = _draw({cell: sides.new for cell, sides in pairs.items()}, metrics, seed, resamples)
     old = _draw({cell: sides.old for cell, sides in pairs.items()}, metrics, seed, resamples)
     return {cell: new[cell] - old[cell] for cell in new}
 
 
 def _draw(
-    known: Mapping[Cell, Measured], metrics: Sequence[Metric], seed: int, resamples: int
-) -> Drawn:
-    """One draw of families for all languages of a metric."""
-    drawn: dict[Cell, np.ndarray] = {}
+    known: Mapping[_Cell, Measured], metrics: Sequence[Metric], seed: int, resamples: int
+) -> _Draws:
+    """Resample families, the same for all languages of a metric."""
+    drawn: dict[_Cell, np.ndarray] = {}
     for metric in metrics:
         cells = [cell for cell in known if cell[0] == metric.name]
         if not cells:
@@ -303,15 +291,15 @@ def _draw(
     return drawn
 
 
-def _by_cell(graded: Iterable[Graded]) -> dict[Cell, list[Graded]]:
-    cells: dict[Cell, list[Graded]] = defaultdict(list)
+def _by_cell(graded: Iterable[Graded]) -> dict[_Cell, list[Graded]]:
+    cells: dict[_Cell, list[Graded]] = defaultdict(list)
     for row in graded:
         cells[row.metric, row.language].append(row)
     return cells
 
 
-def _measured(cells: Mapping[Cell, Sequence[Graded]]) -> dict[Cell, Measured]:
-    """The answers that have a value, in an order that the order of the rows does not change."""
+def _measured(cells: Mapping[_Cell, Sequence[Graded]]) -> dict[_Cell, Measured]:
+    """Select the answers that have a value, in an order independent of that of the rows."""
     known = {
         cell: sorted((r.family, tuple(r.statistics)) for r in rows if r.statistics is not None)
         for cell, rows in cells.items()
@@ -326,7 +314,7 @@ def _measured(cells: Mapping[Cell, Sequence[Graded]]) -> dict[Cell, Measured]:
 def _by_example(
     graded: Sequence[Graded],
 ) -> dict[tuple[str, str, str, str], Statistics | None]:
-    """(metric, language, family, prompt id) → statistics, a mean over samples; None: not known."""
+    """Map (metric, language, family, prompt id) to its mean statistics; None where unknown."""
     samples: dict[tuple[str, str, str, str], list[Statistics]] = {}
     for row in graded:
         known = samples.setdefault((row.metric, row.language, row.family, row.prompt_id), [])
