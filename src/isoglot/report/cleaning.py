@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.page import Grid, Line, Section
+from isoglot.report.old_page import Grid, Line, Section
 from isoglot.report.results.measures import Summary, language_name, rounds
 from isoglot.report.tables import percent, plain_table
 

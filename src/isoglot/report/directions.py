@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from isoglot.report.page import Grid, Line, Section
+from isoglot.report.old_page import Grid, Line, Section
 from isoglot.report.results.measures import (
     OFF_TARGET,
     Measure,

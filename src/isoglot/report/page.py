@@ -1,22 +1,37 @@
-"""What every page shares: one HTML file that needs nothing else and in which no model text acts."""
+"""A page: one HTML file that needs nothing else, and in which no text of a model acts.
+
+    page = Page(
+        title="new@1a2b",
+        headline="mgsm in 11 languages: mean accuracy 45.2 % (41.0 to 49.3).",
+        sections=[PageSection("values", "Accuracy by language", "Bars are …", [chart], [table])],
+        cards=answer_cards(folder, notes),
+        results=[("new@1a2b", row) for row in results.results],
+    )
+    write_page(folder / "report.html", page)
+
+A page lists its sections (title, caption, charts, tables), then the cards, then the table of all
+results with their signatures, then how everything was made. Texts are plain: the page escapes them.
+"""
 
 import base64
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from isoglot.report import tables
-from isoglot.report.cards.browser import Browser
+from isoglot.core.documents import read_json
+from isoglot.report.cards.card import Cards
 from isoglot.report.charts.canvas import Chart
-from isoglot.report.results.measures import Row, language_name, number, own_name, read_json
+from isoglot.report.results.names import language_name
+from isoglot.report.results.rows import Interval, ResultRow
+from isoglot.report.table import NUM_OPEN, Column, Row, Table
 
 
-class Tile(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Tile:
     """A figure at the top of a page."""
 
     name: str
@@ -24,64 +39,46 @@ class Tile(NamedTuple):
     note: str = ""
 
 
-class Line(NamedTuple):
-    """A row of a table: what it is about, then its cells as text."""
-
-    head: str
-    cells: Sequence[str]
-    tag: str = ""
-    """The language of the row; empty where the row is no language."""
-    is_group: bool = False
-
-
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """A table under the plots of a section; every column but the first is set to the right."""
-
-    columns: Sequence[str]
-    lines: Sequence[Line]
-    title: str = "The numbers"
-    is_open: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading with its plots and table; `missing` says why there are none."""
+class PageSection:
+    """A heading with its charts, then its tables; `missing` says why there are none."""
 
     anchor: str
     title: str
     caption: str
-    missing: str
-    charts: Sequence[Chart] = field(default_factory=tuple)
-    grid: Grid | None = None
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+    missing: str = ""
     is_panels: bool = False
-    """True where plots stand side by side."""
+    """True where charts stand side by side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page says; texts are plain, nothing in them is HTML."""
+    """The content of a page."""
 
     title: str
-    sentence: str
-    sections: Sequence[Section]
-    browser: Browser
+    headline: str
+    sections: Sequence[PageSection]
+    cards: Cards
     tiles: Sequence[Tile] = ()
     fine: Sequence[str] = ()
     """Small print under the figures at the top."""
     notices: Sequence[str] = ()
-    """Said once each."""
-    rows: Sequence[tuple[str, Row]] = ()
-    """Everything that was measured, each under the name of what it was measured of."""
+    """Each is shown once."""
+    results: Sequence[tuple[str, ResultRow]] = ()
+    """Every number, each with the name of the model that it is of."""
     order: Sequence[str] = ()
     """That of the languages in the table of all results."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the folder says about how it was made."""
+    closing: Sequence[PageSection] = ()
+    """Sections after the table of all results."""
+    facts: str = ""
+    """How everything was made, as text."""
     facts_name: str = "run.json"
 
 
-def render_page(page: Page, template: str = "base.html.jinja", **context: Any) -> str:
-    """The page as HTML; `template` extends the base with what only it has, told in `context`."""
+def render_page(page: Page) -> str:
+    """The page as HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
     from plotly.offline import get_plotlyjs
@@ -95,63 +92,72 @@ def render_page(page: Page, template: str = "base.html.jinja", **context: Any) -
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": tables.percent, "signed": tables.signed}
-    environment.filters |= {"language_name": language_name, "own_name": own_name}
-    results, signatures = _result_rows(page.rows, page.order)
-    charts = [chart.figure for section in page.sections for chart in section.charts]
-    return environment.get_template(template).render(
+    signatures = list(dict.fromkeys(row.signature for _, row in page.results))
+    charts = [chart.figure for part in (*page.sections, *page.closing) for chart in part.charts]
+    return environment.get_template("report.html.jinja").render(
         page=page,
         notices=list(dict.fromkeys(page.notices)),
-        results=results,
+        html=lambda table: Markup(table.to_html()),
+        is_open=lambda t: len(t.rows) <= NUM_OPEN if t.is_open is None else t.is_open,
+        results=Markup(_results_table(page, signatures).to_html(anchor="result-table")),
         signatures=signatures,
-        facts=json.dumps(page.facts, indent=2, ensure_ascii=False) if page.facts else "",
         # The scripts are ours and plotly's; nothing of a run is in them.
         scripts=[Markup(script) for script in scripts],
         hashes=[_csp_hash(script) for script in scripts],
         style=Markup((folder / "page.css").read_text(encoding="utf-8")),
-        data=Markup(_inert_json({"charts": charts, "browser": page.browser.data()})),
-        **context,
+        data=Markup(_inert_json({"charts": charts, "browser": page.cards.content()})),
     )
 
 
-def write_page(path: Path, html: str) -> Path:
+def write_page(path: Path, page: Page) -> Path:
     """Write a page, whole or not at all, and return its path."""
+    content = render_page(page).encode(errors="replace")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".html.tmp")
-    temporary.write_bytes(html.encode(errors="replace"))
+    temporary.write_bytes(content)
     os.replace(temporary, path)
     return path
 
 
-def facts_of(path: Path) -> Mapping[str, Any]:
-    """What a folder says of how it was made; nothing where the file is not there."""
-    return read_json(path) if path.exists() else {}
+def read_facts(path: Path) -> str:
+    """The JSON file that says how a folder was made, as text; empty where there is none."""
+    if not path.exists():
+        return ""
+    content = read_json(path, mend="delete it, or repeat the command that wrote it")
+    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def _result_rows(
-    rows: Sequence[tuple[str, Row]], order: Sequence[str]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows for the table of all results; signatures.
-
-    Each way of measuring stands once, in order of appearance: a result refers to it by number.
-    """
-    signatures = list(dict.fromkeys(str(row.get("signature") or "") for _, row in rows))
-    rank = {tag: i for i, tag in enumerate(order)}
-    shown: list[dict[str, Any]] = [
-        {
-            **{key: row.get(key) for key in ("metric", "language", "n", "unknown")},
-            **{key: number(row, key) for key in ("value", "low", "high")},
-            "task": row.get("task") or "",
-            "policy": name,
-            "trained": bool(row.get("trained")),
-            "signature": signatures.index(str(row.get("signature") or "")) + 1,
-        }
-        for name, row in rows
-    ]
-    shown.sort(
-        key=lambda r: (r["task"], r["metric"], rank.get(r["language"], len(rank)), r["policy"])
+def _results_table(page: Page, signatures: Sequence[str]) -> Table:
+    """All results; each way of measuring stands once below, and a result refers to its number."""
+    rank = {tag: i for i, tag in enumerate(page.order)}
+    shown = sorted(
+        page.results,
+        key=lambda r: (r[1].task, r[1].metric, rank.get(r[1].language, len(rank)), r[0]),
     )
-    return shown, signatures
+    columns = ["Metric", "Language", "Model", "Value, %", "n", "Unknown", "Trained", "Signature"]
+    return Table(
+        "All results",
+        [Column("Task"), *(Column(name, is_text=name not in _NUMBERS) for name in columns)],
+        [
+            Row(
+                row.task,
+                [
+                    row.metric,
+                    f"{language_name(row.language)} ({row.language})",
+                    model,
+                    Interval(row.value, row.low, row.high),
+                    row.n,
+                    row.unknown,
+                    "yes" if row.trained else "no",
+                    f"[{signatures.index(row.signature) + 1}]",
+                ],
+            )
+            for model, row in shown
+        ],
+    )
+
+
+_NUMBERS = ("Value, %", "n", "Unknown")
 
 
 def _inert_json(value: object) -> str:

@@ -4,7 +4,7 @@ and what became of the prompts."""
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.page import Grid, Line, Section
+from isoglot.report.old_page import Grid, Line, Section
 from isoglot.report.results.measures import (
     Summary,
     language_name,

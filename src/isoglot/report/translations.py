@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from isoglot.report.page import Grid, Line, Section
+from isoglot.report.old_page import Grid, Line, Section
 from isoglot.report.results.measures import Summary, language_name, rounds
 from isoglot.report.tables import UNKNOWN, plain_table
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from isoglot.report.cards.browser import Browser
 from isoglot.report.charts.canvas import MUTED, PALETTE, Chart, Rows, finished, label
 from isoglot.report.charts.figures import error_bars, heat_map, shortened
-from isoglot.report.page import (
+from isoglot.report.old_page import (
     Grid,
     Line,
     Page,

@@ -8,7 +8,7 @@ from isoglot.report.cards.answers import answer_browser
 from isoglot.report.charts.bars import TRAINED, values_by_language
 from isoglot.report.charts.canvas import TIER_COLOURS
 from isoglot.report.charts.figures import differences
-from isoglot.report.page import (
+from isoglot.report.old_page import (
     Grid,
     Line,
     Page,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from isoglot.report.cards.verdicts import verdict_browser
 from isoglot.report.charts.bars import wins_and_losses
 from isoglot.report.charts.canvas import Chart
-from isoglot.report.page import (
+from isoglot.report.old_page import (
     Grid,
     Line,
     Page,

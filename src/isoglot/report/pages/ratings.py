@@ -8,7 +8,7 @@ from isoglot.core.store import shard_paths
 from isoglot.report.cards.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
 from isoglot.report.charts.canvas import MUTED, TIER_COLOURS, Chart, Rows, finished, label
 from isoglot.report.charts.figures import error_bars
-from isoglot.report.page import (
+from isoglot.report.old_page import (
     Grid,
     Line,
     Page,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from isoglot.report.cards.rewarded_pairs import reward_browser
 from isoglot.report.charts.canvas import MUTED, PALETTE, Chart, LegendItem, Rows, finished
 from isoglot.report.charts.figures import error_bars, heat_map, hover, shortened
-from isoglot.report.page import (
+from isoglot.report.old_page import (
     Grid,
     Line,
     Page,

@@ -10,7 +10,7 @@ from isoglot.report.charts import curves, figures, pair_figures
 from isoglot.report.charts.canvas import Chart
 from isoglot.report.cleaning import cleaning_sections, empty_languages
 from isoglot.report.directions import direction_sections
-from isoglot.report.page import Page, Section, Tile, facts_of, render_page, write_page
+from isoglot.report.old_page import Page, Section, Tile, facts_of, render_page, write_page
 from isoglot.report.results.measures import (
     OFF_TARGET,
     Change,

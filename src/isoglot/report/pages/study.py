@@ -17,7 +17,7 @@ from isoglot.report.charts.study_figures import (
     rate_of,
     transfer,
 )
-from isoglot.report.page import (
+from isoglot.report.old_page import (
     Grid,
     Line,
     Page,

@@ -1,0 +1,187 @@
+"""Cards of samples: a prompt with its texts, that a reader filters by facets and searches.
+
+An adapter (`cards/answers.py`, `cards/pairs.py`, …) reads records with `read_records`, draws some
+of each kind with `sample`, and makes a `Card` of each:
+
+    rated = sample(lambda: read_records(shards, Rated, notes), kind, prompt_key, NUM_CARDS)
+    cards = Cards("Answers, one by one", "A sample …", "The folder has none.", "answers",
+                  [card_of(row) for row in rated], [language_facet(cards), Facet(…)])
+
+Texts come from models: the page's script shows them as text only.
+"""
+
+import heapq
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias, TypeVar
+
+from isoglot.core.errors import InputError
+from isoglot.core.records import Message, content_id
+from isoglot.core.store import read_shard
+from isoglot.report.results.names import language_name
+
+MAX_CHARS = 3000
+"""Longer texts are cut for the page, and say so."""
+
+_T = TypeVar("_T")
+
+PromptKey: TypeAlias = tuple[str, str]
+"""Family and prompt id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A text of a card; `name` is one of the style sheet's: answer, gold, chosen, rejected,
+    first, second."""
+
+    name: str
+    note: str
+    """Shown above the text."""
+    text: str
+    language: str = ""
+    """Of the text, where it is not that of the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A prompt with its texts, and where it comes from."""
+
+    facets: Mapping[str, str]
+    """Key of a facet → value."""
+    meta: str
+    prompt: str
+    sides: Sequence[Side]
+    flag: str = ""
+    """What a reader should see first, such as why a pair was dropped."""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A property that cards are filtered by."""
+
+    key: str
+    title: str
+    values: Mapping[str, str]
+    """Value → what the reader sees, in order."""
+    selected: str = ""
+    """The value at the start; empty shows all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """The cards of a page and their facets; `missing` says why there are none."""
+
+    title: str
+    caption: str
+    missing: str
+    noun: str
+    """What the cards are, in the plural."""
+    cards: Sequence[Card] = ()
+    facets: Sequence[Facet] = ()
+
+    def content(self) -> dict[str, object]:
+        """What the page's script reads."""
+        facets = [
+            {"key": f.key, "values": list(f.values.items()), "selected": f.selected}
+            for f in self.facets
+        ]
+        return {"noun": self.noun, "facets": facets, "cards": [asdict(card) for card in self.cards]}
+
+
+def no_cards(missing: str) -> Cards:
+    """The place of prompts and answers on a page that shows none."""
+    return Cards("Prompts and answers", "", missing, "answers")
+
+
+def language_facet(cards: Iterable[Card], *, starts_at_first: bool = False) -> Facet:
+    """The languages of the cards, by name."""
+    tags = sorted({card.language for card in cards}, key=language_name)
+    selected = next(iter(tags), "") if starts_at_first else ""
+    return Facet("language", "Language", {tag: language_name(tag) for tag in tags}, selected)
+
+
+class _HasPrompt(Protocol):
+    @property
+    def family(self) -> str: ...
+    @property
+    def prompt_id(self) -> str: ...
+
+
+def prompt_key(row: _HasPrompt) -> PromptKey:
+    """What tells the prompt of a record from others."""
+    return row.family, row.prompt_id
+
+
+def read_records(shards: Iterable[Path], record: type[_T], notes: list[str]) -> Iterator[_T]:
+    """The records of Parquet shards, one shard in memory at a time.
+
+    A shard that cannot be read is a note: a page of the others is better than none.
+    """
+    for shard in shards:
+        try:
+            yield from read_shard(shard, record)
+        except InputError:
+            notes.append(f"{shard.parent.name}/{shard.name} could not be read and is not shown")
+
+
+def sample(
+    read: Callable[[], Iterable[_T]],
+    kind: Callable[[_T], Hashable],
+    key: Callable[[_T], Sequence[str]],
+    num: int,
+) -> list[_T]:
+    """About `num` rows in all, as many of each kind, at least two; the same ones each time.
+
+    `read` is called twice: once to find the kinds, once to draw.
+    """
+    kinds = {kind(row) for row in read()}
+    return list(drawn(read(), max(2, num // max(1, len(kinds))), kind, key))
+
+
+def drawn(
+    rows: Iterable[_T],
+    limit: int,
+    kind: Callable[[_T], Hashable],
+    key: Callable[[_T], Sequence[str]],
+) -> Iterator[_T]:
+    """The `limit` rows of each kind with the smallest content id of `key`, in one pass.
+
+    An even draw that is the same each time, in the order of the rows.
+    """
+    heaps: dict[Hashable, list[tuple[int, int, _T]]] = {}
+    for position, row in enumerate(rows):
+        heap = heaps.setdefault(kind(row), [])
+        heapq.heappush(heap, (-int(content_id(*key(row)), 16), position, row))
+        if len(heap) > limit:
+            heapq.heappop(heap)
+    for heap in heaps.values():
+        yield from (row for _, _, row in sorted(heap, key=lambda entry: entry[1]))
+
+
+_P = TypeVar("_P", bound=_HasPrompt)
+
+
+def by_prompt(rows: Iterable[_P], wanted: Collection[PromptKey]) -> dict[PromptKey, _P]:
+    """Prompt → its record, of those that are wanted."""
+    return {prompt_key(row): row for row in rows if prompt_key(row) in wanted}
+
+
+def conversation(messages: Sequence[Message]) -> str:
+    """The messages of a prompt, cut; roles are named where there is more than one message."""
+    if len(messages) == 1:
+        return cut(messages[0]["content"])
+    return cut("\n\n".join(f"{message['role']}: {message['content']}" for message in messages))
+
+
+def joined(facts: Iterable[str | None]) -> str:
+    """The facts that are there, with dots between them."""
+    return " · ".join(fact for fact in facts if fact)
+
+
+def cut(text: str) -> str:
+    """A text short enough for a page; says how much is missing."""
+    if len(text) <= MAX_CHARS:
+        return text
+    return f"{text[:MAX_CHARS]}… [{len(text) - MAX_CHARS} characters more]"

@@ -1,0 +1,325 @@
+"""The chart of values by language: dots or bars with 95 % intervals, in one or two plots.
+
+    interval_chart(
+        "Reward accuracy on tata",
+        ["en", "sw"],
+        [Series("length", PALETTE[0], {"en": Interval(0.6, 0.5, 0.7), "sw": Interval(0.4)})],
+        Axis("reward accuracy", line_at=0.5),
+    )
+
+A row of the chart is a language, or anything else with a name, such as a cell of a study; rows
+stand in the order given. A `Series` has a point for each row that has a value; series with another
+`lane` stand below one another in a row. `Counts` are bars stacked from left to right. Series with
+`is_beside` go to a second plot of the same rows, to the right. Values are rates; the axis' scale
+turns them into percent, points or grades.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from isoglot.report.charts.canvas import INK, LINE, MUTED, Chart, finished, label, new_figure
+from isoglot.report.results.names import language_name
+from isoglot.report.results.rows import Interval
+from isoglot.report.table import PERCENT, Scale, number
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_GAP = 0.03
+_TWO_PLOTS_PX = 560
+_SHAPES = ("", "/", ".", "x")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The horizontal axis of a plot."""
+
+    title: str = ""
+    scale: Scale = PERCENT
+    line_at: float | None = None
+    """Value of no difference, or of chance: a rule stands there."""
+    from_zero: bool = False
+    limits: tuple[float, float] | None = None
+    """First and last value; None lets the points decide."""
+    tick: float | None = None
+    """Distance of the ticks, in the scale's unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of one colour: for each row that has a value, a dot or a bar with its interval."""
+
+    name: str
+    """In the legend."""
+    colour: str
+    points: Mapping[str, Interval]
+    lane: int = 0
+    shape: Literal["dot", "bar"] = "dot"
+    hollow: Collection[str] = ()
+    """Rows whose dot is a ring."""
+    is_beside: bool = False
+    hover_name: str = ""
+    """What a tooltip names in addition to the row; empty for nothing."""
+    hovers: Mapping[str, str] = field(default_factory=dict)
+    """Row → tooltip, in place of row, value, interval and counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Bars of one colour, stacked on those of the `Counts` before it; values as they are drawn."""
+
+    name: str
+    colour: str
+    values: Mapping[tuple[str, int], float]
+    """(row, lane) → length, in the unit of the axis."""
+    hovers: Mapping[tuple[str, int], str]
+    pattern: int = 0
+    """Tells colours apart that are used twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """A horizontal band for each row, with lanes in it; place 0 is the first row's middle."""
+
+    rows: Sequence[str]
+    num_lanes: int = 1
+    lane_px: int = 14
+
+    @property
+    def step(self) -> float:
+        """Height of a lane; that of a band is 1."""
+        return 0.74 / self.num_lanes
+
+    @property
+    def height_px(self) -> int:
+        return 56 + len(self.rows) * max(24, self.lane_px * self.num_lanes + 8)
+
+    def y(self, row: str, lane: int = 0) -> float:
+        """The place of a lane."""
+        return self.rows.index(row) + (lane - (self.num_lanes - 1) / 2) * self.step
+
+
+def interval_chart(
+    title: str,
+    rows: Sequence[str],
+    series: Sequence[Series | Counts],
+    axis: Axis,
+    *,
+    beside: Axis | None = None,
+    share: float = 0.7,
+    group_of: Callable[[str], str] = lambda _: "",
+    named: Callable[[str], str] = language_name,
+    marks: Mapping[str, str] | None = None,
+    lane_labels: Sequence[str] = (),
+    lane_px: int = 14,
+    unknown: Collection[str] = (),
+    is_wide: bool = False,
+    min_width_px: int = 0,
+) -> Chart:
+    """Draw series by row.
+
+    `share` is the part of the width that the first of two plots takes. A rule stands between rows
+    of another `group_of`; `marks` follow the names of rows; `lane_labels` name the lanes on the
+    axis; the `unknown` rows say that they have no value.
+    """
+    bands = Bands(rows, 1 + max((_last_lane(each) for each in series), default=0), lane_px)
+    figure = band_figure(bands, axis.title, group_of, named, marks or {}, lane_labels)
+    start: dict[tuple[str, int], float] = {}
+    for each in series:
+        if isinstance(each, Counts):
+            _add_counts(figure, bands, each, start)
+        else:
+            scale = beside.scale if beside and each.is_beside else axis.scale
+            _add_series(figure, bands, each, scale, named)
+    for row in unknown:
+        figure.add_annotation(
+            x=axis.scale.factor * axis.limits[0] if axis.limits else 0,
+            y=bands.rows.index(row),
+            xanchor="left",
+            xshift=4,
+            text="no value",
+            showarrow=False,
+            font={"color": MUTED, "size": 11.5},
+        )
+    figure.update_layout(barmode="overlay", xaxis=_settings(axis))
+    if beside:
+        whole = figure.layout.xaxis.to_plotly_json()
+        clean = {key: whole[key] for key in whole if key not in _settings(axis)}
+        figure.update_layout(
+            xaxis={"domain": [0, share - _GAP]},
+            xaxis2=clean | _settings(beside) | {"domain": [share + _GAP, 1]},
+        )
+    for name, one in (("x", axis), ("x2", beside)):
+        if one and one.line_at is not None:
+            _add_rule(figure, name, one)
+    legend = dict.fromkeys((each.name, each.colour) for each in series if each.name)
+    width = max(min_width_px, _TWO_PLOTS_PX if beside else 0)
+    return Chart(title, finished(figure), list(legend), width, is_wide)
+
+
+def hover(name: str, point: Interval, scale: Scale = PERCENT) -> str:
+    """`name: value (low to high), n`, as text that plotly shows verbatim."""
+    value, low, high = (number(each, scale) for each in (point.value, point.low, point.high))
+    unit = " %" if scale.unit == "%" else ""
+    shown = f"{name}: {value}{unit} ({low} to {high})"
+    if point.n is not None:
+        shown += f", n = {point.n}"
+    return label(shown + (f", {point.unknown} unknown" if point.unknown else ""))
+
+
+def error_bars(
+    points: Sequence[Interval], scale: Scale = PERCENT, **style: Any
+) -> dict[str, object]:
+    """Plotly's error bars from 95 % bounds; no bar where one is unknown."""
+    sides = [
+        [
+            0.0 if end is None or point.value is None else scale.factor * abs(end - point.value)
+            for point in points
+            for end in [getattr(point, side)]
+        ]
+        for side in ("high", "low")
+    ]
+    base = {"type": "data", "symmetric": False, "width": 0, "thickness": 1.6}
+    return {**base, "array": sides[0], "arrayminus": sides[1], **style}
+
+
+def band_figure(
+    bands: Bands,
+    x_title: str,
+    group_of: Callable[[str], str] = lambda _: "",
+    named: Callable[[str], str] = language_name,
+    marks: Mapping[str, str] | None = None,
+    lane_labels: Sequence[str] = (),
+) -> "go.Figure":
+    """An empty figure of bands, with a rule between groups of rows."""
+    figure = new_figure(bands.height_px)
+    figure.update_xaxes(title={"text": label(x_title), "standoff": 8}, side="bottom")
+    texts = [label(named(row) + (marks or {}).get(row, "")) for row in bands.rows]
+    values = [float(i) for i in range(len(texts))]
+    if lane_labels:
+        lanes = range(bands.num_lanes)
+        values = [bands.y(row, lane) for row in bands.rows for lane in lanes]
+        texts = [
+            f"{'' if lane else text} {lane_labels[lane]}".strip()
+            for text in texts
+            for lane in lanes
+        ]
+    figure.update_yaxes(
+        tickvals=values,
+        ticktext=texts,
+        range=[len(bands.rows) - 0.5, -0.5],
+        showgrid=False,
+        ticklabelstandoff=6,
+    )
+    groups = [group_of(row) for row in bands.rows]
+    for i in range(1, len(groups)):
+        if groups[i] != groups[i - 1]:
+            place = {"x0": 0, "x1": 1, "xref": "paper", "y0": i - 0.5, "y1": i - 0.5}
+            figure.add_shape(type="line", line={"color": LINE, "width": 1}, **place)
+    return figure
+
+
+def _last_lane(series: Series | Counts) -> int:
+    if isinstance(series, Series):
+        return series.lane
+    return max((lane for _, lane in series.values), default=0)
+
+
+def _add_series(
+    figure: "go.Figure", bands: Bands, series: Series, scale: Scale, named: Callable[[str], str]
+) -> None:
+    found = {row: series.points[row] for row in bands.rows if row in series.points}
+    found = {row: point for row, point in found.items() if point.value is not None}
+    if not found:
+        return
+    prefix = f"{series.hover_name}, " if series.hover_name else ""
+    shared = {
+        "x": [scale.factor * (point.value or 0.0) for point in found.values()],
+        "y": [bands.y(row, series.lane) for row in found],
+        "xaxis": "x2" if series.is_beside else "x",
+        "hovertext": [
+            label(series.hovers[row])
+            if row in series.hovers
+            else hover(f"{prefix}{named(row)}", point, scale)
+            for row, point in found.items()
+        ],
+        "hoverinfo": "text",
+    }
+    points, colour = list(found.values()), series.colour
+    if series.shape == "bar":
+        figure.add_bar(
+            **shared,
+            width=0.66 if bands.num_lanes == 1 else 0.9 * bands.step,
+            orientation="h",
+            marker={"color": colour, "line": {"width": 0}, "opacity": 0.8},
+            error_x=error_bars(points, scale, color=INK, width=3),
+        )
+        return
+    is_alone = bands.num_lanes == 1 and not series.is_beside
+    symbols = ["circle-open" if row in series.hollow else "circle" for row in found]
+    figure.add_scatter(
+        **shared,
+        mode="markers",
+        error_x=error_bars(points, scale, color=colour, thickness=2.2 if is_alone else 1.6),
+        marker={
+            "color": colour,
+            "size": 11 if is_alone else 9,
+            "symbol": symbols,
+            "line": {"width": 2 if series.hollow else 0, "color": colour},
+        },
+        cliponaxis=False,
+    )
+
+
+def _add_counts(
+    figure: "go.Figure", bands: Bands, counts: Counts, start: dict[tuple[str, int], float]
+) -> None:
+    """Add bars that begin where those in `start` end, and move it on."""
+    present = [key for key in counts.values if key[0] in bands.rows]
+    figure.add_bar(
+        x=[counts.values[key] for key in present],
+        y=[bands.y(*key) for key in present],
+        base=[start.get(key, 0.0) for key in present],
+        width=0.66 if bands.num_lanes == 1 else 0.84 * bands.step,
+        orientation="h",
+        marker={
+            "color": counts.colour,
+            "line": {"width": 0},
+            "pattern": {"shape": _SHAPES[counts.pattern % len(_SHAPES)]},
+        },
+        hovertext=[label(counts.hovers[key]) for key in present],
+        hoverinfo="text",
+    )
+    for key in present:
+        start[key] = start.get(key, 0.0) + counts.values[key]
+
+
+def _settings(axis: Axis) -> dict[str, object]:
+    settings: dict[str, object] = {"title": {"text": label(axis.title)}}
+    if axis.scale.unit == "%":
+        settings["ticksuffix"] = " %"
+    if axis.from_zero:
+        settings["rangemode"] = "tozero"
+    if axis.limits:
+        settings["range"] = [axis.scale.factor * end for end in axis.limits]
+    if axis.tick:
+        settings["dtick"] = axis.tick
+    return settings
+
+
+def _add_rule(figure: "go.Figure", xref: str, axis: Axis) -> None:
+    assert axis.line_at is not None
+    x = axis.scale.factor * axis.line_at
+    dash = {} if axis.line_at == 0 else {"dash": "dot"}
+    figure.add_shape(
+        type="line",
+        x0=x,
+        x1=x,
+        xref=xref,
+        y0=0,
+        y1=1,
+        yref="paper",
+        layer="below",
+        line={"color": MUTED, "width": 1.2, **dash},
+    )

@@ -1,0 +1,83 @@
+"""Names that readers see: languages, tiers, metrics, groups of languages, models."""
+
+import re
+from collections.abc import Sequence
+
+from isoglot.core.languages import ALIASES, LANGUAGES
+
+TIERS = ("high", "mid", "low", "")
+"""Resource tiers in order; the last is that of a language without a row in the table."""
+
+GROUP_NAMES = {
+    "mean": "Mean",
+    "tier:high": "High-resource mean",
+    "tier:mid": "Mid-resource mean",
+    "tier:low": "Low-resource mean",
+    "worst": "Worst language",
+    "democratisation": "Democratisation",
+}
+"""Names of groups of languages, in order; democratisation is the mean over the best language."""
+
+_METRIC_NAMES = {
+    "bleu": "BLEU",
+    "spbleu": "spBLEU",
+    "chrf": "chrF",
+    "chrf++": "chrF++",
+    "off_target_rate": "Off-target rate",
+    "win_rate": "Win-rate",
+    "soft_win_rate": "Soft win-rate",
+    "length_controlled_win_rate": "Length-controlled win-rate",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougel": "ROUGE-L",
+    "rouge_l": "ROUGE-L",
+}
+
+
+def language_name(tag: str) -> str:
+    """English name of a language; the tag itself where the table has no such row."""
+    language = LANGUAGES.get(tag)
+    return language.english_name if language else tag
+
+
+def own_name(tag: str) -> str:
+    """A language's name in itself; empty where the table has no such row."""
+    language = LANGUAGES.get(tag)
+    return language.own_name if language else ""
+
+
+def tier(tag: str) -> str:
+    """The resource tier of a language; empty where the table has no such row."""
+    row = LANGUAGES.get(ALIASES.get(tag, tag))
+    return row.tier if row else ""
+
+
+def tier_name(tier: str) -> str:
+    """`high-resource`, as legends show it."""
+    return f"{tier}-resource" if tier else "tier unknown"
+
+
+def metric_name(metric: str) -> str:
+    """The name of a metric as titles show it."""
+    return _METRIC_NAMES.get(metric.lower()) or metric.replace("_", " ").capitalize()
+
+
+def in_sentence(name: str) -> str:
+    """A title within a sentence: lower case, except for an acronym."""
+    return name if name[1:2].isupper() or name[:1].islower() else name[:1].lower() + name[1:]
+
+
+def count_of(count: int, noun: str) -> str:
+    """`1 language`, `3 languages`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def shortened(name: str, limit: int = 24) -> str:
+    """A name cut to so many characters."""
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
+
+
+def without_revisions(models: Sequence[str]) -> list[str]:
+    """`model` for `model@revision`, where the names still differ."""
+    short = [re.sub(r"@\S+", "", model) for model in models]
+    return short if len(set(short)) == len(models) else list(models)

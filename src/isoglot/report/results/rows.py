@@ -1,0 +1,261 @@
+"""The rows that all results share: a number of a language, a number of a group of languages.
+
+Every results file is a `Results` document: `results` has a row for each language and metric,
+`groups` a row for each group of languages. Values stay rates from 0 to 1 here, `None` where unknown
+(NaN in Python, null in JSON); `Interval` is what tables and charts take.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, NamedTuple, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from isoglot.core.documents import Document
+from isoglot.report.results.names import GROUP_NAMES, TIERS, language_name, metric_name, tier
+
+OFF_TARGET = "off_target_rate"
+RATING = "rating"
+MEAN = "mean"
+"""Name of the group of all languages; also stands in place of a language tag."""
+
+
+def _none_of_nan(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+Known = Annotated[float | None, BeforeValidator(_none_of_nan)]
+"""A float, or None where it is unknown; NaN becomes None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number with its 95 % interval, as tables and charts show it; None is unknown."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    change: "Interval | None" = None
+    """Difference to a baseline, in the same unit."""
+    n: int | None = None
+    """Examples that the value is of."""
+    unknown: int | None = None
+    """Examples without a value, which are not in `n`."""
+
+    @property
+    def has_bounds(self) -> bool:
+        return self.low is not None and self.high is not None
+
+    @property
+    def half(self) -> float | None:
+        """Half the width of the interval."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+    @property
+    def is_beyond_zero(self) -> bool:
+        """True if the interval is known and does not reach zero."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def difference(new: Interval, old: Interval) -> Interval | None:
+    """New minus old from two values and their intervals; None where a value is unknown.
+
+    Newcombe 1998, method 10: wider than a paired interval of the same examples.
+    """
+    if new.value is None or old.value is None:
+        return None
+    value = new.value - old.value
+    if new.low is None or new.high is None or old.low is None or old.high is None:
+        return Interval(value)
+    down = math.hypot(new.value - new.low, old.high - old.value)
+    up = math.hypot(new.high - new.value, old.value - old.low)
+    return Interval(value, value - down, value + up)
+
+
+class Measure(NamedTuple):
+    """What a number is of, such as the accuracy on one task."""
+
+    task: str
+    metric: str
+
+    @property
+    def title(self) -> str:
+        return f"{metric_name(self.metric)} on {self.task}"
+
+    @property
+    def is_off_target(self) -> bool:
+        return self.metric == OFF_TARGET
+
+    @property
+    def is_rating(self) -> bool:
+        """True if the values are a judge's grades, stored as a tenth of themselves."""
+        return self.metric == RATING or self.metric.startswith(f"{RATING}_turn_")
+
+
+class Plain(BaseModel):
+    """A part of a document: frozen, and unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the file leaves out where they are None."""
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        content = handler(self)
+        return {k: v for k, v in content.items() if v is not None or k not in self.LEFT_OUT}
+
+
+_CHANGE = frozenset({"change", "change_low", "change_high", "change_p"})
+
+
+class Changed(Plain):
+    """A value with its interval, and its change to a baseline where there is one."""
+
+    LEFT_OUT = _CHANGE
+
+    value: Known
+    low: Known = None
+    high: Known = None
+    change: Known = None
+    change_low: Known = None
+    change_high: Known = None
+    change_p: Known = None
+    """Two-sided p-value of a sign-flip test over families."""
+
+    @property
+    def change_interval(self) -> Interval | None:
+        """The change to the baseline; None where there is none."""
+        if self.change is None:
+            return None
+        return Interval(self.change, self.change_low, self.change_high)
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.value, self.low, self.high, self.change_interval)
+
+
+class ResultRow(Changed):
+    """One language and one metric of a task."""
+
+    task: str = ""
+    language: str
+    """A tag; `mean` in the results of judges and scorers."""
+    trained: bool = False
+    """True if the model was trained on this language."""
+    metric: str
+    n: int | None = None
+    unknown: int | None = None
+    """Examples without a value: kept out of `n` and of `value`."""
+    signature: str = ""
+    """How the number was made: two numbers with the same signature can be compared."""
+
+    @property
+    def measure(self) -> Measure:
+        return Measure(self.task, self.metric)
+
+    @property
+    def interval(self) -> Interval:
+        change = self.change_interval
+        return Interval(self.value, self.low, self.high, change, self.n, self.unknown)
+
+
+_R = TypeVar("_R", bound=ResultRow)
+
+
+class GroupRow(Changed):
+    """One number over several languages."""
+
+    LEFT_OUT = frozenset({"change_p"})
+
+    task: str = ""
+    metric: str
+    group: str
+    """A key of `names.GROUP_NAMES`, or one of a task's own."""
+    languages: list[str] = []
+
+    @property
+    def measure(self) -> Measure:
+        return Measure(self.task, self.metric)
+
+
+class Results(Document):
+    """What every results file has: rows by language, and rows by group of languages."""
+
+    seed: int | None = None
+    results: Sequence[ResultRow]
+    groups: Sequence[GroupRow] = ()
+
+    @property
+    def title(self) -> str:
+        """Of what the results are, for tables: a model, or two."""
+        return ""
+
+
+def measures_of(rows: Iterable[ResultRow]) -> list[Measure]:
+    """Every measure except off-target rates, in order of appearance."""
+    return [m for m in dict.fromkeys(row.measure for row in rows) if not m.is_off_target]
+
+
+def tasks_of(rows: Iterable[ResultRow]) -> list[str]:
+    """Every task, in order of appearance."""
+    return list(dict.fromkeys(row.task for row in rows))
+
+
+def rows_of(rows: Iterable[_R], measure: Measure) -> dict[str, _R]:
+    """Language → row of one measure, including rows without a value."""
+    return {row.language: row for row in rows if row.measure == measure}
+
+
+def intervals(rows: Mapping[str, ResultRow]) -> dict[str, Interval]:
+    """Language → interval."""
+    return {tag: row.interval for tag, row in rows.items()}
+
+
+def language_order(rows: Sequence[ResultRow]) -> list[str]:
+    """All languages by tier, the best of each first: the one order of every table and chart."""
+    tags = dict.fromkeys(row.language for row in rows)
+    main = next(iter(measures_of(rows)), None)
+    values = {tag: row.value or 0.0 for tag, row in rows_of(rows, main).items()} if main else {}
+    return sorted(tags, key=lambda t: (TIERS.index(tier(t)), -values.get(t, 0.0), language_name(t)))
+
+
+def groups_of(groups: Iterable[GroupRow], measure: Measure) -> dict[str, GroupRow]:
+    """Group → row of one measure, in the order of `GROUP_NAMES`.
+
+    Only the means of an off-target rate are kept, where less is better.
+    """
+    rows = [
+        row
+        for row in groups
+        if row.measure == measure
+        and not (measure.is_off_target and row.group in ("worst", "democratisation"))
+    ]
+    rank = {name: i for i, name in enumerate(GROUP_NAMES)}
+    return {r.group: r for r in sorted(rows, key=lambda row: rank.get(row.group, len(rank)))}
+
+
+def group_title(group: str, found: Mapping[str, ResultRow]) -> str:
+    """The name of a group, with the worst language's own; `found` has a row for each language."""
+    name = GROUP_NAMES.get(group, group)
+    values = {tag: row.value for tag, row in found.items() if row.value is not None}
+    if group != "worst" or not values:
+        return name
+    return f"{name} ({language_name(min(values, key=lambda tag: values[tag]))})"
+
+
+def unknown_sentence(rows: Iterable[ResultRow]) -> str:
+    """`3 of 90 answers (3.3 %) have no value`; empty where every answer has one."""
+    counts = [(row.unknown or 0, row.n or 0) for row in rows]
+    missing = sum(unknown for unknown, _ in counts)
+    if not missing:
+        return ""
+    total = missing + sum(n for _, n in counts)
+    return f"{missing} of {total} answers ({100 * missing / total:.1f} %) have no value"

@@ -1,0 +1,484 @@
+"""One table, drawn to HTML, to a terminal, to Markdown, to LaTeX and to CSV.
+
+    table = Table(
+        "Accuracy on mgsm",
+        [Column("Language"), Column("Value, %"), Column("n")],
+        [Row("Swahili", [Interval(0.41, 0.37, 0.45), 250], tag="sw", section="low")],
+        caption="95 % intervals",
+    )
+    table.to_html(); table.to_rich(); table.to_markdown(); table.to_latex(); table.to_csv()
+
+The first column is the head of each row, a text. A cell is
+
+- a text, or `Toned` (a coloured text), `Badge` (a short label), `Bar` (a share of a length);
+- a count (int), a rate (float) or an `Interval`: a value with bounds, change, n. Values stay rates;
+  the column's `scale` turns them into percent, points or grades here and nowhere else;
+- None where it is unknown, which is drawn as a dash.
+
+HTML gives bounds and change columns of their own, if any row has them; the terminal, Markdown and
+LaTeX put them into the cell (`45.2 [41.0, 49.3] (+3.1)`), and `Column.form` says how. CSV has the
+numbers as they are. Every form escapes the texts, which may come from a model.
+"""
+
+import csv
+import html
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from isoglot.report.results.names import language_name, own_name
+from isoglot.report.results.rows import Interval, Measure
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+UNKNOWN = "\u2013"
+MINUS = "\u2212"  # as wide as a plus, which keeps columns straight
+
+NUM_OPEN = 40
+"""Tables with more rows are folded on a page, and left out of the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The unit in which values are shown."""
+
+    factor: float
+    digits: int
+    unit: str
+    step: str = ""
+    """Unit of a difference."""
+    is_signed: bool = False
+
+
+PERCENT = Scale(100, 1, "%", "points")
+POINTS = Scale(100, 1, "points", "points", is_signed=True)
+GRADES = Scale(10, 2, "1 to 10", "grades")
+GRADE_STEPS = Scale(10, 2, "grades", "grades", is_signed=True)
+INDEX = Scale(1, 2, "")
+"""A coefficient, such as Krippendorff's alpha."""
+INDEX_3 = Scale(1, 3, "")
+SECONDS = Scale(1, 1, "s")
+
+
+def scale_of(measure: Measure) -> Scale:
+    """Grades of a judge are shown as it gave them, all else in percent."""
+    return GRADES if measure.is_rating else PERCENT
+
+
+def step_of(scale: Scale) -> Scale:
+    """The scale of differences between values of a scale."""
+    return GRADE_STEPS if scale is GRADES else POINTS if scale is PERCENT else scale
+
+
+def number(value: float | None, scale: Scale = PERCENT) -> str:
+    """A value in the scale's unit, with its sign where the scale has one; a dash when unknown."""
+    if value is None:
+        return UNKNOWN
+    sign = "+" if scale.is_signed else ""
+    return f"{scale.factor * value:{sign}.{scale.digits}f}".replace("-", MINUS)
+
+
+def bounds(interval: Interval | None, scale: Scale = PERCENT) -> str:
+    """`41.0 to 49.3`, the 95 % interval; a dash when unknown."""
+    if interval is None or not interval.has_bounds:
+        return UNKNOWN
+    return f"{number(interval.low, scale)} to {number(interval.high, scale)}"
+
+
+def value_and_bounds(interval: Interval | None, scale: Scale = PERCENT) -> str:
+    """`45.2 (41.0 to 49.3)`; the value alone where the bounds are unknown."""
+    value = number(interval.value if interval else None, scale)
+    if interval is None or interval.value is None or not interval.has_bounds:
+        return value
+    return f"{value} ({bounds(interval, scale)})"
+
+
+def steps(values: Sequence[float | None], scale: Scale = PERCENT) -> str:
+    """`4.1 → 2.1`: the first and the last of a series; one value where there is one."""
+    ends = [values[0], values[-1]][: len(values)] if values else []
+    return " → ".join(number(value, scale) for value in ends) or UNKNOWN
+
+
+Tone = Literal["good", "bad", "unsure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Toned:
+    """A coloured text, such as the answer to a claim; bold in Markdown."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A short label: a pill on a page, in code type in Markdown, `mark` in a terminal."""
+
+    text: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a share, from 0 to 1, of its column."""
+
+    share: float
+
+
+Cell: TypeAlias = str | int | float | Interval | Toned | Badge | Bar | None
+
+
+_Part: TypeAlias = Literal["value", "bounds", "change", "change bounds", "words"]
+_CSV_PARTS: Mapping[_Part, Sequence[str]] = {
+    "value": ["value"],
+    "bounds": ["low", "high"],
+    "change": ["change"],
+    "change bounds": ["change low", "change high"],
+    "words": ["value", "low", "high"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; `title` names the unit too. The first one is the head of each row."""
+
+    title: str
+    scale: Scale = PERCENT
+    is_text: bool = False
+    """True where cells begin on the left."""
+    form: Literal["brackets", "half", "value", "words"] = "brackets"
+    """Terminal, Markdown and LaTeX: `45.2 [41.0, 49.3]`, `45.2 ±4.1`, `45.2`, or
+    `45.2 (41.0 to 49.3)`; `words` also keeps an interval in one cell on a page."""
+    change_scale: Scale | None = None
+    """Of changes, where it is not that of differences of `scale`."""
+
+    @property
+    def of_change(self) -> Scale:
+        return self.change_scale or step_of(self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: its head, and a cell for each other column."""
+
+    head: str
+    cells: Sequence[Cell]
+    tag: str = ""
+    """The language that the row is about: pages add its own name, terminals its tag."""
+    section: str = ""
+    """Rows of one section stand together; a terminal rules a line between sections."""
+    is_group: bool = False
+    """True for a row over several others, such as a mean; a terminal shows these last."""
+
+    @classmethod
+    def of_language(
+        cls, tag: str, cells: Sequence[Cell], mark: str = "", section: str = ""
+    ) -> "Row":
+        """The row of a language; `mark` follows its name."""
+        return cls(language_name(tag) + mark, cells, tag, section)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A title, columns and rows; see the module."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    caption: str = ""
+    """Shown below the table in a terminal; pages have the caption of their section."""
+    notes: Sequence[str] = ()
+    """Lines that travel with Markdown and LaTeX: units, counts, signatures."""
+    summary: str = "The numbers"
+    """Text that unfolds the table on a page."""
+    is_open: bool | None = None
+    """Whether the page shows it unfolded; None: by the number of its rows."""
+
+    def to_html(self, *, anchor: str = "") -> str:
+        """A `<table>`; intervals and changes get columns of their own."""
+        plans = self._plans()
+        heads = "".join(
+            f"<th{_align(column, part)}>{html.escape(title)}</th>"
+            for column, parts in zip(self.columns[1:], plans, strict=True)
+            for part, title in zip(parts, _titles(column, parts), strict=True)
+        )
+        lines = []
+        for row in self.rows:
+            cells = "".join(
+                f"<td{_align(column, part, cell)}>{_html_cell(cell, column, part)}</td>"
+                for column, parts, cell in zip(self.columns[1:], plans, row.cells, strict=True)
+                for part in parts
+            )
+            kind = ' class="whole"' if row.is_group else ""
+            lines.append(f"<tr{kind}>{_html_head(row)}{cells}</tr>")
+        name = f' id="{html.escape(anchor)}"' if anchor else ""
+        body = "\n".join(lines)
+        return (
+            f'<table class="grid"{name}>\n<thead><tr><th>{html.escape(self.columns[0].title)}</th>'
+            f"{heads}</tr></thead>\n<tbody>{body}</tbody></table>"
+        )
+
+    def to_rich(self) -> "RichTable":
+        """A table for `rich`: no markup in it is interpreted, groups of rows come last."""
+        from rich.box import SIMPLE
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        table = RichTable(
+            title=Text(self.title),
+            caption=Text(self.caption) if self.caption else None,
+            box=SIMPLE,
+            padding=(0, 1, 0, 0),
+        )
+        for place, column in enumerate(self.columns):
+            is_left = column.is_text or not place
+            justify: Literal["left", "right"] = "left" if is_left else "right"
+            table.add_column(Text(column.title), justify=justify, no_wrap=not is_left)
+        shown = [row for row in self.rows if not row.is_group]
+        shown += [row for row in self.rows if row.is_group]
+        for before, row in zip([None, *shown], shown, strict=False):
+            if before and (before.section, before.is_group) != (row.section, row.is_group):
+                table.add_section()
+            head = f"{row.head} ({row.tag})" if row.tag else row.head
+            cells = zip(row.cells, self.columns[1:], strict=True)
+            table.add_row(Text(head), *(_rich_cell(cell, column) for cell, column in cells))
+        return table
+
+    def to_markdown(self) -> str:
+        """A table of GitHub's Markdown, with the notes as a list below it."""
+        heads = [escape_markdown(column.title) for column in self.columns]
+        rule = ["---" if c.is_text or not i else "---:" for i, c in enumerate(self.columns)]
+        lines = [heads, rule]
+        for row in self.rows:
+            head = escape_markdown(row.head)
+            cells = zip(row.cells, self.columns[1:], strict=True)
+            head = f"**{head}**" if row.is_group else head
+            lines.append([head, *(_markdown_cell(cell, column) for cell, column in cells)])
+        text = [f"| {' | '.join(line)} |" for line in lines]
+        notes = [f"- {escape_markdown(note)}" for note in self.notes]
+        return "\n".join([*text, *([""] * bool(notes)), *notes, ""])
+
+    def to_latex(self) -> str:
+        r"""A `tabular` with the rules of booktabs; `\usepackage{booktabs}` is the only need."""
+        parts = [[row for row in self.rows if row.is_group is part] for part in (False, True)]
+        body = [self._latex_line([column.title for column in self.columns])]
+        for rows in parts:
+            if rows or not body[1:]:
+                body.append(r"\midrule")
+            for row in rows:
+                cells = zip(row.cells, self.columns[1:], strict=True)
+                body.append(self._latex_line([row.head, *(plain(*pair) for pair in cells)]))
+        align = "".join("l" if c.is_text or not i else "r" for i, c in enumerate(self.columns))
+        head = [f"% {_one_line(note)}" for note in self.notes]
+        start = [*head, rf"\begin{{tabular}}{{{align}}}", r"\toprule"]
+        return "\n".join([*start, *body, r"\bottomrule", r"\end{tabular}", ""])
+
+    def _plans(self) -> list[list[_Part]]:
+        """The columns that each column but the first takes in HTML and CSV."""
+        return [
+            _parts(column, [row.cells[i] for row in self.rows])
+            for i, column in enumerate(self.columns[1:])
+        ]
+
+    @staticmethod
+    def _latex_line(texts: Sequence[str]) -> str:
+        return " & ".join(map(escape_latex, texts)) + r" \\"
+
+    def to_csv(self) -> str:
+        """Lines with the numbers as they are; no text in them starts a formula."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        plans = self._plans()
+        heads = [self.columns[0].title]
+        for column, parts in zip(self.columns[1:], plans, strict=True):
+            names = [part for whole in parts for part in _CSV_PARTS[whole]]
+            heads += [f"{column.title} {name}".removesuffix(" value") for name in names]
+        writer.writerow(heads)
+        for row in self.rows:
+            line: list[object] = [_inert(row.head)]
+            for cell, parts in zip(row.cells, plans, strict=True):
+                line += [_raw(cell, part) for whole in parts for part in _CSV_PARTS[whole]]
+            writer.writerow(line)
+        return out.getvalue()
+
+
+def _parts(column: Column, cells: Sequence[Cell]) -> list[_Part]:
+    """The columns that a column takes where bounds and changes have their own."""
+    found = [cell for cell in cells if isinstance(cell, Interval)]
+    if column.form == "words" and found:
+        return ["words"]
+    changes = [cell.change for cell in found if cell.change]
+    parts: list[_Part] = ["value"]
+    if any(cell.has_bounds for cell in found):
+        parts.append("bounds")
+    if changes:
+        parts.append("change")
+    if any(change.has_bounds for change in changes):
+        parts.append("change bounds")
+    return parts
+
+
+def _titles(column: Column, parts: Sequence[_Part]) -> list[str]:
+    names = {"bounds": "95 % interval", "change": "Change", "change bounds": "95 % interval"}
+    return [names.get(part, column.title) for part in parts]
+
+
+def _align(column: Column, part: _Part, cell: Cell = None) -> str:
+    if isinstance(cell, Bar):
+        return ' class="bar"'
+    return "" if column.is_text and part == "value" else ' class="r"'
+
+
+def _html_head(row: Row) -> str:
+    own = own_name(row.tag)
+    tag = html.escape(row.tag)
+    name = f' <span class="own" lang="{tag}" dir="auto">{html.escape(own)}</span>' if own else ""
+    return f'<th scope="row">{html.escape(row.head)}{name}</th>'
+
+
+def _html_cell(cell: Cell, column: Column, part: _Part) -> str:
+    match cell:
+        case Toned(text, tone):
+            return f'<b class="{tone}">{html.escape(text)}</b>'
+        case Badge(text):
+            shown = html.escape(text)
+            return f'<span class="group {shown.replace(" ", "-")}">{shown}</span>'
+        case Bar(share):
+            return f'<i style="width:{100 * share:.2f}%"></i>'
+        case Interval():
+            text = html.escape(_part_text(cell, column, part))
+            signed = cell.change if part == "change" else cell if column.scale.is_signed else None
+            is_sure = part in ("value", "change") and signed is not None and signed.is_beyond_zero
+            return f"<b>{text}</b>" if is_sure else text
+    return html.escape(plain(cell, column)) if part in ("value", "words") else UNKNOWN
+
+
+def _part_text(cell: Interval, column: Column, part: _Part) -> str:
+    match part:
+        case "value":
+            return number(cell.value, column.scale)
+        case "bounds":
+            return bounds(cell, column.scale)
+        case "change":
+            return number(cell.change.value if cell.change else None, column.of_change)
+        case "change bounds":
+            return bounds(cell.change, column.of_change)
+        case "words":
+            return plain(cell, column)
+
+
+def plain(cell: Cell, column: Column) -> str:
+    """A cell as plain text, without its change."""
+    match cell:
+        case None:
+            return UNKNOWN
+        case Toned(text) | Badge(text):
+            return text
+        case Bar(share):
+            return "█" * max(1, round(20 * share))
+        case str() | bool() | int():
+            return str(cell)
+        case float():
+            return number(cell, column.scale)
+        case Interval():
+            return number(cell.value, column.scale) + _behind(cell, column)
+
+
+def _behind(cell: Interval, column: Column) -> str:
+    """The bounds of a value within its cell."""
+    if cell.value is None or cell.half is None or column.form == "value":
+        return ""
+    if column.form == "half":
+        return f" ±{number(cell.half, Scale(column.scale.factor, column.scale.digits, ''))}"
+    low, high = (number(end, column.scale) for end in (cell.low, cell.high))
+    return f" ({low} to {high})" if column.form == "words" else f" [{low}, {high}]"
+
+
+def _rich_cell(cell: Cell, column: Column) -> "Text":
+    from rich.text import Text
+
+    styles = {"good": "green", "bad": "red", "unsure": "yellow"}
+    match cell:
+        case Toned(text, tone):
+            return Text(text, styles[tone])
+        case Badge(text, mark):
+            return Text(mark or text)
+        case Interval():
+            is_change = column.scale.is_signed
+            shown = Text(number(cell.value, column.scale), _style(cell) if is_change else "")
+            shown.append(_behind(cell, column), "dim")
+            if cell.change:
+                change = number(cell.change.value, column.of_change)
+                shown.append(f" ({change})", _style(cell.change))
+            return shown
+    return Text(plain(cell, column))
+
+
+def _style(change: Interval) -> str:
+    """Green for more and red for less, where the interval does not reach zero."""
+    if not change.is_beyond_zero or change.value is None:
+        return ""
+    return "green" if change.value > 0 else "red"
+
+
+def _markdown_cell(cell: Cell, column: Column) -> str:
+    match cell:
+        case Toned(text):
+            return f"**{escape_markdown(text)}**"
+        case Badge(text):
+            return f"`{_one_line(text).translate({ord('`'): chr(39), ord('|'): chr(92) + '|'})}`"
+    return escape_markdown(plain(cell, column))
+
+
+def _raw(cell: Cell, part: str) -> object:
+    """A cell's part as CSV has it: empty where unknown."""
+    match cell:
+        case Interval():
+            of = cell.change if part.startswith("change") else cell
+            name = part.removeprefix("change ") if part != "change" else "value"
+            value: float | None = getattr(of, name) if of else None
+            return "" if value is None else value
+        case Bar(share):
+            return share
+    if part != "value" or cell is None:
+        return ""
+    return _inert(cell.text if isinstance(cell, Toned | Badge) else cell)
+
+
+def _inert(value: object) -> object:
+    """A text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        value = f"'{value}"
+    return value.replace("\r", " ") if isinstance(value, str) else value
+
+
+def escape_markdown(text: str) -> str:
+    """The text on one line, in which nothing is Markdown or HTML."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", _one_line(text))
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    **{character: f"\\{character}" for character in "{}$&#%_"},
+}
+
+
+def escape_latex(text: str) -> str:
+    """The text on one line, in which nothing is a command."""
+    escaped = "".join(_LATEX.get(character, character) for character in _one_line(text))
+    # A row that starts with a bracket would be read as an argument of the row before.
+    guard = "{}" if escaped.startswith(("[", "*")) else ""
+    return guard + escaped.replace(UNKNOWN, "--").replace(MINUS, "$-$")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
