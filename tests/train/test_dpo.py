@@ -176,7 +176,7 @@ def test_done_is_not_done_again(tiny_model, preferences, training, tmp_path):
     assert again == first
     assert first["num_preferences"] == 24
     assert set(first["languages"]) <= {"en", "es", "sw"}
-    with pytest.raises(ValueError, match="got another seed"):
+    with pytest.raises(ValueError, match=r"was made with seed = \d+ \(now \d+\): remove"):
         train_dpo(preferences, Policy(str(tiny_model)), tmp_path / "out", config, seed=1)
 
 

@@ -92,7 +92,7 @@ def test_two_processes_train_dpo_as_one(tiny_model, preferences, config, tmp_pat
     assert sorted(path.name for path in two.iterdir()) == [
         "inputs.json", "log.jsonl", "policy", "train.json",
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="got another num_processes"):
+    with pytest.raises(ValueError, match=r"made with num_processes = 2 \(now 1\)"):
         claim(two, preferences, policy, config(2), 3)
 
 

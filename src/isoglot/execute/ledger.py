@@ -1,7 +1,13 @@
-"""Which stages of a run are done, with which settings: the memory that resuming rests on.
+"""What a run has made, and from what: the memory that resuming rests on.
 
-A stage is begun when `stage.json` stands in its folder, and done when `done.json` does, which is
-written last. Both hold the fingerprint of what the stage depends on: settings, inputs, code.
+A stage is a folder, made once by `Ledger.once`. It is begun when `stage.json` lies there, and done
+when `done.json` does, which is written last. Both hold the fingerprint of what the stage depends
+on: settings, inputs, code.
+
+A small result is one JSON file, made once by `make_once`. Inside a stage's folder it needs no more
+than that (`make_once(out / "routes.json", make)`), since the folder is the stage's alone. Elsewhere
+its key `made_from` holds what it depends on, and it is made again when that changes. `read_made`
+and `write_made` are the halves of `make_once`, for a result that is made by other means.
 """
 
 import hashlib
@@ -13,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.store import read_done, write_done, write_json
 from isoglot.execute.siblings import Siblings
@@ -20,7 +27,7 @@ from isoglot.execute.siblings import Siblings
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished stage: where it lies, what it depends on, what it counted."""
+    """A finished stage: its folder, what it depends on, what it counted."""
 
     folder: Path
     fingerprint: str
@@ -29,12 +36,11 @@ class Done:
 
 
 class Ledger:
-    """The stages of one run's folder; each is made once.
+    """The stages of one run directory; each is made once.
 
     `record` is written to `record_name` before a stage is made, so that a refused run changes
-    nothing.
-    `redo` makes again, instead of refusing, what was made with other settings.
-    `siblings` are other runs: a stage that one of them has done is taken, not made.
+    nothing. `redo` makes again, instead of refusing, what was made with other settings. A stage
+    that one of the `siblings` (other runs) has done is taken, not made.
     """
 
     def __init__(
@@ -57,13 +63,13 @@ class Ledger:
     def once(
         self, name: str, depends_on: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
     ) -> Done:
-        """The stage `name` (its folder in the run), made by `make(folder)` unless it stands.
+        """Return the stage `name` (its folder in the run), made by `make(folder)` unless done.
 
         Raises:
-            InputError: it stands with other settings; says which key differs, and the mend.
+            InputError: it was begun with other settings; names the keys that differ.
         """
         folder = self.run / name
-        plain = json.loads(json.dumps(depends_on))
+        plain = _plain(depends_on)
         fingerprint = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
         done = read_done(folder)
         if done is None or done["fingerprint"] != fingerprint:
@@ -82,20 +88,55 @@ class Ledger:
     def _check_settings(self, name: str, folder: Path, now: Mapping[str, Any]) -> None:
         begun = folder / "stage.json"
         if not begun.exists() or not any(path != begun for path in folder.iterdir()):
-            return  # nothing was made yet, as where a file of the user's was not there
-        try:
-            was = json.loads(begun.read_text(encoding="utf-8"))["depends_on"]
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"cannot read {begun}: delete {folder} and run again") from error
-        changes = list(_changes(was, now))
-        if not changes:
-            return
+            return  # nothing was made yet, as where a file of the user's was missing
+        mend = f"delete {folder} and run again"
+        was = read_json(begun, mend=mend).get("depends_on")
+        if was is None:
+            raise InputError(f"cannot read {begun}: {mend}")
         if not self.redo:
-            raise InputError(
-                f"{name} was made with {'; '.join(changes[:3])}: it and the stages after it would "
-                f"be made again; nothing was touched. Give --redo to do so, or another --out"
+            mend = (
+                "it and the stages after it would be made again; nothing was touched. Give --redo "
+                "to do so, or another --out"
             )
-        shutil.rmtree(folder)
+            refuse_changes(name, was, now, mend=mend)
+        elif any(_changes(was, now)):
+            shutil.rmtree(folder)
+
+
+def refuse_changes(what: str, was: Any, now: Any, *, mend: str) -> None:
+    """Raise InputError where `what` was made with other settings than now; names up to three."""
+    if changes := list(_changes(was, now)):
+        raise InputError(f"{what} was made with {'; '.join(changes[:3])}: {mend}")
+
+
+def make_once(
+    path: Path, make: Callable[[], Mapping[str, Any]], *, made_from: Any = None
+) -> dict[str, Any]:
+    """Return the JSON object at `path`, made by `make()` unless it was made from the same."""
+    if (found := read_made(path, made_from)) is None:
+        write_made(path, make(), made_from)
+        found = read_made(path, made_from)
+        assert found is not None
+    return found
+
+
+def read_made(path: Path, made_from: Any = None) -> dict[str, Any] | None:
+    """Return what was made from `made_from`; None where it is not there, damaged, or of others."""
+    try:
+        content = read_json(path, mend="")
+    except InputError:
+        return None
+    return content if content.pop("made_from", None) == _plain(made_from) else None
+
+
+def write_made(path: Path, content: Mapping[str, Any], made_from: Any = None) -> None:
+    """Write a small result with what it was made from; see the module's text."""
+    write_json(path, content if made_from is None else {"made_from": made_from, **content})
+
+
+def _plain(value: Any) -> Any:
+    """The value as it comes back from JSON."""
+    return json.loads(json.dumps(value))
 
 
 def _made(
@@ -111,7 +152,7 @@ def _made(
 
 
 def _changes(was: Any, now: Any, key: str = "") -> Iterator[str]:
-    """What differs, as `key = old (now new)`."""
+    """Yield each difference, as `key = old (now new)`."""
     if isinstance(was, dict) and isinstance(now, dict):
         for name in {**was, **now}:
             yield from _changes(was.get(name), now.get(name), f"{key}.{name}" if key else name)

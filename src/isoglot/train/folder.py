@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.records import content_id
-from isoglot.core.store import write_whole
+from isoglot.core.store import write_json, write_whole
+from isoglot.execute.ledger import refuse_changes
 from isoglot.models.local.template import read_template
 from isoglot.models.local.transformers import model_revision
 from isoglot.train.adapters import merged
@@ -25,9 +27,10 @@ def claim(
     held_out: Sequence[str] = (),
     num_processes: int = 1,
 ) -> None:
-    """Makes `out` the folder of this training and of no other, so that a resume continues it.
+    """Make `out` the folder of this training and of no other, so that a resume continues it.
 
-    Raises InputError where another training has begun there.
+    Raises:
+        InputError: another training has begun there; names what differs.
     """
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     inputs = {
@@ -40,16 +43,12 @@ def claim(
         **({"held_out": content_id(*held_out)} if held_out else {}),
     }
     path = out / "inputs.json"
-    if path.exists():
-        before = {"num_processes": 1, **json.loads(path.read_text())}
-        different = [key for key in inputs if before.get(key) != inputs[key]]
-        begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
-        if different and begun:
-            raise InputError(
-                f"expected {out} to be new or of the same training, got another "
-                f"{', '.join(different)}; remove the folder or give another one"
-            )
-    write_whole(path, json.dumps(inputs, indent=2).encode())
+    begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
+    if begun and path.exists():
+        mend = "remove the folder, or give another one"
+        before = {"num_processes": 1, **read_json(path, mend=mend)}
+        refuse_changes(f"the policy in {out}", before, inputs, mend=mend)
+    write_json(path, inputs)
 
 
 def last_checkpoint(folder: Path) -> str | None:
@@ -60,9 +59,9 @@ def last_checkpoint(folder: Path) -> str | None:
     complete: dict[int, Path] = {}
     for checkpoint in folder.glob("checkpoint-*"):
         try:
-            state = json.loads((checkpoint / "trainer_state.json").read_text())
+            state = read_json(checkpoint / "trainer_state.json", mend="")
             complete[int(state["global_step"])] = checkpoint
-        except (OSError, ValueError, KeyError):
+        except (InputError, KeyError):
             shutil.rmtree(checkpoint)
     return str(complete[max(complete)]) if complete else None
 
@@ -71,7 +70,7 @@ def finished(out: Path) -> dict[str, Any] | None:
     """The summary of a training whose policy stands in `out`, else None."""
     if not (out / "policy").is_dir():
         return None
-    return json.loads((out / "train.json").read_text())
+    return read_json(out / "train.json", mend=f"remove {out} and train again")
 
 
 def save_policy(
