@@ -28,7 +28,7 @@ from isoglot.core.ngrams import gram_chars, ngrams
 from isoglot.core.records import Demonstration, content_id
 from isoglot.data.clean import CleanConfig, row_id, said
 from isoglot.data.contamination import Item
-from isoglot.line.cleaning import fit
+from isoglot.line.demonstrations import fit
 
 TAGS = (
     *("en", "de", "tr", "vi", "sw", "id", "ru", "kk", "ka", "ar", "ur", "hi", "ta", "ml", "si"),

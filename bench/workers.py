@@ -75,7 +75,7 @@ def speed_up(
 def lab_job(families: int, shards: int, scratch: Path) -> tuple[Any, Path]:
     """The first round of `lidr-lab`, and the folder of its prompts."""
     from isoglot.line.job import Job
-    from isoglot.line.stages import make_prompts
+    from isoglot.line.prompts import make_prompts
     from isoglot.recipe.recipe import load_recipe
 
     sizes = [f"prompts.num_families={families}", f"families_per_shard={-(-families // shards)}"]
@@ -89,13 +89,13 @@ def measure(job: Any, prompts: Path, num_workers: int, out: Path) -> dict[str, A
     """One pass of `generate`; `shards` is what it wrote."""
     from isoglot.core.store import shard_paths
     from isoglot.execute.ray import map_shards_on_ray
-    from isoglot.line.prompts import run_sampler
+    from isoglot.line.answers import run_sampler
 
     shutil.rmtree(out, ignore_errors=True)
     began, start, busy = time.time(), time.perf_counter(), _busy_seconds()
     run_sampler(
         prompts,
-        job.sampler,
+        job.model,
         job.recipe.generate.sampling,
         out,
         title="generate",

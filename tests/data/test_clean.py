@@ -11,7 +11,7 @@ from isoglot.core.records import Demonstration, Prompt, content_id
 from isoglot.core.store import shards_of
 from isoglot.data.clean import CleanConfig, Drop, clean, group_of, row_id, said
 from isoglot.data.contamination import EvaluationIndex, Item, items_of
-from isoglot.line.cleaning import fit
+from isoglot.line.demonstrations import fit
 
 SENTENCES = {
     "en": "The old lighthouse keeper wrote a letter to his daughter every single evening.",

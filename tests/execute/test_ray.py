@@ -21,9 +21,10 @@ from isoglot.data.generate import generate
 from isoglot.execute.local import Counts, map_shards
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.answers import make_completions, make_translations
-from isoglot.line.job import Job
+from isoglot.line.job import Job, Shards
+from isoglot.line.pairs import make_scores
 from isoglot.line.pipeline import run
-from isoglot.line.stages import make_prompt_translations, make_scores
+from isoglot.line.prompts import make_prompt_translations
 from isoglot.models.load import load_sampler
 
 pytestmark = pytest.mark.slow
@@ -318,8 +319,8 @@ def test_neither_rows_nor_models_are_shipped(finished_run, tiny_policy, tmp_path
         update={"prompts": recipe.prompts.model_copy(update={"translate_from": "en"})}
     )
     stages = finished_run / "round-0"
-    inputs = {name: stages / name for name in ("prompts", "generate", "translate")}
-    inputs["completions"] = inputs["translate"]
+    inputs = {name: Shards(stages / name, Completion) for name in ("generate", "translate")}
+    inputs |= {"prompts": Shards(stages / "prompts", Prompt), "completions": inputs["translate"]}
     job = Noted(recipe, 0, str(tiny_policy), inputs, silent=True)
     made = (make_completions, make_translations, make_prompt_translations, make_scores)
     for make in made:

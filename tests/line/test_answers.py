@@ -10,13 +10,13 @@ from apples import ASKED, NAMES, SAID, rows_of
 from serving import Misbehaving, answer
 from tiny_run import contents, mtimes, tiny_recipe
 
-from isoglot.core.records import Completion, Dropped, Preference
+from isoglot.core.records import Completion, Dropped, Preference, Prompt
 from isoglot.core.store import DROPPED
 from isoglot.execute.local import map_shards
 from isoglot.line.answers import make_completions
-from isoglot.line.job import Job
+from isoglot.line.job import Job, Shards
 from isoglot.line.pipeline import run
-from isoglot.line.stages import make_prompts
+from isoglot.line.prompts import make_prompts
 
 NUM = 4
 
@@ -193,7 +193,8 @@ class Watched(Job):
             from transformers import LlamaForCausalLM
 
             num = sum(type(each) is LlamaForCausalLM for each in gc.get_objects())
-            (self.inputs["counts"] / f"{len(list(self.inputs['counts'].iterdir()))}-{num}").touch()
+            counts = self.inputs["counts"].folder
+            (counts / f"{len(list(counts.iterdir()))}-{num}").touch()
             return map_shards(*arguments, **options)
 
         return counting
@@ -211,7 +212,7 @@ def test_one_model_at_a_time_and_the_policy_beside_others(tiny_policy, tiny_mode
     recipe = tiny_recipe(tiny_policy, f"samplers=[{{kind: policy}}, {other}]", "rounds=1")
     (tmp_path / "counts").mkdir()
     make_prompts(Job(recipe, 0, str(tiny_policy), silent=True), tmp_path / "prompts")
-    inputs = {"prompts": tmp_path / "prompts", "counts": tmp_path / "counts"}
+    inputs = {name: Shards(tmp_path / name, Prompt) for name in ("prompts", "counts")}
     gc.collect()
     job = Watched(recipe, 0, str(tiny_policy), inputs, silent=True)
     counts = make_completions(job, tmp_path / "out")

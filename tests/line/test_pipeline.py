@@ -12,7 +12,7 @@ from isoglot.core.records import Completion, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_shard
 from isoglot.data.prompts import PromptFileConfig, read_prompts
 from isoglot.execute.ledger import Done, Ledger
-from isoglot.line.pipeline import Line, run
+from isoglot.line.pipeline import Round, run
 from isoglot.models.local.transformers import model_name
 
 RESULT_KEYS = {
@@ -219,7 +219,7 @@ def stop_reason(folder, policy, gaining):
         ]
         write_shard(folder / name / "graded.parquet", rows, Graded)
         ledger.done[name] = Done(folder / name, "", {}, 0.0)
-    return Line(tiny_recipe(policy), ledger, 1, "", True).no_gain()
+    return Round(tiny_recipe(policy), ledger, 1, "", True).no_gain()
 
 
 def test_the_rounds_end_when_no_trained_language_gains(tmp_path, tiny_model):

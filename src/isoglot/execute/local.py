@@ -23,6 +23,11 @@ class Counts(NamedTuple):
     num_rows: int
     num_dropped: int
 
+    @property
+    def kept_and_dropped(self) -> dict[str, int]:
+        """The counts of a stage that drops rows."""
+        return {"kept": self.num_rows, "dropped": self.num_dropped}
+
 
 class Written(NamedTuple):
     """What stands in one output shard."""

@@ -25,7 +25,7 @@ from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.evals.grading import CutOff
 from isoglot.execute.ledger import Ledger
 from isoglot.lab.shipped import lab_path
-from isoglot.line.prompts import Wanted, file_revisions
+from isoglot.line.sources import PromptSelection, file_revisions
 from isoglot.line.task import (
     Measurement,
     ask,
@@ -187,13 +187,13 @@ def _question(task: str, prompt: Prompt) -> str:
 
 
 def _measurement(task: EvaluationTask, asked: Asked) -> Measurement:
-    wanted = Wanted(
+    selection = PromptSelection(
         _languages(task, asked.languages),
         task.num_families,
         asked.seed,
         families_per_shard=asked.families_per_shard,
     )
-    return Measurement(task, wanted, (), task.name, asked.silent)
+    return Measurement(task, selection, (), task.name, asked.silent)
 
 
 def _answer(
@@ -209,7 +209,7 @@ def _answer(
     loaded = _Loaded(model)
     for task in asked.tasks:
         measurement = _measurement(task, asked)
-        candidates = dict.fromkeys((*measurement.wanted.languages, DOMINANT))
+        candidates = dict.fromkeys((*measurement.selection.languages, DOMINANT))
         identifier = load_identifier(tuple(candidates))
         if regrade:
             _check_answered(out / task.name, task.name)

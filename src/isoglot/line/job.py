@@ -1,30 +1,42 @@
-"""A stage of the line as a job: which recipe, which round, which folders, which models.
+"""Job: one stage of one round, with its recipe, its input shards and its models.
 
 A job is picklable, so that it can run in a child process where there is an accelerator, which then
 gets its memory back.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from isoglot.benchmarks.benchmark import Answering
+from isoglot.core.store import count_rows, shard_paths
 from isoglot.evals.graders import GRADERS
-from isoglot.execute.local import map_shards
+from isoglot.execute.local import Counts, map_shards
+from isoglot.execute.progress import Bar, Bars
 from isoglot.execute.ray import map_shards_on_ray
-from isoglot.line.prompts import MapShards, identifier_of
-from isoglot.models.load import (
-    load_likelihood,
-    load_sampler,
-    load_scorers,
-    load_translator,
-)
+from isoglot.line.sources import identifier_of
+from isoglot.models.load import load_likelihood, load_sampler, load_scorers, load_translator
 from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask, RayConfig
 from isoglot.train.common import Policy
+
+MapShards = Callable[..., Counts]
+"""`execute.local.map_shards`, or a function of the same signature that runs elsewhere."""
+
+
+class Shards(NamedTuple):
+    """The rows that a stage reads: a folder of shards, and the record type of its rows."""
+
+    folder: Path
+    record: type
+
+    @property
+    def num_rows(self) -> int:
+        return num_rows(self.folder, self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +47,57 @@ class Job:
     round: int
     policy: str
     """Folder or hub id of M_t, the model of this round."""
-    inputs: Mapping[str, Path] = field(default_factory=dict)
-    """Folders of the stages that it reads, by their names."""
+    inputs: Mapping[str, Shards] = field(default_factory=dict)
+    """The shards that the stage reads, by the names in its row of the table."""
     task: EvaluationTask | None = None
+    """The task of an evaluation."""
     silent: bool = False
 
+    def shards(self, *names: str) -> list[Shards]:
+        """The inputs of these names."""
+        return [self.inputs[name] for name in names]
+
     def title(self, stage: str) -> str:
+        """The title of a stage's progress bar."""
         return f"round {self.round} · {stage}"
 
-    def sampler(self) -> Any:
-        """The policy of the round, ready to answer."""
-        return load_sampler(self.recipe.policy.model_copy(update={"path": self.policy}))
+    @contextmanager
+    def bar(self, stage: str, total: int) -> Iterator[Bar]:
+        """A progress bar of the stage over `total` rows or texts."""
+        with Bars(silent=self.silent) as bars:
+            yield bars.bar(self.title(stage), total)
 
-    def model(self, answering: Answering) -> Any:
-        """The policy of the round, ready to write or to weigh choices."""
+    def model(self, answering: Answering = "generation") -> Any:
+        """Load the policy of the round: a sampler, or a `LikelihoodModel` for `likelihood`."""
         config = self.recipe.policy.model_copy(update={"path": self.policy})
         return load_likelihood(config) if answering == "likelihood" else load_sampler(config)
 
     def start(self) -> Policy:
-        """Where the training of the round begins: a policy of our own has no revision."""
+        """The policy that the training of the round starts from.
+
+        A policy that the run itself trained has no revision.
+        """
         is_given = self.policy == self.recipe.policy.path
         revision = self.recipe.policy.revision if is_given else "main"
         return Policy(self.policy, revision, self.recipe.policy.chat_template)
 
     def translator(self, place: int = 0) -> Any:
-        """One of the recipe's translators, or else the policy of the round, asked to translate."""
+        """Load a translator of the recipe, or the policy of the round prompted to translate."""
         recipe = self.recipe
         config = recipe.translate or PromptTranslatorConfig()
         if recipe.translators:
             tags = recipe.translated_languages(place)
             return load_translator(recipe.translators[place], config, tags)
         return PromptTranslator(
-            self.sampler(), config.sampling, config.template, config.prefill, config.pattern
+            self.model(), config.sampling, config.template, config.prefill, config.pattern
         )
 
     def identifier(self) -> Any:
-        """Tells the languages of the run apart."""
+        """Load the language identifier of the run."""
         return identifier_of(self.recipe)
 
     def scorers(self) -> tuple[Any, Any]:
-        """The scorers of the recipe's `score:`, and the identifier that its gates ask."""
+        """Load the scorers of `score:`, and the identifier that its gates use."""
         assert self.recipe.score is not None
         identifier = self.identifier()
         graders = {str(name): grader for name, grader in GRADERS.items()}
@@ -82,7 +105,7 @@ class Job:
 
     @property
     def executor(self) -> MapShards:
-        """Runs the stages whose models take the time, as the recipe's `execute:` says."""
+        """The executor of the stages whose models take the time, by the recipe's `execute:`."""
         config = self.recipe.execute
         if isinstance(config, RayConfig):
             return partial(
@@ -91,5 +114,6 @@ class Job:
         return map_shards
 
 
-Make = Callable[[Job, Path], Mapping[str, Any]]
-"""Makes a stage's folder and says what to count."""
+def num_rows(folder: Path, record: type) -> int:
+    """The number of rows in all shards of a folder."""
+    return sum(count_rows(path, record) for path in shard_paths(folder))

@@ -1,66 +1,33 @@
-"""The line: stages in order, round after round. Read this file and you know the project.
+"""The line: every stage of the table in order, round after round.
 
-    prompts ─▶ generate ─▶ translate ─▶ score ─▶ pair ─▶ filter ─▶ train ─▶ evaluate
-       ▲                                                              │
-       └───────────────────── next round: M1, M2, … ──────────────────┘
+    prompts ─▶ translate ─▶ generate ─▶ translate ─▶ score ─▶ pair ─▶ filter ─▶ train ─▶ evaluate
+       ▲                                                                           │
+       └────────────────────────── next round: M1, M2, … ──────────────────────────┘
 
-Demonstrations (`route:`) take the place of pairs: … score ─▶ route ─▶ train ─▶ evaluate. Online
-training (`method: rloo`) answers and scores while it learns: prompts ─▶ train ─▶ evaluate.
+A recipe with `route:` makes demonstrations instead of pairs: … score ─▶ route ─▶ clean ─▶ train.
+Online training (`method: rloo`) completes and scores in training: prompts ─▶ train ─▶ evaluate.
 
-Each stage is made once: a run that was killed goes on where it stopped, and a finished one loads no
-model.
+Each stage is made once: a killed run resumes where it stopped, and a finished one loads no model.
 """
 
-import json
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
+from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.evals.aggregate import compare, improved_languages
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.execute.siblings import Siblings
-from isoglot.line.answers import make_completions, make_translations, member_settings
-from isoglot.line.cleaning import make_clean
-from isoglot.line.job import Job, Make
-from isoglot.line.prompts import PromptSources, file_revisions
-from isoglot.line.stages import (
-    check_settings,
-    make_cross_lingual,
-    make_demonstrations,
-    make_filtered,
-    make_pairs,
-    make_prompt_translations,
-    make_prompts,
-    make_scores,
-)
+from isoglot.line.checks import check_settings
+from isoglot.line.job import Job, Shards
+from isoglot.line.stages import EVALUATE, STAGES, Stage, evaluation_folder
 from isoglot.line.summary import write_summary
-from isoglot.line.task import make_evaluation, read_graded, task_metrics
-from isoglot.line.training import make_online_policy, make_policy
-from isoglot.models.load import answer_settings, scorer_settings
+from isoglot.line.task import read_graded, task_metrics
+from isoglot.models.load import answer_settings
 from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.recipe.sections import EvaluationTask
-
-CODE_VERSIONS = {
-    "prompts": 1,
-    "translate_prompts": 3,
-    "cross_lingual": 1,
-    "generate": 2,
-    "translate": 3,
-    "score": 3,
-    "pair": 4,
-    "filter": 1,
-    "route": 1,
-    "clean": 1,
-    "train": 1,
-    "evaluate": 3,
-}
-"""Raised when a stage's code changes what it writes, so that old shards are not taken for new."""
-
-MODEL_STAGES = ("translate_prompts", "generate", "translate", "train", "evaluate")
-"""These hold a language model: with an accelerator each runs in a child process."""
 
 
 def run(
@@ -71,9 +38,9 @@ def run(
     silent: bool = False,
     siblings: Siblings | None = None,
 ) -> dict[str, Any]:
-    """Take the recipe's policy from M0 to the last round that pays; returns the summary.
+    """Train the recipe's policy from M0 to the last round that pays, and return the summary.
 
-    What a run of `siblings` has made already is taken from it.
+    A stage that one of `siblings` has made already is taken from it.
 
     Raises:
         InputError: `out` holds another recipe's run, or a stage made with other settings.
@@ -84,239 +51,124 @@ def run(
     ledger = Ledger(out, record, redo=redo, siblings=siblings)
     policy = recipe.policy.path
     stopped = None
-    for round in range(recipe.num_rounds):
-        line = Line(recipe, ledger, round, policy, silent)
-        line.evaluate()
-        if round and (stopped := line.no_gain()):
+    for number in range(recipe.num_rounds):
+        measured = Round(recipe, ledger, number, policy, silent)
+        measured.evaluate()
+        if number and (stopped := measured.no_gain()):
             break
-        trained = Line(recipe.of_round(round), ledger, round, policy, silent).run_round()
+        trained = Round(recipe.of_round(number), ledger, number, policy, silent).run_round()
         write_summary(recipe, ledger, stopped)
         if trained is None:
             break
         policy = trained
     else:
-        Line(recipe, ledger, recipe.num_rounds, policy, silent).evaluate()
+        Round(recipe, ledger, recipe.num_rounds, policy, silent).evaluate()
     return write_summary(recipe, ledger, stopped)
 
 
-class Line:
-    """One round of the line over the ledger of a run.
+class Round:
+    """One round of the line, over the ledger of a run.
 
-    What is made goes by the recipe of that round, what is measured by the whole one.
+    Its stages follow the recipe of the round; its evaluation follows that of the whole run.
     """
 
     def __init__(
-        self, recipe: Recipe, ledger: Ledger, round: int, policy: str, silent: bool
+        self, recipe: Recipe, ledger: Ledger, number: int, policy: str, silent: bool
     ) -> None:
         self.recipe = recipe
         self.ledger = ledger
-        self.round = round
+        self.number = number
         self.policy = policy
         self.silent = silent
+        self._made: dict[str, tuple[Done, Shards]] = {}
+        """By the name of the stage, and the latest by its role."""
 
     def run_round(self) -> str | None:
-        """A policy in, a better policy out (its folder); None where the recipe does not train."""
-        recipe = self.recipe
-        asked = recipe.prompts.model_copy(update={"cross_lingual": None})
-        prompts = self.once("prompts", make_prompts, {"prompts": asked, **self.asked(asked.source)})
-        if recipe.prompts.translate_from:
-            prompts = self.once(
-                "translate_prompts",
-                make_prompt_translations,
-                {**self.translation(), "artefacts": recipe.prompts.artefacts},
-                prompts=prompts,
-            )
-        if recipe.prompts.cross_lingual:
-            across = {"cross_lingual": recipe.prompts.cross_lingual, "seed": recipe.seed}
-            prompts = self.once("cross_lingual", make_cross_lingual, across, prompts=prompts)
-        if recipe.train is not None and recipe.is_online:
-            settings = {**self.training(), **self.reward()}
-            trained = self.once("train", make_online_policy, settings, prompts=prompts)
-            return str(trained.folder / "policy")
-        completions = self.completions(prompts)
-        if recipe.route:
-            inputs = self.demonstrations(prompts, completions)
-        else:
-            inputs = self.preferences(prompts, completions)
-        if recipe.train is None:
-            return None
-        settings = self.training()
-        if recipe.train.choose:
-            settings, inputs = {**settings, **self.reward()}, {**inputs, "prompts": prompts}
-        trained = self.once("train", make_policy, settings, task=None, reads={}, **inputs)
-        return str(trained.folder / "policy")
-
-    def completions(self, prompts: Done) -> Done:
-        """Prompts in, answers, translations and rewards out."""
-        recipe = self.recipe
-        completions = self.once(
-            "generate",
-            make_completions,
-            {
-                "generate": recipe.generate,
-                "samplers": [member_settings(member) for member in recipe.samplers],
-            },
-            prompts=prompts,
-        )
-        if recipe.translates_answers:
-            completions = self.once(
-                "translate",
-                make_translations,
-                {**self.translation(), "artefacts": recipe.prompts.artefacts},
-                prompts=prompts,
-                generate=completions,
-            )
-        if recipe.score:
-            completions = self.once(
-                "score",
-                make_scores,
-                self.reward(),
-                prompts=prompts,
-                completions=completions,
-            )
-        return completions
-
-    def preferences(self, prompts: Done, completions: Done) -> dict[str, Done]:
-        """Answers in, the pairs that are fit for training out."""
-        recipe = self.recipe
-        settings = {"pair": recipe.pair, "dominant_language": recipe.dominant_language}
-        pairs = self.once("pair", make_pairs, settings, prompts=prompts, completions=completions)
-        kept = self.once("filter", make_filtered, {"filter": recipe.filter}, pair=pairs)
-        return {"filter": kept}
-
-    def demonstrations(self, prompts: Done, completions: Done) -> dict[str, Done]:
-        """Answers in, of each prompt the one that is to be imitated out."""
-        routed = self.once(
-            "route",
-            make_demonstrations,
-            {"route": self.recipe.route, "artefacts": self.recipe.prompts.artefacts.is_used},
-            prompts=prompts,
-            completions=completions,
-        )
-        tasks = self.recipe.evaluate.all_tasks if self.recipe.clean.max_overlap else ()
-        settings = {
-            "clean": self.recipe.clean,
-            "evaluation": {task.name: self.questions(task) for task in tasks},
-        }
-        evaluated = [f"evaluate/{task.name}" for task in tasks]
-        reads = {name: self.ledger.done[f"round-{self.round}/{name}"].folder for name in evaluated}
-        return {"clean": self.once("clean", make_clean, settings, reads=reads, route=routed)}
+        """Make every stage that applies; returns the folder of the trained policy, if any."""
+        for stage in STAGES:
+            if stage.applies(self.recipe):
+                done = self.make(stage)
+        return str(done.folder / "policy") if self.recipe.train else None
 
     def evaluate(self) -> None:
-        """Measure M_t on every task and on the validation task of the stop rule."""
+        """Measure M_t on every task, and on the validation task of the stop rule."""
         for task in self.recipe.evaluate.all_tasks:
-            settings = {"task": task, **self.asked(task.prompts)}
-            self.once(f"evaluate/{task.name}", make_evaluation, settings, task=task)
+            self.make(EVALUATE, task)
+
+    def make(self, stage: Stage, task: EvaluationTask | None = None) -> Done:
+        """Make a stage of this round, unless it is done."""
+        recipe = self.recipe
+        inputs = {name: self._made[name] for name in stage.inputs(recipe)}
+        parts = {
+            name: Shards(self._done(name).folder, EVALUATE.writes)
+            for name in stage.also_reads(recipe)
+        }
+        folders = parts | {name: shards for name, (_, shards) in inputs.items()}
+        job = Job(recipe, self.number, self.policy, folders, task, self.silent)
+        depends_on = {
+            **{key: _plain(value) for key, value in stage.depends_on(job).items()},
+            "inputs": {name: done.fingerprint for name, (done, _) in inputs.items()},
+            # The trained languages decide the data; evaluation has one order for all of them.
+            "languages": sorted(recipe.all_languages)
+            if stage is EVALUATE
+            else {"trained": recipe.languages, "unseen": recipe.unseen_languages},
+            "families_per_shard": recipe.families_per_shard,
+            "code_version": stage.version,
+        }
+        if recipe.identifier.kind != "langid":
+            depends_on["identifier"] = recipe.identifier.kind
+        if stage.holds_model:
+            depends_on["policy"] = self._policy_fingerprint()
+        name = evaluation_folder(task) if task else stage.name
+        make = partial(stage.run, job)
+        if stage.holds_model and _runs_in_child(stage, recipe):
+            from isoglot.execute.child import run_in_child
+
+            make = partial(run_in_child, stage.run, job)
+        done = self.ledger.once(f"round-{self.number}/{name}", depends_on, make)
+        made = done, Shards(done.folder, stage.writes)
+        self._made[stage.name] = self._made[stage.role or stage.name] = made
+        return done
 
     def no_gain(self) -> str | None:
-        """Why no further round pays: no trained language gained beyond its interval; else None."""
+        """The reason why no further round pays: no trained language gained beyond its interval.
+
+        None if one gained, or without a validation task.
+        """
         task = self.recipe.evaluate.validation
         if task is None:
             return None
-        new, old = (
-            self.ledger.done[f"round-{round}/evaluate/{task.name}"].folder
-            for round in (self.round, self.round - 1)
-        )
+        new, old = (self._done(evaluation_folder(task), back).folder for back in (0, 1))
         differences = compare(
             read_graded(new), read_graded(old), task_metrics(task)[:1], seed=self.recipe.seed
         )
         if set(improved_languages(differences)) & set(self.recipe.languages):
             return None
         return (
-            f"no language gained beyond its interval from M{self.round - 1} to M{self.round} "
+            f"no language gained beyond its interval from M{self.number - 1} to M{self.number} "
             f"on {task.name}"
         )
 
-    def once(
-        self,
-        stage: str,
-        make: Make,
-        settings: Mapping[str, Any],
-        *,
-        task: EvaluationTask | None = None,
-        reads: Mapping[str, Path] = MappingProxyType({}),
-        **inputs: Done,
-    ) -> Done:
-        """Make a stage of this round, unless it stands.
+    def _done(self, name: str, back: int = 0) -> Done:
+        """A stage of this round, or of one `back` rounds before."""
+        return self.ledger.done[f"round-{self.number - back}/{name}"]
 
-        `reads` are folders beside the inputs of which `settings` say what the stage reads there.
-        """
-        kind = stage.partition("/")[0]
-        depends_on = {
-            **{key: _plain(value) for key, value in settings.items()},
-            "inputs": {name: done.fingerprint for name, done in inputs.items()},
-            "languages": self.languages(kind),
-            "families_per_shard": self.recipe.families_per_shard,
-            "code_version": CODE_VERSIONS[kind],
-        }
-        if self.recipe.identifier.kind != "langid":
-            depends_on["identifier"] = self.recipe.identifier.kind
-        if kind in MODEL_STAGES:
-            depends_on["policy"] = self.policy_fingerprint()
-        folders = {**reads, **{name: done.folder for name, done in inputs.items()}}
-        job = Job(self.recipe, self.round, self.policy, folders, task, self.silent)
-        return self.ledger.once(
-            f"round-{self.round}/{stage}",
-            depends_on,
-            lambda folder: _in_its_process(kind, make, job, folder),
-        )
-
-    def asked(self, source: PromptSources) -> Mapping[str, Any]:
-        """What decides the prompts beside their section: of the user's files also the content."""
-        recipe = self.recipe
-        return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
-
-    def questions(self, task: EvaluationTask) -> Mapping[str, Any]:
-        """What decides the prompts of a task, however they are answered and graded."""
-        asked = task.model_dump(mode="json", include={"prompts", "num_families", "cross_lingual"})
-        return {**asked, **self.asked(task.prompts), "languages": self.languages("evaluate")}
-
-    def languages(self, kind: str) -> Any:
-        """Which are trained decides the data; to be measured, they are asked in one order."""
-        if kind == "evaluate":
-            return sorted(self.recipe.all_languages)
-        return {"trained": self.recipe.languages, "unseen": self.recipe.unseen_languages}
-
-    def reward(self) -> Mapping[str, Any]:
-        """What decides the rewards, beside the completions."""
-        score = self.recipe.score
-        scorers = [scorer_settings(scorer) for scorer in score.scorers] if score else []
-        return {"score": score, "scorers": scorers}
-
-    def translation(self) -> Mapping[str, Any]:
-        """What decides a translation, beside the policy."""
-        settings = [_without_default(answer_settings(t)) for t in self.recipe.translators]
-        who = {"translator": settings if len(settings) > 1 else settings[0]} if settings else {}
-        dominant = self.recipe.dominant_language
-        return {"translate": self.recipe.translate, "dominant_language": dominant, **who}
-
-    def training(self) -> dict[str, Any]:
-        """What decides a trained policy, beside its data, its rewards and where it starts."""
-        recipe = self.recipe
-        launch = {"launch": recipe.launch.settings} if recipe.launch else {}
-        return {"train": recipe.train, "seed": recipe.seed, **launch}
-
-    def policy_fingerprint(self) -> Any:
-        """Of M0 its revision; of a trained policy what it was trained from."""
-        if self.round == 0:
+    def _policy_fingerprint(self) -> Any:
+        """The settings of M0, or the fingerprint of the stage that trained a later policy."""
+        if self.number == 0:
             return answer_settings(self.recipe.policy)
-        return self.ledger.done[f"round-{self.round - 1}/train"].fingerprint
+        return self._done("train", back=1).fingerprint
 
 
-def _in_its_process(kind: str, make: Make, job: Job, folder: Path) -> Mapping[str, Any]:
-    # On Ray the models are in the processes of its workers already; only training is here.
-    here = kind == "train" or job.recipe.execute.kind == "local"
-    if kind in MODEL_STAGES and here:
-        from isoglot.execute.child import accelerator_present, run_in_child
+def _runs_in_child(stage: Stage, recipe: Recipe) -> bool:
+    """True if the model of the stage would fill an accelerator of this process.
 
-        if accelerator_present():
-            return run_in_child(make, job, folder)
-    return make(job, folder)
+    On Ray the models are in the processes of its workers; only training is here.
+    """
+    from isoglot.execute.child import accelerator_present
 
-
-def _without_default(translator: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides a translation: which languages are served, where not all of them are."""
-    return {key: v for key, v in translator.items() if key != "languages" or v is not None}
+    is_here = stage.name == "train" or recipe.execute.kind == "local"
+    return is_here and accelerator_present()
 
 
 def _plain(value: Any) -> Any:
@@ -325,13 +177,11 @@ def _plain(value: Any) -> Any:
 
 
 def _check_owner(recipe: Recipe, out: Path) -> None:
-    """Raise InputError where the folder belongs to another recipe, or to no run."""
+    """Raise InputError if the folder belongs to another recipe, or is no run directory."""
     path = out / "run.json"
     if path.exists():
-        try:
-            owner = json.loads(path.read_text(encoding="utf-8"))["recipe"]["name"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"cannot read {path}: delete it, or choose another --out") from None
+        mend = "delete it, or choose another --out"
+        owner = read_json(path, mend=mend).get("recipe", {}).get("name")
         if owner != recipe.name:
             raise InputError(
                 f"{out} holds a run of recipe {owner!r}, not {recipe.name!r}: choose another --out"

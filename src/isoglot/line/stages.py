@@ -1,250 +1,302 @@
-"""The stages of the line as jobs: what each reads, which model it loads, what it writes.
+"""The stages of the line, one row each. Nothing else in the package lists them.
 
-Functions in `data/`, `train/` and `evals/` are rows in, rows out. Here they meet folders, models
-and bars.
+The pipeline walks this table, and so do resuming, child processes and `planning`: a new stage is
+one row here and one function.
 """
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.errors import InputError
-from isoglot.core.protocols import GoldConfig, Tick
-from isoglot.core.records import Completion, Demonstration, Dropped, Preference, Prompt
-from isoglot.core.store import read_shard, shard_paths, write_json
-from isoglot.data.artefacts import artefact_check
-from isoglot.data.cross_lingual import check_cross_lingual
-from isoglot.data.filter import filter_preferences
-from isoglot.data.pair import pair
-from isoglot.data.route import (
-    Way,
-    decide,
-    development_families,
-    languages_without,
-    measure,
-    route,
-)
-from isoglot.data.score import score
-from isoglot.data.translate import translate_prompts
-from isoglot.data.untranslatable import untranslatable
-from isoglot.evals.graders import GRADERS
-from isoglot.execute.local import map_shards
-from isoglot.execute.progress import Bars
-from isoglot.execute.ray import check_ray
-from isoglot.line.answers import check_pool
+from isoglot.core.records import Completion, Demonstration, Graded, Preference, Prompt
+from isoglot.line.answers import make_completions, make_translations
+from isoglot.line.demonstrations import make_clean, make_demonstrations
 from isoglot.line.job import Job
-from isoglot.line.prompts import (
-    MapShards,
-    Wanted,
-    file_revisions,
-    num_rows,
-    write_cross_lingual,
-    write_prompts,
-)
-from isoglot.models.load import (
-    check_translator,
-    sampler_revision,
-    scorer_settings,
-)
+from isoglot.line.pairs import make_filtered, make_pairs, make_scores
+from isoglot.line.prompts import make_cross_lingual, make_prompt_translations, make_prompts
+from isoglot.line.sources import PromptSources, file_revisions
+from isoglot.line.task import make_evaluation
+from isoglot.line.training import make_policy
+from isoglot.models.load import answer_settings, scorer_settings
+from isoglot.models.member import PolicyMember
 from isoglot.recipe.recipe import Recipe
-from isoglot.recipe.sections import RayConfig
-from isoglot.train.common import check_training
-from isoglot.train.launch import check_launch
+from isoglot.recipe.sections import EvaluationTask
+
+Settings = Mapping[str, Any]
 
 
-def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
-    """Fresh families for this round."""
-    recipe, config = job.recipe, job.recipe.prompts
-    there = (config.translate_from,) if config.translate_from else recipe.languages
-    wanted = Wanted(
-        there,
-        config.num_families,
-        recipe.seed,
-        skip=job.round * (config.num_families or 0),
-        parallel=config.parallel,
-        system=recipe.system,
-        families_per_shard=recipe.families_per_shard,
-    )
-    return write_prompts(config.source, wanted, out)
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One row of the table."""
+
+    name: str
+    """Its folder in `round-t/`, and the title of its progress bar."""
+    version: int
+    """Raise it when `run` writes something else, so that old shards are not taken for new ones."""
+    reads: tuple[str, ...] | Callable[[Recipe], tuple[str, ...]]
+    """Its inputs: stages by their name, or the latest of a role."""
+    writes: type
+    """The record of its rows; NoneType for a policy."""
+    run: Callable[[Job, Path], Settings]
+    """Writes the folder, and returns the counts of the run's record."""
+    depends_on: Callable[[Job], Settings]
+    """The settings that decide its rows, besides its inputs, the languages and the policy."""
+    applies: Callable[[Recipe], bool] = lambda recipe: True  # noqa: ARG005
+    holds_model: bool = False
+    """Whether it loads a language model: then it runs in a child process on an accelerator."""
+    role: str = ""
+    """What its rows are to later stages, if that is not its name: prompts or completions."""
+    also_reads: Callable[[Recipe], tuple[str, ...]] = lambda recipe: ()  # noqa: ARG005
+    """Folders of the round that it reads in part; `depends_on` says in which."""
+
+    def inputs(self, recipe: Recipe) -> tuple[str, ...]:
+        """The names of its inputs for a recipe."""
+        return self.reads(recipe) if callable(self.reads) else self.reads
 
 
-def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
-    """The prompts that there are, and those of the other languages, translated by the policy."""
-    recipe, source = job.recipe, job.recipe.prompts.translate_from
-    assert source is not None
-    num = num_rows(job.inputs["prompts"], Prompt)
-    with Bars(silent=job.silent) as bars:
-        bar = bars.bar(job.title("translate prompts"), num * (len(recipe.languages) - 1))
-
-        def load() -> Any:
-            translator = job.translator()
-            return translator, artefact_check(
-                job.identifier(), recipe.prompts.artefacts, translator
-            )
-
-        def stage(
-            prompts: list[Prompt], loaded: Any, tick: Tick
-        ) -> tuple[list[Prompt], list[Dropped]]:
-            translator, check = loaded
-            return translate_prompts(
-                prompts,
-                translator,
-                source=source,
-                languages=recipe.languages,
-                tick=tick,
-                check=check if recipe.prompts.artefacts.is_used else None,
-                exclude=untranslatable if source == "en" else None,
-            )
-
-        inputs = [(job.inputs["prompts"], Prompt)]
-        counts = job.executor(stage, inputs, out, Prompt, load=load, tick=bar)
-    return {"rows": counts.num_rows, "dropped": counts.num_dropped}
+def evaluation_folder(task: EvaluationTask) -> str:
+    """The folder of a task's evaluation in `round-t/`."""
+    return f"{EVALUATE.name}/{task.name}"
 
 
-def make_cross_lingual(job: Job, out: Path) -> Mapping[str, Any]:
-    """Prompts that ask across languages, in place of those that each ask in one."""
-    recipe, config = job.recipe, job.recipe.prompts.cross_lingual
-    assert config is not None
-    return write_cross_lingual(job.inputs["prompts"], config, recipe.languages, recipe.seed, out)
+def contamination_tasks(recipe: Recipe) -> tuple[EvaluationTask, ...]:
+    """The tasks whose prompts no demonstration may hold."""
+    return recipe.evaluate.all_tasks if recipe.clean.max_overlap else ()
 
 
-def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
-    """Rewards of the completions."""
-    config = job.recipe.score
-    assert config is not None
-
-    def stage(prompts: list[Prompt], rows: list[Completion], loaded: Any) -> list[Completion]:
-        scorers, identifier = loaded
-        return score(prompts, rows, scorers, config, identifier)
-
-    return _quick(
-        job, "score", stage, ["prompts", "completions"], Completion, out,
-        load=job.scorers, executor=job.executor,
-    )  # fmt: skip
+def _prompts(job: Job) -> Settings:
+    config = job.recipe.prompts.model_copy(update={"cross_lingual": None})
+    return {"prompts": config, **_source(job, config.source)}
 
 
-def make_pairs(job: Job, out: Path) -> Mapping[str, Any]:
-    """Every candidate pair, good or bad."""
+def _source(job: Job, source: PromptSources) -> Settings:
+    """Decides the prompts of a source; of the user's files also the content."""
     recipe = job.recipe
-
-    def stage(prompts: list[Prompt], rows: list[Completion]) -> list[Preference]:
-        return pair(prompts, rows, recipe.pair, dominant=recipe.dominant_language, round=job.round)
-
-    return _quick(job, "pair", stage, ["prompts", "completions"], Preference, out)
+    return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
 
 
-def make_filtered(job: Job, out: Path) -> Mapping[str, Any]:
-    """The pairs that are fit for training, and the others with their reasons."""
-
-    def stage(rows: list[Preference], identifier: Any) -> Any:
-        return filter_preferences(rows, identifier, job.recipe.filter)
-
-    return _quick(job, "filter", stage, ["pair"], Preference, out, load=job.identifier)
+def _cross_lingual(job: Job) -> Settings:
+    return {"cross_lingual": job.recipe.prompts.cross_lingual, "seed": job.recipe.seed}
 
 
-def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
-    """Of each prompt the answer of its language's best way; `routes.json` says which that is."""
-    config = job.recipe.route
-    assert config is not None
-    table = _routes(job, out / "routes.json")
-    way_in = {way.language: way.way for way in table if way.is_chosen}
-
-    def stage(prompts: list[Prompt], rows: list[Completion], identifier: Any) -> Any:
-        return route(prompts, rows, identifier, config, way_in)
-
-    counts = _quick(
-        job, "route", stage, ["prompts", "completions"], Demonstration, out, load=job.identifier
-    )
-    return {**counts, "num_languages": len(way_in)}
+def _generation(job: Job) -> Settings:
+    samplers = [
+        member.model_dump(mode="json")
+        if isinstance(member, PolicyMember)
+        else answer_settings(member)
+        for member in job.recipe.samplers
+    ]
+    return {"generate": job.recipe.generate, "samplers": samplers}
 
 
-def _routes(job: Job, path: Path) -> list[Way]:
-    """The decision table, made once from the development families of all shards."""
-    recipe, config = job.recipe, job.recipe.route
-    assert config is not None
-    if path.exists():
-        return [Way(**row) for row in json.loads(path.read_text(encoding="utf-8"))["ways"]]
-    asked, answers = (shard_paths(job.inputs[key]) for key in ("prompts", "completions"))
-    families = development_families(
-        (row.family for part in asked for row in read_shard(part, Prompt)),
-        config.num_development_families,
-    )
-    identifier = job.identifier()
-    measured = []
-    with Bars(silent=job.silent) as bars:
-        bar = bars.bar(job.title("measure ways"), len(asked))
-        for place, (prompts, rows) in enumerate(zip(asked, answers, strict=True), 1):
-            measured += measure(
-                read_shard(prompts, Prompt),
-                read_shard(rows, Completion),
-                identifier,
-                config,
-                families,
-                is_checked=recipe.prompts.artefacts.is_used,
-            )
-            bar.reach(place)
-    table = decide(measured, recipe.languages, config)
-    without = languages_without(table, recipe.languages)
-    ways = [asdict(way) for way in table]
-    write_json(path, {"num_families": len(families), "ways": ways, "without": without})
-    return table
+def _translation(job: Job) -> Settings:
+    recipe = job.recipe
+    translators = [
+        # Only a translator that serves some of the languages has them among its settings.
+        {k: v for k, v in answer_settings(each).items() if k != "languages" or v is not None}
+        for each in recipe.translators
+    ]
+    settings: dict[str, Any] = {
+        "translate": recipe.translate,
+        "dominant_language": recipe.dominant_language,
+        "artefacts": recipe.prompts.artefacts,
+    }
+    if translators:
+        settings["translator"] = translators if len(translators) > 1 else translators[0]
+    return settings
 
 
-def check_settings(recipe: Recipe, out: Path) -> None:
-    """Raise InputError for what would else fail only after hours: paths, keys of the trainer.
-
-    A run that has trained is not asked again, since that would import TRL for nothing.
-    """
-    if isinstance(recipe.execute, RayConfig):
-        check_ray()
-    sampler_revision(recipe.policy)
-    for task in recipe.evaluate.all_tasks:
-        file_revisions(task.prompts)
-        if task.cross_lingual:
-            check_cross_lingual(task.cross_lingual, recipe.all_languages)
-    for round, each in enumerate(recipe.different_rounds):
-        _check_round(each, out / f"round-{round}")
+def _reward(job: Job) -> Settings:
+    score = job.recipe.score
+    return {
+        "score": score,
+        "scorers": [scorer_settings(scorer) for scorer in score.scorers] if score else [],
+    }
 
 
-def _check_round(recipe: Recipe, out: Path) -> None:
-    check_pool(recipe)
-    is_made = any(out.glob("translate*/done.json"))
-    for place, translator in enumerate(recipe.translators):
-        sampler_revision(translator)
-        if not is_made:
-            check_translator(translator, recipe.translated_languages(place))
-    for scorer in recipe.score.scorers if recipe.score else ():
-        scorer_settings(scorer)
-        if isinstance(scorer, GoldConfig) and scorer.grader not in GRADERS:
-            raise InputError(
-                f"score.scorers: no grader {scorer.grader!r}; expected one of {', '.join(GRADERS)}"
-            )
-    file_revisions(recipe.prompts.source)
-    if recipe.prompts.cross_lingual:
-        check_cross_lingual(recipe.prompts.cross_lingual, recipe.languages)
-    if recipe.train and not (out / "train/done.json").exists():
-        check_training(recipe.train)
-        if recipe.launch:
-            check_launch(recipe.launch, recipe.train)
+def _pairing(job: Job) -> Settings:
+    return {"pair": job.recipe.pair, "dominant_language": job.recipe.dominant_language}
 
 
-def _quick(
-    job: Job,
-    name: str,
-    stage: Callable[..., Any],
-    inputs: list[str],
-    output: type,
-    out: Path,
-    load: Callable[[], Any] | None = None,
-    executor: MapShards = map_shards,
-) -> Mapping[str, Any]:
-    """A stage without a language model."""
-    kinds = {"prompts": Prompt, "completions": Completion, "pair": Preference}
-    first = job.inputs[inputs[0]]
-    with Bars(silent=job.silent) as bars:
-        bar = bars.bar(job.title(name), num_rows(first, kinds[inputs[0]]))
-        folders = [(job.inputs[key], kinds[key]) for key in inputs]
-        counts = executor(stage, folders, out, output, load=load, reached=bar.reach)
-    return {"kept": counts.num_rows, "dropped": counts.num_dropped}
+def _routing(job: Job) -> Settings:
+    return {"route": job.recipe.route, "artefacts": job.recipe.prompts.artefacts.is_used}
+
+
+def _cleaning(job: Job) -> Settings:
+    """Of the evaluations only the prompts count, not how they are completed and graded."""
+    return {
+        "clean": job.recipe.clean,
+        "evaluation": {
+            task.name: {
+                **task.model_dump(
+                    mode="json", include={"prompts", "num_families", "cross_lingual"}
+                ),
+                **_source(job, task.prompts),
+                "languages": sorted(job.recipe.all_languages),
+            }
+            for task in contamination_tasks(job.recipe)
+        },
+    }
+
+
+def _training(job: Job) -> Settings:
+    recipe = job.recipe
+    settings: dict[str, Any] = {"train": recipe.train, "seed": recipe.seed}
+    if recipe.launch:
+        settings["launch"] = recipe.launch.settings
+    if recipe.is_online or (recipe.train and recipe.train.choose):
+        settings |= _reward(job)
+    return settings
+
+
+def _evaluation(job: Job) -> Settings:
+    assert job.task is not None
+    return {"task": job.task, **_source(job, job.task.prompts)}
+
+
+def _training_rows(recipe: Recipe) -> tuple[str, ...]:
+    if recipe.is_online:
+        return ("prompts",)
+    held_out = ("prompts",) if recipe.train and recipe.train.choose else ()
+    return ("clean" if recipe.route else "filter", *held_out)
+
+
+def _makes_completions(recipe: Recipe) -> bool:
+    """True unless the policy completes the prompts in training."""
+    return not recipe.is_online
+
+
+def _makes_pairs(recipe: Recipe) -> bool:
+    return not recipe.is_online and recipe.route is None
+
+
+def _makes_demonstrations(recipe: Recipe) -> bool:
+    return not recipe.is_online and recipe.route is not None
+
+
+STAGES = (
+    Stage(
+        name="prompts",
+        version=1,
+        reads=(),
+        writes=Prompt,
+        run=make_prompts,
+        depends_on=_prompts,
+    ),
+    Stage(
+        name="translate_prompts",
+        version=3,
+        reads=("prompts",),
+        writes=Prompt,
+        run=make_prompt_translations,
+        depends_on=_translation,
+        applies=lambda recipe: recipe.prompts.translate_from is not None,
+        holds_model=True,
+        role="prompts",
+    ),
+    Stage(
+        name="cross_lingual",
+        version=1,
+        reads=("prompts",),
+        writes=Prompt,
+        run=make_cross_lingual,
+        depends_on=_cross_lingual,
+        applies=lambda recipe: recipe.prompts.cross_lingual is not None,
+        role="prompts",
+    ),
+    Stage(
+        name="generate",
+        version=2,
+        reads=("prompts",),
+        writes=Completion,
+        run=make_completions,
+        depends_on=_generation,
+        applies=_makes_completions,
+        holds_model=True,
+        role="completions",
+    ),
+    Stage(
+        name="translate",
+        version=3,
+        reads=("prompts", "generate"),
+        writes=Completion,
+        run=make_translations,
+        depends_on=_translation,
+        applies=lambda recipe: _makes_completions(recipe) and recipe.translates_answers,
+        holds_model=True,
+        role="completions",
+    ),
+    Stage(
+        name="score",
+        version=3,
+        reads=("prompts", "completions"),
+        writes=Completion,
+        run=make_scores,
+        depends_on=_reward,
+        applies=lambda recipe: _makes_completions(recipe) and recipe.score is not None,
+        role="completions",
+    ),
+    Stage(
+        name="pair",
+        version=4,
+        reads=("prompts", "completions"),
+        writes=Preference,
+        run=make_pairs,
+        depends_on=_pairing,
+        applies=_makes_pairs,
+    ),
+    Stage(
+        name="filter",
+        version=1,
+        reads=("pair",),
+        writes=Preference,
+        run=make_filtered,
+        depends_on=lambda job: {"filter": job.recipe.filter},
+        applies=_makes_pairs,
+    ),
+    Stage(
+        name="route",
+        version=1,
+        reads=("prompts", "completions"),
+        writes=Demonstration,
+        run=make_demonstrations,
+        depends_on=_routing,
+        applies=_makes_demonstrations,
+    ),
+    Stage(
+        name="clean",
+        version=1,
+        reads=("route",),
+        writes=Demonstration,
+        run=make_clean,
+        depends_on=_cleaning,
+        applies=_makes_demonstrations,
+        also_reads=lambda recipe: tuple(map(evaluation_folder, contamination_tasks(recipe))),
+    ),
+    Stage(
+        name="train",
+        version=1,
+        reads=_training_rows,
+        writes=type(None),
+        run=make_policy,
+        depends_on=_training,
+        applies=lambda recipe: recipe.train is not None,
+        holds_model=True,
+    ),
+)
+"""One round, in order: prompts → completions → preferences or demonstrations → the next policy."""
+
+EVALUATE = Stage(
+    name="evaluate",
+    version=3,
+    reads=(),
+    writes=Graded,
+    run=make_evaluation,
+    depends_on=_evaluation,
+    holds_model=True,
+)
+"""Every policy, M0 too, on one task of the recipe; its folder is `evaluate/TASK`."""
+
+VERSIONS = {stage.name: stage.version for stage in (*STAGES, EVALUATE)}
+"""The version of each stage's code."""

@@ -25,8 +25,8 @@ from isoglot.evals.aggregate import Difference, compare
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.reward_accuracy import RewardAccuracyCounter
 from isoglot.execute.ledger import Done, Ledger
-from isoglot.line.cleaning import count_by_language, read_fit
-from isoglot.line.prompts import identifier_of
+from isoglot.line.demonstrations import count_by_language, read_fit
+from isoglot.line.sources import identifier_of
 from isoglot.line.task import by_language, read_graded, read_results, task_metrics
 from isoglot.recipe.recipe import Recipe
 

@@ -19,16 +19,10 @@ from isoglot.evals.grading import OFF_TARGET_RATE, grade_choices, grade_completi
 from isoglot.evals.metric import Metric
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
-from isoglot.line.job import Job
-from isoglot.line.prompts import (
-    MapShards,
-    Wanted,
-    num_rows,
-    run_sampler,
-    with_system,
-    write_cross_lingual,
-    write_prompts,
-)
+from isoglot.line.answers import run_sampler
+from isoglot.line.job import Job, MapShards, num_rows
+from isoglot.line.prompts import write_cross_lingual
+from isoglot.line.sources import PromptSelection, with_system, write_prompts
 from isoglot.recipe.sections import EvaluationTask
 
 
@@ -54,7 +48,7 @@ class Measurement:
     """One task for one model."""
 
     task: EvaluationTask
-    wanted: Wanted
+    selection: PromptSelection
     trained: Collection[str]
     """Languages that the model was trained on in a run."""
     title: str
@@ -72,7 +66,7 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
     """The evaluation of a round's policy as a stage of its run."""
     recipe, task = job.recipe, job.task
     assert task is not None
-    wanted = Wanted(
+    selection = PromptSelection(
         # Neither their order nor what a run will train on changes how M0 is measured.
         tuple(sorted(recipe.all_languages)),
         task.num_families,
@@ -82,7 +76,7 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
     )
     title = job.title(f"evaluate {task.name}")
     trained = recipe.trained_languages(job.round)
-    measurement = Measurement(task, wanted, trained, title, job.silent, job.executor)
+    measurement = Measurement(task, selection, trained, title, job.silent, job.executor)
     return measure(measurement, job.model, job.identifier(), out)
 
 
@@ -119,7 +113,7 @@ def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -
             metrics,
             task=task.name,
             trained=measurement.trained,
-            seed=measurement.wanted.seed,
+            seed=measurement.selection.seed,
             signature=_signature(measurement, identifier.name, out),
         )
         return [json_row(row) for row in results]
@@ -174,18 +168,20 @@ def read_results(folder: Path, name: str = "results") -> list[dict[str, Any]]:
 
 def ask(measurement: Measurement, out: Path) -> None:
     """The questions, in shards of whole families: prompts, offered choices, later turns."""
-    task, wanted = measurement.task, measurement.wanted
+    task, selection = measurement.task, measurement.selection
     if not isinstance(task.prompts, BenchmarkConfig):
         across = task.cross_lingual
         own = out / "own-prompts" if across else out / "prompts"
-        write_prompts(task.prompts, wanted, own)
+        write_prompts(task.prompts, selection, own)
         if across:
-            write_cross_lingual(own, across, wanted.languages, wanted.seed, out / "prompts")
+            write_cross_lingual(own, across, selection.languages, selection.seed, out / "prompts")
         return
-    examples, revisions = read_examples(task.prompts, wanted.languages)
-    shards = choose(examples, wanted.num_families, wanted.families_per_shard, seed=wanted.seed)
+    examples, revisions = read_examples(task.prompts, selection.languages)
+    shards = choose(
+        examples, selection.num_families, selection.families_per_shard, seed=selection.seed
+    )
     for index, shard in enumerate(shards):
-        said = [with_system(example.prompt, wanted.system) for example in shard]
+        said = [with_system(example.prompt, selection.system) for example in shard]
         offered = [choice for example in shard for choice in example.offered()]
         write_shard(shard_path(out / "offered", index), offered, Choice)
         for turn, follow_ups in enumerate(zip(*(e.follow_ups for e in shard), strict=True), 2):
@@ -243,16 +239,21 @@ def _weigh_choices(measurement: Measurement, load: Load, out: Path) -> None:
 
         inputs = [(out / "prompts", Prompt), (out / "offered", Choice)]
         measurement.executor(
-            stage, inputs, out / "choices", Choice,
-            load=lambda: load("likelihood"), tick=bar, reached=bar.reach,
-        )  # fmt: skip
+            stage,
+            inputs,
+            out / "choices",
+            Choice,
+            load=lambda: load("likelihood"),
+            tick=bar,
+            reached=bar.reach,
+        )
 
 
 def _signature(measurement: Measurement, identifier: str, out: Path) -> str:
     """How a number was made, so that two of them can be compared or not."""
     from isoglot.core.version import __version__
 
-    task, wanted = measurement.task, measurement.wanted
+    task, selection = measurement.task, measurement.selection
     decoding = task.decoding
     how = "greedy" if decoding.temperature == 0 else f"temp={decoding.temperature}"
     asked, shots = f"grader:{task.grader}", 0
@@ -268,8 +269,8 @@ def _signature(measurement: Measurement, identifier: str, out: Path) -> str:
         else f"decode:{how}|max:{decoding.max_new_tokens}|cut_off:{task.cut_off}|lid:{identifier}"
     )
     return (
-        f"{task.name}|{asked}|n:{wanted.num_families or 'all'}|shots:{shots}|{answered}"
-        f"|seed:{wanted.seed}|v:{__version__}"
+        f"{task.name}|{asked}|n:{selection.num_families or 'all'}|shots:{shots}|{answered}"
+        f"|seed:{selection.seed}|v:{__version__}"
     )
 
 

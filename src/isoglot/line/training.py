@@ -1,4 +1,4 @@
-"""The train stage as a job: which method of `train/`, on which files, behind which bar."""
+"""The stage that trains: M_{t+1} from M_t, on preferences, demonstrations or prompts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,49 +7,45 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Completion, Demonstration, Preference, Prompt
+from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import count_rows, naming_a_full_disk, read_shard, shard_paths
 from isoglot.data.score import score
 from isoglot.execute.progress import Bar, Bars
-from isoglot.line.job import Job
+from isoglot.line.job import Job, Shards
 from isoglot.train.choose import HeldOut, Identify, Reward
 from isoglot.train.common import OnStep, Policy, TrainConfig
 from isoglot.train.examples import check_languages
 
 
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
-    """M_{t+1}, trained from M_t on the preferences, M_t being its own reference; or on
-    demonstrations."""
-    stage = next(name for name in ("filter", "clean") if name in job.inputs)
-    kind, what = {"filter": (Preference, "pair"), "clean": (Demonstration, "demonstration")}[stage]
-    files = [p for p in shard_paths(job.inputs[stage]) if count_rows(p, kind)]
-    if not files:
-        raise InputError(
-            f"{job.inputs[stage]} holds no {what} to train on: expected some after `{stage}`; see "
-            f"the reasons there (`isoglot report`), relax `{stage}:` or take more prompts"
-        )
-    config = job.recipe.train
-    if config and config.mixing:  # else a language without rows is a line of the summary
-        check_languages(files, job.recipe.languages)
-    return _trained(job, files, out)
+    """Train the policy of the next round; of preferences, M_t is the reference.
 
-
-def make_online_policy(job: Job, out: Path) -> Mapping[str, Any]:
-    """M_{t+1}, trained from M_t on its own answers to the prompts, by the reward of `score:`."""
-    files = [p for p in shard_paths(job.inputs["prompts"]) if count_rows(p, Prompt)]
-    return _trained(job, files, out)
-
-
-def _trained(job: Job, files: Sequence[Path], out: Path) -> Mapping[str, Any]:
+    Raises:
+        InputError: no rows to train on.
+    """
     config, launch = job.recipe.train, job.recipe.launch
     assert config is not None
+    if job.recipe.is_online:
+        files = _files(job.inputs["prompts"])
+    else:
+        stage, row = ("clean", "demonstration") if job.recipe.route else ("filter", "pair")
+        files = _files(job.inputs[stage])
+        if not files:
+            raise InputError(
+                f"{job.inputs[stage].folder} holds no {row} to train on: expected some after "
+                f"`{stage}`; see the reasons there (`isoglot report`), relax `{stage}:` or take "
+                "more prompts"
+            )
+        if config.mixing:  # without mixing, the summary lists the languages without rows
+            check_languages(files, job.recipe.languages)
     train: Callable[..., Any] = partial(train_here, job)
     if launch:
         from isoglot.train.launch import train_launched
 
         train = partial(train_launched, launch, train)
-    with _behind_a_bar(job, out) as on_step:
-        return train(files, job.start(), out, config, seed=_seed(job), on_step=on_step)
+    seed = job.recipe.seed * 1000 + job.round
+    with _progress(job, out) as on_step:
+        return train(files, job.start(), out, config, seed=seed, on_step=on_step)
 
 
 def train_here(
@@ -62,23 +58,27 @@ def train_here(
     seed: int,
     on_step: OnStep,
 ) -> dict[str, Any]:
-    """The method of a recipe in this process, the only one or one of a launch.
+    """Train by the recipe's method in this process, the only one or one of a launch.
 
-    A job can be sent to another process; the models that reward answers cannot, and are loaded
-    here.
+    The models that reward completions are loaded here: they cannot be sent to another process.
     """
     from isoglot.train.dpo import train_dpo
     from isoglot.train.rloo import train_rloo
     from isoglot.train.sft import train_sft
 
-    judged = _reward(job) if config.choose or config.method == "rloo" else None
-    held_out = _held_out(job, *judged) if config.choose and judged else None
+    rewarded = _reward(job) if config.choose or config.method == "rloo" else None
+    held_out = _held_out(job, *rewarded) if config.choose and rewarded else None
     given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
     if config.method == "rloo":
-        assert judged is not None
-        return train_rloo(files, policy, out, config, *judged, **given)
+        assert rewarded is not None
+        return train_rloo(files, policy, out, config, *rewarded, **given)
     train = {"dpo": train_dpo, "sft": train_sft}[config.method]
     return train(files, policy, out, config, **given)
+
+
+def _files(shards: Shards) -> list[Path]:
+    """The shards that hold rows."""
+    return [path for path in shard_paths(shards.folder) if count_rows(path, shards.record)]
 
 
 def _held_out(job: Job, reward: Reward, identify: Identify) -> HeldOut:
@@ -86,13 +86,12 @@ def _held_out(job: Job, reward: Reward, identify: Identify) -> HeldOut:
     assert job.recipe.train
     assert job.recipe.train.choose
     num = job.recipe.train.choose.num_families
-    prompts = [
-        row for path in shard_paths(job.inputs["prompts"]) for row in read_shard(path, Prompt)
-    ]
+    paths = shard_paths(job.inputs["prompts"].folder)
+    prompts = [row for path in paths for row in read_shard(path, Prompt)]
     families = list(dict.fromkeys(prompt.family for prompt in prompts))
     if len(families) <= num:
         raise InputError(
-            f"expected more than the {num} families that train.choose keeps out of training, got "
+            f"expected more than the {num} families that train.choose keeps out of training, came "
             f"{len(families)}; set train.choose.num_families lower or take more prompts"
         )
     last = set(families[-num:])
@@ -100,7 +99,7 @@ def _held_out(job: Job, reward: Reward, identify: Identify) -> HeldOut:
 
 
 def _reward(job: Job) -> tuple[Reward, Identify]:
-    """The total of the recipe's scorers behind its gates, and what tells languages apart."""
+    """The total reward of the recipe's scorers and gates, and the language identifier."""
     scorers, identifier = job.scorers()
     config = job.recipe.score
     assert config is not None
@@ -112,16 +111,11 @@ def _reward(job: Job) -> tuple[Reward, Identify]:
     return reward, identifier.identify
 
 
-def _seed(job: Job) -> int:
-    return job.recipe.seed * 1000 + job.round
-
-
 @contextmanager
-def _behind_a_bar(job: Job, out: Path) -> Iterator[OnStep]:
-    """What a training calls at each step; the bar is made when the number of steps is known."""
-    config = job.recipe.train
-    assert config is not None
-    title = job.title(f"train {config.method}")
+def _progress(job: Job, out: Path) -> Iterator[OnStep]:
+    """The callback of a training after each step; the bar is made once the total is known."""
+    assert job.recipe.train is not None
+    title = job.title(f"train {job.recipe.train.method}")
     with Bars(silent=job.silent) as bars, naming_a_full_disk(out):
         bar: list[Bar] = []
 

@@ -9,7 +9,7 @@ from isoglot.benchmarks.catalogue import benchmark_of
 from isoglot.benchmarks.examples import answering_of, choose, languages_of, read_examples
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
-from isoglot.line.prompts import OwnPrompts, Wanted
+from isoglot.line.sources import OwnPrompts, PromptSelection
 from isoglot.models.member import MemberConfig
 from isoglot.models.translation.prompted import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
@@ -100,11 +100,11 @@ class Counting:
         languages = (source,) if source else recipe.languages
         # Where families are lacking, it is the last round that lacks them.
         skip = (self._rounds - 1) * (config.num_families or 0)
-        wanted = Wanted(
+        selection = PromptSelection(
             languages, config.num_families, recipe.seed, skip, config.parallel, recipe.system,
             recipe.families_per_shard,
         )  # fmt: skip
-        given = self._asked("prompts", config.source, wanted, route=source == "en")
+        given = self._asked("prompts", config.source, selection, route=source == "en")
         self._add("prompts", "prompts", given.num, given.exact)
         if source is None:
             return given
@@ -117,11 +117,13 @@ class Counting:
             self.notes.append("back-translation asks the translator up to once more: not counted")
         return asked
 
-    def _asked(self, stage: str, source: OwnPrompts, wanted: Wanted, route: bool = False) -> Asked:
-        asked = asked_prompts(source, wanted, self._ruler, self.table, route=route)
+    def _asked(
+        self, stage: str, source: OwnPrompts, selection: PromptSelection, route: bool = False
+    ) -> Asked:
+        asked = asked_prompts(source, selection, self._ruler, self.table, route=route)
         for path in missing_files(source):
             self.notes.append(
-                f"{stage}: {path} is not here; {wanted.num_families} families of "
+                f"{stage}: {path} is not here; {selection.num_families} families of "
                 f"{self.table.assumed.prompt_characters:g} characters in English are assumed"
             )
         return asked
@@ -317,13 +319,13 @@ class Counting:
         """The questions of a task and their turns; None where nothing says how many there are."""
         recipe, source = self.recipe, task.prompts
         if not isinstance(source, BenchmarkConfig):
-            wanted = Wanted(
+            selection = PromptSelection(
                 recipe.all_languages, task.num_families, recipe.seed, system=recipe.system,
                 families_per_shard=recipe.families_per_shard,
             )  # fmt: skip
-            asked = self._asked(stage, source, wanted)
+            asked = self._asked(stage, source, selection)
             if task.cross_lingual:
-                asked = across(asked, task.cross_lingual, wanted.languages)
+                asked = across(asked, task.cross_lingual, selection.languages)
             return asked, 1.0
         if source.data is not None and source.data.expanduser().exists():
             return self._read_questions(task, source)

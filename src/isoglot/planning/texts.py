@@ -14,7 +14,7 @@ from isoglot.data.cross_lingual import CrossLingualConfig, plan_pairs
 from isoglot.data.prompts import PromptFileConfig, read_prompts, select_families
 from isoglot.data.untranslatable import untranslatable
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
-from isoglot.line.prompts import OwnPrompts, Wanted
+from isoglot.line.sources import OwnPrompts, PromptSelection
 from isoglot.models.member import Member
 from isoglot.planning.throughput import Throughput
 
@@ -111,7 +111,12 @@ def missing_files(source: Any) -> list[str]:
 
 
 def asked_prompts(
-    source: OwnPrompts, wanted: Wanted, ruler: Ruler, table: Throughput, *, route: bool = False
+    source: OwnPrompts,
+    selection: PromptSelection,
+    ruler: Ruler,
+    table: Throughput,
+    *,
+    route: bool = False,
 ) -> Asked:
     """The prompts as a run would take them; where files are missing, what the recipe says of them.
 
@@ -120,13 +125,13 @@ def asked_prompts(
     there are.
     """
     if missing := missing_files(source):
-        if wanted.num_families is None:
+        if selection.num_families is None:
             raise InputError(
                 f"cannot count the prompts: {missing[0]} is not here, and num_families is not "
                 "set; set it, or bring the file"
             )
-        return assumed(wanted.languages, wanted.num_families, table)
-    return measured(_read(source, wanted), ruler, wanted.system, route=route)
+        return assumed(selection.languages, selection.num_families, table)
+    return measured(_read(source, selection), ruler, selection.system, route=route)
 
 
 def assumed(languages: Sequence[str], num_families: int, table: Throughput) -> Asked:
@@ -137,22 +142,22 @@ def assumed(languages: Sequence[str], num_families: int, table: Throughput) -> A
     return Asked(Counter({shape: num_families}), lengths, exact=False)
 
 
-def _read(source: OwnPrompts, wanted: Wanted) -> list[Prompt]:
+def _read(source: OwnPrompts, selection: PromptSelection) -> list[Prompt]:
     if isinstance(source, LabPromptConfig):
-        num = wanted.num_families or wanted.families_per_shard
+        num = selection.num_families or selection.families_per_shard
         rows = lab_prompts(
-            source, wanted.languages, seed=wanted.seed, num_families=num, skip=wanted.skip
+            source, selection.languages, seed=selection.seed, num_families=num, skip=selection.skip
         )
         return list(rows)
     sources = source if isinstance(source, tuple) else (source,)
     prompts = [prompt for file in sources for prompt in read_prompts(file)]
     return select_families(
         prompts,
-        languages=wanted.languages,
-        num_families=wanted.num_families or len({prompt.family for prompt in prompts}),
-        seed=wanted.seed,
-        skip=wanted.skip,
-        parallel=wanted.parallel,
+        languages=selection.languages,
+        num_families=selection.num_families or len({prompt.family for prompt in prompts}),
+        seed=selection.seed,
+        skip=selection.skip,
+        parallel=selection.parallel,
     )
 
 

@@ -17,9 +17,10 @@ from isoglot.core.version import __version__
 from isoglot.execute.child import Child, run_in_children
 from isoglot.execute.progress import Bars
 from isoglot.execute.siblings import Siblings
-from isoglot.line.pipeline import CODE_VERSIONS, run
-from isoglot.line.prompts import file_revisions
-from isoglot.line.stages import check_settings
+from isoglot.line.checks import check_settings
+from isoglot.line.pipeline import run
+from isoglot.line.sources import file_revisions
+from isoglot.line.stages import VERSIONS
 from isoglot.models.load import sampler_revision, scorer_settings
 from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.study.grid import Cell
@@ -142,7 +143,7 @@ def _made_from(each: Run) -> str:
         ]
     except ValueError as error:
         raise InputError(f"{each.cell.name}: {error}") from None
-    facts = [resolved(recipe), CODE_VERSIONS, __version__, inputs]
+    facts = [resolved(recipe), VERSIONS, __version__, inputs]
     return content_id(json.dumps(facts, sort_keys=True))
 
 

@@ -1,0 +1,71 @@
+"""Checks before a run: whatever would otherwise fail only after hours of work."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from isoglot.core.errors import InputError
+from isoglot.core.protocols import GoldConfig
+from isoglot.data.cross_lingual import check_cross_lingual
+from isoglot.evals.graders import GRADERS
+from isoglot.execute.ray import check_ray
+from isoglot.line.sources import file_revisions
+from isoglot.models.load import check_translator, model_name_of, sampler_revision, scorer_settings
+from isoglot.recipe.recipe import Recipe
+from isoglot.recipe.sections import RayConfig
+from isoglot.train.common import check_training
+from isoglot.train.launch import check_launch
+
+
+def check_settings(recipe: Recipe, out: Path) -> None:
+    """Check the paths, models, graders and trainer arguments of a recipe.
+
+    A round that has trained is not checked again, since that would import TRL for nothing.
+
+    Raises:
+        InputError: something is missing or unknown.
+    """
+    if isinstance(recipe.execute, RayConfig):
+        check_ray()
+    sampler_revision(recipe.policy)
+    for task in recipe.evaluate.all_tasks:
+        file_revisions(task.prompts)
+        if task.cross_lingual:
+            check_cross_lingual(task.cross_lingual, recipe.all_languages)
+    for round, each in enumerate(recipe.different_rounds):
+        _check_round(each, out / f"round-{round}")
+
+
+def _check_round(recipe: Recipe, out: Path) -> None:
+    samplers = [recipe.policy if each.kind == "policy" else each for each in recipe.samplers]
+    _check_names("samplers", samplers)
+    _check_names("translators", recipe.translators)
+    is_translated = any(out.glob("translate*/done.json"))
+    for place, translator in enumerate(recipe.translators):
+        if not is_translated:
+            check_translator(translator, recipe.translated_languages(place))
+    for scorer in recipe.score.scorers if recipe.score else ():
+        scorer_settings(scorer)
+        if isinstance(scorer, GoldConfig) and scorer.grader not in GRADERS:
+            raise InputError(
+                f"score.scorers: no grader {scorer.grader!r}; expected one of {', '.join(GRADERS)}"
+            )
+    file_revisions(recipe.prompts.source)
+    if recipe.prompts.cross_lingual:
+        check_cross_lingual(recipe.prompts.cross_lingual, recipe.languages)
+    if recipe.train and not (out / "train/done.json").exists():
+        check_training(recipe.train)
+        if recipe.launch:
+            check_launch(recipe.launch, recipe.train)
+
+
+def _check_names(section: str, models: Sequence[Any]) -> None:
+    """Check that each model can be found, and that no two have one name."""
+    names: list[str] = []
+    for model in models:
+        sampler_revision(model)
+        names.append(model_name_of(model))
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(
+            f"expected {section} of different names, came {twice[0]!r} twice; leave one out"
+        )

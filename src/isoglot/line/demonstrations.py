@@ -1,0 +1,226 @@
+"""The stages that make demonstrations: route each prompt to an answer, then clean the answers.
+
+Both make one pass over all shards, whose result is a small file in the folder of the stage, and
+then one pass over each shard.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from isoglot.core.errors import InputError
+from isoglot.core.records import Completion, Demonstration, Dropped, Prompt
+from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
+from isoglot.data.clean import (
+    CONTAMINATED,
+    NEAR_DUPLICATE,
+    CleanConfig,
+    Drop,
+    clean,
+    group_of,
+    row_id,
+    said,
+)
+from isoglot.data.contamination import EvaluationIndex, Item, Rates, items_of
+from isoglot.data.duplicates import Row, Signatures, near_duplicates
+from isoglot.data.route import (
+    Way,
+    decide,
+    development_families,
+    languages_without,
+    measure,
+    route,
+)
+from isoglot.execute.local import map_shards
+from isoglot.line.job import Job
+
+_EVALUATIONS = "evaluate/"
+"""Prefix of the inputs of `clean` that are evaluations: no row may hold one of their prompts."""
+
+_ROUTES = "routes.json"
+_DROPS = "drops.json"
+
+DemonstrationShards = Iterable[Sequence[Demonstration]]
+"""An iterable that can be iterated twice."""
+
+
+def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
+    """Select one answer per prompt by the route chosen for its language; see `routes.json`."""
+    config = job.recipe.route
+    assert config is not None
+    routes = {way.language: way.way for way in _routes(job, out / _ROUTES) if way.is_chosen}
+
+    def stage(prompts: list[Prompt], rows: list[Completion], identifier: Any) -> Any:
+        return route(prompts, rows, identifier, config, routes)
+
+    inputs = job.shards("prompts", "completions")
+    with job.bar("route", inputs[0].num_rows) as bar:
+        counts = map_shards(
+            stage, inputs, out, Demonstration, load=job.identifier, reached=bar.reach
+        )
+    return {**counts.kept_and_dropped, "num_languages": len(routes)}
+
+
+def _routes(job: Job, path: Path) -> list[Way]:
+    """The decision table, made once from the development families of all shards."""
+    recipe, config = job.recipe, job.recipe.route
+    assert config is not None
+    if path.exists():
+        return [Way(**row) for row in json.loads(path.read_text(encoding="utf-8"))["ways"]]
+    parts, answers = (shard_paths(each.folder) for each in job.shards("prompts", "completions"))
+    families = development_families(
+        (row.family for part in parts for row in read_shard(part, Prompt)),
+        config.num_development_families,
+    )
+    identifier = job.identifier()
+    measured = []
+    with job.bar("measure ways", len(parts)) as bar:
+        for place, (prompts, rows) in enumerate(zip(parts, answers, strict=True), 1):
+            measured += measure(
+                read_shard(prompts, Prompt),
+                read_shard(rows, Completion),
+                identifier,
+                config,
+                families,
+                is_checked=recipe.prompts.artefacts.is_used,
+            )
+            bar.reach(place)
+    table = decide(measured, recipe.languages, config)
+    without = languages_without(table, recipe.languages)
+    ways = [asdict(way) for way in table]
+    write_json(path, {"num_families": len(families), "ways": ways, "without": without})
+    return table
+
+
+def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
+    """Separate the demonstrations fit to train on from the others, which carry their reason.
+
+    `drops.json` holds the dropped ids and the contamination rates by language and task. A language
+    without rows is named in the counts.
+
+    Raises:
+        InputError: no row of any language is left.
+    """
+    (routed,) = job.shards("route")
+    with job.bar("clean", 2 * routed.num_rows) as bar:
+        if not (out / _DROPS).exists():
+            fitted = fit(_Folder(routed.folder), _items(job), job.recipe.clean, bar.reach)
+            write_json(out / _DROPS, fitted)
+        drops = {id: Drop(*drop) for id, drop in read_fit(out)["drops"].items()}
+
+        def stage(rows: list[Demonstration]) -> Any:
+            return clean(rows, drops)
+
+        counts = map_shards(stage, [routed], out, Demonstration)
+    kept = count_by_language(out)
+    empty = [tag for tag in job.recipe.languages if not kept.get(tag, {}).get("kept")]
+    return {**counts.kept_and_dropped, "empty_languages": empty}
+
+
+def fit(
+    shards: DemonstrationShards,
+    items: Iterable[Item],
+    config: CleanConfig,
+    reached: Callable[[int], None] = lambda num: None,  # noqa: ARG005
+) -> dict[str, Any]:
+    """Find the rows to drop from all shards (`drops`, by id) and the `contamination` rates.
+
+    The result does not depend on the order and division of the rows. A contaminated row goes
+    first: its duplicates are compared with each other alone. Memory holds the ids and bands of all
+    rows and the n-grams of likely duplicates, never all texts. `reached` gets the number of rows
+    done, over two passes.
+
+    Raises:
+        InputError: no row is left.
+    """
+    drops: dict[str, Drop] = {}
+    overlap = config.max_overlap
+    index = EvaluationIndex(
+        items if overlap else (), max_overlap=overlap or 1.0, min_grams=config.min_grams
+    )
+    rates = Rates(index)
+    signatures = Signatures(config.max_similarity or 1.0)
+    num_read = num_left = 0
+    for rows in shards:
+        for row in rows:
+            drops |= _contamination(row, index, rates, config)
+        left = _compared(rows, drops)
+        if config.max_similarity is not None:
+            signatures.add(left)
+        num_read, num_left = num_read + len(rows), num_left + len(left)
+        reached(num_read)
+    if not num_left:
+        raise InputError(_nothing_left(num_read))
+    if suspects := signatures.suspects():
+        again = (each for rows in shards for each in _compared(rows, drops))
+        twins = near_duplicates(suspects, again, signatures.max_similarity)
+        drops |= {id: Drop(NEAR_DUPLICATE, each.similarity, each.id) for id, each in twins.items()}
+    reached(2 * num_read)
+    return {"drops": dict(sorted(drops.items())), "contamination": rates.table()}
+
+
+def read_fit(folder: Path) -> dict[str, Any]:
+    """Read the result of `fit` from the folder of the stage."""
+    return json.loads((folder / _DROPS).read_text(encoding="utf-8"))
+
+
+def count_by_language(folder: Path) -> dict[str, dict[str, Any]]:
+    """Count the demonstrations of a stage: answer language → `kept`, and `dropped` by reason."""
+    kept: Counter[str] = Counter()
+    dropped: dict[str, Counter[str]] = {}
+    for path in shard_paths(folder):
+        kept.update(row.answer_language for row in read_shard(path, Demonstration))
+        for row in read_shard(folder / DROPPED / path.name, Dropped):
+            dropped.setdefault(row.language, Counter())[row.reason] += 1
+    return {
+        tag: {"kept": kept[tag], "dropped": dict(sorted(dropped.get(tag, {}).items()))}
+        for tag in sorted({*kept, *dropped})
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """The shards of a folder, one in memory at a time."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[list[Demonstration]]:
+        return (read_shard(path, Demonstration) for path in shard_paths(self.path))
+
+
+def _items(job: Job) -> Iterator[Item]:
+    for name, evaluated in job.inputs.items():
+        if name.startswith(_EVALUATIONS):
+            for path in shard_paths(evaluated.folder / "prompts"):
+                yield from items_of(name.removeprefix(_EVALUATIONS), read_shard(path, Prompt))
+
+
+def _contamination(
+    row: Demonstration, index: EvaluationIndex, rates: Rates, config: CleanConfig
+) -> dict[str, Drop]:
+    """The drop of a row that holds an evaluation item; empty if it holds none."""
+    tags = {row.language, row.answer_language} | ({"en"} if config.english_everywhere else set())
+    text = said(row)
+    found = [overlap for tag in sorted(tags) for overlap in index.overlaps(text, tag)]
+    rates.add(tags, found)
+    if not found:
+        return {}
+    best = max(found, key=lambda overlap: overlap.share)
+    return {row_id(row): Drop(CONTAMINATED, best.share, f"{best.item.task} {best.item.id}")}
+
+
+def _compared(rows: Sequence[Demonstration], drops: Mapping[str, Drop]) -> list[Row]:
+    """The texts to compare, without dropped rows; of equal rows the first."""
+    found = {row_id(row): row for row in rows}
+    return [Row(id, group_of(row), said(row)) for id, row in found.items() if id not in drops]
+
+
+def _nothing_left(num_read: int) -> str:
+    why = "each holds an item of the evaluation sets" if num_read else "none came"
+    return (
+        f"clean: expected rows to train on, of {num_read} none is left ({why}): give other "
+        "prompts, or raise clean.max_overlap"
+    )

@@ -1,0 +1,92 @@
+"""Sources of a recipe: its prompts, from files or the lab, and its language identifier."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from isoglot.benchmarks.benchmark import BenchmarkConfig
+from isoglot.benchmarks.examples import benchmark_files
+from isoglot.core.protocols import LanguageIdentifier
+from isoglot.core.records import Prompt
+from isoglot.core.store import shard_path, shards_of, write_shard
+from isoglot.data.prompts import PromptFileConfig, prompts_revision, read_prompts, select_families
+from isoglot.lab.almanac_identifier import AlmanacIdentifier
+from isoglot.lab.prompts import LabPromptConfig, lab_prompts
+from isoglot.models.load import load_identifier
+from isoglot.recipe.recipe import Recipe
+from isoglot.recipe.sections import AlmanacIdentifierConfig, PromptSource
+
+OwnPrompts = PromptSource | tuple[PromptFileConfig, ...]
+PromptSources = OwnPrompts | BenchmarkConfig
+
+
+def identifier_of(recipe: Recipe) -> LanguageIdentifier:
+    """Load the language identifier of a run, with all its languages as candidates."""
+    if isinstance(recipe.identifier, AlmanacIdentifierConfig):
+        return AlmanacIdentifier(recipe.all_languages)
+    return load_identifier(recipe.all_languages)
+
+
+def file_revisions(source: PromptSources) -> list[str]:
+    """The content hashes of the user's files of prompts; none for the lab."""
+    if isinstance(source, BenchmarkConfig):
+        return benchmark_files(source)
+    files = source if isinstance(source, tuple) else (source,)
+    return [prompts_revision(file) for file in files if isinstance(file, PromptFileConfig)]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSelection:
+    """The prompts to take from a source."""
+
+    languages: tuple[str, ...]
+    num_families: int | None
+    """None: all families."""
+    seed: int
+    skip: int = 0
+    """Families that earlier rounds took."""
+    parallel: bool = True
+    """Whether each family must have a prompt in every language."""
+    system: str = ""
+    families_per_shard: int = 250
+
+
+def write_prompts(source: OwnPrompts, selection: PromptSelection, out: Path) -> Mapping[str, Any]:
+    """Write the selected prompts in shards of whole families; those of the lab one at a time."""
+    size, languages = selection.families_per_shard, selection.languages
+    shards: Iterable[list[Prompt]]
+    if isinstance(source, LabPromptConfig):
+        rows = lab_prompts(
+            source,
+            languages,
+            seed=selection.seed,
+            num_families=selection.num_families or size,
+            skip=selection.skip,
+        )
+        shards = iter(lambda: list(islice(rows, size * len(languages))), [])
+    else:
+        sources = source if isinstance(source, tuple) else (source,)
+        prompts = [prompt for file in sources for prompt in read_prompts(file)]
+        families = select_families(
+            prompts,
+            languages=languages,
+            num_families=selection.num_families or len({row.family for row in prompts}),
+            seed=selection.seed,
+            skip=selection.skip,
+            parallel=selection.parallel,
+        )
+        shards = shards_of(families, size)
+    num_written = 0
+    for index, shard in enumerate(shards):
+        prompts = [with_system(prompt, selection.system) for prompt in shard]
+        write_shard(shard_path(out, index), prompts, Prompt)
+        num_written += len(prompts)
+    return {"rows": num_written}
+
+
+def with_system(prompt: Prompt, system: str) -> Prompt:
+    """Prepend the system message, if there is one."""
+    message = {"role": "system", "content": system}
+    return replace(prompt, prompt=(message, *prompt.prompt)) if system else prompt
