@@ -78,6 +78,20 @@ def rate_model(
     with Bars(silent=silent) as bars:
         bar = bars.bar("rate", folder.num_items())
         folder.judge_missing(rater.load, _rate, bar, retry_unreadable=again_unreadable)
+    ratings = _summarise(folder, answers.task, out, seed, resamples)
+    ratings.write(out / "results.json")
+    return ratings
+
+
+def _rate(items: Sequence[SingleAnswer], rater: SamplerRater, bar: Bar) -> list[Rated]:
+    prompts, answers = zip(*items, strict=True)
+    return rate_answers(prompts, answers, rater, bar)
+
+
+def _summarise(
+    folder: JudgedFolder[SingleAnswer, Rated], task: str, out: Path, seed: int, resamples: int
+) -> Ratings:
+    """Summarise all ratings in the folder, and write their grades to `graded.parquet`."""
     rated = [replace(row, text="") for row in folder.records()]
     unanswered = folder.unanswered()
     if not rated:
@@ -93,32 +107,23 @@ def rate_model(
         f"{RATING}|judge:{judge}|how:{folder.settings_id}|of:10|resamples:{resamples}|seed:{seed}"
         f"|v:{__version__}"
     )
-    results = aggregate(
-        graded, metrics, task=answers.task, trained=(), signature=signature, **bootstrap
-    )
+    results = aggregate(graded, metrics, task=task, trained=(), signature=signature, **bootstrap)
     missing = {
         "invalid": Counter(row.language for row in rated if row.value is None),
         "unanswered": count_prompts(unanswered),
     }
-    ratings = Ratings(
+    return Ratings(
         model=rated[0].sampler,
         judge=judge,
         seed=seed,
         cost_usd=folder.cost_usd,
         results=tuple(_rating_result(row, missing) for row in results),
         groups=tuple(
-            RatingGroup(task=answers.task, **asdict(group))
+            RatingGroup(task=task, **asdict(group))
             for group in aggregate_groups(graded, metrics, **bootstrap)
             if group.group != "democratisation"  # the scale of grades has no zero for a ratio
         ),
     )
-    ratings.write(out / "results.json")
-    return ratings
-
-
-def _rate(items: Sequence[SingleAnswer], rater: SamplerRater, bar: Bar) -> list[Rated]:
-    prompts, answers = zip(*items, strict=True)
-    return rate_answers(prompts, answers, rater, bar)
 
 
 def _rating_result(row: Result, missing: dict[str, Counter[str]]) -> RatingResult:

@@ -5,7 +5,7 @@ al. 2024, arXiv:2404.04475 (length-controlled win rate); Krippendorff 2011 (agre
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -80,35 +80,52 @@ def summarise_verdicts(
     # The order of the rows must not change the draws.
     for verdict in sorted(verdicts, key=lambda v: (v.language, v.family, v.prompt_id)):
         by_language[verdict.language].append(verdict)
-    results = []
-    for metric in _metrics(verdicts, second):
-        known = {
-            tag: _known(found, metric.statistics, missing[tag])
-            for tag, found in by_language.items()
-        }
-        columns = _columns(known, partial(metric.draw, seed=seed, resamples=resamples))
-        for tag in (*tags, MEAN):
-            own = tags if tag == MEAN else [tag]
-            value, low, high = _interval(columns.get(tag))
-            counts = {}
-            if metric.name == "win_rate":
-                counts = _counts([v for each in own for v in by_language[each]])
-                counts["unanswered"] = sum(missing[each] for each in own)
-            results.append(
-                JudgedResult(
-                    language=tag,
-                    metric=metric.name,
-                    value=value,
-                    low=low,
-                    high=high,
-                    n=sum(len(known[each].families) for each in own),
-                    unknown=sum(known[each].unknown for each in own),
-                    signature=signature,
-                    **counts,
-                )
-            )
+    results = [
+        row
+        for metric in _metrics(verdicts, second)
+        for row in _rows(
+            metric,
+            by_language,
+            missing,
+            signature,
+            partial(metric.draw, seed=seed, resamples=resamples),
+        )
+    ]
     place = {tag: place for place, tag in enumerate((*tags, MEAN))}
     return sorted(results, key=lambda row: place[row.language])  # stable: metrics keep their order
+
+
+def _rows(
+    metric: _Metric,
+    by_language: Mapping[str, Sequence[Verdict]],
+    missing: Mapping[str, int],
+    signature: str,
+    draw: Callable[[Sequence[_Known]], np.ndarray],
+) -> Iterator[JudgedResult]:
+    """A metric's row for each language, then for the mean."""
+    known = {
+        tag: _known(verdicts, metric.statistics, missing[tag])
+        for tag, verdicts in by_language.items()
+    }
+    columns = _columns(known, draw)
+    for tag in (*known, MEAN):
+        own = list(known) if tag == MEAN else [tag]
+        value, low, high = _interval(columns.get(tag))
+        counts = {}
+        if metric.name == "win_rate":
+            counts = _counts([verdict for each in own for verdict in by_language[each]])
+            counts["unanswered"] = sum(missing[each] for each in own)
+        yield JudgedResult(
+            language=tag,
+            metric=metric.name,
+            value=value,
+            low=low,
+            high=high,
+            n=sum(len(known[each].families) for each in own),
+            unknown=sum(known[each].unknown for each in own),
+            signature=signature,
+            **counts,
+        )
 
 
 def _counts(verdicts: Sequence[Verdict]) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from isoglot.core.documents import Document, Part
 
 MEAN = "mean"
@@ -50,6 +52,6 @@ class ComparisonRecord(Document):
     a: str
     b: str
     settings: dict[str, Any]
-    sources: dict[str, str | None] = {}
+    sources: dict[str, str | None] = Field(default_factory=dict)
     judge: str = ""
     cost_usd: float | None = None

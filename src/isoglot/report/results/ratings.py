@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from isoglot.core.documents import Document, Part
 
@@ -69,6 +69,6 @@ class RatingRecord(Document):
     model: str
     task: str
     settings: dict[str, Any]
-    sources: dict[str, str | None] = {}
+    sources: dict[str, str | None] = Field(default_factory=dict)
     judge: str = ""
     cost_usd: float | None = None
