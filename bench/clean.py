@@ -26,8 +26,8 @@ from pathlib import Path
 from isoglot.core.languages import LANGUAGES, tag_from_flores, tag_from_ntrex
 from isoglot.core.ngrams import gram_chars, ngrams
 from isoglot.core.records import Demonstration, content_id
-from isoglot.data.clean import CleanConfig, row_id, said
-from isoglot.data.contamination import Item
+from isoglot.data.clean import CleanConfig, compared_text, row_id
+from isoglot.data.contamination import EvaluationItem
 from isoglot.line.demonstrations import fit
 
 TAGS = (
@@ -120,7 +120,7 @@ def contamination(
         planted[name] = [row_id(each) for each in made]
         rows += made
     innocent = [row(tag, a, b, "clean") for a, b in zip(clean, [*others, *clean], strict=False)]
-    items = [Item("planted", tag, content_id(text), text) for text in texts]
+    items = [EvaluationItem("planted", tag, content_id(text), text) for text in texts]
     config = CleanConfig(max_similarity=None)
     fitted = fit([rows + innocent], items, config)
     drops, unknown = fitted["drops"], fitted["contamination"][0]["unknown_items"]
@@ -184,11 +184,11 @@ def _tag(name: str, code: str) -> str:
 def speed(data: Path, num_rows: int) -> None:
     """Rows a second and memory of `fit`; one row in ten is a near-duplicate."""
     ntrex = sentences(data, "ntrex/ntrex")
-    items = [Item("sib200", tag, content_id(tag, text), text)
+    items = [EvaluationItem("sib200", tag, content_id(tag, text), text)
              for tag, texts in sentences(data, "sib200/sib200_train").items()
              for text in texts]  # fmt: skip
     shards = Made(ntrex, num_rows)
-    chars = sum(len(said(each)) for each in shards.rows(0)) / len(shards.rows(0))
+    chars = sum(len(compared_text(each)) for each in shards.rows(0)) / len(shards.rows(0))
     index_items = [item for item in items if item.language in ntrex]
     print(f"{num_rows} rows of {chars:.0f} characters in {len(ntrex)} languages, "
           f"{len(index_items)} evaluation items")  # fmt: skip
@@ -240,7 +240,7 @@ def peer(rows: Sequence[Demonstration]) -> None:
     index, theirs = MinHashLSH(threshold=0.8, num_perm=128), set()
     for each in rows:
         hashed = MinHash(num_perm=128)
-        grams = ngrams(said(each), gram_chars(each.language))
+        grams = ngrams(compared_text(each), gram_chars(each.language))
         hashed.update_batch([int(gram).to_bytes(4, "little") for gram in grams])
         if index.query(hashed):
             theirs.add(row_id(each))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from isoglot.core.ngrams import gram_chars, jaccard, ngrams
 from isoglot.core.records import Demonstration, Prompt, content_id
 from isoglot.core.store import shards_of
-from isoglot.data.clean import CleanConfig, Drop, clean, group_of, row_id, said
-from isoglot.data.contamination import EvaluationIndex, Item, items_of
+from isoglot.data.clean import CleanConfig, Drop, clean, compared_text, comparison_group, row_id
+from isoglot.data.contamination import EvaluationIndex, EvaluationItem, evaluation_items
 from isoglot.line.demonstrations import fit
 
 SENTENCES = {
@@ -100,9 +100,13 @@ def test_each_dropped_row_has_a_kept_twin_in_its_language(found) -> None:
         twin, gone = by_id[drop.of], by_id[id]
         assert drop.of < id
         assert drop.of not in drops
-        assert group_of(twin) == group_of(gone)
-        num = min(map(gram_chars, group_of(gone).split()))
-        assert drop.similarity == jaccard(ngrams(said(twin), num), ngrams(said(gone), num)) >= 0.8
+        assert comparison_group(twin) == comparison_group(gone)
+        num = min(map(gram_chars, comparison_group(gone).split()))
+        assert (
+            drop.similarity
+            == jaccard(ngrams(compared_text(twin), num), ngrams(compared_text(gone), num))
+            >= 0.8
+        )
 
 
 @settings(max_examples=40, deadline=None)
@@ -150,10 +154,12 @@ def edits(text: str) -> dict[str, str]:
 @pytest.mark.parametrize("tag", SENTENCES)
 def test_changed_copies_are_found_in_every_script(tag) -> None:
     text = SENTENCES[tag]
-    index = EvaluationIndex([Item("task", tag, "q1", text)], max_overlap=0.8, min_grams=15)
+    index = EvaluationIndex(
+        [EvaluationItem("task", tag, "q1", text)], max_overlap=0.8, min_grams=15
+    )
     for name, copy in edits(text).items():
         within = row(f"{text[20:]} {copy}", tag, text[:25] * 3)
-        assert index.overlaps(said(within), tag), name
+        assert index.overlaps(compared_text(within), tag), name
         _, drops = cleaned([[row(text, tag), row(copy, tag, model="other", family=name)]])
         assert len(drops) == 1, name
     assert not index.overlaps(text[: len(text) // 2], tag)
@@ -161,7 +167,10 @@ def test_changed_copies_are_found_in_every_script(tag) -> None:
 
 
 def test_contamination_is_the_share_of_the_item_and_not_of_the_row() -> None:
-    items = [Item("task", "en", "q1", SENTENCES["en"]), Item("task", "en", "q2", "Why?")]
+    items = [
+        EvaluationItem("task", "en", "q1", SENTENCES["en"]),
+        EvaluationItem("task", "en", "q2", "Why?"),
+    ]
     rows = [row("Tell me more. " * 20 + SENTENCES["en"] + " Or less? " * 20), row("Why?")]
     found = fit([rows], items, CleanConfig())
     assert found["drops"] == {row_id(rows[0]): Drop("contaminated", 1.0, "task q1")}
@@ -175,7 +184,7 @@ def test_what_a_contaminated_row_repeats_stays() -> None:
     text = SENTENCES["en"]
     bad = row(text + " It was late.", answer="A.")
     good = row(text[:-9] + " It was late.", answer="A.")
-    items = [Item("task", "en", "q1", text)]
+    items = [EvaluationItem("task", "en", "q1", text)]
     kept, drops = cleaned([[bad, good]], items, max_overlap=0.99, max_similarity=0.5)
     assert kept == [good]
     assert drops[row_id(bad)].reason == "contaminated"
@@ -185,14 +194,14 @@ def test_the_wording_of_a_task_is_no_contamination() -> None:
     ask = "Answer the following question with one of the four letters, and say nothing else: "
     questions = [f"{ask}{name} sailed the {name} sea in the year of {name}?" for name in
                  (content_id(str(i)) for i in range(30))]  # fmt: skip
-    items = [Item("task", "en", question, question) for question in questions]
+    items = [EvaluationItem("task", "en", question, question) for question in questions]
     rows = [row(ask + "Who wrote the letter to the daughter?"), row(questions[3])]
     kept, _ = cleaned([rows], items)
     assert kept == rows[:1]
 
 
 def test_english_items_in_other_languages_only_where_asked() -> None:
-    items = [Item("task", "en", "q1", SENTENCES["en"])]
+    items = [EvaluationItem("task", "en", "q1", SENTENCES["en"])]
     rows = [row(SENTENCES["en"], "sw"), row(SENTENCES["ru"], "ru")]
     assert cleaned([rows], items)[0] == rows
     assert cleaned([rows], items, english_everywhere=True)[0] == rows[1:]
@@ -203,13 +212,13 @@ def test_questions_and_long_gold_are_items() -> None:
         Prompt.from_text("What is 3 + 4?", language="en", gold="7"),
         Prompt.from_text("Translate.", language="en", gold=SENTENCES["ru"], answer_language="ru"),
     ]
-    assert [(item.language, item.text) for item in items_of("task", asked)] == [
+    assert [(item.language, item.text) for item in evaluation_items("task", asked)] == [
         ("en", "What is 3 + 4?"), ("en", "Translate."), ("ru", SENTENCES["ru"]),
     ]  # fmt: skip
 
 
 def test_nothing_left_is_one_line() -> None:
-    items = [Item("task", "en", "q1", SENTENCES["en"])]
+    items = [EvaluationItem("task", "en", "q1", SENTENCES["en"])]
     with pytest.raises(ValueError, match=r"of 1 none is left \(each holds an item.*max_overlap"):
         fit([[row(SENTENCES["en"])]], items, CleanConfig())
     with pytest.raises(ValueError, match="none came"):

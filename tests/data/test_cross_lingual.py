@@ -14,7 +14,7 @@ from isoglot.data.cross_lingual import (
     DIRECTIONS,
     SAME,
     CrossLingualConfig,
-    _asks,
+    _request_sentences,
     check_cross_lingual,
     cross_lingual,
     name_in,
@@ -136,7 +136,7 @@ def test_the_own_language_is_asked_for_where_it_is_wanted():
 
 
 def test_the_sentences_name_the_language_as_their_own_speakers_do():
-    asks = _asks()
+    asks = _request_sentences()
     assert len(asks) >= 100
     for tag, ask in asks.items():
         assert tag in LANGUAGES
@@ -168,7 +168,7 @@ def test_a_family_that_lacks_languages_is_asked_from_those_it_has():
         ({"ask": "Answer."}, "names no language"),
     ],
 )
-def test_a_config_that_asks_nothing_says_so(keys, why):
+def test_a_config_that_request_sentences_nothing_says_so(keys, why):
     with pytest.raises(ValueError, match=why):
         CrossLingualConfig(**keys)
 
@@ -180,7 +180,7 @@ def test_languages_that_make_no_pairs_are_one_clear_line():
         check_cross_lingual(config, ("en",))
     with pytest.raises(ValueError, match="direction high→low has 0 pairs among 6 languages"):
         check_cross_lingual(config, HIGH)
-    with pytest.raises(ValueError, match="no sentence asks in 'ace' for another language; set"):
+    with pytest.raises(ValueError, match="no sentence in 'ace' requests another language; set"):
         check_cross_lingual(config, (*TAGS, "ace"))
     check_cross_lingual(CrossLingualConfig(ask="[{own_name}]"), (*TAGS, "ace"))
     check_cross_lingual(CrossLingualConfig(pairs_per_family=1, same_language=1), ("ace",))

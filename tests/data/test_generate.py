@@ -2,7 +2,7 @@
 
 from isoglot.core.protocols import Sampled, Sampling, no_tick
 from isoglot.core.records import Prompt
-from isoglot.data.generate import generate, side_by_side
+from isoglot.data.generate import generate, merge_completions
 
 
 class Echo:
@@ -39,11 +39,11 @@ def test_rows_stand_in_the_order_of_prompts_and_samples():
     assert ticks == [(1, "en"), (1, "de")]
 
 
-def test_side_by_side_are_prompts_then_samplers_then_samples():
+def test_merge_completions_are_prompts_then_samplers_then_samples():
     """Also where a sampler has answers to some of the prompts only, or several of each."""
     first = generate(PROMPTS, Echo("b"), Sampling(num_samples=2))
     second = generate(PROMPTS[1:], Echo("a"), Sampling())
-    rows = side_by_side(PROMPTS, first, second)
+    rows = merge_completions(PROMPTS, first, second)
     assert [(r.prompt_id, r.sampler, r.sample) for r in rows] == [
         (PROMPTS[0].prompt_id, "b", 0),
         (PROMPTS[0].prompt_id, "b", 1),

@@ -1,4 +1,4 @@
-"""Ways to answers: measured, decided between, taken."""
+"""Generation routes: examined, chosen, followed."""
 
 import random
 
@@ -10,15 +10,15 @@ from pydantic import ValidationError
 
 from isoglot.core.records import Completion, Prompt
 from isoglot.data.route import (
-    Measured,
+    Examined,
     RouteConfig,
     check_route,
-    decide,
+    choose_routes,
     development_families,
+    examine_completions,
     languages_without,
-    measure,
     route,
-    way_of,
+    route_of,
 )
 
 OPEN = RouteConfig(max_off_target_rate=1, max_artefact_rate=1, max_failed_rate=1)
@@ -37,14 +37,14 @@ def answered(asked, text, sampler="m", *, sample=0, reason="stop", translator=No
     )  # fmt: skip
 
 
-def measured(way, *, n=1, tag="es", **columns):
+def measured(name, *, n=1, tag="es", **columns):
     known = {"reason": None, "has_text": True, "is_off_target": False, "has_artefact": None,
              "chrf": None, "reward": None}  # fmt: skip
-    return [Measured(tag, way, **{**known, **columns})] * n
+    return [Examined(tag, name, **{**known, **columns})] * n
 
 
 def chosen(table):
-    return {way.language: way.way for way in table if way.is_chosen}
+    return {each.language: each.route for each in table if each.is_chosen}
 
 
 def test_what_an_answer_is_measured_at():
@@ -59,7 +59,9 @@ def test_what_an_answer_is_measured_at():
         answered(asked, "es dos", "weak", translator="t", artefact="lost_number"),
         answered(asked, "", "weak", sample=1, translator="t", reason="error"),
     ]
-    found = measure([asked], rows, IDENTIFIER, RouteConfig(reward="judge"), frozenset(["f"]))
+    found = examine_completions(
+        [asked], rows, IDENTIFIER, RouteConfig(reward="judge"), frozenset(["f"])
+    )
     assert [row.reason for row in found] == [
         None, "wrong_language", None, "cut_off", "no_answer", "empty", "lost_number",
         "translation_failed",
@@ -72,15 +74,17 @@ def test_what_an_answer_is_measured_at():
     assert found[0].chrf == pytest.approx(1.0)
     assert 0 < found[2].chrf < 1
     assert [row.chrf for row in found[3:6]] == [None] * 3, "without text there is nothing to hold"
-    assert found[-1].way == "weak via t"
-    assert measure([asked], rows, IDENTIFIER, OPEN, frozenset()) == []
-    unseen = measure([asked], rows, IDENTIFIER, OPEN, frozenset(["f"]), is_checked=False)
+    assert found[-1].route == "weak via t"
+    assert examine_completions([asked], rows, IDENTIFIER, OPEN, frozenset()) == []
+    unseen = examine_completions(
+        [asked], rows, IDENTIFIER, OPEN, frozenset(["f"]), is_checked=False
+    )
     assert {row.has_artefact for row in unseen} == {None}, "nobody looked"
 
 
 def test_the_reference_is_in_the_language_of_the_answer():
     def known(asked):
-        (row,) = measure(
+        (row,) = examine_completions(
             [asked], [answered(asked, "es uno dos")], IDENTIFIER, OPEN, frozenset(["f"])
         )
         return row.chrf
@@ -90,52 +94,52 @@ def test_the_reference_is_in_the_language_of_the_answer():
     assert known(prompt()) is None
 
 
-def test_self_translation_is_a_way_of_its_own():
+def test_self_translation_is_a_route_of_its_own():
     asked = prompt()
-    assert way_of(answered(asked, "es", "m")) == "m"
-    assert way_of(answered(asked, "es", "m", translator="m")) == "m via m"
+    assert route_of(answered(asked, "es", "m")) == "m"
+    assert route_of(answered(asked, "es", "m", translator="m")) == "m via m"
 
 
-def test_each_measure_of_a_way():
+def test_each_measure_of_a_route():
     rows = [
         *measured("a", n=6, chrf=0.5, has_artefact=False),
         *measured("a", n=2, chrf=0.1, has_artefact=True, reason="lost_number"),
         *measured("a", reason="wrong_language", is_off_target=True, has_artefact=False),
         *measured("a", reason="cut_off", has_text=False, is_off_target=None),
     ]
-    (way,) = decide(rows, ["es"], OPEN)
-    assert (way.num_answers, way.num_references, way.num_identified) == (10, 8, 9)
-    assert way.usable == pytest.approx(0.6)
-    assert way.chrf == pytest.approx((6 * 0.5 + 2 * 0.1) / 8)
-    assert way.off_target_rate == pytest.approx(1 / 9)
-    assert way.artefact_rate == pytest.approx(2 / 9)
-    assert way.failed_rate == pytest.approx(0.1)
-    assert way.quality == pytest.approx((way.usable + way.chrf) / 2)
-    assert (way.reward, way.is_chosen, way.why) == (None, True, "best")
+    (row,) = choose_routes(rows, ["es"], OPEN)
+    assert (row.num_answers, row.num_references, row.num_identified) == (10, 8, 9)
+    assert row.usable == pytest.approx(0.6)
+    assert row.chrf == pytest.approx((6 * 0.5 + 2 * 0.1) / 8)
+    assert row.off_target_rate == pytest.approx(1 / 9)
+    assert row.artefact_rate == pytest.approx(2 / 9)
+    assert row.failed_rate == pytest.approx(0.1)
+    assert row.quality == pytest.approx((row.usable + row.chrf) / 2)
+    assert (row.reward, row.is_chosen, row.why) == (None, True, "best")
 
 
-def test_what_is_unknown_of_one_way_decides_between_none():
+def test_what_is_unknown_of_one_route_decides_between_none():
     rows = [
         *measured("known", n=9, chrf=0.9),
         *measured("known", reason="empty", has_text=False, is_off_target=None),
         *measured("unknown", n=10),
     ]
-    table = decide(rows, ["es"], OPEN)
+    table = choose_routes(rows, ["es"], OPEN)
     assert chosen(table) == {"es": "unknown"}, "by the share of usable answers alone"
-    assert {way.way: way.quality for way in table} == {"known": 0.9, "unknown": 1.0}
+    assert {each.route: each.quality for each in table} == {"known": 0.9, "unknown": 1.0}
     lost = [*rows[:10], *measured("unknown", n=9), *measured("unknown", reason="empty")]
-    assert chosen(decide(lost, ["es"], OPEN)) == {"es": "known"}, "a tie goes by name"
-    # A way that misses a threshold does not take a measure from the others.
+    assert chosen(choose_routes(lost, ["es"], OPEN)) == {"es": "known"}, "a tie goes by name"
+    # A route that misses a threshold does not take a measure from the others.
     broken = measured("broken", n=10, has_text=False, reason="no_answer", is_off_target=None)
-    table = decide([*measured("a", chrf=0.2), *measured("b", chrf=0.4), *broken], ["es"],
+    table = choose_routes([*measured("a", chrf=0.2), *measured("b", chrf=0.4), *broken], ["es"],
                    RouteConfig())  # fmt: skip
     assert chosen(table) == {"es": "b"}
     unknown = [*measured("a", is_off_target=None), *measured("a", is_off_target=None)]
-    (way,) = decide(unknown, ["es"], RouteConfig(max_off_target_rate=0))
-    assert (way.off_target_rate, way.is_chosen) == (None, True), "unknown misses no threshold"
+    (row,) = choose_routes(unknown, ["es"], RouteConfig(max_off_target_rate=0))
+    assert (row.off_target_rate, row.is_chosen) == (None, True), "unknown misses no threshold"
 
 
-def test_thresholds_and_languages_without_a_way():
+def test_thresholds_and_languages_without_a_route():
     rows = [
         *measured("fast", n=8, chrf=0.9),
         *measured("fast", n=2, is_off_target=True, reason="wrong_language"),
@@ -145,27 +149,27 @@ def test_thresholds_and_languages_without_a_way():
         *measured("few", tag="fi"),
     ]
     strict = RouteConfig(min_answers=2)
-    table = decide(rows, ["es", "sw", "fi", "de"], strict)
+    table = choose_routes(rows, ["es", "sw", "fi", "de"], strict)
     assert chosen(table) == {"es": "slow"}
     assert languages_without(table, ["es", "sw", "fi", "de"]) == {
         "sw": "fast: off-target 1 > 0.1; fast via t: artefacts 1 > 0.2",
         "fi": "few: answers 1 < 2",
         "de": "no answers",
     }
-    best = decide(rows, ["es", "sw", "fi"], RouteConfig(min_answers=2, without="best"))
+    best = choose_routes(rows, ["es", "sw", "fi"], RouteConfig(min_answers=2, without="best"))
     assert chosen(best) == {"es": "slow", "sw": "fast", "fi": "few"}
     assert languages_without(best, ["es", "sw"]) == languages_without(table, ["es", "sw"])
     with pytest.raises(ValueError, match=r"none \(sw: fast, off-target 1 > 0.1; .*relax the thre"):
-        decide(rows, ["sw"], strict)
+        choose_routes(rows, ["sw"], strict)
     with pytest.raises(ValueError, match="the development families have no answers"):
-        decide([], ["sw"], strict)
-    (low,) = decide(measured("a"), ["es"], RouteConfig(min_quality=1.5, without="best"))
+        choose_routes([], ["sw"], strict)
+    (low,) = choose_routes(measured("a"), ["es"], RouteConfig(min_quality=1.5, without="best"))
     assert low.why == "quality 1 < 1.5"
 
 
-def test_at_a_tie_a_direct_way_comes_before_a_translated_one():
+def test_at_a_tie_a_direct_route_comes_before_a_translated_one():
     rows = [*measured("b"), *measured("a via t", has_artefact=False), *measured("c")]
-    assert chosen(decide(rows, ["es"], OPEN)) == {"es": "b"}
+    assert chosen(choose_routes(rows, ["es"], OPEN)) == {"es": "b"}
 
 
 RATES = st.builds(
@@ -178,7 +182,7 @@ RATES = st.builds(
 )  # fmt: skip
 ROWS = st.lists(
     st.builds(
-        lambda tag, way, columns: Measured(tag, way, **columns),
+        lambda tag, name, columns: Examined(tag, name, **columns),
         st.sampled_from(["es", "sw"]), st.sampled_from(["a", "b", "a via t"]), RATES,
     ),
     min_size=1,
@@ -188,22 +192,22 @@ ROWS = st.lists(
 @given(ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(rows, order):
     config = OPEN.model_copy(update={"without": "best"})
-    table = decide(rows, ["es", "sw"], config)
+    table = choose_routes(rows, ["es", "sw"], config)
     shuffled = rows[:]
     order.shuffle(shuffled)
-    assert decide(shuffled, ["es", "sw"], config) == table
+    assert choose_routes(shuffled, ["es", "sw"], config) == table
     assert len(chosen(table)) == len({row.language for row in rows})
 
 
 @given(st.lists(st.tuples(st.floats(0, 0.9), st.floats(-3, 3)), min_size=1))
-def test_a_way_above_another_in_every_measure_is_chosen(answers):
-    def way(name, chrf, reward, reason):
-        return Measured("es", name, reason, True, False, None, chrf, reward)
+def test_a_route_above_another_in_every_measure_is_chosen(answers):
+    def answer(name, chrf, reward, reason):
+        return Examined("es", name, reason, True, False, None, chrf, reward)
 
     # `a` would win a tie by its name
-    low = [way("a", chrf, reward, "repetition") for chrf, reward in answers]
-    high = [way("b", chrf + 0.1, reward + 0.1, None) for chrf, reward in answers]
-    assert chosen(decide(low + high, ["es"], OPEN)) == {"es": "b"}
+    low = [answer("a", chrf, reward, "repetition") for chrf, reward in answers]
+    high = [answer("b", chrf + 0.1, reward + 0.1, None) for chrf, reward in answers]
+    assert chosen(choose_routes(low + high, ["es"], OPEN)) == {"es": "b"}
 
 
 def family_rows(names):
@@ -217,7 +221,7 @@ def family_rows(names):
     return prompts, rows
 
 
-def test_of_the_chosen_way_the_first_fit_sample_or_the_one_of_the_highest_reward():
+def test_of_the_chosen_route_the_first_fit_sample_or_the_one_of_the_highest_reward():
     asked = prompt(source="set")
     other = prompt(tag="sw")
     rows = [
@@ -247,13 +251,13 @@ def test_of_the_chosen_way_the_first_fit_sample_or_the_one_of_the_highest_reward
 def test_kept_and_dropped_are_the_prompts_and_a_family_is_routed_as_it_is_alone(names, seed):
     prompts, rows = family_rows(sorted(names))
     random.Random(seed).shuffle(rows)
-    way_in = {"en": "m", "es": "n"}
-    kept, dropped = route(prompts, rows, IDENTIFIER, RouteConfig(), way_in)
+    route_in = {"en": "m", "es": "n"}
+    kept, dropped = route(prompts, rows, IDENTIFIER, RouteConfig(), route_in)
     keys = [(row.family, row.prompt_id) for row in [*kept, *dropped]]
     assert sorted(keys) == sorted((p.family, p.prompt_id) for p in prompts)
     for name in names:
         alone = [[each for each in many if each.family == name] for many in (prompts, rows)]
-        assert route(*alone, IDENTIFIER, RouteConfig(), way_in) == (
+        assert route(*alone, IDENTIFIER, RouteConfig(), route_in) == (
             [row for row in kept if row.family == name],
             [row for row in dropped if row.family == name],
         )
@@ -270,7 +274,7 @@ def test_the_development_families_are_the_same_in_every_order(families, num):
 def test_bad_settings_are_one_line():
     check_route(RouteConfig(reward="total"), "sft", ["judge"])
     check_route(RouteConfig(), None, [])
-    with pytest.raises(ValueError, match=r"train.method sft learns from, came 'dpo'; set it"):
+    with pytest.raises(ValueError, match=r"expected train.method sft, came 'dpo'; set it"):
         check_route(RouteConfig(), "dpo", [])
     with pytest.raises(ValueError, match=r"route.reward: .* \(there is none\), came 'total'"):
         check_route(RouteConfig(reward="total"), None, [])

@@ -205,7 +205,7 @@ def test_a_language_without_a_way_is_named_and_left_out(folder, tiny_model, caps
 
 
 BAD = [
-    ({"train": {"method": "dpo"}}, "train.method sft learns from, came 'dpo'"),
+    ({"train": {"method": "dpo"}}, "expected train.method sft, came 'dpo'"),
     ({"route": {"reward": "judge"}}, r"route.reward: .*there is none"),
     ({"route": {"without": "keep"}}, "route.without: Input should be 'drop' or 'best', got 'keep'"),
     ({"route": {"max_off_target": 1}}, "did you mean 'max_off_target_rate'"),

@@ -5,15 +5,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    PlainSerializer,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from isoglot.core.errors import InputError
 from isoglot.core.section import first_problem
@@ -32,16 +24,6 @@ Number = Annotated[
     float, BeforeValidator(_nan_of_null), PlainSerializer(_null_of_nan, when_used="json")
 ]
 """A float whose NaN, the mean of nothing, is null in JSON."""
-
-
-class Part(BaseModel):
-    """An object within a document; a field that was never set is left out of the JSON."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    @model_serializer(mode="wrap")
-    def _leave_out_unset(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: v for name, v in write(self).items() if name in self.model_fields_set}
 
 
 class Document(BaseModel):

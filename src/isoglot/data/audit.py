@@ -1,4 +1,4 @@
-"""How often does each sampler answer in another language than the one asked for?"""
+"""Rates at which samplers answer in another language than the prompt wants."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from isoglot.core.stats import interval_mean
 
 @dataclass(frozen=True, slots=True)
 class OffTargetRate:
-    """Share of answers in another language than asked, 0 to 1, with its 95 % interval."""
+    """Share of completions in a wrong language, 0 to 1, with its 95 % interval."""
 
     sampler: str
     language: str
-    """The language that was asked for."""
+    """The language that the prompts want."""
     value: float | None
-    """None where no answer could be identified; then `low` and `high` are None, too."""
+    """None where no language could be identified; then `low` and `high` are None, too."""
     low: float | None
     high: float | None
     n: int
-    """Answers whose language was identified."""
+    """Completions whose language was identified."""
     unknown: int
-    """Failed answers and those whose language is unsure: kept out of `n` and `value`."""
+    """Failed completions and those of unsure language: kept out of `n` and `value`."""
 
 
 def off_target_rates(
@@ -33,10 +33,10 @@ def off_target_rates(
     seed: int = 0,
     resamples: int = 1000,
 ) -> list[OffTargetRate]:
-    """One row for each sampler and language, in their order; translations are rows of their own.
+    """Return one row for each sampler and language, sorted; translations have rows of their own.
 
-    Answers that were cut off count: half an answer has a language. The interval is a bootstrap over
-    families.
+    Completions that were cut off count: half an answer has a language. The interval is a bootstrap
+    over families.
     """
     ordered = sorted(completions, key=lambda c: (c.model, c.language, c.family, c.completion_id))
     identified = identifier.identify([c.text for c in ordered])
@@ -47,14 +47,13 @@ def off_target_rates(
             (completion.family, None if unsure else float(tag != completion.language))
         )
     rows = []
-    for (sampler, tag), answers in groups.items():
-        known = [(family, value) for family, value in answers if value is not None]
-        unknown = len(answers) - len(known)
-        if not known:
-            rows.append(OffTargetRate(sampler, tag, None, None, None, 0, unknown))
-            continue
-        families, values = [family for family, _ in known], [value for _, value in known]
-        low, high = interval_mean(values, families, seed=seed, resamples=resamples)
-        mean = sum(values) / len(values)
-        rows.append(OffTargetRate(sampler, tag, mean, low, high, len(values), unknown))
+    for (sampler, tag), group in groups.items():
+        known = [(family, value) for family, value in group if value is not None]
+        mean = low = high = None
+        if known:
+            families, values = [family for family, _ in known], [value for _, value in known]
+            low, high = interval_mean(values, families, seed=seed, resamples=resamples)
+            mean = sum(values) / len(values)
+        unknown = len(group) - len(known)
+        rows.append(OffTargetRate(sampler, tag, mean, low, high, len(known), unknown))
     return rows

@@ -1,4 +1,4 @@
-"""Demonstrations without near-duplicates and without what the evaluation sets ask."""
+"""Demonstrations without near-duplicates and without items of the evaluation sets."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,58 +10,60 @@ from isoglot.core.section import Section
 
 NEAR_DUPLICATE = "near_duplicate"
 CONTAMINATED = "contaminated"
-REASONS = (NEAR_DUPLICATE, CONTAMINATED)
 
 
 class CleanConfig(Section):
-    """What is dropped before training; compared are character n-grams (`core/ngrams.py`)."""
+    """Thresholds of cleaning; texts are compared by character n-grams (`core/ngrams.py`)."""
 
     max_similarity: float | None = Field(0.8, gt=0, le=1)
-    """Two rows of a language that share this part of all their n-grams (Jaccard) are near-
-    duplicates: one stays. 1 drops what differs in blanks, case and punctuation alone; null drops
-    equal rows of a family alone, as for sentences made from templates."""
+    """Jaccard similarity of n-grams from which on two rows of a language are near-duplicates: one
+    stays. 1 drops rows that differ in blanks, case and punctuation only; null drops only equal rows
+    of a family, as for sentences made from templates."""
     max_overlap: float | None = Field(0.8, gt=0, le=1)
-    """A row that holds this part of the n-grams of an evaluation item in its language is
-    contaminated and dropped; null does not look."""
+    """Share of the n-grams of an evaluation item in its language from which on a row is
+    contaminated and dropped; null does not look for items."""
     min_grams: int = Field(15, ge=1)
-    """An evaluation item with fewer n-grams of its own is unknown: too short to be found."""
+    """N-grams below which an evaluation item counts as unknown: too short to be found."""
     english_everywhere: bool = False
-    """English items are looked for in the rows of every language, not in the English ones alone."""
+    """Look for English items in the rows of every language, not only in the English ones."""
 
 
 class Drop(NamedTuple):
-    """Why a row is dropped."""
+    """The reason to drop a row."""
 
     reason: str
     similarity: float
-    """Jaccard to the kept row, or the part of the evaluation item that stands in this one."""
+    """Jaccard similarity to the kept row, or the share of the evaluation item in this one."""
     of: str
-    """The id of the kept row, or `task id` of the evaluation item."""
+    """Id of the kept row, or `task id` of the evaluation item."""
 
 
 def row_id(row: Demonstration) -> str:
-    """What a row is known by: equal rows of a family have the same."""
+    """Return the id of a row; equal rows of a family have the same."""
     return content_id(
         row.family, row.prompt_id, row.language, row.answer_language, row.model, row.text
     )
 
 
-def group_of(row: Demonstration) -> str:
-    """What a row is compared within: its language, or the pair of languages of prompt, answer."""
+def comparison_group(row: Demonstration) -> str:
+    """Return the language of a row, or the pair of languages of its prompt and its answer.
+
+    Only rows of one group are compared.
+    """
     return " ".join(dict.fromkeys((row.language, row.answer_language)))
 
 
-def said(row: Demonstration) -> str:
-    """All turns but the system's."""
+def compared_text(row: Demonstration) -> str:
+    """Return the text of all turns but the system's."""
     return "\n".join(turn["content"] for turn in row.messages if turn["role"] != "system")
 
 
 def clean(
     rows: Sequence[Demonstration], drops: Mapping[str, Drop]
 ) -> tuple[list[Demonstration], list[Dropped]]:
-    """The rows of a shard that stay, and the others with their reasons.
+    """Split the rows of a shard into kept and dropped ones; `drops` is keyed by `row_id`.
 
-    Of equal rows, which are in one family and so in one shard, the first is asked about.
+    Of equal rows, which are in one family and so in one shard, only the first may be kept.
     """
     kept: list[Demonstration] = []
     dropped: list[Dropped] = []

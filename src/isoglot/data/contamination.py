@@ -1,7 +1,7 @@
-"""Contamination: evaluation items that stand in training rows, in every script.
+"""Contamination: evaluation items in training rows, in every script.
 
-Measured is containment: the share of an item's n-grams that a row holds. A long row that holds a
-test question is found so, and one that only shares its words is not.
+It is measured as containment: the share of an item's n-grams that a row holds. A long row that
+holds a test item is found, and one that only shares its words is not.
 """
 
 from collections import Counter, defaultdict
@@ -17,58 +17,63 @@ from isoglot.core.records import Prompt
 _GOLD_CHARS = 15
 _WORDING = 0.1
 _MIN_ITEMS = 20
-"""What more than a tenth of a task's items say, where there are twenty, is how the task is worded
-(instructions, worked examples), not what an item asks."""
+"""N-grams of more than `_WORDING` of a task's items, given `_MIN_ITEMS` of them, are the wording of
+the task (instructions, worked examples), not content of an item."""
 
 
-class Item(NamedTuple):
-    """A text of an evaluation set: a question, or a reference answer."""
+class EvaluationItem(NamedTuple):
+    """A text of an evaluation set: a prompt, or a reference answer."""
 
     task: str
     language: str
     id: str
-    """Of the prompt; its question and its gold share it."""
+    """Id of the prompt, the same for its text and its gold."""
     text: str
 
 
-def items_of(task: str, prompts: Iterable[Prompt]) -> list[Item]:
-    """What prompts ask and which answer they want, each in its language.
+def evaluation_items(task: str, prompts: Iterable[Prompt]) -> list[EvaluationItem]:
+    """Return the prompts and gold answers of a task, each in its language.
 
-    Of a prompt counts its last turn: before it stand worked examples. A gold answer that is a
-    number or a label is too short to be an item, and is none.
+    Only the last turn of a prompt counts, since worked examples come before it. A gold answer that
+    is a number or a label is too short to be an item.
     """
     found = []
     for prompt in prompts:
         id = f"{prompt.family}/{prompt.prompt_id}"
-        found.append(Item(task, prompt.language, id, prompt.text))
+        found.append(EvaluationItem(task, prompt.language, id, prompt.text))
         if prompt.gold is not None and len(bare(prompt.gold)) >= _GOLD_CHARS:
-            found.append(Item(task, prompt.answer_language, id, prompt.gold))
+            found.append(EvaluationItem(task, prompt.answer_language, id, prompt.gold))
     return found
 
 
 class Overlap(NamedTuple):
-    """An item that stands in a row."""
+    """An item found in a row."""
 
-    item: Item
+    item: EvaluationItem
     share: float
-    """Of the item's n-grams, those in the row, 0 to 1."""
+    """Share of the item's n-grams that are in the row, 0 to 1."""
 
 
 class EvaluationIndex:
     """The n-grams of evaluation items, by language.
 
-    An item with fewer than `min_grams` n-grams of its own is `unknown`: it says too little to be
-    found, is counted, and drops nothing.
+    An item with fewer than `min_grams` n-grams of its own is unknown: too short to be found, it is
+    counted, and drops nothing.
     """
 
-    def __init__(self, items: Iterable[Item], *, max_overlap: float, min_grams: int) -> None:
+    def __init__(
+        self, items: Iterable[EvaluationItem], *, max_overlap: float, min_grams: int
+    ) -> None:
         self.max_overlap = max_overlap
         self.num_items: dict[tuple[str, str], int] = {}
-        """(task, language) → evaluation prompts."""
+        """Evaluation prompts by task and language."""
         self.num_unknown: dict[tuple[str, str], int] = {}
-        """(task, language) → those of them that no text is long enough of."""
-        by_language: dict[str, list[tuple[Item, Grams]]] = defaultdict(list)
-        for (task, tag), of_task in _by_task(items).items():
+        """Those of them without a text that is long enough, by task and language."""
+        by_language: dict[str, list[tuple[EvaluationItem, Grams]]] = defaultdict(list)
+        by_task: dict[tuple[str, str], list[EvaluationItem]] = defaultdict(list)
+        for item in items:
+            by_task[item.task, item.language].append(item)
+        for (task, tag), of_task in by_task.items():
             texts = _without_wording(of_task, gram_chars(tag))
             found = [(item, grams) for item, grams in texts if len(grams) >= min_grams]
             ids = {item.id for item in of_task}
@@ -78,7 +83,7 @@ class EvaluationIndex:
         self._postings = {tag: _Postings(found) for tag, found in by_language.items() if found}
 
     def overlaps(self, text: str, tag: str) -> list[Overlap]:
-        """The items of a language that a text holds, those it holds most of first."""
+        """Return the items of a language that a text holds, the largest share first."""
         postings = self._postings.get(tag)
         if postings is None:
             return []
@@ -90,8 +95,8 @@ class EvaluationIndex:
         return sorted(found, key=lambda each: (-each.share, each.item))
 
 
-class Rates:
-    """How many rows hold items of which task and language, and how many items are held."""
+class ContaminationRates:
+    """Counts of rows that hold items, and of items held, by task and language."""
 
     def __init__(self, index: EvaluationIndex) -> None:
         self.index = index
@@ -100,7 +105,7 @@ class Rates:
         self._items: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def add(self, tags: Iterable[str], overlaps: Iterable[Overlap]) -> None:
-        """A row in which the items of these languages were looked for, and those it holds."""
+        """Count a row that was searched for the items of these languages, and those it holds."""
         self._num_rows.update(tags)
         items = [overlap.item for overlap in overlaps]
         self._num_hit.update({(item.task, item.language) for item in items})
@@ -108,30 +113,27 @@ class Rates:
             self._items[item.task, item.language].add(item.id)
 
     def table(self) -> list[dict[str, Any]]:
-        """A row for each task and language; a rate is None where no row was looked at."""
+        """Return a row for each task and language; a rate is None where no row was searched."""
         return [
             {
                 "task": task,
                 "language": tag,
-                "rows": self._num_rows[tag],
+                "rows": num_rows,
                 "contaminated": self._num_hit[task, tag],
-                "rate": _share(self._num_hit[task, tag], self._num_rows[tag]),
+                "rate": self._num_hit[task, tag] / num_rows if num_rows else None,
                 "items": num,
                 "found_items": len(self._items[task, tag]),
                 "unknown_items": self.index.num_unknown[task, tag],
             }
             for (task, tag), num in sorted(self.index.num_items.items())
+            for num_rows in [self._num_rows[tag]]
         ]
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
 class _Postings:
-    """N-gram → items, as two arrays: one of sorted n-grams, one of the item that each is of."""
+    """An index from n-grams to items: the sorted n-grams, and the item of each."""
 
-    def __init__(self, texts: Sequence[tuple[Item, Grams]]) -> None:
+    def __init__(self, texts: Sequence[tuple[EvaluationItem, Grams]]) -> None:
         self.items = [item for item, _ in texts]
         self.sizes = np.array([len(grams) for _, grams in texts])
         grams = np.concatenate([grams for _, grams in texts])
@@ -140,7 +142,7 @@ class _Postings:
         self._grams, self._of_item = grams[order], of_item[order]
 
     def shares(self, grams: Grams) -> NDArray[np.float64]:
-        """Of each item the share of its n-grams that are among these."""
+        """Return the share of each item's n-grams that are in `grams`."""
         first = np.searchsorted(self._grams, grams, "left")
         num = np.searchsorted(self._grams, grams, "right") - first
         ends = np.cumsum(num)
@@ -149,15 +151,10 @@ class _Postings:
         return hits / self.sizes
 
 
-def _by_task(items: Iterable[Item]) -> dict[tuple[str, str], list[Item]]:
-    found: dict[tuple[str, str], list[Item]] = defaultdict(list)
-    for item in items:
-        found[item.task, item.language].append(item)
-    return found
-
-
-def _without_wording(items: Sequence[Item], num_chars: int) -> list[tuple[Item, Grams]]:
-    """Each item with its n-grams, without those of the wording of the task."""
+def _without_wording(
+    items: Sequence[EvaluationItem], num_chars: int
+) -> list[tuple[EvaluationItem, Grams]]:
+    """Return each item with its n-grams, without those of the wording of the task."""
     texts = [(item, ngrams(item.text, num_chars)) for item in items]
     num_items = len({item.id for item in items})
     if num_items < _MIN_ITEMS:

@@ -1,7 +1,7 @@
-"""Prompts in one language that ask for an answer in another.
+"""Prompts in one language that want an answer in another.
 
 xLLMs-100 makes its feedback with them (arXiv:2406.01771, section 3.2): the instruction in A, the
-answer in B. Which A and B a family gets is drawn from its id, so that no shard knows of another.
+answer in B. Each family's A and B are drawn from its id, so that no shard depends on another.
 """
 
 import re
@@ -20,13 +20,13 @@ from isoglot.core.languages import language
 from isoglot.core.records import Message, Prompt, content_id
 from isoglot.core.section import Section
 
-Tier = Literal["high", "mid", "low"]
+_Tier = Literal["high", "mid", "low"]
 
 SAME = "same"
-"""What the prompts are called whose answer is asked in their own language."""
+"""Name of the direction of prompts that want an answer in their own language."""
 
 DIRECTIONS = ("high→high", "high→low", "low→high", "low→low")
-"""From the resources of the prompt's language to those of the answer's."""
+"""Resources of the prompt's language → resources of the answer's."""
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _NAMES = ("language", "english_name", "own_name")
@@ -34,24 +34,24 @@ _CLDR_OF_TAG = {"tl": "fil", "fuv": "ff", "prs": "fa_AF", "azb": "az_Arab"}
 
 
 class CrossLingualConfig(Section):
-    """Which languages are asked for in which, and how."""
+    """Pairs of languages of prompt and answer, and the words that request the answer's."""
 
     pairs_per_family: int = Field(4, ge=1)
     """Prompts of each family: pairs of the prompt's language and the answer's, no pair twice."""
     same_language: float = Field(0.2, ge=0, le=1)
-    """Share of the prompts that ask for an answer in their own language."""
+    """Share of the prompts that want an answer in their own language."""
     directions: Mapping[str, float] = Field(default_factory=lambda: dict.fromkeys(DIRECTIONS, 1.0))
-    """Weights of `high→high`, `high→low`, `low→high` and `low→low` among the others; a list
-    weighs each of its directions alike. `->` is read as `→`."""
-    high: tuple[Tier, ...] = ("high", "mid")
+    """Weights of `high→high`, `high→low`, `low→high` and `low→low` among the others; a list gives
+    each of its directions the same weight. `->` is read as `→`."""
+    high: tuple[_Tier, ...] = ("high", "mid")
     """Resource tiers that count as high."""
     ask: str | None = None
-    """How the answer's language is asked for, in every language: `{language}` is its name in the
-    language of the prompt, `{english_name}`, `{own_name}`. With `{prompt}` the text of the last
-    user turn stands in it; without, it follows that text after a blank line. Left out, a sentence
-    in the language of the prompt (`data/cross_lingual.toml`)."""
+    """Request for the answer's language, for prompts in every language: `{language}` is its name in
+    the language of the prompt, `{english_name}`, `{own_name}`. With `{prompt}`, the text of the
+    last user turn is put there; without, the request follows it after a blank line. Left out, a
+    sentence in the language of the prompt (`data/cross_lingual.toml`)."""
     ask_same_language: bool = False
-    """Whether an answer in the prompt's own language is asked for, too."""
+    """Request the answer's language also where it is the prompt's own."""
 
     @field_validator("directions", mode="before")
     @classmethod
@@ -78,7 +78,7 @@ class CrossLingualConfig(Section):
 
     @field_validator("ask")
     @classmethod
-    def _asks(cls, ask: str | None) -> str | None:
+    def _names_the_language(cls, ask: str | None) -> str | None:
         if ask is None:
             return None
         known = ("prompt", *_NAMES)
@@ -95,21 +95,22 @@ class CrossLingualConfig(Section):
 
     @property
     def shares(self) -> dict[str, float]:
-        """Of each direction, and of `same`, what part of the prompts it has."""
+        """The share of the prompts of each direction, `same` among them."""
         total = sum(self.directions.values())
         across = {d: (1 - self.same_language) * w / total for d, w in self.directions.items() if w}
         shares = {**across, SAME: self.same_language}
         return {name: share for name, share in shares.items() if share}
 
     def direction(self, language: str, answer_language: str) -> str:
-        """From the language of a prompt to that of its answer: one of `DIRECTIONS`, or `same`."""
+        """Return the direction from a prompt's language to its answer's, possibly `same`."""
         if language == answer_language:
             return SAME
         return f"{_level(language, self.high)}→{_level(answer_language, self.high)}"
 
 
 def check_cross_lingual(config: CrossLingualConfig, languages: Sequence[str]) -> None:
-    """Raise InputError where a direction has too few pairs of languages, or a language no ask."""
+    """Raise InputError where a direction has too few pairs of languages, or a language no request
+    sentence."""
     tags = tuple(languages)
     pairs = _pairs(tags, tags, config.high)
     for direction, share in config.shares.items():
@@ -119,14 +120,14 @@ def check_cross_lingual(config: CrossLingualConfig, languages: Sequence[str]) ->
             raise InputError(
                 f"cross_lingual: direction {direction} has {len(pairs[direction])} pairs among "
                 f"{len(tags)} {what}, expected at least {num} for {config.pairs_per_family} "
-                "pairs_per_family; add languages, ask for fewer, or leave the direction out of "
+                "pairs_per_family; add languages, lower it, or leave the direction out of "
                 "`directions`"
             )
-    lacking = [tag for tag in tags if config.ask is None and tag not in _asks()]
+    lacking = [tag for tag in tags if config.ask is None and tag not in _request_sentences()]
     if lacking and (config.ask_same_language or set(config.shares) != {SAME}):
         raise InputError(
-            f"cross_lingual: no sentence asks in {lacking[0]!r} for another language; set "
-            f"`ask:`, such as '{{prompt}} [{{own_name}}]', or leave out {', '.join(lacking)}"
+            f"cross_lingual: no sentence in {lacking[0]!r} requests another language; set `ask:`, "
+            f"such as '{{prompt}} [{{own_name}}]', or leave out {', '.join(lacking)}"
         )
 
 
@@ -137,20 +138,22 @@ def cross_lingual(
     languages: Sequence[str],
     seed: int,
 ) -> list[Prompt]:
-    """Of each family so many prompts that ask across languages, each with the gold of the answer's.
+    """Return `pairs_per_family` prompts of each family, most of them across languages.
 
-    The prompt from A to B is A's own, with the ask at its last user turn; its gold is that of the
-    family's own prompt in B, None where there is none. Within a family each direction has its
-    share, rounded up or down; over many it has exactly its share, and so has each pair of languages
-    of a direction, by the square root of the number of families. A family that lacks languages is
-    asked from those it has: where no pair of a direction is left its share goes to the others.
+    The prompt from A to B is A's own, with the request after its last user turn; its gold is that
+    of the family's own prompt in B, None where there is none. Within a family each direction has
+    its share, rounded up or down; over many it has exactly its share, and so has each pair of
+    languages of a direction, up to the square root of the number of families. In a family that
+    lacks languages, the prompts are in those it has, and the share of a direction without a pair
+    goes to the others.
 
-    Raises InputError for prompts that ask across languages already, and for two of one language.
+    Raises:
+        InputError: prompts that are across languages already, or two of one language.
     """
     made = []
     for family, own in _by_language(prompts).items():
-        there = tuple(tag for tag in languages if tag in own)
-        for tag, answer in plan_pairs(config, family, there, tuple(languages), seed):
+        present = tuple(tag for tag in languages if tag in own)
+        for tag, answer in plan_pairs(config, family, present, tuple(languages), seed):
             made.append(_across(own[tag], answer, own.get(answer), config))
     return made
 
@@ -162,42 +165,34 @@ def plan_pairs(
     targets: tuple[str, ...],
     seed: int,
 ) -> list[tuple[str, str]]:
-    """Which languages a family is asked from and to: a function of its id and the seed."""
+    """Draw the languages of prompt and answer for a family: a function of its id and the seed."""
     pairs = _pairs(sources, targets, config.high)
     shares = {name: share for name, share in config.shares.items() if pairs[name]}
     total, place, end = sum(shares.values()), _unit(str(seed), family), 0.0
     found: list[tuple[str, str]] = []
     for name, share in shares.items():
-        # Systematic sampling: at `place`, `place + 1`, … stands one prompt each.
+        # Systematic sampling: one prompt each at `place`, `place + 1`, …
         end += share / total * config.pairs_per_family
         num = 0
         while place < end:
             place, num = place + 1, num + 1
-        found += _drawn(pairs[name], min(num, len(pairs[name])), str(seed), family, name)
+        left = list(pairs[name])
+        for index in range(min(num, len(left))):
+            unit = _unit(str(seed), family, name, str(index))
+            found.append(left.pop(int(unit * len(left))))
     return found
 
 
-def _drawn(pairs: Sequence[tuple[str, str]], num: int, *words: str) -> list[tuple[str, str]]:
-    """`num` different ones, each as likely as any other."""
-    left, drawn = list(pairs) if num > 1 else pairs, []
-    for index in range(num):
-        place = int(_unit(*words, str(index)) * len(left))
-        drawn.append(left[place])
-        if index + 1 < num:
-            left = [*left[:place], *left[place + 1 :]]
-    return drawn
-
-
 def _unit(*words: str) -> float:
-    """A number from 0 to 1 (exclusive) that the words decide."""
+    """Return a number from 0 to 1 (exclusive) that is a function of the words."""
     return (int(content_id(*words), 16) >> 11) / 2**53
 
 
 @lru_cache(maxsize=1024)
 def _pairs(
-    sources: tuple[str, ...], targets: tuple[str, ...], high: tuple[Tier, ...]
+    sources: tuple[str, ...], targets: tuple[str, ...], high: tuple[_Tier, ...]
 ) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """The pairs of languages of each direction."""
+    """Return the pairs of languages of each direction."""
     found: dict[str, list[tuple[str, str]]] = {name: [] for name in (*DIRECTIONS, SAME)}
     level = {tag: _level(tag, high) for tag in (*sources, *targets)}
     for source in sources:
@@ -208,11 +203,12 @@ def _pairs(
     return found
 
 
-def _level(tag: str, high: tuple[Tier, ...]) -> str:
+def _level(tag: str, high: tuple[_Tier, ...]) -> str:
     return "high" if language(tag).tier in high else "low"
 
 
 def _by_language(prompts: Sequence[Prompt]) -> dict[str, dict[str, Prompt]]:
+    """Return the prompts by family, then language."""
     families: dict[str, dict[str, Prompt]] = defaultdict(dict)
     for prompt in prompts:
         own = families[prompt.family]
@@ -232,10 +228,11 @@ def _by_language(prompts: Sequence[Prompt]) -> dict[str, dict[str, Prompt]]:
 def _across(
     prompt: Prompt, answer: str, other: Prompt | None, config: CrossLingualConfig
 ) -> Prompt:
+    """Return the prompt with a request for language `answer`, and the gold of `other`."""
     if answer == prompt.language and not config.ask_same_language:
         return prompt
     last = max(i for i, turn in enumerate(prompt.prompt) if turn["role"] == "user")
-    text = _asked(prompt.prompt[last]["content"], prompt.language, answer, config.ask)
+    text = _with_request(prompt.prompt[last]["content"], prompt.language, answer, config.ask)
     turn: Message = {"role": "user", "content": text}
     return replace(
         prompt,
@@ -247,22 +244,22 @@ def _across(
     )
 
 
-def _asked(text: str, tag: str, answer: str, ask: str | None) -> str:
-    template = _asks()[tag] if ask is None else ask
+def _with_request(text: str, tag: str, answer: str, ask: str | None) -> str:
+    template = _request_sentences()[tag] if ask is None else ask
     words = {
         "prompt": text,
         "language": name_in(answer, tag),
         "english_name": language(answer).english_name,
         "own_name": language(answer).own_name,
     }
-    # One pass, so that braces in the prompt stay what they are.
-    said = _PLACEHOLDER.sub(lambda found: words[found.group(1)], template)
-    return said if "{prompt}" in template else f"{text}\n\n{said}"
+    # One pass, so that braces in the prompt stay as they are.
+    filled = _PLACEHOLDER.sub(lambda found: words[found.group(1)], template)
+    return filled if "{prompt}" in template else f"{text}\n\n{filled}"
 
 
 @cache
 def name_in(tag: str, locale: str) -> str:
-    """The name of a language in another one, from CLDR; where that has none, its own name."""
+    """Return the name of a language in another one (CLDR), else its own name."""
     from babel import Locale, localedata
 
     code, where = (_CLDR_OF_TAG.get(each, each).replace("-", "_") for each in (tag, locale))
@@ -272,6 +269,6 @@ def name_in(tag: str, locale: str) -> str:
 
 
 @cache
-def _asks() -> Mapping[str, str]:
+def _request_sentences() -> Mapping[str, str]:
     path = Path(__file__).with_name("cross_lingual.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,9 +1,9 @@
-"""Near-duplicates: MinHash finds the pairs to look at, their exact similarity decides.
+"""Near-duplicates: MinHash finds the pairs to compare, their exact similarity decides.
 
 MinHash (Broder 1997) gives each text a short signature whose parts agree as often as the sets of
-n-grams overlap; banding (Leskovec et al., Mining of Massive Datasets, section 3.4) looks only at
+n-grams overlap; banding (Leskovec et al., Mining of Massive Datasets, section 3.4) compares only
 pairs that agree in one band. The sets are hashed and compared in numpy: datasketch would keep every
-signature as a Python object, and brings scipy.
+signature as a Python object, and depends on scipy.
 """
 
 from collections import defaultdict
@@ -18,34 +18,34 @@ from isoglot.core.ngrams import Grams, gram_chars, jaccard, ngrams
 
 _NUM_HASHES = 128
 _MIN_FOUND = 0.99
-"""How likely a pair at the threshold must be looked at; one above it is more likely."""
+"""Smallest probability with which a pair at the threshold is compared; above it, it is higher."""
 _CHUNK = 4096
 
 
-class Row(NamedTuple):
-    """What of a row is compared."""
+class ComparedRow(NamedTuple):
+    """A row as it is compared."""
 
     id: str
     """16 hexadecimal digits; no two rows have the same."""
     group: str
-    """Rows are compared within a group alone: a language, or a pair `sw de` of languages."""
+    """Only rows of one group are compared: a language, or a pair `sw de` of languages."""
     text: str
 
 
 class Twin(NamedTuple):
-    """The kept row that a dropped one is nearly the same as."""
+    """The kept row that a dropped one nearly equals."""
 
     id: str
     similarity: float
 
 
 def group_chars(group: str) -> int:
-    """Characters in an n-gram of a group: as many as the densest of its scripts has."""
+    """Return the characters in an n-gram of a group: those of its densest script."""
     return min(map(gram_chars, group.split()))
 
 
 class Signatures:
-    """What is remembered of every row, while the shards go by: 8 bytes for each band, and 8 more.
+    """Signatures of all rows of all shards: 8 bytes per row and band, and 8 more.
 
     Nothing depends on the order of the rows.
     """
@@ -62,18 +62,18 @@ class Signatures:
         self._ids: list[NDArray[np.uint64]] = []
         self._bands: list[NDArray[np.uint64]] = []
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Remember the rows of a shard."""
+    def add(self, rows: Iterable[ComparedRow]) -> None:
+        """Add the rows of a shard."""
         rows = list(rows)
         if rows:
             self._ids.append(np.array([int(row.id, 16) for row in rows], np.uint64))
             self._bands.append(np.array([self.bands(row) for row in rows]))
 
-    def bands(self, row: Row) -> NDArray[np.uint64]:
-        """A hash of each band of the row's signature, and of its group."""
+    def bands(self, row: ComparedRow) -> NDArray[np.uint64]:
+        """Return a hash of each band of the row's signature, and of its group."""
         grams = ngrams(row.text, group_chars(row.group)).astype(np.uint64)
         lowest = np.full(len(self._multiply), 2**32 - 1, np.uint64)
-        for start in range(0, len(grams), _CHUNK):  # so that a book takes no gigabyte
+        for start in range(0, len(grams), _CHUNK):  # a book would need a gigabyte at once
             hashed = grams[start : start + _CHUNK, None] * self._multiply + self._add
             lowest = np.minimum(lowest, (hashed >> np.uint64(32)).min(axis=0))
         seed = np.uint64(crc32(row.group.encode()))
@@ -83,7 +83,7 @@ class Signatures:
         return (per_band ^ seed) * np.uint64(0x9E3779B97F4A7C15)
 
     def suspects(self) -> dict[str, NDArray[np.uint64]]:
-        """Id → bands of the rows that agree with another one in a band."""
+        """Return the bands, by id, of the rows that agree with another one in a band."""
         if not self._ids:
             return {}
         ids, bands = np.concatenate(self._ids), np.concatenate(self._bands)
@@ -97,13 +97,13 @@ class Signatures:
 
 
 def near_duplicates(
-    suspects: Mapping[str, NDArray[np.uint64]], rows: Iterable[Row], max_similarity: float
+    suspects: Mapping[str, NDArray[np.uint64]], rows: Iterable[ComparedRow], max_similarity: float
 ) -> dict[str, Twin]:
-    """Id of each row to drop → the kept row that it is at least `max_similarity` like (Jaccard).
+    """Return, by the id of each row to drop, the kept row with at least `max_similarity` to it.
 
-    In the order of ids a row is kept unless it is like one that is kept: so each dropped row has a
-    kept twin, and no two kept rows that were looked at are twins. `rows` may be all there are; of
-    the suspects alone the n-grams are held, 4 bytes each.
+    In the order of ids a row is kept unless its Jaccard similarity to a kept one is that high: each
+    dropped row has a kept twin, and no two kept rows that were compared are twins. `rows` may be
+    all there are; only of the suspects are the n-grams held, 4 bytes each.
     """
     grams_of: dict[str, tuple[str, Grams]] = {
         row.id: (row.group, ngrams(row.text, group_chars(row.group)))
@@ -128,7 +128,7 @@ def near_duplicates(
 def _twin(
     group: str, grams: Grams, others: Iterable[tuple[str, str, Grams]], max_similarity: float
 ) -> Twin | None:
-    """The likest of the others, the first of equal ones; None where none is like enough."""
+    """Return the most similar of the others, the first of equal ones; None if none is a twin."""
     best: Twin | None = None
     for id, its_group, its_grams in others:
         short, long = sorted((len(grams), len(its_grams)))
@@ -141,7 +141,7 @@ def _twin(
 
 
 def _rows_in_band(max_similarity: float) -> int:
-    """The widest band with which a pair at the threshold is still looked at nearly always."""
+    """Return the widest band with which a pair at the threshold is compared `_MIN_FOUND` often."""
     sizes = range(1, _NUM_HASHES + 1)
     found = [1 - (1 - max_similarity**size) ** (_NUM_HASHES // size) for size in sizes]
     return max(

@@ -24,25 +24,21 @@ FilterName = Literal[
 
 
 class FilterConfig(Section):
-    """Which preferences stay out of training."""
+    """Filters that keep preferences out of training."""
 
     filters: tuple[FilterName, ...] = get_args(FilterName)
-    """The filters in use; the first of `FILTERS` that a preference fails gives the reason."""
+    """The filters in use; the first of `FILTERS` that drops a preference gives the reason."""
     max_length_ratio: float = Field(4.0, gt=1)
     """Longer side over shorter side, in characters, where both are in one language."""
     swap_at_random: bool = False
-    """Control experiment: a coin for each kept pair says which side is chosen."""
+    """Control experiment: which side of a kept pair is chosen is random."""
     swap_seed: int = 0
-
-
-Filter = Callable[[Preference, FilterConfig], bool]
-"""True keeps the preference, whose languages are identified."""
 
 
 def filter_preferences(
     preferences: Sequence[Preference], identifier: LanguageIdentifier, config: FilterConfig
 ) -> tuple[list[Preference], list[Dropped]]:
-    """What stays, with the languages of both sides filled in, and what was dropped and why."""
+    """Split preferences into kept and dropped ones; both sides of the kept have a language."""
     kept: list[Preference] = []
     dropped: list[Dropped] = []
     for preference in _identified(preferences, identifier):
@@ -53,79 +49,47 @@ def filter_preferences(
             kept.append(preference)
         else:
             dropped.append(_dropped(preference, reason))
-    # After the filters: they ask more of the chosen side, so swapping first would leave them to
-    # sort the swapped pairs out again, and the control would not be one.
-    return (
-        [_at_random(p, config.swap_seed) for p in kept] if config.swap_at_random else kept
-    ), dropped
+    # After the filters: they demand more of the chosen side, so that they would sort the swapped
+    # pairs out again, and the control would be none.
+    if config.swap_at_random:
+        kept = [_at_random(preference, config.swap_seed) for preference in kept]
+    return kept, dropped
 
 
-def translation_failed(preference: Preference, _: FilterConfig) -> bool:
-    """No side is an error: a translation that did not parse, an answer that did not come."""
-    return FinishReason.ERROR not in (
-        preference.chosen_finish_reason,
-        preference.rejected_finish_reason,
-    )
+def _finish_reasons(preference: Preference) -> tuple[str, str]:
+    return preference.chosen_finish_reason, preference.rejected_finish_reason
 
 
-def cut_off(preference: Preference, _: FilterConfig) -> bool:
-    """No side, nor the answer that it translates, ended at the token limit."""
-    return FinishReason.LENGTH not in (
-        preference.chosen_finish_reason,
-        preference.rejected_finish_reason,
-    )
-
-
-def empty(preference: Preference, _: FilterConfig) -> bool:
-    """Both sides have text."""
-    return bool(preference.chosen_text.strip() and preference.rejected_text.strip())
-
-
-def same_text(preference: Preference, _: FilterConfig) -> bool:
-    """The sides differ by more than spaces and the encoding of characters."""
-    return normalise(preference.chosen_text) != normalise(preference.rejected_text)
-
-
-def repetition(preference: Preference, _: FilterConfig) -> bool:
-    """The chosen side does not go in circles; the rejected side may."""
-    return not has_repetition(preference.chosen_text)
-
-
-def length_ratio(preference: Preference, config: FilterConfig) -> bool:
-    """The sides are of comparable length; scripts differ in it, so only within one language."""
-    if (
-        preference.chosen_language is None
-        or preference.chosen_language != preference.rejected_language
-    ):
+def _is_of_like_length(preference: Preference, config: FilterConfig) -> bool:
+    """Lengths differ between scripts, so only sides in one language are compared."""
+    tag = preference.chosen_language
+    if tag is None or tag != preference.rejected_language:
         return True
     short, long = sorted(map(length_chars, (preference.chosen_text, preference.rejected_text)))
     return long <= config.max_length_ratio * short
 
 
-def unknown_language(preference: Preference, _: FilterConfig) -> bool:
-    """The language of the chosen side could be identified."""
-    return preference.chosen_language is not None or preference.pair_type == "translation_prompt"
-
-
-def wrong_language(preference: Preference, _: FilterConfig) -> bool:
-    """The chosen side is in the language asked for; the rejected one may not be: the signal.
-
-    Prompts about translation ask for another language than their own, and are exempt.
-    """
-    in_language = preference.chosen_language in (None, preference.answer_language)
-    return in_language or preference.pair_type == "translation_prompt"
-
-
-FILTERS: Mapping[FilterName, Filter] = {
-    "translation_failed": translation_failed,
-    "cut_off": cut_off,
-    "empty": empty,
-    "same_text": same_text,
-    "repetition": repetition,
-    "length_ratio": length_ratio,
-    "unknown_language": unknown_language,
-    "wrong_language": wrong_language,
+FILTERS: Mapping[FilterName, Callable[[Preference, FilterConfig], bool]] = {
+    # A translation that did not parse, an answer that did not come.
+    "translation_failed": lambda p, _: FinishReason.ERROR not in _finish_reasons(p),
+    # A side, or the completion that it translates, ended at the token limit.
+    "cut_off": lambda p, _: FinishReason.LENGTH not in _finish_reasons(p),
+    "empty": lambda p, _: bool(p.chosen_text.strip() and p.rejected_text.strip()),
+    "same_text": lambda p, _: normalise(p.chosen_text) != normalise(p.rejected_text),
+    # The rejected side may repeat itself.
+    "repetition": lambda p, _: not has_repetition(p.chosen_text),
+    "length_ratio": _is_of_like_length,
+    # The rejected side may be in any language: that is the signal. Prompts about translation want
+    # another language than their own, and are exempt.
+    "unknown_language": lambda p, _: p.chosen_language is not None or _is_exempt(p),
+    "wrong_language": lambda p, _: p.chosen_language in (None, p.answer_language) or _is_exempt(p),
 }
+"""Filters by the reason that they give. True keeps the preference, whose languages are
+identified."""
+
+
+def _is_exempt(preference: Preference) -> bool:
+    return preference.pair_type == "translation_prompt"
 
 
 def _identified(
@@ -144,14 +108,13 @@ def _identified(
 
 
 def _at_random(preference: Preference, seed: int) -> Preference:
-    """The sides in an order that knows nothing of which was chosen."""
+    """Order the sides by a hash, which does not depend on which of them was chosen."""
 
-    def coin(text: str, model: str) -> str:
+    def place(text: str, model: str) -> str:
         return content_id(str(seed), preference.family, preference.prompt_id, text, model)
 
-    chosen = coin(preference.chosen_text, preference.chosen_model)
-    rejected = coin(preference.rejected_text, preference.rejected_model)
-    if chosen <= rejected:
+    chosen = place(preference.chosen_text, preference.chosen_model)
+    if chosen <= place(preference.rejected_text, preference.rejected_model):
         return preference
     return replace(
         preference,

@@ -1,7 +1,8 @@
-"""Samplers answer the prompts."""
+"""Samplers complete the prompts."""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 from isoglot.core.protocols import Sampler, Sampling, Tick, no_tick
 from isoglot.core.records import Completion, Prompt
@@ -9,7 +10,7 @@ from isoglot.core.section import Section
 
 
 class GenerateConfig(Section):
-    """How every sampler of the run decodes, unless it has a `sampling:` of its own."""
+    """Decoding of every sampler of the run that has no `sampling:` of its own."""
 
     sampling: Sampling = Sampling()
 
@@ -17,11 +18,11 @@ class GenerateConfig(Section):
 def generate(
     prompts: Sequence[Prompt], sampler: Sampler, sampling: Sampling, tick: Tick = no_tick
 ) -> list[Completion]:
-    """What a sampler answers, in the order of prompts, then samples.
+    """Return the completions of a sampler, in the order of prompts, then samples.
 
-    An answer without text stays, with its finish reason: the filter names and counts it.
+    A completion without text stays, with its finish reason: the filter names and counts it.
     """
-    answers = sampler.sample(prompts, sampling, tick)
+    completions = sampler.sample(prompts, sampling, tick)
     return [
         Completion(
             family=prompt.family,
@@ -32,19 +33,20 @@ def generate(
             text=sampled.text,
             finish_reason=sampled.finish_reason,
         )
-        for prompt, samples in zip(prompts, answers, strict=True)
+        for prompt, samples in zip(prompts, completions, strict=True)
         for index, sampled in enumerate(samples)
     ]
 
 
-def side_by_side(prompts: Sequence[Prompt], *answers: Sequence[Completion]) -> list[Completion]:
-    """The answers of several samplers, in the order of prompts, then samplers, then samples."""
-    answers_to: dict[tuple[str, str], list[Completion]] = defaultdict(list)
-    for completions in answers:
-        for completion in completions:
-            answers_to[completion.family, completion.prompt_id].append(completion)
+def merge_completions(
+    prompts: Sequence[Prompt], *completions: Sequence[Completion]
+) -> list[Completion]:
+    """Merge the completions of several samplers, ordered by prompt, then sampler, then sample."""
+    of_prompt: dict[tuple[str, str], list[Completion]] = defaultdict(list)
+    for completion in chain.from_iterable(completions):
+        of_prompt[completion.family, completion.prompt_id].append(completion)
     return [
         completion
         for key in dict.fromkeys((prompt.family, prompt.prompt_id) for prompt in prompts)
-        for completion in answers_to[key]
+        for completion in of_prompt[key]
     ]

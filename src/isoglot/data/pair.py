@@ -1,12 +1,14 @@
 """Pairers: the completions of a family become preferences.
 
-Every candidate makes a pair, also one that was cut off or not translated: the filter names it. For
-the methods that rank, a candidate is what has a reward: a gate of the scorers keeps the others out.
+Every candidate makes a pair, even one that was cut off or not translated: the filter names it. The
+methods that rank consider the completions that have a reward, which a gate of the scorers takes
+away.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean, pstdev
 from typing import Literal, NamedTuple
 
@@ -19,32 +21,33 @@ from isoglot.core.section import Section
 
 
 class PairConfig(Section):
-    """Which completion is chosen over which."""
+    """Method by which one completion is chosen over another."""
 
     method: Literal["translated_vs_direct", "best_vs_worst", "best_vs_random", "max_vs_low"] = (
         "translated_vs_direct"
     )
     dominant_pairs: str = "all"
-    """Whose back-translations make pairs for the dominant language: `all`, `none`, or one tag.
+    """Languages whose back-translations make pairs for the dominant language: `all`, `none`, or one
+    tag (translated_vs_direct).
 
     The released code of LIDR overwrites them language by language, so that only the last survives:
     `fr` reproduces that for its en, es, ru, de, fr."""
     translation_prompts: tuple[str, ...] = ()
     """Families whose prompt is about translation, by their id or by the value of their one `family`
-    column: there the dominant answer is chosen as it is (translated_vs_direct)."""
+    column: there the dominant completion is chosen as it is (translated_vs_direct)."""
     chosen_language: Literal["any", "not_wrong", "right"] = "any"
-    """In which language the chosen answer must be, for the methods that rank, by the reward
-    `language_match` (a scorer; its weight may be 0): `not_wrong` takes it where the language is
-    unsure, `right` does not. With both an answer in a wrong language counts as no better than the
-    worst of the others: it may be rejected, whatever its reward, and is never chosen (xLLMs-100,
+    """Language that the chosen completion must have, for the methods that rank, by the reward
+    `language_match` (a scorer; its weight may be 0): `not_wrong` accepts an unsure language,
+    `right` does not. With both, a completion in a wrong language counts as no better than the worst
+    of the others: it may be rejected, whatever its reward, and is never chosen (xLLMs-100,
     arXiv:2406.01771). Such pairs are of type `wrong_language`."""
     reward: str = "total"
-    """The reward that ranks, for the methods that rank, and that is kept as score."""
+    """Reward that ranks, for the methods that rank, and that is kept as score."""
     min_margin: float = Field(0.0, ge=0)
     """Smallest difference of rewards that makes a pair, in units of the reward, for the methods
     that rank; equal rewards never make one."""
     seed: int = 0
-    """Which completion is the random one (best_vs_random)."""
+    """Seed of the random rejected completion (best_vs_random)."""
 
     @field_validator("dominant_pairs")
     @classmethod
@@ -53,14 +56,14 @@ class PairConfig(Section):
 
 
 LANGUAGE_MATCH = "language_match"
-"""The reward that says whether an answer is in the language asked for."""
+"""Reward of 1.0 for a completion in the right language, 0.0 in another one, None if unsure."""
 
 WRONG_LANGUAGE = "wrong_language"
-"""Type of the pairs whose rejected answer is there for its language."""
+"""Type of the pairs whose completion is rejected for its language."""
 
 
 def check_chosen_language(config: PairConfig, scorers: Sequence[str], gates: Sequence[str]) -> None:
-    """Raise InputError where the names of the scorers, or the gates, leave it without effect."""
+    """Raise InputError where method, scorers or gates leave `chosen_language` without effect."""
     if config.chosen_language == "any":
         return
     if config.method == "translated_vs_direct":
@@ -75,13 +78,13 @@ def check_chosen_language(config: PairConfig, scorers: Sequence[str], gates: Seq
         )
     if "wrong_language" in gates:
         raise InputError(
-            "pair.chosen_language rejects answers in a wrong language, and the gate wrong_language "
-            "keeps them out of the ranking: leave one of them out"
+            "pair.chosen_language rejects completions in a wrong language, and the gate "
+            "wrong_language keeps them out of the ranking: leave one of them out"
         )
 
 
 Pairer = Callable[[Sequence[Prompt], Sequence[Completion], PairConfig, str, int], list[Preference]]
-"""Prompts and completions of whole families, the config, the dominant language, the round."""
+"""Takes prompts and completions of whole families, the config, the dominant language, the round."""
 
 
 def pair(
@@ -92,9 +95,9 @@ def pair(
     dominant: str,
     round: int,
 ) -> list[Preference]:
-    """The preferences of the configured method, sorted by content, whatever the order of rows.
+    """Return the preferences of the configured method, in an order that only content decides.
 
-    `dominant` is the language whose answers are trusted.
+    `dominant` is the language whose completions are trusted.
     """
     preferences = PAIRERS[config.method](prompts, completions, config, dominant, round)
     return sorted(
@@ -125,32 +128,32 @@ def translated_vs_direct(
     | x^en | y^en | y^l→en | `dominant_kept`, once for each l |
     | x^l about translation | y^en as it is | y^l | `translation_prompt` |
 
-    Answers are matched by sampler and sample. A prompt whose answer is asked in the same language
-    as the dominant one's is about translation, too.
+    Completions are matched by sampler and sample. A prompt that wants its answer in the same
+    language as the dominant prompt is about translation, too.
     """
     translated = {
         (c.family, c.prompt_id, c.translated_from): c for c in completions if c.translated_from
     }
-    direct = _direct_answers(prompts, completions)
+    direct = _direct_completions(prompts, completions)
     about_translation = {*config.translation_prompts, *map(content_id, config.translation_prompts)}
     preferences = []
-    for (family, tag, sampler, sample), (prompt, answer) in direct.items():
+    for (family, tag, sampler, sample), (prompt, own) in direct.items():
         found = direct.get((family, dominant, sampler, sample))
         if tag == dominant or found is None:
             continue
         dominant_prompt, trusted = found
         forth = translated.get((family, prompt.prompt_id, trusted.completion_id))
-        back = translated.get((family, dominant_prompt.prompt_id, answer.completion_id))
+        back = translated.get((family, dominant_prompt.prompt_id, own.completion_id))
         kinds: list[tuple[str, Prompt, Completion, Completion | None]] = []
-        if family in about_translation or answer.language == trusted.language:
-            kinds.append(("translation_prompt", prompt, trusted, answer))
+        if family in about_translation or own.language == trusted.language:
+            kinds.append(("translation_prompt", prompt, trusted, own))
         elif forth is not None:
-            kinds.append(("dominant_translated", prompt, forth, answer))
+            kinds.append(("dominant_translated", prompt, forth, own))
         if config.dominant_pairs in ("all", tag):
             kinds.append(("dominant_kept", dominant_prompt, trusted, back))
         preferences += [
-            _preference(asked, chosen, rejected, pair_type, config, round)
-            for pair_type, asked, chosen, rejected in kinds
+            _preference(its_prompt, chosen, rejected, pair_type, config, round)
+            for pair_type, its_prompt, chosen, rejected in kinds
             if rejected is not None
         ]
     if len({tag for _, tag, _, _ in direct}) > 1 and not translated and not preferences:
@@ -161,89 +164,63 @@ def translated_vs_direct(
     return preferences
 
 
-def best_vs_worst(
-    prompts: Sequence[Prompt],
-    completions: Sequence[Completion],
-    config: PairConfig,
-    _dominant: str,
-    round: int,
-) -> list[Preference]:
-    """Highest against lowest reward of each prompt."""
-
-    def worst(_rewards: Sequence[float], below: Sequence[_Scored]) -> _Scored:
-        return min(below, key=lambda scored: scored[:3])  # a wrong language before its equals
-
-    return _ranked(prompts, completions, config, round, worst)
-
-
-def best_vs_random(
-    prompts: Sequence[Prompt],
-    completions: Sequence[Completion],
-    config: PairConfig,
-    _dominant: str,
-    round: int,
-) -> list[Preference]:
-    """Highest reward of each prompt against a random lower one (Zephyr, arXiv:2310.16944,
-    section 3). The random one is a function of `seed` and the contents alone."""
-
-    def drawn(_rewards: Sequence[float], below: Sequence[_Scored]) -> _Scored:
-        return min(below, key=lambda scored: content_id(str(config.seed), scored.completion_id))
-
-    return _ranked(prompts, completions, config, round, drawn)
-
-
-def max_vs_low(
-    prompts: Sequence[Prompt],
-    completions: Sequence[Completion],
-    config: PairConfig,
-    _dominant: str,
-    round: int,
-) -> list[Preference]:
-    """Highest reward of each prompt against the one closest to mean - 2 standard deviations (CroCo,
-    arXiv:2605.26293): low, but not the freak that the worst of many samples is.
-
-    Mean and deviation are those of all rewards of the prompt, as a population: whether the paper
-    divides by n or n - 1 is not known. With five samples or fewer the lowest is always the closest.
-    """
-
-    def low(rewards: Sequence[float], below: Sequence[_Scored]) -> _Scored:
-        target = fmean(rewards) - 2 * pstdev(rewards)
-        return min(below, key=lambda scored: (abs(scored.reward - target), *scored[:3]))
-
-    return _ranked(prompts, completions, config, round, low)
-
-
 class _Scored(NamedTuple):
     reward: float
-    """That ranks it: of an answer in a wrong language at most that of the worst other one."""
+    """Reward that ranks: in a wrong language at most that of the worst other completion."""
     is_right: bool
-    """Whether it may be above others: false of an answer in a wrong language."""
+    """False in a wrong language: such a completion is never above others."""
     completion_id: str
     completion: Completion
+
+
+def _worst(_rewards: Sequence[float], below: Sequence[_Scored], _: PairConfig) -> _Scored:
+    """Reject the lowest reward; at a tie, a completion in a wrong language."""
+    return min(below, key=lambda scored: scored[:3])
+
+
+def _random(_rewards: Sequence[float], below: Sequence[_Scored], config: PairConfig) -> _Scored:
+    """Reject a random lower reward (Zephyr, arXiv:2310.16944, section 3).
+
+    It is a function of `seed` and the contents alone.
+    """
+    return min(below, key=lambda scored: content_id(str(config.seed), scored.completion_id))
+
+
+def _low(rewards: Sequence[float], below: Sequence[_Scored], _: PairConfig) -> _Scored:
+    """Reject the reward closest to mean - 2 standard deviations (CroCo, arXiv:2605.26293).
+
+    It is low, but not the outlier that the worst of many samples is. Mean and deviation are those
+    of all rewards of the prompt, as a population: whether the paper divides by n or n - 1 is not
+    known. With five samples or fewer the lowest is always the closest.
+    """
+    target = fmean(rewards) - 2 * pstdev(rewards)
+    return min(below, key=lambda scored: (abs(scored.reward - target), *scored[:3]))
 
 
 def _ranked(
     prompts: Sequence[Prompt],
     completions: Sequence[Completion],
     config: PairConfig,
+    _dominant: str,
     round: int,
-    reject: Callable[[Sequence[float], Sequence[_Scored]], _Scored],
+    *,
+    reject: Callable[[Sequence[float], Sequence[_Scored], PairConfig], _Scored],
 ) -> list[Preference]:
-    """The highest reward of each prompt against what `reject` takes of those below it.
+    """Pair the highest reward of each prompt with the completion that `reject` picks below it.
 
     `reject` is given all rewards of the prompt, sorted, and the completions whose reward is lower
     by the margin or that are in a wrong language; where there are none, there is no pair.
     Completions without a reward stay out. A translation with an artefact may be rejected, and is
-    never chosen: its reward saw no source. Among equals the smallest completion id wins, so that
-    the order of the rows decides nothing.
+    never chosen: its scorer did not see the source. Among equals the smallest completion id wins,
+    so that the order of the rows does not matter.
     """
-    answers: dict[tuple[str, str], list[Completion]] = defaultdict(list)
+    of_prompt: dict[tuple[str, str], list[Completion]] = defaultdict(list)
     for completion in completions:
         if completion.rewards.get(config.reward) is not None:
-            answers[completion.family, completion.prompt_id].append(completion)
+            of_prompt[completion.family, completion.prompt_id].append(completion)
     preferences = []
     for prompt in prompts:
-        candidates = _scored(answers[prompt.family, prompt.prompt_id], config)
+        candidates = _scored(of_prompt[prompt.family, prompt.prompt_id], config)
         choosable = [row for row in candidates if _may_be_chosen(row.completion, config)]
         if not choosable:
             continue
@@ -255,29 +232,27 @@ def _ranked(
             or (row.reward < best.reward and best.reward - row.reward >= config.min_margin)
         ]
         if below:
-            rejected = reject(sorted(row.reward for row in candidates), below)
+            rejected = reject(sorted(row.reward for row in candidates), below, config)
             kind = config.method if rejected.is_right else WRONG_LANGUAGE
-            chosen = best.completion
-            preferences.append(
-                _preference(prompt, chosen, rejected.completion, kind, config, round)
-            )
+            sides = best.completion, rejected.completion
+            preferences.append(_preference(prompt, *sides, kind, config, round))
     return preferences
 
 
-def _scored(answers: Sequence[Completion], config: PairConfig) -> list[_Scored]:
-    """The rewards of one prompt's answers, those in a wrong language put at the bottom."""
-    right = {
-        completion.completion_id: config.chosen_language == "any" or _match(completion) != 0.0
-        for completion in answers
-    }
-    rewards = {each.completion_id: each.rewards[config.reward] or 0.0 for each in answers}
-    floor = min((reward for name, reward in rewards.items() if right[name]), default=math.inf)
-    return [
-        _Scored(
-            rewards[name] if right[name] else min(rewards[name], floor), right[name], name, each
+def _scored(completions: Sequence[Completion], config: PairConfig) -> list[_Scored]:
+    """Rank the completions of one prompt, those in a wrong language at the bottom."""
+    rows = [
+        (
+            each.rewards[config.reward] or 0.0,
+            config.chosen_language == "any" or _language_match(each) != 0.0,
+            each,
         )
-        for each in answers
-        for name in [each.completion_id]
+        for each in completions
+    ]
+    floor = min((reward for reward, is_right, _ in rows if is_right), default=math.inf)
+    return [
+        _Scored(reward if is_right else min(reward, floor), is_right, each.completion_id, each)
+        for reward, is_right, each in rows
     ]
 
 
@@ -288,17 +263,16 @@ def _may_be_chosen(completion: Completion, config: PairConfig) -> bool:
         case "any":
             return True
         case "not_wrong":
-            return _match(completion) != 0.0
+            return _language_match(completion) != 0.0
         case "right":
-            return _match(completion) == 1.0
+            return _language_match(completion) == 1.0
 
 
-def _match(completion: Completion) -> float | None:
-    """1.0 in the language asked for, 0.0 in another one, None unsure."""
+def _language_match(completion: Completion) -> float | None:
     if LANGUAGE_MATCH not in completion.rewards:
         raise InputError(
-            f"pair.chosen_language: expected the reward {LANGUAGE_MATCH!r} beside every "
-            f"completion, came {', '.join(completion.rewards) or 'none'}; add language_match to "
+            f"pair.chosen_language: expected the reward {LANGUAGE_MATCH!r} of every completion, "
+            f"came {', '.join(completion.rewards) or 'none'}; add language_match to "
             "score.scorers (weight 0 keeps it out of the sum)"
         )
     return completion.rewards[LANGUAGE_MATCH]
@@ -306,16 +280,16 @@ def _match(completion: Completion) -> float | None:
 
 PAIRERS: Mapping[str, Pairer] = {
     "translated_vs_direct": translated_vs_direct,
-    "best_vs_worst": best_vs_worst,
-    "best_vs_random": best_vs_random,
-    "max_vs_low": max_vs_low,
+    "best_vs_worst": partial(_ranked, reject=_worst),
+    "best_vs_random": partial(_ranked, reject=_random),
+    "max_vs_low": partial(_ranked, reject=_low),
 }
 
 
-def _direct_answers(
+def _direct_completions(
     prompts: Sequence[Prompt], completions: Sequence[Completion]
 ) -> dict[tuple[str, str, str, int], tuple[Prompt, Completion]]:
-    """Prompt and answer by family, language of the prompt, sampler and sample."""
+    """Return prompt and completion by family, language of the prompt, sampler and sample."""
     prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
     direct = {}
     for completion in completions:

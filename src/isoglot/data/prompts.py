@@ -1,4 +1,4 @@
-"""First stage of the line: the user's files become prompts, and each round takes whole families."""
+"""Prompts of the user's files, and the whole families that each round takes of them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,23 +16,23 @@ from isoglot.core.section import Section
 
 
 class PromptColumns(Section):
-    """Which column of the user's file holds what."""
+    """Columns of the user's files."""
 
     prompt: str = "prompt"
     """Text of one user turn, or a list of `{role, content}` that ends with the user's."""
     language: str | None = None
     """BCP-47 tag of the prompt; leave out where `language` of the section holds for all rows."""
     answer_language: str | None = None
-    """BCP-47 tag that the answer is asked in; left out, the prompt's language."""
+    """BCP-47 tag of the language that the answer must have; left out, the prompt's."""
     gold: str | None = None
     """The verifiable answer."""
     input: str | None = None
-    """Text that the prompt works on: it follows after a blank line, where there is any."""
+    """Text that the prompt is about: it follows the prompt after a blank line, unless empty."""
     completion: str | None = None
-    """The answer of the set itself, for the sampler of kind `source`; an empty one is none."""
+    """Completion of the file itself, for the sampler of kind `source`; an empty one is none."""
     messages: str | None = None
-    """A conversation of `{role, content}`, in place of the other three: where its last turn is the
-    assistant's, that is the completion, and what stands before it the prompt."""
+    """A conversation of `{role, content}`, in place of the other three: if its last turn is the
+    assistant's, that is the completion, and the turns before it are the prompt."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -46,26 +46,26 @@ class PromptColumns(Section):
 
     @property
     def has_completions(self) -> bool:
-        """Whether the source has answers of its own."""
+        """True if the file has completions of its own."""
         return bool(self.completion or self.messages)
 
 
 class PromptFileConfig(Section):
-    """Prompts that the user has: JSONL, JSON, CSV, TSV or Parquet, one row for each prompt.
+    """Files of prompts: JSONL, JSON, CSV, TSV or Parquet, one row for each prompt.
 
     A column inside another is named with dots: `instances.0.output`.
     """
 
     kind: Literal["file"] = "file"
     path: str
-    """A file, or a glob of files that are read in the order of their names."""
+    """A file, or a glob of files, which are read in the order of their names."""
     columns: PromptColumns = PromptColumns()
     language: str | None = None
-    """The language of every prompt, in place of a language column."""
+    """Language of every prompt, in place of a language column."""
     family: tuple[str, ...] = ()
-    """Columns that are equal in all languages of one prompt; left out, each text is its own."""
+    """Columns that are equal in all languages of a prompt; left out, each text is a family."""
     id: tuple[str, ...] = ()
-    """Columns that tell prompts apart, for completions from files; left out, language and text."""
+    """Columns that identify a prompt, for completions from files; left out, language and text."""
     where: Mapping[str, tuple[str | int, ...]] = Field(default_factory=dict)
     """Keep only the rows whose column has one of these values."""
 
@@ -80,10 +80,12 @@ class PromptFileConfig(Section):
 
 
 def read_prompts(config: PromptFileConfig) -> list[Prompt]:
-    """All prompts of the files, in the order of the rows; a row that repeats another is read once,
-    and of several completions of one prompt the first is kept.
+    """Read all prompts of the files, in the order of the rows.
 
-    Raises InputError, naming file and row, for whatever does not make a prompt.
+    Equal rows make one prompt, and of several completions of a prompt the first is kept.
+
+    Raises:
+        InputError: a row that makes no prompt; names file and row.
     """
     prompts: dict[tuple[str, str], Prompt] = {}
     for place, row in read_rows_of_files(config.path):
@@ -109,7 +111,7 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
 
 
 def prompts_revision(config: PromptFileConfig) -> str:
-    """What identifies the content of the files; InputError where there are none."""
+    """Return a hash of the content of the files; raises InputError where there are none."""
     digests = []
     for path in find_files(config.path):
         with path.open("rb") as file:
@@ -126,10 +128,12 @@ def select_families(
     skip: int = 0,
     parallel: bool = True,
 ) -> list[Prompt]:
-    """The prompts in `languages` of `num_families` whole families, whatever the order of rows.
+    """Return the prompts in `languages` of `num_families` whole families, whatever their order.
 
-    The seed shuffles the families; `skip` passes over those that earlier rounds took. Raises
-    InputError where too few are left or, with `parallel`, where any family lacks a language.
+    The seed shuffles the families; `skip` leaves out those of earlier rounds.
+
+    Raises:
+        InputError: too few families or, with `parallel`, a family that lacks a language.
     """
     tags = [language(tag).tag for tag in languages]
     rank = {tag: index for index, tag in enumerate(tags)}
@@ -138,12 +142,12 @@ def select_families(
         if prompt.language in rank:
             families[prompt.family].append(prompt)
     if parallel:
-        # All families, not only the chosen ones: a gap shows in the first round, not in the third.
+        # All families, not only the selected ones: a gap shows in the first round, not the third.
         _check_parallel(families, tags)
     if len(families) < skip + num_families:
         raise InputError(
             f"expected at least {skip + num_families} families in {', '.join(tags)} ({skip} were "
-            f"taken by earlier rounds), came {len(families)}; ask for fewer, or add prompts"
+            f"taken by earlier rounds), came {len(families)}; take fewer, or add prompts"
         )
     shuffled = sorted(families, key=lambda family: (content_id(str(seed), family), family))
     return [
@@ -173,7 +177,7 @@ def _prompt(row: Row, config: PromptFileConfig, source: str) -> Prompt:
     if columns.answer_language:
         answer_tag = language(str(_cell(row, columns.answer_language))).tag
     gold = _cell(row, columns.gold) if columns.gold else None
-    messages, completion = _asked(row, columns)
+    messages, completion = _turns(row, columns)
     text_id = content_id(tag, *(message["content"] for message in messages))
     return Prompt(
         family=_id_of(row, config.family) or text_id,
@@ -187,8 +191,8 @@ def _prompt(row: Row, config: PromptFileConfig, source: str) -> Prompt:
     )
 
 
-def _asked(row: Row, columns: PromptColumns) -> tuple[tuple[Message, ...], str | None]:
-    """The turns of the prompt, and what the source answers."""
+def _turns(row: Row, columns: PromptColumns) -> tuple[tuple[Message, ...], str | None]:
+    """Return the turns of the prompt, and the completion of the file."""
     if columns.messages:
         turns = _cell(row, columns.messages)
         is_list = isinstance(turns, list) and turns and isinstance(turns[-1], dict)
@@ -204,7 +208,7 @@ def _asked(row: Row, columns: PromptColumns) -> tuple[tuple[Message, ...], str |
 
 
 def _text(row: Row, column: str) -> str | None:
-    """What a cell says; None where it is empty."""
+    """Return the text of a cell; None where it is empty."""
     cell = _cell(row, column)
     if cell is not None and not isinstance(cell, str):
         raise InputError(

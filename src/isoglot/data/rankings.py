@@ -1,4 +1,4 @@
-"""Answers that people ranked become completions with a reward, which the pairers read."""
+"""Completions that people ranked, with a reward that the pairers read."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,28 +9,28 @@ from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, FinishReason, Prompt
 
 RANK = "rank"
-"""The reward of a ranked answer: minus its mean rank."""
+"""Reward of a ranked completion: minus its mean rank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How one annotator ordered the answers to one prompt."""
+    """The order of one prompt's completions by one annotator."""
 
     prompt: Prompt
-    """Its id is that of the item: what several annotators ranked."""
+    """Its id is that of the item, which several annotators may rank."""
     completions: Sequence[str]
     ranks: Sequence[int]
-    """Of each answer; 1 is the best."""
+    """Rank of each completion; 1 is the best."""
     annotator: str
     models: Sequence[str]
-    """Who wrote each answer."""
+    """Model of each completion."""
 
 
 def mid_ranks(ranks: Sequence[int]) -> list[float]:
-    """The ranks with ties shared: the mean of the places that equal ones take.
+    """Return the ranks with each tie at the mean of the places that it takes.
 
-    Equal ranks are a tie, and what follows may count on (1, 1, 2) or skip (1, 1, 3): both are
-    (1.5, 1.5, 3). Raises InputError for ranks that do not begin at 1, or have another gap.
+    The ranks after a tie may go on (1, 1, 2) or skip (1, 1, 3): both are (1.5, 1.5, 3). Raises
+    InputError for ranks that do not begin at 1, or have another gap.
     """
     counts = Counter(ranks)
     dense = {rank: place for place, rank in enumerate(sorted(counts), 1)}
@@ -44,10 +44,10 @@ def mid_ranks(ranks: Sequence[int]) -> list[float]:
 
 
 def ranked_completions(rankings: Sequence[Ranking]) -> tuple[list[Prompt], list[Completion]]:
-    """Each item's prompt, and its answers with minus the mean of their ranks as reward `rank`.
+    """Return the prompt of each item, and its completions with the reward `rank`.
 
-    The mean is over annotators, of ranks with ties shared (`mid_ranks`); where two answers have
-    the same mean they are a tie, and no pairer makes a pair of them.
+    The reward is minus the mean of `mid_ranks` over annotators; two completions with the same mean
+    are a tie, which no pairer makes a pair of.
     """
     prompts, completions = [], []
     for (family, prompt_id), found in by_item(rankings).items():
@@ -71,7 +71,7 @@ def ranked_completions(rankings: Sequence[Ranking]) -> tuple[list[Prompt], list[
 
 
 def by_item(rankings: Sequence[Ranking]) -> Mapping[tuple[str, str], list[Ranking]]:
-    """The rankings of each item, in the order in which items first appear."""
+    """Group rankings by item (family, prompt id), in the order in which items first appear."""
     found: dict[tuple[str, str], list[Ranking]] = {}
     for each in rankings:
         found.setdefault((each.prompt.family, each.prompt.prompt_id), []).append(each)

@@ -1,16 +1,16 @@
-"""Of each language the best way to an answer: written in it by a model, or translated by an engine.
+"""Generation routes: in each language, completions written by a model or translated by an engine.
 
-As in xLLMs-100 (Lai et al. 2024, arXiv:2406.01771, section 3), which chooses per language by the
-quality of translation; its thresholds are not published, so they are stated here. A *way* is who
-wrote an answer and who translated it: `model`, or `model via translator`.
+A *route* is the sampler of a completion and its translator: `model`, or `model via translator`. Per
+language the best one is chosen, as xLLMs-100 does by the quality of translation (Lai et al. 2024,
+arXiv:2406.01771, section 3); its thresholds are not published, so they are settings here.
 
-Two passes. `measure` and `decide` make the table of ways from the development families; then
-`route` takes of each prompt the chosen way's answer.
+Two passes: `examine_completions` and `choose_routes` make the table of routes from the development
+families; then `route` selects one completion per prompt.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import fsum, inf, isfinite
 from typing import Any, Literal, NamedTuple, Self
 
@@ -29,62 +29,59 @@ from isoglot.core.records import (
 )
 from isoglot.core.section import Section
 
-NO_ROUTE = "no_route"
-"""Why the prompts of a language are dropped whose ways all miss a threshold."""
-
 
 class RouteWeights(Section):
-    """What each measure counts in the quality of a way."""
+    """Weights of the quality of a route."""
 
     usable: float = Field(1.0, ge=0)
-    """Of the share of answers that would be kept."""
+    """Weight of the share of completions that would be kept."""
     chrf: float = Field(1.0, ge=0)
-    """Of chrF++ against references."""
+    """Weight of chrF++ against references."""
     reward: float = Field(1.0, ge=0)
-    """Of the mean reward, in the units of its scorer."""
+    """Weight of the mean reward, in the units of its scorer."""
 
     @model_validator(mode="after")
-    def _ranks(self) -> Self:
+    def _any(self) -> Self:
         if not (self.usable or self.chrf or self.reward):
             raise InputError("expected a weight above 0, came none; give one")
         return self
 
 
 class RouteConfig(Section):
-    """By what the way of a language is chosen; `decide` states the formula.
+    """Rules by which the route of a language is chosen; `choose_routes` has the formula.
 
-    A rate that is unknown misses no threshold: the table says that it is unknown.
+    An unknown rate passes every threshold: the table shows that it is unknown.
     """
 
     num_development_families: int = Field(200, ge=1)
-    """Families that the ways are measured on, the first by the hash of their id; they stay in the
+    """Families that the routes are compared on, the first by the hash of their id; they stay in the
     data."""
     weights: RouteWeights = RouteWeights()
     reward: str | None = None
-    """The reward of `score:` that counts: the name of a scorer, or `total`. Of several samples the
-    one with the highest is taken."""
+    """Reward of `score:` that counts: the name of a scorer, or `total`. Of several samples the one
+    with the highest is selected."""
     min_answers: int = Field(1, ge=1)
-    """Development answers that a way must have in a language."""
+    """Development completions that a route must have in a language."""
     max_off_target_rate: float = Field(0.1, ge=0, le=1)
-    """Answers in another language, of those whose language is known."""
+    """Completions in a wrong language, of those whose language is known."""
     max_artefact_rate: float = Field(0.2, ge=0, le=1)
-    """Translations with a fault (`prompts.artefacts`), of those that came."""
+    """Translations with an artefact (`prompts.artefacts`), of those that did not fail."""
     max_failed_rate: float = Field(0.2, ge=0, le=1)
-    """Answers that failed, were cut off or are empty."""
+    """Completions that failed, were cut off or are empty."""
     min_quality: float | None = None
-    """Of the weighted mean that ways are ranked by; left out, any passes."""
+    """Smallest weighted mean, by which routes are ranked; left out, any passes."""
     without: Literal["drop", "best"] = "drop"
-    """What becomes of a language whose ways all miss a threshold: it is left out, or goes by the
-    best of them."""
+    """Fate of a language whose routes all miss a threshold: its prompts are dropped, or take the
+    best of the routes."""
 
 
 def check_route(config: RouteConfig, method: str | None, scorers: Sequence[str]) -> None:
-    """Raise InputError for a method of training that does not learn from demonstrations, or a
-    reward that no scorer gives."""
+    """Raise InputError for a training method that does not read demonstrations, or a reward that no
+    scorer gives."""
     if method not in (None, "sft"):
         raise InputError(
-            f"`route:` makes demonstrations, which train.method sft learns from, came {method!r}; "
-            "set it to sft, or leave `route:` out"
+            f"`route:` makes demonstrations: expected train.method sft, came {method!r}; set it to "
+            "sft, or leave `route:` out"
         )
     if config.reward is not None and config.reward not in [*scorers, *(["total"] * bool(scorers))]:
         raise InputError(
@@ -93,15 +90,15 @@ def check_route(config: RouteConfig, method: str | None, scorers: Sequence[str])
         )
 
 
-class Measured(NamedTuple):
-    """What one development answer shows; None where that is not known."""
+class Examined(NamedTuple):
+    """One development completion as the table counts it; None is unknown."""
 
     language: str
-    way: str
+    route: str
     reason: str | None
-    """Why it would be dropped; None where it would be kept."""
+    """Reason to drop it; None if it would be kept."""
     has_text: bool
-    """Whether it came whole."""
+    """False if it failed, was cut off or is empty."""
     is_off_target: bool | None
     has_artefact: bool | None
     chrf: float | None
@@ -109,42 +106,51 @@ class Measured(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A row of the decision table. Rates are 0 to 1; None where nothing is known."""
+class RouteEstimate:
+    """A row of the table of routes. Rates are 0 to 1; None is unknown."""
 
     language: str
-    way: str
+    route: str
     num_answers: int
     num_references: int
-    """Answers that chrF is the mean of."""
+    """Completions with a chrF."""
     num_identified: int
-    """Answers whose language could be told."""
+    """Completions whose language was identified."""
     usable: float
-    """Share of the answers that would be kept."""
+    """Share of the completions that would be kept."""
     chrf: float | None
     off_target_rate: float | None
     artefact_rate: float | None
-    """None of direct answers, too, which are no translations."""
+    """None also for direct completions, which are no translations."""
     failed_rate: float
     reward: float | None
     quality: float | None
     is_chosen: bool = False
     why: str = ""
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read a row of `routes.json`."""
+        return cls(**{"route" if key == "way" else key: value for key, value in row.items()})
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the row of `routes.json`, which names the route `way`."""
+        return {"way" if key == "route" else key: value for key, value in asdict(self).items()}
+
 
 def development_families(families: Iterable[str], num: int) -> frozenset[str]:
-    """The first `num` families by the hash of their ids: the same in whatever order they come."""
+    """Return the first `num` families by the hash of their ids, in whatever order they come."""
     return frozenset(sorted(set(families), key=lambda each: (content_id(each), each))[:num])
 
 
-def way_of(completion: Completion) -> str:
-    """Who wrote an answer and who translated it, also where both are one model."""
+def route_of(completion: Completion) -> str:
+    """Return `sampler`, or `sampler via translator`, even where both are one model."""
     if completion.translator is None:
         return completion.sampler
     return f"{completion.sampler} via {completion.translator}"
 
 
-def measure(
+def examine_completions(
     prompts: Sequence[Prompt],
     completions: Sequence[Completion],
     identifier: LanguageIdentifier,
@@ -152,45 +158,40 @@ def measure(
     families: frozenset[str],
     *,
     is_checked: bool = True,
-) -> list[Measured]:
-    """What the answers to the development families show.
+) -> list[Examined]:
+    """Examine the completions of the development families.
 
-    The reference of an answer is what the source itself answers in that language, or else the gold
-    of a prompt that is no translation: chrF against a text in another language says nothing. The
-    source's own answers are their own reference. `is_checked` says whether somebody looked for
+    The reference of a completion is that of the source in its language, else the gold of a prompt
+    that is no translation: chrF against a text in another language means nothing. The source's own
+    completions are their own references. `is_checked` says that translations were checked for
     artefacts.
     """
     prompt_of = {(p.family, p.prompt_id): p for p in prompts if p.family in families}
     rows = [row for row in completions if row.family in families]
-    found = []
+    examined = []
     for row, tag in zip(rows, identifier.identify([row.text for row in rows]), strict=True):
         prompt = prompt_of[row.family, row.prompt_id]
         reference = prompt.completion or (None if prompt.translated_from else prompt.gold)
-        reason, has_text = _reason(row, tag), _has_text(row)
+        has_text = row.finish_reason == FinishReason.STOP and bool(row.text.strip())
+        may_have_artefact = row.translator and is_checked and has_text
         reward = row.rewards.get(config.reward) if config.reward and has_text else None
-        found.append(
-            Measured(
+        examined.append(
+            Examined(
                 language=row.language,
-                way=way_of(row),
-                reason=reason,
+                route=route_of(row),
+                reason=_reason(row, tag),
                 has_text=has_text,
                 is_off_target=tag != row.language if tag and has_text else None,
-                has_artefact=row.artefact is not None
-                if row.translator and is_checked and has_text
-                else None,
+                has_artefact=row.artefact is not None if may_have_artefact else None,
                 chrf=chrf(row.text, reference) if reference and has_text else None,
                 reward=reward if reward is not None and isfinite(reward) else None,
             )
         )
-    return found
-
-
-def _has_text(completion: Completion) -> bool:
-    return completion.finish_reason == FinishReason.STOP and bool(completion.text.strip())
+    return examined
 
 
 def _reason(completion: Completion, tag: str | None) -> str | None:
-    """Why an answer is dropped, or None; a language that cannot be told is not wrong."""
+    """Return why a completion is dropped, or None; an unsure language (no `tag`) is not wrong."""
     if completion.finish_reason == FinishReason.ERROR:
         return "no_answer" if completion.translator is None else "translation_failed"
     if completion.finish_reason == FinishReason.LENGTH:
@@ -201,43 +202,47 @@ def _reason(completion: Completion, tag: str | None) -> str | None:
     return completion.artefact or wrong
 
 
-def decide(
-    measured: Iterable[Measured], languages: Sequence[str], config: RouteConfig
-) -> list[Way]:
-    """The decision table: every way of every language, of which at most one is chosen.
+def choose_routes(
+    examined: Iterable[Examined], languages: Sequence[str], config: RouteConfig
+) -> list[RouteEstimate]:
+    """Estimate every route of every language, and choose at most one per language.
 
-    A way passes with at least `min_answers`, rates at most `max_failed_rate`, `max_artefact_rate`
-    and `max_off_target_rate`, and a quality of at least `min_quality`. Of those that pass the one
-    of the highest quality is chosen; at a tie a direct way before a translated one, then by name.
+    A route passes with at least `min_answers`, rates at most `max_failed_rate`, `max_artefact_rate`
+    and `max_off_target_rate`, and a quality of at least `min_quality`. Of those that pass, the one
+    of the highest quality is chosen; at a tie a direct route before a translated one, then by name.
 
-        quality = Σ weight × measure / Σ weight
+        quality = Σ weight × value / Σ weight
 
-    over `usable`, `chrf` and `reward`, as far as they are known of every way that passes the rates:
-    a mean over what happens to be known would rank ways by what is unknown about them. The order of
-    `measured` changes nothing. Raises InputError where no language has a way.
+    over those of `usable`, `chrf` and `reward` that are known of every route that passes the rates:
+    a mean over the known ones would rank routes by which are unknown. The order of `examined` does
+    not matter.
+
+    Raises:
+        InputError: no language has a route.
     """
-    rows: dict[str, dict[str, list[Measured]]] = {tag: defaultdict(list) for tag in languages}
-    for row in measured:
+    rows: dict[str, dict[str, list[Examined]]] = {tag: defaultdict(list) for tag in languages}
+    for row in examined:
         if row.language in rows:
-            rows[row.language][row.way].append(row)
-    table: list[Way] = []
+            rows[row.language][row.route].append(row)
+    table: list[RouteEstimate] = []
     for tag in languages:
-        table += _decided([_way(tag, way, rows[tag][way]) for way in sorted(rows[tag])], config)
-    if not any(way.is_chosen for way in table):
-        missed = [f"{way.language}: {way.way}, {way.why}" for way in table[:3]]
+        estimates = [_estimate(tag, name, rows[tag][name]) for name in sorted(rows[tag])]
+        table += _with_choice(estimates, config)
+    if not any(each.is_chosen for each in table):
+        missed = [f"{each.language}: {each.route}, {each.why}" for each in table[:3]]
         raise InputError(
-            f"expected a way to answers in one language at least, came none "
+            f"expected a route in at least one language, came none "
             f"({'; '.join(missed) or 'the development families have no answers'}); relax the "
             "thresholds of `route:`, or set route.without to best"
         )
     return table
 
 
-def _way(tag: str, way: str, rows: Sequence[Measured]) -> Way:
+def _estimate(tag: str, name: str, rows: Sequence[Examined]) -> RouteEstimate:
     on_target = [row.is_off_target for row in rows if row.is_off_target is not None]
-    return Way(
+    return RouteEstimate(
         language=tag,
-        way=way,
+        route=name,
         num_answers=len(rows),
         num_references=sum(row.chrf is not None for row in rows),
         num_identified=len(on_target),
@@ -252,44 +257,49 @@ def _way(tag: str, way: str, rows: Sequence[Measured]) -> Way:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    """Of those that are known; `fsum` is exact, so their order changes nothing."""
+    """Return the mean of the known values; `fsum` is exact, so their order does not matter."""
     known = [value for value in values if value is not None]
     return fsum(known) / len(known) if known else None
 
 
-def _decided(ways: Sequence[Way], config: RouteConfig) -> list[Way]:
-    """The ways of one language with their qualities, the chosen one, and why the others are not."""
-    missed = {each.way: _missed(each, config) for each in ways}
-    fine = [each for each in ways if not missed[each.way]] or ways
+def _with_choice(estimates: Sequence[RouteEstimate], config: RouteConfig) -> list[RouteEstimate]:
+    """Return the routes of one language with qualities, the choice, and the reasons against."""
+    missed = {each.route: _missed_threshold(each, config) for each in estimates}
+    fine = [each for each in estimates if not missed[each.route]] or estimates
+    names = {each.route for each in fine}
     weights = {
         name: weight
         for name, weight in config.weights.model_dump().items()
         if weight and all(getattr(each, name) is not None for each in fine)
     }
-    ranked = [replace(each, quality=_quality(each, weights)) for each in ways]
+    ranked = [replace(each, quality=_quality(each, weights)) for each in estimates]
     least = config.min_quality
     for each in ranked:
         if each.quality is not None and least is not None and each.quality < least:
             below = f"quality {each.quality:.3g} < {least:g}"
-            missed[each.way] = missed[each.way] or below
-    passing = [each for each in ranked if not missed[each.way]]
+            missed[each.route] = missed[each.route] or below
+    passing = [each for each in ranked if not missed[each.route]]
     if not passing and config.without == "best":
-        passing = [each for each in ranked if each.way in {way.way for way in fine}]
+        passing = [each for each in ranked if each.route in names]
     best = min(passing, key=_rank, default=None)
     return [
-        replace(each, is_chosen=each is best, why=missed[each.way] or _why(each, best))
+        replace(
+            each,
+            is_chosen=each is best,
+            why=missed[each.route] or ("best" if each is best else "passes"),
+        )
         for each in ranked
     ]
 
 
-def _missed(way: Way, config: RouteConfig) -> str:
-    """The first threshold that a way misses, or nothing."""
-    if way.num_answers < config.min_answers:
-        return f"answers {way.num_answers} < {config.min_answers}"
+def _missed_threshold(estimate: RouteEstimate, config: RouteConfig) -> str:
+    """Return the first threshold that a route misses, or an empty text."""
+    if estimate.num_answers < config.min_answers:
+        return f"answers {estimate.num_answers} < {config.min_answers}"
     rates = {
-        "failed": (way.failed_rate, config.max_failed_rate),
-        "artefacts": (way.artefact_rate, config.max_artefact_rate),
-        "off-target": (way.off_target_rate, config.max_off_target_rate),
+        "failed": (estimate.failed_rate, config.max_failed_rate),
+        "artefacts": (estimate.artefact_rate, config.max_artefact_rate),
+        "off-target": (estimate.off_target_rate, config.max_off_target_rate),
     }
     for name, (rate, most) in rates.items():
         if rate is not None and rate > most:
@@ -297,27 +307,24 @@ def _missed(way: Way, config: RouteConfig) -> str:
     return ""
 
 
-def _quality(way: Way, weights: Mapping[str, float]) -> float | None:
-    values = {name: getattr(way, name) for name in weights}
+def _quality(estimate: RouteEstimate, weights: Mapping[str, float]) -> float | None:
+    values = {name: getattr(estimate, name) for name in weights}
     if not weights or any(value is None for value in values.values()):
         return None
     return fsum(weights[name] * values[name] for name in weights) / fsum(weights.values())
 
 
-def _rank(way: Way) -> tuple[Any, ...]:
-    """The first in this order is chosen; a way of unknown quality comes last."""
-    return inf if way.quality is None else -way.quality, " via " in way.way, way.way
+def _rank(estimate: RouteEstimate) -> tuple[Any, ...]:
+    """Return a key whose minimum is chosen; a route of unknown quality comes last."""
+    quality = -inf if estimate.quality is None else estimate.quality
+    return -quality, " via " in estimate.route, estimate.route
 
 
-def _why(way: Way, best: Way | None) -> str:
-    return "best" if way is best else "passes"
-
-
-def languages_without(table: Sequence[Way], languages: Sequence[str]) -> dict[str, str]:
-    """Each language whose ways all miss a threshold, or that has none, and why."""
-    passes = {way.language for way in table if way.why == "best"}
+def languages_without(table: Sequence[RouteEstimate], languages: Sequence[str]) -> dict[str, str]:
+    """Return each language whose routes all miss a threshold, or that has none, and why."""
+    passes = {each.language for each in table if each.why == "best"}
     return {
-        tag: "; ".join(f"{way.way}: {way.why}" for way in table if way.language == tag)
+        tag: "; ".join(f"{each.route}: {each.why}" for each in table if each.language == tag)
         or "no answers"
         for tag in languages
         if tag not in passes
@@ -329,16 +336,17 @@ def route(
     completions: Sequence[Completion],
     identifier: LanguageIdentifier,
     config: RouteConfig,
-    way_in: Mapping[str, str],
+    route_in: Mapping[str, str],
 ) -> tuple[list[Demonstration], list[Dropped]]:
-    """Of each prompt the answer of its language's way (`way_in`: language to way), or why not.
+    """Select one completion per prompt by the route chosen for its language, or the reason why not.
 
-    Of several samples that are fit the first is taken, or the one with the highest reward where
-    `config.reward` names one. Kept and dropped together are as many as the prompts.
+    `route_in` maps languages to routes. Of several samples that are fit, the first is selected, or
+    the one with the highest reward where `config.reward` names one. Kept and dropped rows together
+    are as many as the prompts.
     """
     found: dict[tuple[str, str], list[Completion]] = defaultdict(list)
     for row in completions:
-        if way_of(row) == way_in.get(row.language):
+        if route_of(row) == route_in.get(row.language):
             found[row.family, row.prompt_id].append(row)
     rows = [row for each in found.values() for row in each]
     tags = identifier.identify([row.text for row in rows])
@@ -348,17 +356,16 @@ def route(
     for prompt in prompts:
         samples = sorted(found[prompt.family, prompt.prompt_id], key=lambda row: row.sample)
         fit = [row for row in samples if reasons[id(row)] is None]
-        if fit:
+        if fit:  # `max` returns the first of equal ones
             kept.append(_demonstration(prompt, max(fit, key=lambda row: _reward(row, config))))
             continue
-        reason = NO_ROUTE if prompt.answer_language not in way_in else "no_answer"
+        reason = "no_route" if prompt.answer_language not in route_in else "no_answer"
         text = samples[0].text if samples else ""
         dropped.append(_dropped(prompt, reasons[id(samples[0])] if samples else reason, text))
     return kept, dropped
 
 
 def _reward(completion: Completion, config: RouteConfig) -> float:
-    """`max` takes the first of equal ones."""
     reward = completion.rewards.get(config.reward) if config.reward else None
     return reward if reward is not None and isfinite(reward) else -inf
 

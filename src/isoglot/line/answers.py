@@ -17,7 +17,7 @@ from isoglot.core.protocols import Sampling, Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.artefacts import artefact_check
-from isoglot.data.generate import generate, side_by_side
+from isoglot.data.generate import generate, merge_completions
 from isoglot.data.translate import all_translations, translate_completions
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
@@ -76,7 +76,7 @@ def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
     for place, folder in enumerate(folders):
         _check_answered(folder, place)
     completions = [(folder, Completion) for folder in folders]
-    together = map_shards(side_by_side, [prompts, *completions], out, Completion)
+    together = map_shards(merge_completions, [prompts, *completions], out, Completion)
     return {"rows": together.num_rows}
 
 

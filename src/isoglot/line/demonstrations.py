@@ -7,7 +7,7 @@ then one pass over each shard.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,23 @@ from isoglot.data.clean import (
     CleanConfig,
     Drop,
     clean,
-    group_of,
+    compared_text,
+    comparison_group,
     row_id,
-    said,
 )
-from isoglot.data.contamination import EvaluationIndex, Item, Rates, items_of
-from isoglot.data.duplicates import Row, Signatures, near_duplicates
+from isoglot.data.contamination import (
+    ContaminationRates,
+    EvaluationIndex,
+    EvaluationItem,
+    evaluation_items,
+)
+from isoglot.data.duplicates import ComparedRow, Signatures, near_duplicates
 from isoglot.data.route import (
-    Way,
-    decide,
+    RouteEstimate,
+    choose_routes,
     development_families,
+    examine_completions,
     languages_without,
-    measure,
     route,
 )
 from isoglot.execute.local import map_shards
@@ -51,7 +56,7 @@ def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
     """Select one answer per prompt by the route chosen for its language; see `routes.json`."""
     config = job.recipe.route
     assert config is not None
-    routes = {way.language: way.way for way in _routes(job, out / _ROUTES) if way.is_chosen}
+    routes = {row.language: row.route for row in _routes(job, out / _ROUTES) if row.is_chosen}
 
     def stage(prompts: list[Prompt], rows: list[Completion], identifier: Any) -> Any:
         return route(prompts, rows, identifier, config, routes)
@@ -64,22 +69,23 @@ def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
     return {**counts.kept_and_dropped, "num_languages": len(routes)}
 
 
-def _routes(job: Job, path: Path) -> list[Way]:
+def _routes(job: Job, path: Path) -> list[RouteEstimate]:
     """The decision table, made once from the development families of all shards."""
     recipe, config = job.recipe, job.recipe.route
     assert config is not None
     if path.exists():
-        return [Way(**row) for row in json.loads(path.read_text(encoding="utf-8"))["ways"]]
+        rows = json.loads(path.read_text(encoding="utf-8"))["ways"]
+        return [RouteEstimate.from_row(row) for row in rows]
     parts, answers = (shard_paths(each.folder) for each in job.shards("prompts", "completions"))
     families = development_families(
         (row.family for part in parts for row in read_shard(part, Prompt)),
         config.num_development_families,
     )
     identifier = job.identifier()
-    measured = []
-    with job.bar("measure ways", len(parts)) as bar:
+    examined = []
+    with job.bar("compare routes", len(parts)) as bar:
         for place, (prompts, rows) in enumerate(zip(parts, answers, strict=True), 1):
-            measured += measure(
+            examined += examine_completions(
                 read_shard(prompts, Prompt),
                 read_shard(rows, Completion),
                 identifier,
@@ -88,9 +94,9 @@ def _routes(job: Job, path: Path) -> list[Way]:
                 is_checked=recipe.prompts.artefacts.is_used,
             )
             bar.reach(place)
-    table = decide(measured, recipe.languages, config)
+    table = choose_routes(examined, recipe.languages, config)
     without = languages_without(table, recipe.languages)
-    ways = [asdict(way) for way in table]
+    ways = [each.to_row() for each in table]
     write_json(path, {"num_families": len(families), "ways": ways, "without": without})
     return table
 
@@ -122,7 +128,7 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
 
 def fit(
     shards: DemonstrationShards,
-    items: Iterable[Item],
+    items: Iterable[EvaluationItem],
     config: CleanConfig,
     reached: Callable[[int], None] = lambda num: None,  # noqa: ARG005
 ) -> dict[str, Any]:
@@ -141,7 +147,7 @@ def fit(
     index = EvaluationIndex(
         items if overlap else (), max_overlap=overlap or 1.0, min_grams=config.min_grams
     )
-    rates = Rates(index)
+    rates = ContaminationRates(index)
     signatures = Signatures(config.max_similarity or 1.0)
     num_read = num_left = 0
     for rows in shards:
@@ -191,19 +197,21 @@ class _Folder:
         return (read_shard(path, Demonstration) for path in shard_paths(self.path))
 
 
-def _items(job: Job) -> Iterator[Item]:
+def _items(job: Job) -> Iterator[EvaluationItem]:
     for name, evaluated in job.inputs.items():
         if name.startswith(_EVALUATIONS):
             for path in shard_paths(evaluated.folder / "prompts"):
-                yield from items_of(name.removeprefix(_EVALUATIONS), read_shard(path, Prompt))
+                yield from evaluation_items(
+                    name.removeprefix(_EVALUATIONS), read_shard(path, Prompt)
+                )
 
 
 def _contamination(
-    row: Demonstration, index: EvaluationIndex, rates: Rates, config: CleanConfig
+    row: Demonstration, index: EvaluationIndex, rates: ContaminationRates, config: CleanConfig
 ) -> dict[str, Drop]:
     """The drop of a row that holds an evaluation item; empty if it holds none."""
     tags = {row.language, row.answer_language} | ({"en"} if config.english_everywhere else set())
-    text = said(row)
+    text = compared_text(row)
     found = [overlap for tag in sorted(tags) for overlap in index.overlaps(text, tag)]
     rates.add(tags, found)
     if not found:
@@ -212,10 +220,14 @@ def _contamination(
     return {row_id(row): Drop(CONTAMINATED, best.share, f"{best.item.task} {best.item.id}")}
 
 
-def _compared(rows: Sequence[Demonstration], drops: Mapping[str, Drop]) -> list[Row]:
+def _compared(rows: Sequence[Demonstration], drops: Mapping[str, Drop]) -> list[ComparedRow]:
     """The texts to compare, without dropped rows; of equal rows the first."""
     found = {row_id(row): row for row in rows}
-    return [Row(id, group_of(row), said(row)) for id, row in found.items() if id not in drops]
+    return [
+        ComparedRow(id, comparison_group(row), compared_text(row))
+        for id, row in found.items()
+        if id not in drops
+    ]
 
 
 def _nothing_left(num_read: int) -> str:
