@@ -14,6 +14,8 @@ from tiny_run import tiny_recipe
 from isoglot.commands.main import main
 from isoglot.lab.shipped import POLICY
 from isoglot.line.pipeline import run
+from isoglot.line.stages import STAGES
+from isoglot.planning.counting import COUNTERS
 from isoglot.planning.engines import billions_of
 from isoglot.planning.plan import plan_of
 from isoglot.planning.throughput import load_throughput
@@ -383,3 +385,7 @@ def test_families_that_the_last_round_lacks_are_missed_now(tmp_path, tiny_policy
         plan_of(tiny_recipe(tiny_policy, *settings))
     plan = works(tiny_recipe(tiny_policy, *settings, "prompts.num_families=5"))
     assert num(plan["prompts"]) == 15
+
+
+def test_every_stage_of_the_table_is_counted():
+    assert set(COUNTERS) == {stage.name for stage in STAGES}

@@ -1,6 +1,6 @@
 """Sources of a recipe: its prompts, from files or the lab, and its language identifier."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -53,10 +53,9 @@ class PromptSelection:
     families_per_shard: int = 250
 
 
-def write_prompts(source: OwnPrompts, selection: PromptSelection, out: Path) -> Mapping[str, Any]:
-    """Write the selected prompts in shards of whole families; those of the lab one at a time."""
+def select_prompts(source: OwnPrompts, selection: PromptSelection) -> Iterator[list[Prompt]]:
+    """Yield the selected prompts in shards of whole families; those of the lab are made lazily."""
     size, languages = selection.families_per_shard, selection.languages
-    shards: Iterable[list[Prompt]]
     if isinstance(source, LabPromptConfig):
         rows = lab_prompts(
             source,
@@ -65,24 +64,31 @@ def write_prompts(source: OwnPrompts, selection: PromptSelection, out: Path) -> 
             num_families=selection.num_families or size,
             skip=selection.skip,
         )
-        shards = iter(lambda: list(islice(rows, size * len(languages))), [])
-    else:
-        sources = source if isinstance(source, tuple) else (source,)
-        prompts = [prompt for file in sources for prompt in read_prompts(file)]
-        families = select_families(
-            prompts,
-            languages=languages,
-            num_families=selection.num_families or len({row.family for row in prompts}),
-            seed=selection.seed,
-            skip=selection.skip,
-            parallel=selection.parallel,
-        )
-        shards = shards_of(families, size)
+        yield from iter(lambda: list(islice(rows, size * len(languages))), [])
+        return
+    files = source if isinstance(source, tuple) else (source,)
+    prompts = [prompt for file in files for prompt in read_prompts(file)]
+    selected = select_families(
+        prompts,
+        languages=languages,
+        num_families=selection.num_families or len({prompt.family for prompt in prompts}),
+        seed=selection.seed,
+        skip=selection.skip,
+        parallel=selection.parallel,
+    )
+    yield from shards_of(selected, size)
+
+
+def write_prompts(source: OwnPrompts, selection: PromptSelection, out: Path) -> Mapping[str, Any]:
+    """Write the selected prompts, shard by shard."""
     num_written = 0
-    for index, shard in enumerate(shards):
-        prompts = [with_system(prompt, selection.system) for prompt in shard]
-        write_shard(shard_path(out, index), prompts, Prompt)
-        num_written += len(prompts)
+    for index, shard in enumerate(select_prompts(source, selection)):
+        write_shard(
+            shard_path(out, index),
+            [with_system(prompt, selection.system) for prompt in shard],
+            Prompt,
+        )
+        num_written += len(shard)
     return {"rows": num_written}
 
 

@@ -1,6 +1,7 @@
-"""The line, counted and not run: the work of each stage, by model."""
+"""The table of stages, counted and not run: the work of each stage, by model."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,42 +11,39 @@ from isoglot.benchmarks.examples import answering_of, choose, languages_of, read
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
 from isoglot.line.sources import OwnPrompts, PromptSelection
+from isoglot.line.stages import STAGES
 from isoglot.models.member import MemberConfig
 from isoglot.models.translation.prompted import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, reader_of
 from isoglot.planning.pairing import answered, num_examples, num_samples, translations
-from isoglot.planning.texts import (
+from isoglot.planning.prompts import (
     NOTHING,
-    Asked,
-    Ruler,
+    PromptCounts,
     Shape,
     Span,
-    across,
-    asked_prompts,
-    assumed,
-    measured,
+    TokenCounter,
+    assume_prompts,
+    count_cross_lingual,
+    count_prompts,
+    count_translated,
+    measure_prompts,
     missing_files,
-    translated,
 )
 from isoglot.planning.throughput import Throughput
 from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of, processes_of
-from isoglot.planning.work import (
-    Answers,
-    Work,
-    read_with_prompts,
-    tokens_of,
-)
+from isoglot.planning.work import CompletionCounts, Work, read_with_prompts, tokens_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask
 
 DEDICATED = ("seq2seq", "google")
-"""Kinds of translators that are given the text alone."""
+"""Kinds of translators that get the text alone, without a prompt around it."""
 
 
 class Counting:
-    """The works of a recipe; `notes` says what was taken for granted on the way.
+    """The works of a recipe, and notes on the assumptions behind them.
 
-    Raises InputError for prompts that cannot be counted, and where a run would for those that can.
+    Raises:
+        InputError: the prompts cannot be counted, or a run would refuse them.
     """
 
     def __init__(self, recipe: Recipe, table: Throughput) -> None:
@@ -54,87 +52,233 @@ class Counting:
         self.works: list[Work] = []
         self.notes: list[str] = []
         self.judge_calls = 0
-        """Of one comparison of two policies by `isoglot judge`, where a task needs one."""
-        self._ruler = Ruler(recipe.policy.path, recipe.policy.revision, table)
+        """Calls of one comparison of two policies by `isoglot judge`, over all judged tasks."""
+        self._tokens = TokenCounter(recipe.policy.path, recipe.policy.revision, table)
         self._policy = engine_of(recipe.policy, table)
         self._rounds = recipe.num_rounds // len(recipe.different_rounds)
+        self._prompts: PromptCounts
+        """The prompts of the round so far."""
+        self._completions: list[CompletionCounts] = []
+        """The completions of the round so far."""
         for self.recipe in recipe.different_rounds:
-            self._round()
+            self._completions = []
+            for stage in STAGES:
+                if stage.applies(self.recipe):
+                    COUNTERS[stage.name](self)
         self.recipe = recipe
         for task in recipe.evaluate.all_tasks:
-            self._evaluation(task)
+            self.count_evaluation(task)
         self._note_engines()
-
-    def _round(self) -> None:
-        """One round of the line, as `Line.run_round` has it."""
-        recipe = self.recipe
-        asked = self._prompts()
-        if recipe.prompts.cross_lingual:
-            asked = across(asked, recipe.prompts.cross_lingual, recipe.languages, recipe.samplers)
-            self._add("cross_lingual", "prompts", asked.num, asked.exact)
-        if recipe.is_online:
-            self._online_training(asked)
-            return
-        answers = self._completions(asked)
-        if recipe.translates_answers:
-            answers += self._translations(asked)
-        rows = sum(each.num for each in answers)
-        self._scores("score", rows, read_with_prompts(asked, answers), asked.exact)
-        num = sum(num_examples(recipe, shape) * each for shape, each in asked.shapes.items())
-        if recipe.route:
-            self._add("route", "demonstrations", num, False)
-            self._add("clean", "demonstrations", num, False)
-            self._training(asked, answers)
-            return
-        is_exact = recipe.pair.method == "translated_vs_direct" and asked.exact
-        self._add("pair", "pairs", num, is_exact)
-        self._add("filter", "pairs", num, False)
-        self._training(asked, answers)
 
     def _add(self, stage: str, unit: str, num: int, exact: bool, **more: Any) -> None:
         self.works.append(Work(stage, unit, num, more.pop("times", self._rounds), exact, **more))
 
-    def _prompts(self) -> Asked:
+    def count_source(self) -> None:
+        """Count the prompts of the source."""
         recipe, config = self.recipe, self.recipe.prompts
         source = config.translate_from
-        languages = (source,) if source else recipe.languages
-        # Where families are lacking, it is the last round that lacks them.
-        skip = (self._rounds - 1) * (config.num_families or 0)
         selection = PromptSelection(
-            languages, config.num_families, recipe.seed, skip, config.parallel, recipe.system,
-            recipe.families_per_shard,
-        )  # fmt: skip
-        given = self._asked("prompts", config.source, selection, route=source == "en")
-        self._add("prompts", "prompts", given.num, given.exact)
-        if source is None:
-            return given
-        asked = translated(given, recipe.languages, self.table)
-        there = asked.tokens[source]
-        into = Counter({tag: num for tag, num in asked.by_language.items() if tag != source})
-        works = [(source, tag, num, Span(there, there)) for tag, num in into.items()]
-        self._translating("translate_prompts", works, given.exact, given.num_turns)
-        if config.artefacts.min_back_translation is not None:
-            self.notes.append("back-translation asks the translator up to once more: not counted")
-        return asked
+            (source,) if source else recipe.languages,
+            config.num_families,
+            recipe.seed,
+            # If families run out, they do so in the last round.
+            skip=(self._rounds - 1) * (config.num_families or 0),
+            parallel=config.parallel,
+            system=recipe.system,
+            families_per_shard=recipe.families_per_shard,
+        )
+        self._prompts = self._count("prompts", config.source, selection, exclude=source == "en")
+        self._add("prompts", "prompts", self._prompts.num, self._prompts.exact)
 
-    def _asked(
-        self, stage: str, source: OwnPrompts, selection: PromptSelection, route: bool = False
-    ) -> Asked:
-        asked = asked_prompts(source, selection, self._ruler, self.table, route=route)
+    def count_prompt_translations(self) -> None:
+        """Count the translations of the prompts into the other languages."""
+        recipe, given = self.recipe, self._prompts
+        source = recipe.prompts.translate_from
+        assert source is not None
+        self._prompts = count_translated(given, recipe.languages, self.table)
+        length = Span(self._prompts.tokens[source], self._prompts.tokens[source])
+        works = [
+            (source, tag, num, length)
+            for tag, num in self._prompts.by_language.items()
+            if tag != source
+        ]
+        self._translate("translate_prompts", works, given.exact, given.num_turns)
+        if recipe.prompts.artefacts.min_back_translation is not None:
+            self.notes.append("back-translation asks the translator up to once more: not counted")
+
+    def count_across_languages(self) -> None:
+        """Count the prompts that request an answer in another language."""
+        recipe, config = self.recipe, self.recipe.prompts.cross_lingual
+        assert config is not None
+        self._prompts = count_cross_lingual(
+            self._prompts, config, recipe.languages, recipe.samplers
+        )
+        self._add("cross_lingual", "prompts", self._prompts.num, self._prompts.exact)
+
+    def count_completions(self) -> None:
+        """Count the completions of each sampler."""
+        prompts = self._prompts
+        for member, engine, sampling in self._members():
+            length, num_each = self._length(sampling), num_samples(self.recipe, member)
+            by_language: Counter[str] = Counter()
+            for shape, num in prompts.shapes.items():
+                for tag, _ in answered(self.recipe, member, shape):
+                    by_language[tag] += num * num_each
+            num = by_language.total()
+            read = sum(prompts.tokens[tag] * each for tag, each in by_language.items())
+            self._add(
+                "generate",
+                "completions",
+                num,
+                prompts.exact,
+                engine=engine,
+                tokens_in=Span(read, read) if engine.writes else NOTHING,
+                tokens_out=length.times(num) if engine.writes else NOTHING,
+            )
+            self._completions += [
+                CompletionCounts(tag, each, length) for tag, each in by_language.items()
+            ]
+
+    def count_translations(self) -> None:
+        """Count the translations of the completions; those that were cut off are not tried."""
+        for place in range(len(self.recipe.translators) or 1):
+            works = []
+            for member, _, sampling in self._members():
+                counts: Counter[tuple[str, str]] = Counter()
+                for shape, num in self._prompts.shapes.items():
+                    for pair in translations(self.recipe, member, shape, place):
+                        counts[pair] += num * num_samples(self.recipe, member)
+                length = self._length(sampling)
+                works += [(source, target, num, length) for (source, target), num in counts.items()]
+            self._completions += self._translate(
+                "translate", works, self._prompts.exact, place=place
+            )
+
+    def count_scores(self) -> None:
+        """Count the rewards of all completions."""
+        num = sum(each.num for each in self._completions)
+        read = read_with_prompts(self._prompts, self._completions)
+        self._score("score", num, read, self._prompts.exact)
+
+    def count_pairs(self) -> None:
+        """Count the pairs: exactly by imbalance, as an upper bound for methods that rank."""
+        by_imbalance = self.recipe.pair.method == "translated_vs_direct"
+        is_exact = by_imbalance and self._prompts.exact
+        self._add("pair", "pairs", self._num_examples(self._prompts), is_exact)
+
+    def count_filtered(self) -> None:
+        """Count the pairs that are at most kept."""
+        self._add("filter", "pairs", self._num_examples(self._prompts), False)
+
+    def count_routed(self) -> None:
+        """Count the demonstrations that are at most made."""
+        self._add("route", "demonstrations", self._num_examples(self._prompts), False)
+
+    def count_cleaned(self) -> None:
+        """Count the demonstrations that are at most kept."""
+        self._add("clean", "demonstrations", self._num_examples(self._prompts), False)
+
+    def count_training(self) -> None:
+        """Count the steps of the training, and the completions that it makes itself."""
+        if self.recipe.is_online:
+            self._count_online_training()
+            return
+        config = self.recipe.train
+        assert config is not None
+        kept, held_out = self._held_out()
+        num_rows = config.num_examples(self._num_examples(kept))
+        course = course_of(num_rows, config.training, processes_of(self.recipe))
+        num = max(1, sum(each.num for each in self._completions))
+        whole = read_with_prompts(self._prompts, self._completions).times(1 / num)
+        most = config.training.get("max_length") or whole.most
+        one = Span(min(whole.typical, most), min(whole.most, most))
+        sides = 1 if config.method == "sft" else 2
+        self._add(
+            "train",
+            "steps",
+            course.num_steps,
+            False,
+            engine=self._policy.doing("train"),
+            tokens_in=one.times(sides * course.num_examples),
+        )
+        self._count_checks(held_out)
+
+    def _count_online_training(self) -> None:
+        """Completions, their rewards and the steps that they serve, all in the train stage."""
+        config = self.recipe.train
+        assert config is not None
+        arguments = {**ONLINE_DEFAULTS, **config.training}
+        prompts, held_out = self._held_out()
+        course = online_course_of(prompts.num, config.training, processes_of(self.recipe))
+        length = self._length(Sampling(max_new_tokens=arguments["max_completion_length"]))
+        num = course.num_completions
+        each_once = [CompletionCounts(tag, k, length) for tag, k in prompts.by_language.items()]
+        whole = read_with_prompts(prompts, each_once).times(num / prompts.num)
+        writer = "generate.vllm" if arguments["use_vllm"] else "generate.transformers"
+        self._add(  # each completion is read once more, for its likelihood
+            "train",
+            "completions",
+            num,
+            prompts.exact,
+            engine=self._policy.doing(writer),
+            tokens_in=tokens_of(prompts).times(num / prompts.num).plus(whole),
+            tokens_out=length.times(num),
+        )
+        self._score("train", num, whole, prompts.exact)
+        self._add(
+            "train",
+            "steps",
+            course.num_steps,
+            prompts.exact,
+            engine=self._policy.doing("train"),
+            tokens_in=whole.times(course.num_examples / max(1, num)),
+        )
+        self._count_checks(held_out)
+
+    def count_evaluation(self, task: EvaluationTask) -> None:
+        """Count the answers of every policy to one task."""
+        stage = f"evaluate/{task.name}"
+        found = self._examples(stage, task)
+        if found is None:
+            return
+        prompts, turns = found
+        num, length = prompts.num, self._length(task.decoding)
+        benchmark = task.prompts if isinstance(task.prompts, BenchmarkConfig) else None
+        engine = self._policy
+        if benchmark and answering_of(benchmark) == "likelihood":
+            engine, length = self._policy.doing("read"), NOTHING
+        # Each later turn reads the turns before it.
+        earlier = length.times(num * turns * (turns - 1) / 2)
+        self._add(
+            stage,
+            "answers",
+            round(num * turns),
+            prompts.exact,
+            times=1 + self.recipe.num_trainings,
+            engine=engine,
+            tokens_in=tokens_of(prompts).times(turns).plus(earlier),
+            tokens_out=length.times(num * turns),
+        )
+        if benchmark and benchmark_of(benchmark.benchmark).judged:
+            self.judge_calls += 2 * num
+
+    def _count(
+        self, stage: str, source: OwnPrompts, selection: PromptSelection, exclude: bool = False
+    ) -> PromptCounts:
         for path in missing_files(source):
             self.notes.append(
                 f"{stage}: {path} is not here; {selection.num_families} families of "
                 f"{self.table.assumed.prompt_characters:g} characters in English are assumed"
             )
-        return asked
+        return count_prompts(source, selection, self._tokens, self.table, exclude=exclude)
 
     def _length(self, sampling: Sampling) -> Span:
-        """Of one completion."""
+        """The length of one completion."""
         most = sampling.max_new_tokens
         return Span(most * self.table.assumed.typical_share, most)
 
     def _members(self) -> list[tuple[MemberConfig, Engine, Sampling]]:
-        """Who answers, by what it runs on, and how it decodes."""
+        """The samplers of the pool, with their engine and decoding."""
         shared = self.recipe.generate.sampling
         return [
             (
@@ -145,87 +289,66 @@ class Counting:
             for member in self.recipe.pool
         ]
 
-    def _completions(self, asked: Asked) -> list[Answers]:
-        answers = []
-        for member, engine, sampling in self._members():
-            length, n = self._length(sampling), num_samples(self.recipe, member)
-            by_language: Counter[str] = Counter()
-            for shape, num in asked.shapes.items():
-                for tag, _ in answered(self.recipe, member, shape):
-                    by_language[tag] += num * n
-            num = by_language.total()
-            read = sum(asked.tokens[tag] * each for tag, each in by_language.items())
-            self._add(
-                "generate", "completions", num, asked.exact, engine=engine,
-                tokens_in=Span(read, read) if engine.writes else NOTHING,
-                tokens_out=length.times(num) if engine.writes else NOTHING,
-            )  # fmt: skip
-            answers += [Answers(tag, each, length) for tag, each in by_language.items()]
-        return answers
+    def _num_examples(self, prompts: PromptCounts) -> int:
+        return sum(num_examples(self.recipe, shape) * num for shape, num in prompts.shapes.items())
 
-    def _translations(self, asked: Asked) -> list[Answers]:
-        """Those of the answers, of which the ones that were cut off are not even tried."""
-        answers = []
-        for place in range(len(self.recipe.translators) or 1):
-            works = []
-            for member, _, sampling in self._members():
-                found: Counter[tuple[str, str]] = Counter()
-                for shape, num in asked.shapes.items():
-                    for pair in translations(self.recipe, member, shape, place):
-                        found[pair] += num * num_samples(self.recipe, member)
-                length = self._length(sampling)
-                works += [(source, target, num, length) for (source, target), num in found.items()]
-            answers += self._translating("translate", works, asked.exact, place=place)
-        return answers
-
-    def _translating(
+    def _translate(
         self,
         stage: str,
         works: list[tuple[str, str, int, Span]],
         exact: bool,
         texts_each: float = 1.0,
         place: int = 0,
-    ) -> list[Answers]:
-        """Adds a stage that translates so many texts of a length from one language to another."""
-        how = self.recipe.translate or PromptTranslatorConfig()
+    ) -> list[CompletionCounts]:
+        """Add a translating stage: source, target, number and length of the texts of each work."""
+        config = self.recipe.translate or PromptTranslatorConfig()
         other = self.recipe.translators[place] if self.recipe.translators else None
         engine = engine_of(other, self.table) if other else self._policy
-        asks = other is None or other.kind not in DEDICATED
-        template = self._ruler.tokens(how.template, "en") if asks else 0.0
+        is_prompted = other is None or other.kind not in DEDICATED
+        template = self._tokens.tokens(config.template, "en") if is_prompted else 0.0
         read, written, characters = NOTHING, NOTHING, NOTHING
-        answers = []
+        counts = []
         for source, target, num, length in works:
             grown = length.times(self.table.premium(target) / self.table.premium(source))
-            most = how.sampling.max_new_tokens * texts_each if asks else grown.most
+            most = config.sampling.max_new_tokens * texts_each if is_prompted else grown.most
             out = Span(min(grown.typical, most), most)
-            asked = template * texts_each
-            read = read.plus(Span(length.typical + asked, length.most + asked).times(num))
+            prompt = template * texts_each
+            read = read.plus(Span(length.typical + prompt, length.most + prompt).times(num))
             written = written.plus(out.times(num))
             characters = characters.plus(length.times(num * self.table.characters_of_token(source)))
-            answers.append(Answers(target, num, out))
-        num = sum(work[2] for work in works)
+            counts.append(CompletionCounts(target, num, out))
         self._add(
-            stage, "translations", num, exact, engine=engine, tokens_in=read, tokens_out=written,
+            stage,
+            "translations",
+            sum(each.num for each in counts),
+            exact,
+            engine=engine,
+            tokens_in=read,
+            tokens_out=written,
             characters=characters,
-        )  # fmt: skip
-        return answers
+        )
+        return counts
 
-    def _scores(self, stage: str, num: int, read: Span, exact: bool) -> None:
+    def _score(self, stage: str, num: int, read: Span, exact: bool) -> None:
         for scorer in self.recipe.score.scorers if self.recipe.score else ():
             engine = None
             if scorer.kind == "reward_model":
                 engine = reader_of(scorer.path, self.table)
             self._add(
-                stage, "scores", num, exact, engine=engine or Engine(scorer.name, None),
+                stage,
+                "scores",
+                num,
+                exact,
+                engine=engine or Engine(scorer.name, None),
                 tokens_in=read if engine else NOTHING,
-            )  # fmt: skip
+            )
 
-    def _held_out(self, asked: Asked) -> tuple[Asked, Asked]:
-        """The prompts to train on, and those that are kept out of it to choose a checkpoint."""
+    def _held_out(self) -> tuple[PromptCounts, PromptCounts]:
+        """Split off the prompts that are held out of training to select a checkpoint."""
         config = self.recipe.train
         left = config.choose.num_families if config and config.choose else 0
         held: Counter[Shape] = Counter()
-        for shape, num in asked.shapes.most_common():
+        for shape, num in self._prompts.shapes.most_common():
             held[shape] = min(num, left)
             left -= held[shape]
         if left:
@@ -233,102 +356,48 @@ class Counting:
                 f"expected more families than train.choose keeps out of training, {left} are "
                 "lacking; set train.choose.num_families lower or take more prompts"
             )
-        return replace(asked, shapes=asked.shapes - held), replace(asked, shapes=held)
+        kept = replace(self._prompts, shapes=self._prompts.shapes - held)
+        return kept, replace(self._prompts, shapes=held)
 
-    def _checks(self, checked: Asked) -> None:
-        """The answers of the policy in training, and their rewards."""
+    def _count_checks(self, held_out: PromptCounts) -> None:
+        """Count the completions of the policy in training, and their rewards."""
         config = self.recipe.train
         if config is None or config.choose is None:
             return
         times = config.choose.num_checks + 2
         length = self._length(Sampling(max_new_tokens=config.choose.max_new_tokens))
-        num = checked.num * times
+        num = held_out.num * times
         self._add(
-            "train", "answers", num, False, engine=self._policy,
-            tokens_in=tokens_of(checked).times(times), tokens_out=length.times(num),
-        )  # fmt: skip
-        answers = [Answers(tag, k * times, length) for tag, k in checked.by_language.items()]
-        self._scores("train", num, read_with_prompts(checked, answers), False)
-
-    def _training(self, asked: Asked, answers: list[Answers]) -> None:
-        config = self.recipe.train
-        if config is None:
-            return
-        kept, checked = self._held_out(asked)
-        num = sum(num_examples(self.recipe, shape) * each for shape, each in kept.shapes.items())
-        course = course_of(config.num_examples(num), config.training, processes_of(self.recipe))
-        rows = max(1, sum(each.num for each in answers))
-        whole = read_with_prompts(asked, answers).times(1 / rows)
-        most = config.training.get("max_length") or whole.most
-        one = Span(min(whole.typical, most), min(whole.most, most))
-        sides = 1 if config.method == "sft" else 2
-        self._add(
-            "train", "steps", course.num_steps, False, engine=self._policy.doing("train"),
-            tokens_in=one.times(sides * course.num_examples),
-        )  # fmt: skip
-        self._checks(checked)
-
-    def _online_training(self, asked: Asked) -> None:
-        """Answers, their rewards and the steps that they serve, all in the train stage."""
-        config = self.recipe.train
-        assert config is not None
-        get = {**ONLINE_DEFAULTS, **config.training}
-        asked, checked = self._held_out(asked)
-        course = online_course_of(asked.num, config.training, processes_of(self.recipe))
-        length = self._length(Sampling(max_new_tokens=get["max_completion_length"]))
-        num = course.num_completions
-        each_once = [Answers(tag, k, length) for tag, k in asked.by_language.items()]
-        whole = read_with_prompts(asked, each_once).times(num / asked.num)
-        writer = "generate.vllm" if get["use_vllm"] else "generate.transformers"
-        self._add(  # what it wrote is read once more: how likely it was
-            "train", "completions", num, asked.exact, engine=self._policy.doing(writer),
-            tokens_in=tokens_of(asked).times(num / asked.num).plus(whole),
+            "train",
+            "answers",
+            num,
+            False,
+            engine=self._policy,
+            tokens_in=tokens_of(held_out).times(times),
             tokens_out=length.times(num),
-        )  # fmt: skip
-        self._scores("train", num, whole, asked.exact)
-        self._add(
-            "train", "steps", course.num_steps, asked.exact, engine=self._policy.doing("train"),
-            tokens_in=whole.times(course.num_examples / max(1, num)),
-        )  # fmt: skip
-        self._checks(checked)
+        )
+        counts = [
+            CompletionCounts(tag, k * times, length) for tag, k in held_out.by_language.items()
+        ]
+        self._score("train", num, read_with_prompts(held_out, counts), False)
 
-    def _evaluation(self, task: EvaluationTask) -> None:
-        stage = f"evaluate/{task.name}"
-        found = self._questions(stage, task)
-        if found is None:
-            return
-        asked, turns = found
-        num, length = asked.num, self._length(task.decoding)
-        times = 1 + self.recipe.num_trainings
-        benchmark = task.prompts if isinstance(task.prompts, BenchmarkConfig) else None
-        if benchmark and answering_of(benchmark) == "likelihood":
-            engine, length = self._policy.doing("read"), NOTHING
-        else:
-            engine = self._policy
-        # Each later turn reads what was said before it.
-        said = length.times(num * turns * (turns - 1) / 2)
-        self._add(
-            stage, "answers", round(num * turns), asked.exact, times=times, engine=engine,
-            tokens_in=tokens_of(asked).times(turns).plus(said),
-            tokens_out=length.times(num * turns),
-        )  # fmt: skip
-        if benchmark and benchmark_of(benchmark.benchmark).judged:
-            self.judge_calls += 2 * num
-
-    def _questions(self, stage: str, task: EvaluationTask) -> tuple[Asked, float] | None:
-        """The questions of a task and their turns; None where nothing says how many there are."""
+    def _examples(self, stage: str, task: EvaluationTask) -> tuple[PromptCounts, float] | None:
+        """The examples of a task and their mean turns; None if nothing gives their number."""
         recipe, source = self.recipe, task.prompts
         if not isinstance(source, BenchmarkConfig):
             selection = PromptSelection(
-                recipe.all_languages, task.num_families, recipe.seed, system=recipe.system,
+                recipe.all_languages,
+                task.num_families,
+                recipe.seed,
+                system=recipe.system,
                 families_per_shard=recipe.families_per_shard,
-            )  # fmt: skip
-            asked = self._asked(stage, source, selection)
+            )
+            prompts = self._count(stage, source, selection)
             if task.cross_lingual:
-                asked = across(asked, task.cross_lingual, selection.languages)
-            return asked, 1.0
+                prompts = count_cross_lingual(prompts, task.cross_lingual, recipe.all_languages)
+            return prompts, 1.0
         if source.data is not None and source.data.expanduser().exists():
-            return self._read_questions(task, source)
+            return self._read_examples(task, source)
         languages = languages_of(source, recipe.all_languages)
         if task.num_families is None:
             self.notes.append(
@@ -336,16 +405,18 @@ class Counting:
             )
             return None
         self.notes.append(f"{stage}: its rows are not here; num_families is the most there can be")
-        return assumed(languages, task.num_families, self.table), 1.0
+        return assume_prompts(languages, task.num_families, self.table), 1.0
 
-    def _read_questions(self, task: EvaluationTask, source: BenchmarkConfig) -> tuple[Asked, float]:
+    def _read_examples(
+        self, task: EvaluationTask, source: BenchmarkConfig
+    ) -> tuple[PromptCounts, float]:
         recipe = self.recipe
         examples = read_examples(source, recipe.all_languages).examples
         shards = choose(examples, task.num_families, recipe.families_per_shard, seed=recipe.seed)
-        chosen = [example for shard in shards for example in shard]
-        turns = sum(1 + len(example.follow_ups) for example in chosen) / max(1, len(chosen))
-        prompts = [example.prompt for example in chosen]
-        return measured(prompts, self._ruler, recipe.system), turns
+        selected = [example for shard in shards for example in shard]
+        turns = sum(1 + len(example.follow_ups) for example in selected) / max(1, len(selected))
+        prompts = [example.prompt for example in selected]
+        return measure_prompts(prompts, self._tokens, recipe.system), turns
 
     def _note_engines(self) -> None:
         engines = {work.engine for work in self.works if work.engine}
@@ -356,8 +427,24 @@ class Counting:
             )
         for name in sorted({each.name for each in engines if each.usd_per_million_in is None}):
             self.notes.append(f"{name}: the recipe has no prices for it, so its cost is unknown")
-        if not self._ruler.by_tokenizer:
+        if not self._tokens.by_tokenizer:
             self.notes.append(
                 f"tokens: the tokenizer of {self.recipe.policy.path} is not here; they are counted "
                 "by characters, with a number of our own for each script"
             )
+
+
+COUNTERS: Mapping[str, Callable[[Counting], None]] = {
+    "prompts": Counting.count_source,
+    "translate_prompts": Counting.count_prompt_translations,
+    "cross_lingual": Counting.count_across_languages,
+    "generate": Counting.count_completions,
+    "translate": Counting.count_translations,
+    "score": Counting.count_scores,
+    "pair": Counting.count_pairs,
+    "filter": Counting.count_filtered,
+    "route": Counting.count_routed,
+    "clean": Counting.count_cleaned,
+    "train": Counting.count_training,
+}
+"""The counter of each stage of the table; `evaluate` is counted for each task of the recipe."""

@@ -6,7 +6,7 @@ Each function counts in one family of prompts, for one sample of a member of the
 from collections import Counter
 
 from isoglot.models.member import Member, SourceMember
-from isoglot.planning.texts import Shape
+from isoglot.planning.prompts import Shape
 from isoglot.recipe.recipe import Recipe
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.planning.counting import Counting
-from isoglot.planning.texts import Span
-from isoglot.planning.throughput import Found, Throughput, load_throughput
+from isoglot.planning.prompts import Span
+from isoglot.planning.throughput import MatchedRate, Throughput, load_throughput
 from isoglot.planning.work import Work
 from isoglot.recipe.recipe import Recipe
 
@@ -20,7 +20,7 @@ class _Time(NamedTuple):
     """Hours of devices in one round, and the rows of the table that they come from."""
 
     hours: Span
-    found: tuple[Found, ...]
+    found: tuple[MatchedRate, ...]
 
 
 def plan_of(
@@ -81,7 +81,7 @@ def _time(work: Work, table: Throughput, device: str) -> _Time:
     return _Time(hours, (main, read))
 
 
-def _hours(tokens: Span, found: Found) -> Span:
+def _hours(tokens: Span, found: MatchedRate) -> Span:
     return tokens.times(1 / found.tokens_per_second / 3600)
 
 

@@ -12,7 +12,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.section import Section
 
-Work = Literal[
+DeviceWork = Literal[
     "generate.transformers",
     "generate.vllm",
     "translate.transformers",
@@ -27,7 +27,7 @@ _ROOM = 1.25  # a model of 8.03 billion weights is one of 8
 class Rate(Section):
     """One row: how many tokens a second one device takes."""
 
-    work: Work
+    work: DeviceWork
     device: str
     billions: float = Field(gt=0)
     """The largest model that it holds for, in billions of weights."""
@@ -67,7 +67,7 @@ class Throughput(Section):
         table = self.tokens_per_english_token
         return table.get(language(tag).script, table["other"])
 
-    def find(self, work: str, device: str, billions: float) -> "Found":
+    def find(self, work: str, device: str, billions: float) -> "MatchedRate":
         """The row of the smallest size that holds the model; beyond the last row, by its size.
 
         Raises InputError where the table has nothing for the work on the device.
@@ -82,12 +82,12 @@ class Throughput(Section):
         rows.sort(key=lambda row: row.billions)
         for row in rows:
             if billions <= row.billions * _ROOM:
-                return Found(row, row.tokens_per_second)
+                return MatchedRate(row, row.tokens_per_second)
         last = rows[-1]
-        return Found(last, last.tokens_per_second * last.billions / billions)
+        return MatchedRate(last, last.tokens_per_second * last.billions / billions)
 
 
-class Found(NamedTuple):
+class MatchedRate(NamedTuple):
     """A row of the table, and its rate for the model that was asked for."""
 
     row: Rate

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from isoglot.planning.engines import Engine
-from isoglot.planning.texts import NOTHING, Asked, Span
+from isoglot.planning.prompts import NOTHING, PromptCounts, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Work:
     """Read, by what is paid by the character."""
 
 
-class Answers(NamedTuple):
+class CompletionCounts(NamedTuple):
     """Completions to the prompts of one language, and the length of each in tokens."""
 
     language: str
@@ -38,13 +38,13 @@ class Answers(NamedTuple):
     tokens: Span
 
 
-def tokens_of(asked: Asked) -> Span:
+def tokens_of(asked: PromptCounts) -> Span:
     """All prompts together."""
     total = sum(asked.tokens[tag] * num for tag, num in asked.by_language.items())
     return Span(total, total)
 
 
-def read_with_prompts(asked: Asked, answers: Sequence[Answers]) -> Span:
+def read_with_prompts(asked: PromptCounts, answers: Sequence[CompletionCounts]) -> Span:
     """All answers together, each after its prompt."""
     total = Span()
     for tag, num, tokens in answers:
