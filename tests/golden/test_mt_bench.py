@@ -12,7 +12,7 @@ import pytest
 from isoglot.core.protocols import Sampled
 from isoglot.core.records import Completion, Prompt, Rated
 from isoglot.evals.aggregate import aggregate
-from isoglot.judging.ratings import grades_of, rate_answers, rating_metrics
+from isoglot.judging.ratings import graded_ratings, rate_answers, rating_metrics
 from isoglot.models.judge import SamplerRater
 
 SHARED = "mt_bench_x/judgment.gpt-4_single.ja.jsonl.gz"
@@ -32,7 +32,7 @@ class Replays:
 
 
 def mean_grade(rated):
-    graded = grades_of(rated)
+    graded = graded_ratings(rated)
     (row,) = aggregate(
         graded,
         rating_metrics(graded),

@@ -14,9 +14,11 @@ from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Prompt, Verdict
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.judging.answers import AnswerColumns, read_answers
-from isoglot.judging.compare import JudgeSource, judge, model_judge, named_judge
+from isoglot.judging.compare import judge
+from isoglot.judging.judges import JudgeSource, model_judge, named_judge
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import JudgeConfig, SamplerJudge
+from isoglot.report.results.judging import JudgedComparison
 
 TAGS = ("sw", "de")
 
@@ -111,9 +113,7 @@ def verdicts_in(out: Path) -> list[Verdict]:
 
 
 def value_of(summary, metric: str, language: str = "mean"):
-    (row,) = [
-        row for row in summary["results"] if (row["metric"], row["language"]) == (metric, language)
-    ]
+    (row,) = [row for row in summary.results if (row.metric, row.language) == (metric, language)]
     return row
 
 
@@ -127,16 +127,17 @@ def test_a_comparison_is_judged_in_both_orders_and_written(runs, tmp_path):
     assert len(rows) == 24
     assert {row.outcome for row in rows} == {"win"}
     assert rows[0].forward_text == "Verdict: A"
-    assert json.loads((out / "results.json").read_text()) == summary
-    names = [summary[key] for key in ("a", "b", "judge", "seed", "cost_usd")]
+    assert JudgedComparison.read(out / "results.json", mend="") == summary
+    names = [getattr(summary, key) for key in ("a", "b", "judge", "seed", "cost_usd")]
     assert names == ["a@1", "b@1", "judge@1", 3, 24.0]
     win_rate = value_of(summary, "win_rate", "sw")
-    assert (win_rate["value"], win_rate["wins"], win_rate["n"], win_rate["invalid"]) == (
+    assert (win_rate.value, win_rate.wins, win_rate.n, win_rate.invalid) == (
         *(1.0, 12, 12),
         0,
     )
-    assert win_rate["signature"].startswith("win_rate|a:a@1|b:b@1|judge:judge@1|how:")
-    assert "wins" not in value_of(summary, "position_bias")
+    assert win_rate.signature.startswith("win_rate|a:a@1|b:b@1|judge:judge@1|how:")
+    rows = json.loads((out / "results.json").read_text())["results"]
+    assert ["wins" in row for row in rows] == [row["metric"] == "win_rate" for row in rows]
     record = json.loads((out / "judge.json").read_text())
     assert record["settings"] == {"model": "judge", "judge": {"reading": "text"}}
 
@@ -182,8 +183,8 @@ def test_a_killed_comparison_goes_on_and_asks_nothing_twice(runs, tmp_path, dies
     assert not asked_and_kept & {prompt_id for prompt_id, *_ in living.asked}
     assert len(living.asked) == 48 - 2 * len(kept)
     whole = compare(runs, Court(), tmp_path / "whole")
-    assert summary["results"] == whole["results"]
-    assert summary["cost_usd"] == (dies_after + len(living.asked)) * 0.5
+    assert summary.results == whole.results
+    assert summary.cost_usd == (dies_after + len(living.asked)) * 0.5
     parts = [shard_paths(tmp_path / name / "verdicts") for name in ("out", "whole")]
     for one, other in zip(*parts, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -204,9 +205,9 @@ def test_more_prompts_and_languages_ask_only_what_is_new(runs, tmp_path):
     court = Court()
     summary = compare(more, court, tmp_path / "out")
     assert len(court.asked) == 16
-    assert value_of(summary, "win_rate", "sw")["n"] == 16
+    assert value_of(summary, "win_rate", "sw").n == 16
     fresh = compare(more, Court(), tmp_path / "fresh")
-    assert summary["results"] == fresh["results"]
+    assert summary.results == fresh.results
     families = [
         {row.family for row in read_shard(path, Verdict)}
         for path in shard_paths(tmp_path / "out" / "verdicts")
@@ -217,7 +218,7 @@ def test_more_prompts_and_languages_ask_only_what_is_new(runs, tmp_path):
 def test_results_are_of_all_that_stands_in_the_folder(runs, tmp_path):
     whole = compare(runs, Court(), tmp_path / "out")
     again = compare(runs, Court(), tmp_path / "out", languages=["sw"])
-    assert again["results"] == whole["results"]
+    assert again.results == whole.results
 
 
 def test_a_failed_answer_is_not_judged_and_counted(tmp_path):
@@ -230,7 +231,7 @@ def test_a_failed_answer_is_not_judged_and_counted(tmp_path):
     summary = compare(runs, court, tmp_path / "out")
     assert len(court.asked) == 22
     row = value_of(summary, "win_rate", "sw")
-    assert (row["n"], row["unknown"], row["unanswered"], row["invalid"]) == (5, 1, 1, 0)
+    assert (row.n, row.unknown, row.unanswered, row.invalid) == (5, 1, 1, 0)
     assert compare(runs, court, tmp_path / "out") == summary
     assert len(court.asked) == 22
 
@@ -280,18 +281,16 @@ def test_unreadable_verdicts_stay_counted_until_they_are_asked_again(runs, tmp_p
 
     summary = compare(runs, Sometimes(), tmp_path / "out")
     row = value_of(summary, "win_rate", "de")
-    assert (row["value"], row["n"], row["invalid"], row["unknown"]) == (None, 0, 12, 12)
-    assert value_of(summary, "win_rate")["value"] == 1.0
+    assert (row.value, row.n, row.invalid, row.unknown) == (None, 0, 12, 12)
+    assert value_of(summary, "win_rate").value == 1.0
     court = Court()
     assert compare(runs, court, tmp_path / "out") == summary
     assert court.asked == []
-    assert compare(runs, Court(reply="?"), tmp_path / "out", again_invalid=True) == {
-        **summary,
-        "cost_usd": summary["cost_usd"] + 12,
-    }
+    again = compare(runs, Court(reply="?"), tmp_path / "out", again_invalid=True)
+    assert again == summary.model_copy(update={"cost_usd": summary.cost_usd + 12})
     mended = compare(runs, court, tmp_path / "out", again_invalid=True)
     assert len(court.asked) == 24
-    assert value_of(mended, "win_rate", "de")["n"] == 12
+    assert value_of(mended, "win_rate", "de").n == 12
 
 
 def other_settings(court: Court) -> JudgeSource:
@@ -340,7 +339,7 @@ def test_fewer_languages_on_one_side_can_be_named(tmp_path):
     with pytest.raises(ValueError, match=r"lacks \(3 de\)"):
         compare((a, b), Court(), tmp_path / "out")
     summary = compare((a, b), Court(), tmp_path / "out", languages=["sw"])
-    assert value_of(summary, "win_rate", "sw")["n"] == 3
+    assert value_of(summary, "win_rate", "sw").n == 3
     with pytest.raises(
         ValueError, match=r"expected the answers of one model in fr in .*A, came no"
     ):
@@ -396,7 +395,7 @@ def test_all_turns_of_a_task_are_compared_and_a_family_stays_in_one_shard(tmp_pa
         (tmp_path / "later" / name / "open").rename(tmp_path / name / "open" / "turn-2")
     out = tmp_path / "out"
     summary = compare((tmp_path / "A", tmp_path / "B"), Court(), out, families_per_shard=3)
-    assert value_of(summary, "win_rate", "sw")["n"] == 8
+    assert value_of(summary, "win_rate", "sw").n == 8
     parts = [read_shard(path, Verdict) for path in shard_paths(out / "verdicts")]
     assert [len({row.family for row in part}) for part in parts] == [3, 1]
     (tmp_path / "A" / "open" / "turn-2" / "completions" / "part-00000.parquet").unlink()
@@ -418,9 +417,9 @@ def test_agreement_with_the_folder_of_another_judge_whichever_way_round(runs, tm
     for name, alpha in (("turned", None), ("other", -1.0)):
         summary = compare(runs, Court(), tmp_path / "one", second=tmp_path / name)
         row = value_of(summary, "agreement", "sw")
-        assert row["n"] == 12
+        assert row.n == 12
         # alpha of a perfect disagreement is 0 less 1 / (2n - 1) of each: near -1
-        assert row["value"] == (alpha if alpha is None else pytest.approx(alpha, abs=0.1))
+        assert row.value == (alpha if alpha is None else pytest.approx(alpha, abs=0.1))
     with pytest.raises(ValueError, match=r"expected verdicts in .*nowhere, came none"):
         compare(runs, Court(), tmp_path / "one", second=tmp_path / "nowhere")
     third = evaluated(tmp_path / "C", prompts(12), short, "c@1")
@@ -451,9 +450,9 @@ def test_an_oracle_and_a_scorer_can_be_named():
 def test_oracle_over_folders(runs, tmp_path):
     """Both end in the number of the question, which is the gold: ties, and consistent ones."""
     summary = judge(*runs, named_judge("oracle:last_number"), tmp_path / "out", silent=True)
-    assert value_of(summary, "win_rate", "sw")["ties"] == 12
-    assert value_of(summary, "swap_consistency")["value"] == 1
-    assert summary["cost_usd"] is None
+    assert value_of(summary, "win_rate", "sw").ties == 12
+    assert value_of(summary, "swap_consistency").value == 1
+    assert summary.cost_usd is None
 
 
 def test_a_sampler_judge_is_known_by_its_answers_and_how_it_is_asked(tmp_path):
@@ -487,11 +486,11 @@ def test_two_files_of_completions_are_compared(tmp_path):
         write_lines(tmp_path / "b.jsonl.gz", published("b", "short")[::-1]),
     )
     summary = compare(runs, Court(), tmp_path / "out")
-    assert (summary["a"].split("@")[0], summary["b"].split("@")[0]) == ("a", "b")
-    assert value_of(summary, "win_rate", "zh-Hans")["wins"] == 3
+    assert (summary.a.split("@")[0], summary.b.split("@")[0]) == ("a", "b")
+    assert value_of(summary, "win_rate", "zh-Hans").wins == 3
     rows = verdicts_in(tmp_path / "out")
     assert len({row.family for row in rows}) == 3  # one family in both languages
-    assert value_of(summary, "win_rate")["value"] == 1.0
+    assert value_of(summary, "win_rate").value == 1.0
 
 
 def test_columns_and_language_of_a_file_can_be_named(tmp_path):

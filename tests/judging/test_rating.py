@@ -14,14 +14,15 @@ from isoglot.benchmarks.conversations import next_turn
 from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Graded, Prompt, Rated
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
-from isoglot.judging.judges import rater_of
-from isoglot.judging.rate import RaterSource, model_rater, rate
-from isoglot.judging.ratings import grades_of, turn_of
+from isoglot.judging.judges import RaterSource, model_rater, rater_of
+from isoglot.judging.rate import rate_model
+from isoglot.judging.ratings import graded_ratings, turn_of
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import RatingConfig, SamplerRater
 from isoglot.report.export.formats import as_csv, as_lm_eval, as_markdown
 from isoglot.report.results.measures import Measure
 from isoglot.report.results.paired import changes_between
+from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.runs import compare_runs
 
 
@@ -57,16 +58,16 @@ def by_question(text: str) -> str:
 
 def graded(path: Path, grader: Grader, out: Path, **options):
     options = {"silent": True, "resamples": 50, "families_per_shard": 2, **options}
-    return rate(path, grader.source, out, **options)
+    return rate_model(path, grader.source, out, **options)
 
 
 def row_of(summary, language: str, metric: str = "rating"):
-    (row,) = [r for r in summary["results"] if (r["language"], r["metric"]) == (language, metric)]
+    (row,) = [r for r in summary.results if (r.language, r.metric) == (language, metric)]
     return row
 
 
 def group_of(summary, group: str = "mean", metric: str = "rating"):
-    (row,) = [r for r in summary["groups"] if (r["group"], r["metric"]) == (group, metric)]
+    (row,) = [r for r in summary.groups if (r.group, r.metric) == (group, metric)]
     return row
 
 
@@ -84,21 +85,21 @@ def test_answers_are_graded_alone_and_written(answers, tmp_path):
     summary = graded(answers, grader, out, seed=3)
     assert len(set(grader.asked)) == len(grader.asked) == 24
     sw, mean = row_of(summary, "sw"), group_of(summary)
-    assert (sw["value"], sw["n"], sw["unknown"]) == (pytest.approx(0.5), 12, 0)
-    assert (sw["invalid"], sw["unanswered"], sw["task"]) == (0, 0, "open")
-    assert 0.3 <= sw["low"] < sw["value"] < sw["high"] <= 0.7
-    assert mean["value"] == pytest.approx(0.55)
-    assert mean["low"] < mean["value"] < mean["high"]
-    assert sw["signature"].startswith("rating|judge:judge@1|how:")
-    assert "|seed:3|" in sw["signature"]
-    assert (summary["model"], summary["judge"], summary["cost_usd"]) == ("a@1", "judge@1", 12.0)
-    assert json.loads((out / "results.json").read_text()) == summary
+    assert (sw.value, sw.n, sw.unknown) == (pytest.approx(0.5), 12, 0)
+    assert (sw.invalid, sw.unanswered, sw.task) == (0, 0, "open")
+    assert 0.3 <= sw.low < sw.value < sw.high <= 0.7
+    assert mean.value == pytest.approx(0.55)
+    assert mean.low < mean.value < mean.high
+    assert sw.signature.startswith("rating|judge:judge@1|how:")
+    assert "|seed:3|" in sw.signature
+    assert (summary.model, summary.judge, summary.cost_usd) == ("a@1", "judge@1", 12.0)
+    assert Ratings.read(out / "results.json", mend="") == summary
     rows = rated_in(out)
     assert {row.value for row in rows} == {3.0, 4.0, 7.0, 8.0}
     assert {row.text for row in rows} == {f"Fine.\nRating: {n}" for n in (3, 4, 7, 8)}
-    assert {r["metric"] for r in summary["results"]} == {"rating"}
+    assert {r.metric for r in summary.results} == {"rating"}
     groups = ["mean", "tier:high", "tier:low", "worst"]  # grades have no zero: no ratio of them
-    assert [group["group"] for group in summary["groups"]] == groups
+    assert [group.group for group in summary.groups] == groups
 
 
 def test_the_judge_sees_the_gold_where_there_is_one(tmp_path):
@@ -126,9 +127,9 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice(answers, tmp_path, dies_aft
     living = Grader(by_question)
     summary = graded(answers, living, tmp_path / "out")
     assert len(living.asked) == 24 - len(kept)
-    assert summary["cost_usd"] == (dies_after + len(living.asked)) * 0.5
+    assert summary.cost_usd == (dies_after + len(living.asked)) * 0.5
     whole = graded(answers, Grader(by_question), tmp_path / "whole")
-    assert summary["results"] == whole["results"]
+    assert summary.results == whole.results
     assert rated_in(tmp_path / "out") == rated_in(tmp_path / "whole")
 
 
@@ -138,7 +139,7 @@ def test_more_languages_ask_only_what_is_new(answers, tmp_path):
     summary = graded(answers, grader, tmp_path / "out")
     assert len(grader.asked) == 12
     assert {text.split("\n", 2)[1][:2] for text in grader.asked} == {"de"}
-    assert row_of(summary, "sw")["n"] == row_of(summary, "de")["n"] == 12
+    assert row_of(summary, "sw").n == row_of(summary, "de").n == 12
 
 
 def test_unreadable_and_failed_are_unknown_and_never_zero(tmp_path):
@@ -151,14 +152,14 @@ def test_unreadable_and_failed_are_unknown_and_never_zero(tmp_path):
     path = evaluated(tmp_path / "A", prompts(12), say, "a@1")
     summary = graded(path, Grader(grade), tmp_path / "out")
     sw = row_of(summary, "sw")
-    assert (sw["n"], sw["unknown"], sw["invalid"], sw["unanswered"]) == (10, 2, 1, 1)
-    assert sw["value"] == pytest.approx(0.5)
+    assert (sw.n, sw.unknown, sw.invalid, sw.unanswered) == (10, 2, 1, 1)
+    assert sw.value == pytest.approx(0.5)
     kept = read_shard(tmp_path / "out" / "graded.parquet", Graded)
     assert [row.value for row in kept if row.language == "sw"].count(None) == 2
     mended = Grader(by_question)
     again = graded(path, mended, tmp_path / "out", again_unreadable=True)
     assert len(mended.asked) == 1
-    assert row_of(again, "sw")["unknown"] == 1
+    assert row_of(again, "sw").unknown == 1
 
 
 def test_a_judge_that_never_gives_a_grade_is_stopped_after_fifty(tmp_path):
@@ -179,7 +180,7 @@ def test_a_folder_of_something_else_is_refused_and_left(answers, tmp_path):
     grader = Grader(by_question)
     other = grader.source._replace(settings={"model": "judge", "rating": {"show_gold": False}})
     with pytest.raises(ValueError, match=r"holds ratings with settings rating: show_gold: True"):
-        rate(answers, other, out, silent=True)
+        rate_model(answers, other, out, silent=True)
     b = evaluated(tmp_path / "B", prompts(12), short, "b@1")
     with pytest.raises(ValueError, match=r"holds ratings with model 'a@1' \(now 'b@1'\)"):
         graded(b, grader, out)
@@ -234,19 +235,22 @@ def test_each_turn_has_its_own_mean_beside_that_of_both(tmp_path):
 
     path = two_turns(tmp_path / "A")
     summary = graded(path, Grader(grade), tmp_path / "out")
-    values = {m: row_of(summary, "sw", m)["value"] for m in ("rating", "rating_turn_1")}
-    values["rating_turn_2"] = row_of(summary, "sw", "rating_turn_2")["value"]
+    values = {m: row_of(summary, "sw", m).value for m in ("rating", "rating_turn_1")}
+    values["rating_turn_2"] = row_of(summary, "sw", "rating_turn_2").value
     assert values == pytest.approx({"rating": 0.6, "rating_turn_1": 0.8, "rating_turn_2": 0.4})
-    assert row_of(summary, "sw")["n"] == 12
-    assert row_of(summary, "sw", "rating_turn_2")["n"] == 6
-    assert "invalid" not in row_of(summary, "sw", "rating_turn_2")
-    assert group_of(summary, metric="rating_turn_2")["value"] == pytest.approx(0.4)
+    assert row_of(summary, "sw").n == 12
+    assert row_of(summary, "sw", "rating_turn_2").n == 6
+    assert row_of(summary, "sw", "rating_turn_2").invalid is None
+    written = json.loads((tmp_path / "out" / "results.json").read_text())["results"]
+    assert ["invalid" in row for row in written] == [r["metric"] == "rating" for r in written]
+    assert group_of(summary, metric="rating_turn_2").value == pytest.approx(0.4)
     rows = rated_in(tmp_path / "out")
     assert {row.turn for row in rows} == {1, 2}
     shown = read_shard(shard_path(tmp_path / "out" / "prompts", 0), Prompt)
     assert {turn_of(prompt) for prompt in shown} == {1, 2}
     # one turn is one metric
-    assert {row.metric for row in grades_of([row for row in rows if row.turn == 2])} == {"rating"}
+    second = [row for row in rows if row.turn == 2]
+    assert {row.metric for row in graded_ratings(second)} == {"rating"}
 
 
 def test_two_graded_models_are_compared_and_what_a_judge_did_not_say_is_not_zero(tmp_path):
@@ -275,13 +279,13 @@ def test_two_graded_models_are_compared_and_what_a_judge_did_not_say_is_not_zero
         compare_runs([tmp_path / "rate-A", tmp_path / "rate-C"])
     other = evaluated(tmp_path / "D", prompts(12), long, "d@1")
     settings = Grader(by_question).source._replace(settings={"other": 1})
-    rate(other, settings, tmp_path / "rate-D", silent=True, resamples=50)
+    rate_model(other, settings, tmp_path / "rate-D", silent=True, resamples=50)
     with pytest.raises(ValueError, match="not measured in the same way: a has how:"):
         compare_runs([tmp_path / "rate-A", tmp_path / "rate-D"])
 
 
 def test_exports_show_grades_and_the_table_of_a_spreadsheet_values(answers, tmp_path):
-    summary = graded(answers, Grader(by_question), tmp_path / "out")
+    summary = graded(answers, Grader(by_question), tmp_path / "out").model_dump(mode="json")
     text = as_markdown(summary).replace("\\", "")
     assert "| Swahili | 5.00 [" in text
     assert "| **Mean** | 5.50 [" in text

@@ -12,6 +12,9 @@ from isoglot.core.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from isoglot.report.results.judging import JudgedComparison
+    from isoglot.report.results.ratings import Ratings
+
 Redo = Annotated[bool, typer.Option(help="Make again what was made with other settings.")]
 
 
@@ -214,21 +217,20 @@ def judge(
 
     Example: isoglot judge runs/evaluate-new --task mt_bench --judge openai:gpt-4o
     """
-    from isoglot.judging import compare as judging
-    from isoglot.judging import judges
-    from isoglot.judging import rate as rating
+    from isoglot.judging import compare, judges
+    from isoglot.judging.rate import rate_model
     from isoglot.report.pages.judge import judge_table, write_judge_report
 
     tags = _listed(languages)
     if b is None:
         folder = out or Path("runs/rate")
         rater = judges.rater_of(by, reading=reading, second=second, max_cost_usd=max_cost)
-        results = rating.rate(
+        results: Ratings | JudgedComparison = rate_model(
             a, rater, folder, task=task, languages=tags, again_unreadable=again_invalid, seed=seed
         )
     else:
         folder = out or Path("runs/judge")
-        results = judging.judge(
+        results = compare.judge(
             a,
             b,
             judges.judge_of(by, reading=reading, max_cost_usd=max_cost),
@@ -239,7 +241,7 @@ def judge(
             again_invalid=again_invalid,
             seed=seed,
         )
-    console().print(judge_table(results))
+    console().print(judge_table(results.model_dump(mode="json")))
     console().print(f"report: {write_judge_report(folder)}", soft_wrap=True)
 
 

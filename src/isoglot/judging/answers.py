@@ -1,6 +1,6 @@
-"""The answers that are compared: a folder of `isoglot evaluate`, or a file of completions.
+"""The answers to judge, from a folder of `isoglot evaluate` or a file of completions.
 
-Both are read part by part, so that two large evaluations meet in little memory.
+Both are read part by part, so that two large evaluations fit in little memory.
 """
 
 from collections import Counter
@@ -23,14 +23,14 @@ from isoglot.data.generate import generate
 from isoglot.data.prompts import PromptColumns, PromptFileConfig, read_prompts
 from isoglot.models.load import FileSamplerConfig, load_sampler
 
-Key = tuple[str, str]
+PromptKey = tuple[str, str]
 """Family and prompt id."""
 
 _FAMILIES_IN_A_PART = 256
 
 
 class AnswerColumns(Section):
-    """Which column of a file of completions holds what; left out, the first usual name it has."""
+    """The columns of a file of completions; one that is left out has the first usual name there."""
 
     prompt: str | None = None
     """`prompt` or `instruction`: a text, or a list of `{role, content}`."""
@@ -41,7 +41,7 @@ class AnswerColumns(Section):
     family: str | None = None
     """`family`, `id`, `index` or `question_id`: equal in all languages of a prompt."""
     sampler: str | None = None
-    """`sampler`, `model` or `generator`; without one the name of the file stands for it."""
+    """`sampler`, `model` or `generator`; without one, the name of the file."""
 
 
 _USUAL = {
@@ -53,7 +53,7 @@ _USUAL = {
 }
 
 
-class Pair(NamedTuple):
+class AnswerPair(NamedTuple):
     """Two answers to one prompt."""
 
     prompt: Prompt
@@ -62,16 +62,16 @@ class Pair(NamedTuple):
 
     @property
     def answers(self) -> tuple[Completion, ...]:
-        """Both."""
+        """Both answers."""
         return self.a, self.b
 
     @property
-    def key(self) -> Key:
-        """What tells it from others."""
+    def key(self) -> PromptKey:
+        """Identifies the prompt."""
         return _key(self.prompt)
 
 
-class Item(NamedTuple):
+class SingleAnswer(NamedTuple):
     """An answer to a prompt."""
 
     prompt: Prompt
@@ -79,93 +79,96 @@ class Item(NamedTuple):
 
     @property
     def answers(self) -> tuple[Completion, ...]:
-        """The one."""
+        """The one answer."""
         return (self.completion,)
 
     @property
-    def key(self) -> Key:
-        """What tells it from others."""
+    def key(self) -> PromptKey:
+        """Identifies the prompt."""
         return _key(self.prompt)
 
 
-class _Place(NamedTuple):
+class _Entry(NamedTuple):
     part: int
     language: str
-    asked: str
-    """Content id of what the user says, over all turns."""
+    content: str
+    """Content id of all user turns."""
     start: str
 
 
-class Answers:
-    """One sampler's answers, of which a few parts are in memory at a time.
+class ModelAnswers:
+    """The answers of one sampler, of which a few parts are in memory at a time.
 
-    `task` is what they are called: the folder's own name, or `answers` for those of a file.
-    Raises InputError for parts without answers, or with those of several samplers.
+    `task` is the name of the folder, or `answers` for those of a file.
+
+    Raises:
+        InputError: there are no answers, or those of several samplers.
     """
 
     def __init__(
         self,
-        where: Path,
+        path: Path,
         task: str,
-        parts: Sequence[Callable[[], list[Item]]],
+        parts: Sequence[Callable[[], list[SingleAnswer]]],
         languages: Collection[str],
     ) -> None:
-        self.where = where
+        self.path = path
         self.task = task
         self._part = lru_cache(maxsize=2)(lambda number: _by_key(parts[number](), languages))
         self._num_parts = len(parts)
-        self._place: dict[Key, _Place] = {}
+        self._entries: dict[PromptKey, _Entry] = {}
         samplers: set[str] = set()
         for number in range(len(parts)):
             for key, item in self._part(number).items():
                 samplers.add(item.completion.sampler)
-                self._place[key] = _Place(
+                turns = [turn for turn in item.prompt.prompt if turn["role"] == "user"]
+                self._entries[key] = _Entry(
                     number,
                     item.prompt.answer_language,
-                    content_id(*(turn["content"] for turn in _said(item.prompt, "user"))),
+                    content_id(*(turn["content"] for turn in turns)),
                     item.prompt.text[:40],
                 )
         if len(samplers) != 1:
             came = ", ".join(sorted(samplers)[:5]) or "none"
             hint = f" in {', '.join(languages)}" if languages else ""
             raise InputError(
-                f"expected the answers of one model{hint} in {where}, came {came}; "
+                f"expected the answers of one model{hint} in {path}, came {came}; "
                 "correct the path, the task or the languages"
             )
         self.sampler = samplers.pop()
 
     @property
     def languages(self) -> list[str]:
-        """The languages that were asked for."""
-        return sorted({place.language for place in self._place.values()})
+        """The languages of the answers, as the prompts request them."""
+        return sorted({entry.language for entry in self._entries.values()})
 
-    def parts(self) -> Iterator[list[Item]]:
-        """The answers, part by part."""
+    def parts(self) -> Iterator[list[SingleAnswer]]:
+        """Read the answers part by part."""
         for number in range(self._num_parts):
             yield list(self._part(number).values())
 
-    def answer(self, key: Key) -> Item:
-        """The answer to one prompt."""
-        return self._part(self._place[key].part)[key]
+    def answer(self, key: PromptKey) -> SingleAnswer:
+        """Read the answer to one prompt."""
+        return self._part(self._entries[key].part)[key]
 
-    def require_same_prompts(self, other: "Answers") -> None:
-        """Raise InputError, naming the difference, where two samplers were asked other things."""
+    def require_same_prompts(self, other: "ModelAnswers") -> None:
+        """Raise InputError, naming the difference, where two samplers answered other prompts."""
         for here, there in ((self, other), (other, self)):
-            if lacks := here._place.keys() - there._place.keys():
-                tags = Counter(here._place[key].language for key in lacks)
+            if lacks := here._entries.keys() - there._entries.keys():
+                tags = Counter(here._entries[key].language for key in lacks)
                 named = ", ".join(f"{num} {tag}" for tag, num in sorted(tags.items()))
                 raise InputError(
-                    f"expected the same prompts on both sides: {here.where} has {len(lacks)} of "
-                    f"{len(here._place)} that {there.where} lacks ({named}), as "
-                    f"{here._place[min(lacks)].start!r}; compare runs on the same prompts, or name "
-                    "the languages that both have"
+                    f"expected the same prompts on both sides: {here.path} has {len(lacks)} of "
+                    f"{len(here._entries)} that {there.path} lacks ({named}), as "
+                    f"{here._entries[min(lacks)].start!r}; compare runs on the same prompts, or "
+                    "name the languages that both have"
                 )
-        for key, place in sorted(self._place.items()):
-            if place.asked != other._place[key].asked:
+        for key, entry in sorted(self._entries.items()):
+            if entry.content != other._entries[key].content:
                 raise InputError(
                     f"expected the same prompts on both sides: prompt {key[1]} is "
-                    f"{place.start!r} in {self.where} and {other._place[key].start!r} in "
-                    f"{other.where}; compare runs on the same prompts"
+                    f"{entry.start!r} in {self.path} and {other._entries[key].start!r} in "
+                    f"{other.path}; compare runs on the same prompts"
                 )
 
 
@@ -175,18 +178,21 @@ def read_answers(
     task: str | None = None,
     languages: Sequence[str] = (),
     columns: AnswerColumns | None = None,
-) -> Answers:
-    """The answers in a folder of `isoglot evaluate`, of one of its tasks; or in a file.
+) -> ModelAnswers:
+    """Read the answers in a folder of `isoglot evaluate`, of one of its tasks, or in a file.
 
-    Of several samples of a prompt the first one is taken. `languages` are the tags and
-    sets to compare, by default all. Raises InputError for what is no such folder or file.
+    The first one is taken of several samples. `languages` are tags and sets, by default all.
+
+    Raises:
+        InputError: no such folder or file.
     """
     tags = expand(languages)
     if path.is_dir():
         folder = _task_folder(path, task)
-        return Answers(path, folder.resolve().name, _folder_parts(folder), tags)
+        return ModelAnswers(path, folder.resolve().name, _folder_parts(folder), tags)
     if path.is_file() and is_rows_file(path.name):
-        return Answers(path, "answers", _file_parts(path, columns or AnswerColumns(), tags), tags)
+        parts = _file_parts(path, columns or AnswerColumns(), tags)
+        return ModelAnswers(path, "answers", parts, tags)
     came = "a file of another kind" if path.is_file() else "nothing"
     raise InputError(
         f"expected a folder of `isoglot evaluate` or a file of completions (JSONL, JSON, CSV, "
@@ -194,22 +200,27 @@ def read_answers(
     )
 
 
-def pairs_of(a: Answers, b: Answers) -> Iterator[list[Pair]]:
-    """The answers of both, in the parts of A; see `Answers.require_same_prompts`."""
+def paired_answers(a: ModelAnswers, b: ModelAnswers) -> Iterator[list[AnswerPair]]:
+    """Pair the answers of both, in the parts of A; see `ModelAnswers.require_same_prompts`."""
     for items in a.parts():
-        yield [_pair(item, b.answer(_key(item.prompt))) for item in items]
+        yield [_pair(item, b.answer(item.key)) for item in items]
 
 
-def _pair(a: Item, b: Item) -> Pair:
-    """Where earlier turns differ, as in a second turn, what follows them is part of the answer."""
-    ours, theirs = _turns(a.prompt), _turns(b.prompt)
+def _pair(a: SingleAnswer, b: SingleAnswer) -> AnswerPair:
+    """Pair two answers; where earlier turns differ, the rest of both is part of the answers.
+
+    So it is in a second turn, where each model continues its own first answer.
+    """
+    ours, theirs = (
+        tuple(turn for turn in item.prompt.prompt if turn["role"] != "system") for item in (a, b)
+    )
     if ours == theirs:
         # Each side may have a system prompt of its own: then the judge sees neither.
         prompt = a.prompt if a.prompt.prompt == b.prompt.prompt else replace(a.prompt, prompt=ours)
-        return Pair(prompt, a.completion, b.completion)
+        return AnswerPair(prompt, a.completion, b.completion)
     together = zip(ours, theirs, strict=False)
     shared = tuple(one for one, _ in takewhile(lambda turns: turns[0] == turns[1], together))
-    return Pair(
+    return AnswerPair(
         replace(a.prompt, prompt=shared),
         _with_turns(a.completion, ours[len(shared) :]),
         _with_turns(b.completion, theirs[len(shared) :]),
@@ -217,33 +228,27 @@ def _pair(a: Item, b: Item) -> Pair:
 
 
 def _with_turns(completion: Completion, turns: Sequence[Message]) -> Completion:
-    said = [*turns, {"role": "assistant", "content": completion.text}]
-    text = "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in said)
+    conversation = [*turns, {"role": "assistant", "content": completion.text}]
+    text = "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in conversation)
     return replace(completion, text=text)
 
 
-def _turns(prompt: Prompt) -> tuple[Message, ...]:
-    return tuple(turn for turn in prompt.prompt if turn["role"] != "system")
-
-
-def _said(prompt: Prompt, role: str) -> list[Message]:
-    return [turn for turn in prompt.prompt if turn["role"] == role]
-
-
-def _key(row: Prompt | Completion) -> Key:
+def _key(row: Prompt | Completion) -> PromptKey:
     return row.family, row.prompt_id
 
 
-def _by_key(items: Sequence[Item], languages: Collection[str]) -> dict[Key, Item]:
+def _by_key(
+    items: Sequence[SingleAnswer], languages: Collection[str]
+) -> dict[PromptKey, SingleAnswer]:
     return {
-        _key(item.prompt): item
+        item.key: item
         for item in items
         if not languages or item.prompt.answer_language in languages
     }
 
 
 def _task_folder(path: Path, task: str | None) -> Path:
-    """The folder with `prompts` and `completions`: this one, or that of the only task in it."""
+    """Find the folder with `prompts` and `completions`: this one, or that of its only task."""
     if task is not None:
         path = path / task
     if (path / "prompts").is_dir() and (path / "completions").is_dir():
@@ -261,8 +266,8 @@ def _task_folder(path: Path, task: str | None) -> Path:
     )
 
 
-def _folder_parts(folder: Path) -> list[Callable[[], list[Item]]]:
-    """The parts of a task; later turns, in folders of their own, have the same families in them."""
+def _folder_parts(folder: Path) -> list[Callable[[], list[SingleAnswer]]]:
+    """The parts of a task, with its later turns, whose folders have the same families in them."""
     turns = [folder, *sorted(folder.glob("turn-*"))]
     names = [path.name for path in shard_paths(folder / "prompts")]
     for turn in turns:
@@ -270,33 +275,42 @@ def _folder_parts(folder: Path) -> list[Callable[[], list[Item]]]:
             if odd := {path.name for path in shard_paths(turn / rows)} ^ set(names):
                 raise InputError(
                     f"expected {rows} in the same parts as {folder / 'prompts'}, came others in "
-                    f"{turn / rows} ({min(odd)}); give its `isoglot evaluate` again, which goes on"
+                    f"{turn / rows} ({min(odd)}); repeat its `isoglot evaluate`, which resumes"
                 )
 
-    def part(name: str) -> Callable[[], list[Item]]:
+    def part(name: str) -> Callable[[], list[SingleAnswer]]:
         return lambda: [item for turn in turns for item in _items(turn, name)]
 
     return [part(name) for name in names]
 
 
-def _items(folder: Path, name: str) -> list[Item]:
-    """The first sample of each prompt in a part."""
+def _items(folder: Path, name: str) -> list[SingleAnswer]:
+    """Read the first sample of each prompt in a part."""
     prompt_of = {_key(prompt): prompt for prompt in read_shard(folder / "prompts" / name, Prompt)}
     rows = read_shard(folder / "completions" / name, Completion)
-    return [Item(prompt_of[_key(row)], row) for row in rows if row.sample == 0]
+    return [SingleAnswer(prompt_of[_key(row)], row) for row in rows if row.sample == 0]
 
 
 def _file_parts(
     path: Path, columns: AnswerColumns, languages: Sequence[str]
-) -> list[Callable[[], list[Item]]]:
-    names = _names(path, columns)
+) -> list[Callable[[], list[SingleAnswer]]]:
+    there, given = _first_row(path), columns.model_dump()
+    names: dict[str, str | None] = {
+        name: given[name] or next((column for column in usual if column in there), None)
+        for name, usual in _USUAL.items()
+    }
     column, family = names["language"], names["family"]
     if column is None and len(languages) != 1:
         raise InputError(
-            f"expected a column `language` in {path}, came {', '.join(_first_row(path))}; name the "
-            "column, or the one language of the file"
+            f"expected a column `language` in {path}, came {', '.join(there)}; name the column, or "
+            "the one language of the file"
         )
-    prompt, completion = (_required(names, name, path) for name in ("prompt", "completion"))
+    prompt, completion = names["prompt"], names["completion"]
+    if prompt is None or completion is None:
+        raise InputError(
+            f"expected a column {'completion' if prompt else 'prompt'!r} in {path}, came "
+            f"{', '.join(there)}; name the column that holds it"
+        )
     tag = () if column is None else (column,)
     ids = (*tag, family or prompt)
     prompts = read_prompts(
@@ -314,31 +328,12 @@ def _file_parts(
         )
     )
     rows = generate(prompts, sampler, Sampling())
-    items = {_key(row): Item(asked, row) for asked, row in zip(prompts, rows, strict=True)}
+    answers = {_key(row): SingleAnswer(p, row) for p, row in zip(prompts, rows, strict=True)}
 
-    def part(shard: Sequence[Prompt]) -> Callable[[], list[Item]]:
-        return lambda: [items[_key(asked)] for asked in shard]
+    def part(shard: Sequence[Prompt]) -> Callable[[], list[SingleAnswer]]:
+        return lambda: [answers[_key(prompt)] for prompt in shard]
 
     return [part(shard) for shard in shards_of(prompts, _FAMILIES_IN_A_PART)]
-
-
-def _names(path: Path, columns: AnswerColumns) -> dict[str, str | None]:
-    there = _first_row(path)
-    given = columns.model_dump()
-    return {
-        name: given[name] or next((column for column in usual if column in there), None)
-        for name, usual in _USUAL.items()
-    }
-
-
-def _required(names: dict[str, str | None], name: str, path: Path) -> str:
-    column = names[name]
-    if column is None:
-        raise InputError(
-            f"expected a column {name!r} in {path}, came {', '.join(_first_row(path))}; "
-            "name the column that holds it"
-        )
-    return column
 
 
 def _first_row(path: Path) -> Row:

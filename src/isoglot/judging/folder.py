@@ -1,9 +1,9 @@
-"""The folder of what a judge said: what it was shown, its verdicts or grades, who was asked.
+"""The folder of a judge's verdicts or ratings, and of the prompts and answers that it was shown.
 
-Prompts, answers and what was said of them stand in the same parts of whole families. `judge.json`
-says what is judged and how, and what it has cost: the folder of another judge or of other answers
-is refused and left as it is. A run that was interrupted goes on, and one with more prompts or
-languages asks for those only.
+Prompts, answers and records lie in the same parts of whole families. `judge.json` says what is
+judged by whom, and what that has cost: the folder of another judge or of other answers is refused
+and left as it is. An interrupted run resumes, and one with more prompts or languages judges only
+those.
 """
 
 import json
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Prompt, content_id
 from isoglot.core.store import (
@@ -20,32 +21,32 @@ from isoglot.core.store import (
     shard_path,
     shard_paths,
     shards_of,
-    write_json,
     write_shard,
 )
 from isoglot.execute.progress import Bar
-from isoglot.judging.answers import Key
-from isoglot.judging.verdicts import Replies, Reply, is_answered
+from isoglot.judging.answers import PromptKey
+from isoglot.judging.verdicts import JudgeReply, ReplyCounter, is_answered
+from isoglot.report.results.judging import ComparisonRecord
+from isoglot.report.results.ratings import RatingRecord
 
-RECORD = "judge.json"
-
+_RECORD = "judge.json"
 _STOP_AFTER = 50
-"""Replies, none of which could be read, after which no more are asked for."""
+"""Unreadable replies, with no readable one among them, after which the judge is given up."""
 
 
-class Shown(Protocol):
-    """A prompt with what the judge sees of its answers."""
+class JudgedItem(Protocol):
+    """A prompt with the answers to it that the judge sees."""
 
     @property
     def prompt(self) -> Prompt: ...
     @property
     def answers(self) -> tuple[Completion, ...]: ...
     @property
-    def key(self) -> Key: ...
+    def key(self) -> PromptKey: ...
 
 
-class Asked(Protocol):
-    """A judge in memory; one that counts what it costs has `cost_usd` too."""
+class LoadedJudge(Protocol):
+    """A judge in memory; one that counts its cost has `cost_usd` too."""
 
     name: str
 
@@ -57,35 +58,37 @@ class _HasKey(Protocol):
     def prompt_id(self) -> str: ...
 
 
-S = TypeVar("S", bound=Shown)
-V = TypeVar("V", bound=_HasKey)
-J = TypeVar("J", bound=Asked)
+_I = TypeVar("_I", bound=JudgedItem)
+_R = TypeVar("_R", bound=_HasKey)
+_J = TypeVar("_J", bound=LoadedJudge)
 
 
-class Kind(NamedTuple, Generic[S, V]):
-    """What a folder holds."""
+class JudgingKind(NamedTuple, Generic[_I, _R]):
+    """What distinguishes a folder of verdicts from one of ratings."""
 
     sides: tuple[str, ...]
-    """The folders of the answers, in the order in which `shown` takes them."""
-    shown: Callable[..., S]
-    said: str
-    """The folder of the records of `record_type`, what the judge said."""
-    record_type: type[V]
-    replies: Callable[[V], Sequence[Reply]]
+    """The folders of the answers, in the order in which `item` takes them."""
+    item: Callable[..., _I]
+    records: str
+    """The folder of the judge's records, and the name for them."""
+    record_type: type[_R]
+    replies: Callable[[_R], Sequence[JudgeReply]]
     num_replies: int
-    """Replies to one prompt."""
+    """Replies for each prompt."""
     form: str
-    """What a reply should hold, for the error where none does."""
+    """The form of a readable reply, for error messages."""
 
 
-class JudgedFolder(Generic[S, V]):
-    """What a judge was shown and said, in `out`.
+class JudgedFolder(Generic[_I, _R]):
+    """A judge's records in `out`, with everything that it was shown.
 
-    `head` is what must not change, `settings` (of the judge) and whose answers they are; its
+    `head` says whose answers are judged and with which settings, which must not change; its
     `sources` may.
     """
 
-    def __init__(self, out: Path, head: Mapping[str, Any], kind: Kind[S, V]) -> None:
+    def __init__(
+        self, out: Path, head: ComparisonRecord | RatingRecord, kind: JudgingKind[_I, _R]
+    ) -> None:
         self._out = out
         self._head = head
         self._kind = kind
@@ -93,225 +96,217 @@ class JudgedFolder(Generic[S, V]):
         self._cost_before: float | None = None
 
     def check(self) -> None:
-        """Raise InputError where the folder is of something else; it is left as it is."""
-        path = self._out / RECORD
+        """Raise InputError where the folder belongs to another judging; it is left as it is."""
+        path, mend = self._out / _RECORD, "give another --out"
         if not path.exists():
             if any(shard_paths(self._out / name) for name in ("verdicts", "ratings")):
                 raise InputError(
-                    f"expected {RECORD} beside what a judge said in {self._out}, came none; "
-                    "give another --out"
+                    f"expected {_RECORD} beside the judge's records in {self._out}, came none; "
+                    f"{mend}"
                 )
             return
-        was = _read_json(path)
-        if was.keys() & {"a", "b", "model"} != self._head.keys() & {"a", "b", "model"}:
-            holds = "the comparison of two models" if "b" in was else "the ratings of one model"
-            raise InputError(f"{self._out} holds {holds}; give another --out")
-        for key in [key for key in self._head if key != "sources"]:
-            if was.get(key) != self._head[key]:
-                old, new = _difference(was.get(key), self._head[key])
+        is_comparison = "b" in read_json(path, mend=mend)
+        if is_comparison != isinstance(self._head, ComparisonRecord):
+            held = "the comparison of two models" if is_comparison else "the ratings of one model"
+            raise InputError(f"{self._out} holds {held}; {mend}")
+        was = type(self._head).read(path, mend=mend)
+        free = {"version", "sources", "judge", "cost_usd"}
+        old, new = (each.model_dump(mode="json", exclude=free) for each in (was, self._head))
+        for key, value in new.items():
+            if old[key] != value:
+                before, now = _first_difference(old[key], value)
                 raise InputError(
-                    f"{self._out} holds {self._kind.said} with {key} {old} (now {new}); "
-                    "give another --out, or the same answers and judge"
+                    f"{self._out} holds {self._kind.records} with {key} {before} (now {now}); "
+                    f"{mend}, or the same answers and judge"
                 )
-        self._judge, self._cost_before = was.get("judge") or "", was.get("cost_usd")
+        self._judge, self._cost_before = was.judge, was.cost_usd
 
-    def add(self, parts: Callable[[], Iterable[Sequence[S]]], families_per_shard: int) -> None:
-        """Put what the folder lacks into it, that of a known family to its part."""
-        part_of, standing = self._standing()
-        self._require_same_answers(parts, standing)
+    def add(self, parts: Callable[[], Iterable[Sequence[_I]]], families_per_shard: int) -> None:
+        """Store the items that the folder lacks, those of a known family in the family's part."""
+        part_of: dict[str, int] = {}
+        stored: dict[PromptKey, list[str]] = {}
+        for part in self._parts():
+            for item in self._items(part):
+                part_of[item.prompt.family] = part
+                stored[item.key] = _answer_ids(item)
+        self._require_same_answers(parts, stored)
         self._write_record(None)
         next_part = len(self._parts())
         for items in parts():
-            new = {item.key: item for item in items if item.key not in standing}
-            more: dict[int, list[S]] = {}
+            new = {item.key: item for item in items if item.key not in stored}
+            more: dict[int, list[_I]] = {}
             for item in new.values():
                 if item.prompt.family in part_of:
                     more.setdefault(part_of[item.prompt.family], []).append(item)
-            for index, known in more.items():
-                self._write_shown(index, [*self._shown(index), *known])
+            for part, known in more.items():
+                self._write_items(part, [*self._items(part), *known])
             fresh = [item.prompt for item in new.values() if item.prompt.family not in part_of]
             for shard in shards_of(fresh, families_per_shard):
-                self._write_shown(next_part, [new[_key(prompt)] for prompt in shard])
+                self._write_items(next_part, [new[_key(prompt)] for prompt in shard])
                 next_part += 1
 
-    def num_shown(self) -> int:
-        """Prompts in the folder."""
+    def num_items(self) -> int:
+        """Count the prompts in the folder."""
         last = self._out / self._kind.sides[-1]
-        return sum(count_rows(shard_path(last, index), Completion) for index in self._parts())
+        return sum(count_rows(shard_path(last, part), Completion) for part in self._parts())
 
-    def ask_all(
+    def judge_missing(
         self,
-        load: Callable[[], J],
-        ask: Callable[[Sequence[S], J, Bar], list[V]],
-        again_unreadable: bool,
+        load: Callable[[], _J],
+        judge_items: Callable[[Sequence[_I], _J, Bar], list[_R]],
         bar: Bar,
+        *,
+        retry_unreadable: bool,
     ) -> None:
-        """Ask for what the folder lacks; the judge is loaded if there is anything.
+        """Judge the items without a record; the judge is loaded if there are any.
 
-        Raises InputError where many replies came and none could be read.
+        Raises:
+            InputError: many replies came, and none of them is readable.
         """
-        loaded: list[J] = []
-        readable = self._has_readable()
-        replies, behind = Replies(self._kind.form, int(readable)), 0
-        # What an earlier run was stopped for, since nothing could be read, may be mended now.
-        again = again_unreadable or not readable
+        judge: _J | None = None
+        has_readable = any(self._is_readable(record) for record in self.records())
+        counter, num_done = ReplyCounter(self._kind.form, int(has_readable)), 0
+        # A run that was stopped because no reply was readable may have been mended since.
+        retry = retry_unreadable or not has_readable
         try:
-            for index in self._parts():
-                items, said = self._shown(index), self._said(index)
-                missing = [item for item in items if self._is_missing(item, said, again)]
-                if missing and not loaded:
-                    loaded.append(load())
-                    self._judge = loaded[0].name
+            for part in self._parts():
+                items, records = self._items(part), self._records(part)
+                missing = [item for item in items if self._is_missing(item, records, retry)]
                 if missing:
-                    said |= self._ask(missing, loaded[0], ask, replies, bar)
-                    rows = [said[item.key] for item in items if item.key in said]
-                    path = shard_path(self._out / self._kind.said, index)
+                    judge = judge or load()
+                    self._judge = judge.name
+                    records |= self._judge_some(missing, judge, judge_items, counter, bar)
+                    rows = [records[item.key] for item in items if item.key in records]
+                    path = shard_path(self._out / self._kind.records, part)
                     write_shard(path, rows, self._kind.record_type)
-                    self._write_record(loaded[0])
-                behind += len(items)
-                bar.reach(self._kind.num_replies * behind)
+                    self._write_record(judge)
+                num_done += len(items)
+                bar.reach(self._kind.num_replies * num_done)
         finally:
-            self._write_record(loaded[0] if loaded else None)
-        replies.check(self._judge)
+            self._write_record(judge)
+        counter.check(self._judge)
 
-    def said(self) -> Iterator[V]:
-        """All that the judge said."""
-        for index in self._parts():
-            yield from self._said(index).values()
+    def records(self) -> Iterator[_R]:
+        """Read all records of the judge."""
+        for part in self._parts():
+            yield from self._records(part).values()
 
-    def unanswered(self) -> Iterator[Prompt]:
-        """The prompts that a model failed on: the judge was not asked."""
-        for index in self._parts():
-            yield from (
-                item.prompt for item in self._shown(index) if not is_answered(*item.answers)
-            )
+    def unanswered(self) -> list[Prompt]:
+        """List the prompts that were not judged because a model failed on them."""
+        return [
+            item.prompt
+            for part in self._parts()
+            for item in self._items(part)
+            if not is_answered(*item.answers)
+        ]
 
     @property
-    def how(self) -> str:
-        """Eight digits for the settings of the judge."""
-        return content_id(json.dumps(self._head["settings"], sort_keys=True))[:8]
+    def settings_id(self) -> str:
+        """Eight digits that identify the settings of the judge."""
+        return content_id(json.dumps(self._head.settings, sort_keys=True))[:8]
 
     @property
     def cost_usd(self) -> float | None:
-        """What the folder has cost so far, over all runs."""
-        return _read_json(self._out / RECORD)["cost_usd"]
+        """The cost of the folder over all runs; None where the judge counts none."""
+        return type(self._head).read(self._out / _RECORD, mend="give another --out").cost_usd
 
-    def _ask(
+    def _judge_some(
         self,
-        items: Sequence[S],
-        judge: J,
-        ask: Callable[[Sequence[S], J, Bar], list[V]],
-        replies: Replies,
+        items: Sequence[_I],
+        judge: _J,
+        judge_items: Callable[[Sequence[_I], _J, Bar], list[_R]],
+        counter: ReplyCounter,
         bar: Bar,
-    ) -> dict[Key, V]:
-        """A few at a time until one could be read."""
-        said: dict[Key, V] = {}
-        while len(said) < len(items):
-            left = items[len(said) :]
-            probe = (_STOP_AFTER - len(replies.unreadable)) // self._kind.num_replies
-            rows = ask(left if replies.num_readable else left[: max(1, probe)], judge, bar)
-            said |= {_key(row): row for row in rows}
-            replies.add(reply for row in rows for reply in self._kind.replies(row))
-            replies.check(judge.name, _STOP_AFTER)
-        return said
+    ) -> dict[PromptKey, _R]:
+        """Judge items, only a few at a time until one reply is readable."""
+        records: dict[PromptKey, _R] = {}
+        while left := items[len(records) :]:
+            probe = (_STOP_AFTER - len(counter.unreadable)) // self._kind.num_replies
+            some = left if counter.num_readable else left[: max(1, probe)]
+            rows = judge_items(some, judge, bar)
+            records |= {_key(row): row for row in rows}
+            counter.add(reply for row in rows for reply in self._kind.replies(row))
+            counter.check(judge.name, _STOP_AFTER)
+        return records
 
-    def _is_missing(self, item: S, said: Mapping[Key, V], again_unreadable: bool) -> bool:
+    def _is_missing(self, item: _I, records: Mapping[PromptKey, _R], retry: bool) -> bool:
         if not is_answered(*item.answers):
             return False
-        row = said.get(item.key)
-        return row is None or (again_unreadable and not self._is_readable(row))
+        record = records.get(item.key)
+        return record is None or (retry and not self._is_readable(record))
 
-    def _is_readable(self, row: V) -> bool:
-        return all(reply.is_readable for reply in self._kind.replies(row))
+    def _is_readable(self, record: _R) -> bool:
+        return all(reply.is_readable for reply in self._kind.replies(record))
 
-    def _has_readable(self) -> bool:
-        return any(self._is_readable(row) for row in self.said())
-
-    def _parts(self) -> list[int]:
-        """The parts whose files were all written, the last of which is that of the last side."""
-        return list(range(len(shard_paths(self._out / self._kind.sides[-1]))))
-
-    def _standing(self) -> tuple[dict[str, int], dict[Key, list[str]]]:
-        """The part of each family, and the answers that are in the folder, as content ids."""
-        part_of, standing = {}, {}
-        for index in self._parts():
-            for item in self._shown(index):
-                part_of[item.prompt.family] = index
-                standing[item.key] = _ids(item)
-        return part_of, standing
+    def _parts(self) -> range:
+        """The parts whose files are all there; that of the last side is written last."""
+        return range(len(shard_paths(self._out / self._kind.sides[-1])))
 
     def _require_same_answers(
-        self,
-        parts: Callable[[], Iterable[Sequence[S]]],
-        standing: Mapping[Key, list[str]],
+        self, parts: Callable[[], Iterable[Sequence[_I]]], stored: Mapping[PromptKey, list[str]]
     ) -> None:
         changed = [
             item.prompt.text[:40]
-            for items in (parts() if standing else ())
+            for items in (parts() if stored else ())
             for item in items
-            if standing.get(item.key, (ids := _ids(item))) != ids
+            if item.key in stored and stored[item.key] != _answer_ids(item)
         ]
         if changed:
             raise InputError(
-                f"{self._out} holds {self._kind.said} on other answers of the same samplers "
+                f"{self._out} holds {self._kind.records} on other answers of the same samplers "
                 f"({len(changed)} differ, as to {changed[0]!r}); give another --out"
             )
 
-    def _shown(self, index: int) -> list[S]:
-        """Those in all files: an interrupted run may have written more of the first ones."""
-        prompts = read_shard(shard_path(self._out / "prompts", index), Prompt)
+    def _items(self, part: int) -> list[_I]:
+        """Read the items of a part that are in the files of all sides.
+
+        An interrupted run may have written more of the first ones.
+        """
+        prompts = read_shard(shard_path(self._out / "prompts", part), Prompt)
         sides = [
-            {_key(row): row for row in read_shard(shard_path(self._out / side, index), Completion)}
+            {_key(row): row for row in read_shard(shard_path(self._out / side, part), Completion)}
             for side in self._kind.sides
         ]
-        keys = [(prompt, _key(prompt)) for prompt in prompts]
         return [
-            self._kind.shown(prompt, *(side[key] for side in sides))
-            for prompt, key in keys
-            if key in sides[-1]
+            self._kind.item(prompt, *(side[_key(prompt)] for side in sides))
+            for prompt in prompts
+            if _key(prompt) in sides[-1]
         ]
 
-    def _write_shown(self, index: int, items: Sequence[S]) -> None:
-        write_shard(shard_path(self._out / "prompts", index), [i.prompt for i in items], Prompt)
+    def _write_items(self, part: int, items: Sequence[_I]) -> None:
+        write_shard(shard_path(self._out / "prompts", part), [i.prompt for i in items], Prompt)
         sides = zip(*(item.answers for item in items), strict=True)
         for name, rows in zip(self._kind.sides, sides, strict=True):
-            write_shard(shard_path(self._out / name, index), rows, Completion)
+            write_shard(shard_path(self._out / name, part), rows, Completion)
 
-    def _said(self, index: int) -> dict[Key, V]:
-        path = shard_path(self._out / self._kind.said, index)
+    def _records(self, part: int) -> dict[PromptKey, _R]:
+        path = shard_path(self._out / self._kind.records, part)
         rows = read_shard(path, self._kind.record_type) if path.exists() else []
         return {_key(row): row for row in rows}
 
-    def _write_record(self, judge: Asked | None) -> None:
-        cost = getattr(judge, "cost_usd", None)
-        known = [usd for usd in (self._cost_before, cost) if usd is not None]
+    def _write_record(self, judge: LoadedJudge | None) -> None:
+        costs = [self._cost_before, getattr(judge, "cost_usd", None)]
+        known = [usd for usd in costs if usd is not None]
         record = {"judge": self._judge, "cost_usd": sum(known) if known else None}
-        write_json(self._out / RECORD, {**self._head, **record})
+        self._head.model_copy(update=record).write(self._out / _RECORD)
 
 
-def count_by_language(prompts: Iterable[Prompt]) -> Counter[str]:
-    """How many there are in each language that was asked for."""
+def count_prompts(prompts: Iterable[Prompt]) -> Counter[str]:
+    """Count prompts by the language of the answer."""
     return Counter(prompt.answer_language for prompt in prompts)
 
 
-def _ids(item: Shown) -> list[str]:
+def _answer_ids(item: JudgedItem) -> list[str]:
     return [answer.completion_id for answer in item.answers]
 
 
-def _key(row: _HasKey) -> Key:
+def _key(row: _HasKey) -> PromptKey:
     return row.family, row.prompt_id
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"cannot read {path} ({error}); give another --out") from error
-
-
-def _difference(old: Any, new: Any, key: str = "") -> tuple[str, str]:
+def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, str]:
     """The first setting that differs, old and new."""
     if isinstance(old, dict) and isinstance(new, dict):
         name = next(name for name in {**old, **new} if old.get(name) != new.get(name))
-        return _difference(old.get(name), new.get(name), f"{key}{name}: ")
+        return _first_difference(old.get(name), new.get(name), f"{key}{name}: ")
     return f"{key}{old!r:.60}", f"{new!r:.60}"

@@ -1,46 +1,41 @@
-"""Grading one model's answers: each alone, 1 to 10, shard by shard, then results.
+"""Ratings of one model's answers, each rated alone from 1 to 10, then results.
 
-The folder holds what was graded (`prompts/`, `completions/`), what the judge said (`ratings/`),
-`graded.parquet`, `judge.json` and `results.json`, the latter as `isoglot evaluate` writes it. It is
-resumed and extended as the folder of a comparison is.
+The folder holds what was rated (`prompts/`, `completions/`), the judge's `ratings/`,
+`graded.parquet`, `judge.json` and `results.json`, which has the form of `isoglot evaluate`.
+Resuming and extending it: `judging/folder.py`.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Graded, Rated
-from isoglot.core.store import write_json, write_shard
+from isoglot.core.records import Graded, Rated, Result
+from isoglot.core.store import write_shard
+from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES, aggregate, aggregate_groups
 from isoglot.execute.progress import Bar, Bars
-from isoglot.judging.answers import AnswerColumns, Answers, Item, read_answers
-from isoglot.judging.folder import JudgedFolder, Kind, count_by_language
-from isoglot.judging.ratings import RATING, grades_of, rate_answers, rating_metrics, reply_of
-from isoglot.line.task import json_row
-from isoglot.models.judge import RatingConfig, SamplerRater
-from isoglot.models.load import ModelConfig, answer_settings, load_sampler
+from isoglot.judging.answers import AnswerColumns, SingleAnswer, read_answers
+from isoglot.judging.folder import JudgedFolder, JudgingKind, count_prompts
+from isoglot.judging.judges import RaterSource
+from isoglot.judging.ratings import graded_ratings, rate_answers, rating_metrics, rating_replies
+from isoglot.models.judge import SamplerRater
+from isoglot.report.results.ratings import RatingRecord, RatingResult, Ratings
+from isoglot.report.results.rows import RATING, GroupRow
+
+_RATINGS = JudgingKind(
+    sides=("completions",),
+    item=SingleAnswer,
+    records="ratings",
+    record_type=Rated,
+    replies=rating_replies,
+    num_replies=1,
+    form="grades from 1 to 10 (`Rating: 4` at the end)",
+)
 
 
-class RaterSource(NamedTuple):
-    """A judge of single answers that is not loaded yet."""
-
-    settings: Mapping[str, Any]
-    """What decides its grades; a folder of another judge's grades is refused."""
-    load: Callable[[], SamplerRater]
-
-
-def model_rater(model: ModelConfig, config: RatingConfig | None = None) -> RaterSource:
-    """Any sampler as judge; by default it is shown the gold of a prompt as a reference answer."""
-    asked = config or RatingConfig(show_gold=True)
-    settings = {**answer_settings(model), "rating": asked.model_dump(mode="json")}
-    return RaterSource(settings, lambda: SamplerRater(load_sampler(model), asked))
-
-
-def rate(
+def rate_model(
     path: Path,
     rater: RaterSource,
     out: Path,
@@ -53,92 +48,87 @@ def rate(
     seed: int = 1,
     resamples: int = RESAMPLES,
     silent: bool = False,
-) -> dict[str, Any]:
-    """Grade the answers at `path`, and return what `out/results.json` holds.
+) -> Ratings:
+    """Rate the answers at `path`; write and return the results of all ratings in `out`.
 
-    `path`, `task`, `languages` and `columns` are as for `read_answers`. `again_unreadable` asks
-    again for grades that could not be read. What was graded stays in `out` whatever happens, but
-    for the shard of `families_per_shard` families under way.
+    `path`, `task`, `languages` and `columns` are those of `read_answers`. `again_unreadable` rates
+    again where a rating was unreadable. An interruption loses no more than the shard of
+    `families_per_shard` families in progress.
 
     Raises:
-        InputError: an `out` of another model, other answers or another judge, nothing to grade, or
-            a judge none of whose first 50 replies could be read.
+        InputError: an `out` of another model, other answers or another judge, nothing to rate, or
+            a judge whose first 50 replies are all unreadable.
     """
     answers = read_answers(path, task=task, languages=languages, columns=columns)
-    folder = JudgedFolder(out, _head(answers, rater), _RATINGS)
+    head = RatingRecord(
+        model=answers.sampler,
+        task=answers.task,
+        settings=dict(rater.settings),
+        sources={"model": str(answers.path)},
+    )
+    folder = JudgedFolder(out, head, _RATINGS)
     folder.check()
     folder.add(answers.parts, families_per_shard)
     with Bars(silent=silent) as bars:
-        bar = bars.bar("rate", folder.num_shown())
-        folder.ask_all(rater.load, _ask, again_unreadable, bar)
-    return _summarise(folder, out, answers, seed, resamples)
+        bar = bars.bar("rate", folder.num_items())
+        folder.judge_missing(rater.load, _rate, bar, retry_unreadable=again_unreadable)
+    ratings = _summarise(folder, answers.task, out, seed, resamples)
+    ratings.write(out / "results.json")
+    return ratings
 
 
-_RATINGS = Kind(
-    ("completions",), Item, "ratings", Rated, reply_of, 1,
-    "grades from 1 to 10 (`Rating: 4` at the end)",
-)  # fmt: skip
-
-
-def _head(answers: Answers, rater: RaterSource) -> dict[str, Any]:
-    settings = json.loads(json.dumps(rater.settings))
-    owner = {"model": answers.sampler, "task": answers.task}
-    return {**owner, "settings": settings, "sources": {"model": str(answers.where)}}
-
-
-class _Drawing(TypedDict):
-    seed: int
-    resamples: int
-
-
-def _ask(items: Sequence[Item], rater: SamplerRater, bar: Bar) -> list[Rated]:
+def _rate(items: Sequence[SingleAnswer], rater: SamplerRater, bar: Bar) -> list[Rated]:
     prompts, answers = zip(*items, strict=True)
     return rate_answers(prompts, answers, rater, bar)
 
 
 def _summarise(
-    folder: JudgedFolder[Item, Rated], out: Path, answers: Answers, seed: int, resamples: int
-) -> dict[str, Any]:
-    """Write `graded.parquet` and `results.json` of all grades in the folder."""
-    from isoglot.core.version import __version__
-
-    rated = [replace(row, text="") for row in folder.said()]
-    unanswered = list(folder.unanswered())
+    folder: JudgedFolder[SingleAnswer, Rated], task: str, out: Path, seed: int, resamples: int
+) -> Ratings:
+    """Summarise all ratings in the folder, and write their grades to `graded.parquet`."""
+    rated = [replace(row, text="") for row in folder.records()]
+    unanswered = folder.unanswered()
     if not rated:
         raise InputError(
             f"nothing to grade: each of {len(unanswered)} answers failed (finish reason `error`); "
             "complete the answers"
         )
-    graded = grades_of(rated, unanswered)
+    graded = graded_ratings(rated, unanswered)
+    write_shard(out / "graded.parquet", graded, Graded)
     metrics, judge = rating_metrics(graded), rated[0].judge
+    groups = aggregate_groups(graded, metrics, seed=seed, resamples=resamples)
     signature = (
-        f"{RATING}|judge:{judge}|how:{folder.how}|of:10|resamples:{resamples}|seed:{seed}"
+        f"{RATING}|judge:{judge}|how:{folder.settings_id}|of:10|resamples:{resamples}|seed:{seed}"
         f"|v:{__version__}"
     )
-    task, drawn = answers.task, _Drawing(seed=seed, resamples=resamples)
-    results = aggregate(graded, metrics, task=task, trained=(), signature=signature, **drawn)
-    groups = aggregate_groups(graded, metrics, **drawn)
-    # A ratio of grades says nothing: their scale has no zero.
-    groups = [group for group in groups if group.group != "democratisation"]
-    write_shard(out / "graded.parquet", graded, Graded)
+    results = aggregate(
+        graded,
+        metrics,
+        task=task,
+        trained=(),
+        seed=seed,
+        signature=signature,
+        resamples=resamples,
+    )
     missing = {
         "invalid": Counter(row.language for row in rated if row.value is None),
-        "unanswered": count_by_language(unanswered),
+        "unanswered": count_prompts(unanswered),
     }
-    summary = {
-        "model": rated[0].sampler,
-        "judge": judge,
-        "seed": seed,
-        "cost_usd": folder.cost_usd,
-        "results": [_row(json_row(row), missing) for row in results],
-        "groups": [{"task": task, **json_row(group)} for group in groups],
-    }
-    write_json(out / "results.json", summary)
-    return summary
+    return Ratings(
+        model=rated[0].sampler,
+        judge=judge,
+        seed=seed,
+        cost_usd=folder.cost_usd,
+        results=[_rating_result(row, missing) for row in results],
+        groups=[
+            GroupRow(task=task, **asdict(group))
+            for group in groups
+            if group.group != "democratisation"  # the scale of grades has no zero for a ratio
+        ],
+    )
 
 
-def _row(row: dict[str, Any], missing: Mapping[str, Counter[str]]) -> dict[str, Any]:
-    """Why grades are unknown stands on the rows of all turns only."""
-    if row["metric"] == RATING:
-        row |= {name: counts[row["language"]] for name, counts in missing.items()}
-    return row
+def _rating_result(row: Result, missing: dict[str, Counter[str]]) -> RatingResult:
+    """Convert a row; only those over all turns hold the number of missing ratings."""
+    counts = {name: tags[row.language] for name, tags in missing.items() if row.metric == RATING}
+    return RatingResult(**asdict(row), **counts)

@@ -1,0 +1,44 @@
+"""Ratings of one model's answers: `results.json` and `judge.json` of `isoglot judge A`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from isoglot.core.documents import Document
+from isoglot.report.results.rows import ResultRow, Results
+
+
+class RatingResult(ResultRow):
+    """The mean rating in one language, over all turns or of one turn; a tenth of the grade."""
+
+    LEFT_OUT = ResultRow.LEFT_OUT | {"invalid", "unanswered"}
+
+    invalid: int | None = None
+    """Unreadable ratings, in the rows over all turns; None in others, as the next one."""
+    unanswered: int | None = None
+    """Answers that were not rated because the model failed on the prompt."""
+
+
+class Ratings(Results):
+    """Every rating of one model by one judge."""
+
+    model: str
+    judge: str
+    cost_usd: float | None = None
+    results: Sequence[RatingResult]
+
+    @property
+    def title(self) -> str:
+        return self.model
+
+
+class RatingRecord(Document):
+    """The model and task that a folder rates, the judge's settings, and its cost over all runs."""
+
+    model: str
+    task: str
+    settings: Mapping[str, Any]
+    sources: Mapping[str, str | None] = Field(default_factory=dict)
+    judge: str = ""
+    cost_usd: float | None = None
