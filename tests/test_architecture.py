@@ -105,6 +105,14 @@ def test_only_load_knows_the_implementations_of_the_models() -> None:
             assert not known, f"{path}: {known}"
 
 
+def test_nothing_but_the_loaders_knows_the_lab() -> None:
+    loaders = {"recipe/models.py", "recipe/sections.py", "line/sources.py", "commands/lab.py"}
+    for path in FILES:
+        known = {name for name in imports(tree_of(path)) if name.startswith("isoglot.lab")}
+        name = str(path.relative_to(SRC))
+        assert not known or name in loaders or floor_of(path) == "lab", f"{name}: {known}"
+
+
 def test_there_is_no_import_cycle() -> None:
     graph = {
         ".".join(p.relative_to(SRC.parent).with_suffix("").parts): imports(tree_of(p))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isoglot.commands.export import export
+from isoglot.commands.lab import lab
 from isoglot.commands.languages import languages
 from isoglot.commands.measure import (
     Redo,
@@ -34,7 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-lab = typer.Typer(help="The embedded world: a small real model, real sentences, exact answers.")
 app.add_typer(lab, name="lab", no_args_is_help=True)
 app.add_typer(train, name="train", no_args_is_help=True)
 
@@ -202,29 +202,6 @@ def env() -> None:
 
     for name, value in {**versions(), **machine()}.items():
         print(f"{name:14} {value}")
-
-
-@lab.command("build")
-def lab_build(
-    model: Annotated[
-        str, typer.Argument(help="policy, teacher, english (a weaker one) or translator.")
-    ] = "policy",
-    seed: Annotated[int, typer.Option(help="Of the data and of the weights.")] = 0,
-    out: Annotated[
-        Path | None, typer.Option(help="Where the model goes; default: runs/lab/MODEL.")
-    ] = None,
-) -> None:
-    """Pre-train a model of the lab from scratch, at most 30 minutes on two cores.
-
-    Those in the package are called `lab:policy`, `lab:teacher` … wherever a model is named.
-
-    Example: isoglot lab build teacher --seed 1
-    """
-    from isoglot.lab.build import build
-
-    folder = out or Path("runs/lab") / model
-    build(folder, model, seed=seed)
-    print(f"{model}: {folder}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -133,7 +133,9 @@ def evaluate(
     if questions:
         return print(f"{measuring.write_questions(asked, questions)} questions: {questions}")
     folder = out or Path("runs") / f"evaluate-{measuring.folder_name(model)}"
-    measured = measuring.model_of(model, plain=plain)
+    from isoglot.recipe.models import model_of
+
+    measured = model_of(model, plain=plain)
     base = measuring.baseline_of(baseline, plain=plain) if baseline else None
     again = {"regrade": regrade, "redo": redo}
     results = measuring.evaluate(measured, asked, folder, baseline=base, **again)

@@ -40,7 +40,7 @@ def train_reward(
 
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
-    from isoglot.lab.shipped import lab_path
+    from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
     from isoglot.train.common import Policy
     from isoglot.train.reward import RewardTrainConfig
@@ -48,7 +48,7 @@ def train_reward(
 
     config = RewardTrainConfig(training=settings_of(training or ()))
     measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
-    summary = train_on(preferences, Policy(lab_path(model)), out, config, seed=seed)
+    summary = train_on(preferences, Policy(model_path(model)), out, config, seed=seed)
     for tag, row in summary["languages"].items():
         print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
     print(f"reward model: {summary['policy']}")
@@ -105,7 +105,7 @@ def train_sft(
     Example: isoglot train sft aya.jsonl --model ./m --set lora.r=16 --set mixing.method=uniform
     """
     from isoglot.core.language_sets import expand
-    from isoglot.lab.shipped import lab_path
+    from isoglot.recipe.models import model_path
     from isoglot.train.common import Policy, check_training
     from isoglot.train.examples import check_languages
     from isoglot.train.sft import train_sft as train_on
@@ -115,7 +115,7 @@ def train_sft(
     tags = expand(languages.split(",")) if languages else ()
     shards = _shards(files, language or None, tags, out)
     check_languages(shards, tags)
-    policy = Policy(lab_path(model), template=template)
+    policy = Policy(model_path(model), template=template)
     if check:
         _print_rows(shards, policy, out)
         return

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Judge
 from isoglot.evals.graders import GRADERS
-from isoglot.lab.shipped import lab_path
-from isoglot.line.evaluate import model_of
 from isoglot.models.judge import (
     JudgeConfig,
     OracleJudge,
@@ -24,10 +22,10 @@ from isoglot.models.load import (
     load_judge,
     load_sampler,
     load_scorers,
-    scorer_config,
     scorer_settings,
     with_cost_cap,
 )
+from isoglot.recipe.models import model_of, scorer_of
 
 
 class JudgeSource(NamedTuple):
@@ -127,7 +125,7 @@ def named_judge(name: str) -> JudgeSource | None:
             "expected scorer:NAME with language_match, or the folder or hub id of a reward model, "
             f"as judge, got {name!r}"
         )
-    scorer = scorer_config(lab_path(which))
+    scorer = scorer_of(which)
     return JudgeSource(
         {"name": name, **scorer_settings(scorer)},
         lambda languages: ScorerJudge(load_scorers([scorer], load_identifier(languages))[0]),

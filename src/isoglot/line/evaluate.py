@@ -24,7 +24,6 @@ from isoglot.core.store import read_shard, shard_paths, write_json, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.evals.grading import CutOff
 from isoglot.execute.ledger import Ledger
-from isoglot.lab.shipped import lab_path
 from isoglot.line.sources import PromptSelection, file_revisions
 from isoglot.line.task import (
     Measurement,
@@ -38,14 +37,13 @@ from isoglot.line.task import (
 )
 from isoglot.models.load import (
     ModelConfig,
-    PolicyConfig,
     answer_settings,
     load_identifier,
     load_likelihood,
     load_sampler,
-    model_config,
     model_name_of,
 )
+from isoglot.recipe.models import model_of
 from isoglot.recipe.sections import EvaluationTask
 
 CODE_VERSION = 2
@@ -66,16 +64,6 @@ class Asked:
     seed: int = 1
     families_per_shard: int = 250
     silent: bool = False
-
-
-def model_of(text: str, *, plain: bool = False) -> ModelConfig:
-    """As `model_config`; `lab:NAME` is a model in the package, `plain` leaves out the template."""
-    config = model_config(lab_path(text))
-    if not plain:
-        return config
-    if not isinstance(config, PolicyConfig):
-        raise InputError(f"expected a model in this process with --plain, got {text!r}")
-    return config.model_copy(update={"format": "plain"})
 
 
 def baseline_of(text: str, *, plain: bool = False) -> "ModelConfig | Path":

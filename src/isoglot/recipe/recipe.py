@@ -16,7 +16,6 @@ from isoglot.data.generate import GenerateConfig
 from isoglot.data.pair import PairConfig, check_chosen_language
 from isoglot.data.route import RouteConfig, check_route
 from isoglot.data.score import ScoreConfig
-from isoglot.lab.shipped import lab_path
 from isoglot.models.load import PolicyConfig
 from isoglot.models.member import (
     MemberConfig,
@@ -30,6 +29,7 @@ from isoglot.models.member import (
 )
 from isoglot.models.translation.prompted import PromptTranslatorConfig
 from isoglot.recipe.loading import load_yaml, packaged
+from isoglot.recipe.models import resolve_paths
 from isoglot.recipe.overrides import override, set_key
 from isoglot.recipe.sections import (
     EvaluateConfig,
@@ -224,7 +224,7 @@ class Recipe(Section):
     @classmethod
     def _lab_paths(cls, values: Any) -> Any:
         """Every `path: lab:NAME` is the checkpoint in the package; `lab` alone is its policy."""
-        return in_package(values)
+        return resolve_paths(values)
 
     @model_validator(mode="before")
     @classmethod
@@ -340,18 +340,6 @@ class Recipe(Section):
             num[self.dominant_language] = 1
             num = {tag: num[tag] for tag in self.languages}
             check_candidates(self.pool, num, self.generate.sampling, self.pair.method)
-
-
-def in_package(values: Any) -> Any:
-    """The same values, with the folders of the lab's models in place of their names."""
-    if isinstance(values, list):
-        return [in_package(value) for value in values]
-    if isinstance(values, dict):
-        return {
-            key: lab_path(value) if key == "path" and isinstance(value, str) else in_package(value)
-            for key, value in values.items()
-        }
-    return values
 
 
 def recipe_names() -> list[str]:

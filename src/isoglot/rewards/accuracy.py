@@ -23,8 +23,8 @@ from isoglot.evals.graders import GRADERS
 from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
-from isoglot.lab.shipped import lab_path
-from isoglot.models.load import load_identifier, load_scorers, scorer_config, scorer_settings
+from isoglot.models.load import load_identifier, load_scorers, scorer_settings
+from isoglot.recipe.models import scorer_of
 from isoglot.rewards.pair_sets import PairSet, folder_of, pair_set
 from isoglot.rewards.table import (
     Agreement,
@@ -112,7 +112,7 @@ class _Scoring:
 
     def __init__(self, word: str) -> None:
         self.word = word
-        self.config = config = scorer_config(lab_path(word))
+        self.config = config = scorer_of(word)
         if isinstance(config, GoldConfig) and config.grader not in GRADERS:
             raise InputError(
                 f"expected gold:NAME with one of {', '.join(GRADERS)} as scorer, got {word!r}"

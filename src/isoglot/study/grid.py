@@ -15,7 +15,8 @@ from isoglot.core.language_sets import expand
 from isoglot.core.protocols import ScorerConfig
 from isoglot.core.section import Section, first_problem
 from isoglot.recipe.loading import load_yaml
-from isoglot.recipe.recipe import Recipe, in_package, load_recipe
+from isoglot.recipe.models import resolve_paths
+from isoglot.recipe.recipe import Recipe, load_recipe
 
 SIZE = "size"
 """A key of an axis' value that is none of the recipe: how much data it stands for."""
@@ -153,7 +154,7 @@ def load_study(name_or_path: str) -> StudyConfig:
     """
     values = load_yaml("study", name_or_path)
     try:
-        return StudyConfig.model_validate(in_package(values))
+        return StudyConfig.model_validate(resolve_paths(values))
     except ValidationError as error:
         raise InputError(f"study {name_or_path}: {first_problem(error, values)}") from None
 

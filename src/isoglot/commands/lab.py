@@ -1,0 +1,36 @@
+"""The verbs of the embedded lab."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+lab = typer.Typer(help="The embedded world: a small real model, real sentences, exact answers.")
+
+
+@lab.callback()
+def _group() -> None:
+    """Keep `build` a verb of its own, the only one of the group."""
+
+
+@lab.command("build")
+def lab_build(
+    model: Annotated[
+        str, typer.Argument(help="policy, teacher, english (a weaker one) or translator.")
+    ] = "policy",
+    seed: Annotated[int, typer.Option(help="Of the data and of the weights.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the model goes; default: runs/lab/MODEL.")
+    ] = None,
+) -> None:
+    """Pre-train a model of the lab from scratch, at most 30 minutes on two cores.
+
+    Those in the package are called `lab:policy`, `lab:teacher` … wherever a model is named.
+
+    Example: isoglot lab build teacher --seed 1
+    """
+    from isoglot.lab.build import build
+
+    folder = out or Path("runs/lab") / model
+    build(folder, model, seed=seed)
+    print(f"{model}: {folder}")

@@ -1,0 +1,46 @@
+"""Models named in one word, as recipes and the command line take them; `lab:NAME` among them."""
+
+from typing import Any
+
+from isoglot.core.errors import InputError
+from isoglot.core.protocols import ScorerConfig
+from isoglot.lab.shipped import lab_path
+from isoglot.models.load import ModelConfig, PolicyConfig, model_config, scorer_config
+
+
+def model_path(text: str) -> str:
+    """Return the folder of a model of the lab, and any other path as it is."""
+    return lab_path(text)
+
+
+def model_of(text: str, *, plain: bool = False) -> ModelConfig:
+    """Parse a model as `models.load.model_config` does; `plain` leaves out its chat template.
+
+    Raises:
+        InputError: no such model of the lab, or `plain` for a model that is not in this process.
+    """
+    config = model_config(lab_path(text))
+    if not plain:
+        return config
+    if not isinstance(config, PolicyConfig):
+        raise InputError(f"expected a model in this process with --plain, came {text!r}")
+    return config.model_copy(update={"format": "plain"})
+
+
+def scorer_of(text: str) -> ScorerConfig:
+    """Parse a scorer as `models.load.scorer_config` does."""
+    return scorer_config(lab_path(text))
+
+
+def resolve_paths(values: Any) -> Any:
+    """Replace every `path: lab:NAME` in nested values by the folder in the package."""
+    if isinstance(values, list):
+        return [resolve_paths(value) for value in values]
+    if isinstance(values, dict):
+        return {
+            key: lab_path(value)
+            if key == "path" and isinstance(value, str)
+            else resolve_paths(value)
+            for key, value in values.items()
+        }
+    return values
