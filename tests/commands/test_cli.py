@@ -62,7 +62,8 @@ def test_no_run_there(isoglot, tmp_path):
     for verb in ("report", "audit"):
         code, _, err = isoglot(verb, tmp_path / "none")
         assert code == 2
-        assert err.startswith("isoglot: no summary.json in")
+        assert err.startswith("isoglot: expected a file")
+        assert "summary.json, came none" in err
         assert err.count("\n") == 1
 
 

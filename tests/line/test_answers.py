@@ -104,10 +104,10 @@ def test_translated_and_direct_answers_of_one_prompt_are_ranked_together(files, 
     assert {row.sampler.split("@")[0] for row in made} == {"weak"}
     assert {row.translator.split("@")[0] for row in made} == {"m"}
     assert [row.artefact for row in made if row.artefact] == ["lost_number"]
-    lost = {row["language"]: (row["what"], row["kept"], row["lost"])
-            for row in summary["rounds"][0]["translations"]}  # fmt: skip
+    lost = {row.language: (row.what, row.kept, row.lost)
+            for row in summary.rounds[0].translations}  # fmt: skip
     assert lost == {"es": ("answers", NUM, {}), "sw": ("answers", NUM - 1, {"lost_number": 1})}
-    rates = {(row["sampler"], row["language"]): row for row in summary["audit"]["rows"]}
+    rates = {(row.sampler, row.language): row for row in summary.audit.rows}
     names = {(re.sub(r"@\S+", "", name), tag) for name, tag in rates}
     assert names == {
         *(("strong", tag) for tag in ASKED),
@@ -181,7 +181,7 @@ def test_a_server_translates_for_lidr_within_a_cap_and_nothing_is_asked_twice(fi
     for i in range(NUM):
         assert ("es", SAID["es"].format(700 + i), "strong via m", "strong") in found
         assert ("en", SAID["en"].format(700 + i), "strong", "strong via m") in found
-    assert summary["rounds"][0]["translations"] == [], "LIDR's filters name what is lost"
+    assert summary.rounds[0].translations == [], "LIDR's filters name what is lost"
 
 
 class Watched(Job):

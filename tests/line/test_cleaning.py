@@ -73,13 +73,13 @@ def test_duplicates_and_evaluation_items_are_dropped_and_counted(cleaned):
         ("en", "contaminated"), ("en", "near_duplicate"), ("ja", "contaminated"),
         ("sw", "contaminated"), ("sw", "near_duplicate"),
     ]  # fmt: skip
-    told = summary["rounds"][0]["cleaned"]
-    assert told["empty_languages"] == ["ja"]
-    assert told["by_language"]["sw"] == {
+    told = summary.rounds[0].cleaned
+    assert told.empty_languages == ["ja"]
+    assert told.by_language["sw"].model_dump() == {
         "kept": 2, "dropped": {"contaminated": 1, "near_duplicate": 1},
     }  # fmt: skip
-    assert sum(row["kept"] for row in told["by_language"].values()) == len(kept) == 4
-    rates = {row["language"]: row["rate"] for row in told["contamination"]}
+    assert sum(row.kept for row in told.by_language.values()) == len(kept) == 4
+    rates = {row.language: row.rate for row in told.contamination}
     assert rates == {"en": 0.25, "sw": 0.25, "ja": 1.0}
 
 
@@ -88,8 +88,10 @@ def test_the_page_and_the_console_say_so(cleaned):
     page = write_report(folder / "run").read_text(encoding="utf-8")
     assert "Evaluation items found in demonstrations" in page
     assert "no demonstration is left in Japanese" in page
-    assert [table.row_count for table in cleaning_tables(summary)] == [3, 3]
-    assert empty_languages(summary) == ["Round 0: no demonstration is left in Japanese"]
+    assert [table.row_count for table in cleaning_tables(summary.model_dump(mode="json"))] == [3, 3]
+    assert empty_languages(summary.model_dump(mode="json")) == [
+        "Round 0: no demonstration is left in Japanese"
+    ]
 
 
 def test_what_stands_is_not_made_again_and_what_is_lost_is(cleaned, tiny_policy):
@@ -106,7 +108,7 @@ def test_what_stands_is_not_made_again_and_what_is_lost_is(cleaned, tiny_policy)
     assert [name for name in times if mtimes(stage)[name] != times[name]] == [
         shard_paths(stage)[1].name, f"dropped/{shard_paths(stage)[1].name}",
     ]  # fmt: skip
-    assert again["rounds"][0]["cleaned"] == summary["rounds"][0]["cleaned"]
+    assert again.rounds[0].cleaned == summary.rounds[0].cleaned
 
 
 def test_only_what_is_asked_decides_what_is_clean(cleaned, tiny_policy):

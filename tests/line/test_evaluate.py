@@ -71,7 +71,7 @@ def completions(folder, data, answer, name="completions") -> FileSamplerConfig:
 
 
 def rows_of(results, metric="accuracy"):
-    return {row["language"]: row for row in results["results"] if row["metric"] == metric}
+    return {row.language: row for row in results.results if row.metric == metric}
 
 
 def gold_of(folder):
@@ -89,37 +89,32 @@ def test_gold_is_right_and_anything_else_wrong(data, tmp_path):
         perfect, asked(data, "mgsm"), tmp_path / "right", baseline=tmp_path / "first"
     )
     for row in rows_of(results).values():
-        assert (row["value"], row["n"], row["unknown"]) == (1.0, 8, 0)
-        assert row["low"] <= row["value"] <= row["high"]
-        assert (
-            row["change"]
-            == row["value"]
-            - rows_of(evaluate(first, asked(data, "mgsm"), tmp_path / "first"))[row["language"]][
-                "value"
-            ]
-        )
-    groups = {group["group"]: group for group in results["groups"] if group["metric"] == "accuracy"}
-    assert groups["mean"]["value"] == groups["worst"]["value"] == 1.0
-    assert groups["tier:low"]["languages"] == ["sw"]
+        assert (row.value, row.n, row.unknown) == (1.0, 8, 0)
+        assert row.low <= row.value <= row.high
+        before = rows_of(evaluate(first, asked(data, "mgsm"), tmp_path / "first"))
+        assert row.change == row.value - before[row.language].value
+    groups = {group.group: group for group in results.groups if group.metric == "accuracy"}
+    assert groups["mean"].value == groups["worst"].value == 1.0
+    assert groups["tier:low"].languages == ["sw"]
     wrong = completions(tmp_path, data, lambda _: "Jibu ni 1000.", "wrong")
     results = evaluate(wrong, asked(data, "mgsm"), tmp_path / "wrong")
-    assert [row["value"] for row in rows_of(results).values()] == [0.0, 0.0]
+    assert [row.value for row in rows_of(results).values()] == [0.0, 0.0]
 
 
 def test_off_target_stands_beside_the_accuracy(data, tmp_path):
     swahili = completions(tmp_path, data, lambda _: "Nadhani jibu la swali hili ni saba kabisa.")
     results = evaluate(swahili, asked(data, "mgsm"), tmp_path / "out")
     off_target = rows_of(results, "off_target_rate")
-    assert (off_target["de"]["value"], off_target["sw"]["value"]) == (1.0, 0.0)
+    assert (off_target["de"].value, off_target["sw"].value) == (1.0, 0.0)
 
 
 def test_choices_by_likelihood_and_the_folder(data, tmp_path, tiny_model):
     model = TransformersConfig(path=str(tiny_model), device="cpu")
     results = evaluate(model, asked(data, "xcopa", languages=("sw",)), tmp_path)
     row = rows_of(results)["sw"]
-    assert (row["n"], row["unknown"]) == (4, 0)
-    assert row["signature"].startswith("xcopa|")
-    assert "likelihood" in row["signature"]
+    assert (row.n, row.unknown) == (4, 0)
+    assert row.signature.startswith("xcopa|")
+    assert "likelihood" in row.signature
     shards = sorted((tmp_path / "xcopa/choices").glob("part-*.parquet"))
     choices = [choice for shard in shards for choice in read_shard(shard, Choice)]
     assert len(choices) == 8

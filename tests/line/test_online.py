@@ -94,9 +94,9 @@ def test_pairs_are_chosen_by_too(tiny_policy, tmp_path):
     short = ("rounds=1", "evaluate.validation=null", "evaluate.tasks=[]", SCORE, CHOOSE)
     summary = run(tiny_recipe(tiny_policy, *short), tmp_path / "run", silent=True)
     train = tmp_path / "run/round-0/train"
-    assert summary["rounds"][0]["choice"]["curve"][0]["n"] == 3, "one family in three languages"
+    assert summary.rounds[0].choice.curve[0].n == 3, "one family in three languages"
     told = json.loads((train / "train.json").read_text())
-    kept = summary["rounds"][0]["pairs"]["kept"]
+    kept = summary.rounds[0].pairs.kept
     assert kept - 6 <= told["num_preferences"] <= kept
     families = "train.choose.num_families=8"
     with pytest.raises(ValueError, match=r"more than the 8 families .* got 8; set train"):

@@ -79,8 +79,8 @@ def test_each_round_has_fresh_prompts_and_its_own_policy(tiny_policy, tmp_path):
     """Without a validation task every round is run."""
     short = ("evaluate.validation=null", "evaluate.tasks=[]", "prompts.num_families=6")
     summary = run(tiny_recipe(tiny_policy, *short), tmp_path / "run", silent=True)
-    assert [round["policy"] for round in summary["rounds"]] == ["M0", "M1"]
-    assert summary["stopped"] is None
+    assert [round.policy for round in summary.rounds] == ["M0", "M1"]
+    assert summary.stopped is None
     first, second = (
         {p.family for path in shard_paths(tmp_path / f"run/round-{t}/prompts")
          for p in read_shard(path, Prompt)}
@@ -116,13 +116,13 @@ def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp
     assert len(prompts) + dropped == 3 * len(given)
     made = [p for p in prompts if p.translated_from]
     assert made
-    table = summary["rounds"][0]["translations"]
-    assert {(row["what"], row["language"]) for row in table} == {
+    table = summary.rounds[0].translations
+    assert {(row.what, row.language) for row in table} == {
         ("prompts", "es"),
         ("prompts", "sw"),
     }
-    assert sum(row["kept"] for row in table) == len(made)
-    assert sum(sum(row["lost"].values()) for row in table) == dropped
+    assert sum(row.kept for row in table) == len(made)
+    assert sum(sum(row.lost.values()) for row in table) == dropped
     for prompt in made:
         assert prompt.answer_language == prompt.language != "en"
         assert prompt.prompt[0] == {"role": "system", "content": "Be brief."}
@@ -305,9 +305,9 @@ def own_files(tmp_path):
 
 def test_own_completions_become_preferences_and_an_audit(own_files, tiny_model):
     summary = run(file_run(tiny_model, own_files), own_files / "run", silent=True)
-    assert summary["rounds"][0]["pairs"]["by_language"].keys() == {"en", "es"}
-    assert summary["rounds"][0]["pairs"]["kept"] == len(PROMPTS)
-    rates = {row["language"]: row["off_target_rate"] for row in summary["audit"]["rows"]}
+    assert summary.rounds[0].pairs.by_language.keys() == {"en", "es"}
+    assert summary.rounds[0].pairs.kept == len(PROMPTS)
+    rates = {row.language: row.off_target_rate for row in summary.audit.rows}
     assert rates == {"en": 0.5, "es": 0.5}, "an empty answer is unknown, not wrong"
 
 
@@ -325,8 +325,8 @@ def test_an_empty_completion_is_dropped_by_name(own_files, tiny_model):
         "generate.sampling.num_samples=1",
     )
     summary = run(file_run(tiny_model, own_files, *lidr), own_files / "run", silent=True)
-    assert summary["rounds"][0]["pairs"]["kept"] == 0
-    assert summary["rounds"][0]["pairs"]["dropped"] == {"empty": 2 * 4}
+    assert summary.rounds[0].pairs.kept == 0
+    assert summary.rounds[0].pairs.dropped == {"empty": 2 * 4}
 
 
 @pytest.mark.parametrize(
@@ -367,10 +367,10 @@ def test_rounds_may_differ(tmp_path, tiny_policy):
     )
     recipe = tiny_recipe(tiny_policy, rounds, "evaluate.validation=null")
     summary = run(recipe, tmp_path / "run", silent=True)
-    assert [round["policy"] for round in summary["rounds"]] == ["M0", "M1", "M2"]
-    pairs = [round["pairs"] and set(round["pairs"]["by_language"]) for round in summary["rounds"]]
+    assert [round.policy for round in summary.rounds] == ["M0", "M1", "M2"]
+    pairs = [round.pairs and set(round.pairs.by_language) for round in summary.rounds]
     assert pairs == [{"en", "es"}, {"en", "sw"}, None]
     assert [recipe.trained_languages(t) for t in range(3)] == [(), ("en", "es"), ("en", "es", "sw")]
-    measured = {row["language"] for row in summary["rounds"][1]["results"]}
+    measured = {row.language for row in summary.rounds[1].results}
     assert measured == {"en", "es", "sw", "it"}
     assert recipe.num_trainings == 2

@@ -93,20 +93,20 @@ def whole(folder, tiny_model):
 
 def test_each_language_takes_its_best_way(whole, folder):
     _, summary, _ = whole
-    table = summary["rounds"][0]["demonstrations"]
-    assert table["num_families"] == 3
-    found = {(way["language"], short(way["way"])): way for way in table["ways"]}
-    assert {key for key, way in found.items() if way["is_chosen"]} == {
+    table = summary.rounds[0].demonstrations
+    assert table.num_families == 3
+    found = {(way.language, short(way.way)): way for way in table.ways}
+    assert {key for key, way in found.items() if way.is_chosen} == {
         ("en", "source"),  # what the set itself says
         ("es", "direct"),  # as good as translated, and at a tie a direct way comes first
         ("sw", "source via good"),
     }
-    assert found["sw", "direct"]["why"] == "off-target 1 > 0.1"
-    assert found["sw", "source via bad"]["why"] == "artefacts 1 > 0.2"
-    assert found["sw", "source via good"]["num_answers"] == 3
-    assert found["es", "direct"]["num_answers"] == 6, "two samples"
-    assert 0 < found["en", "direct"]["chrf"] <= found["en", "source"]["chrf"] == 1.0
-    assert found["es", "direct"]["chrf"] is None, "no reference in Spanish"
+    assert found["sw", "direct"].why == "off-target 1 > 0.1"
+    assert found["sw", "source via bad"].why == "artefacts 1 > 0.2"
+    assert found["sw", "source via good"].num_answers == 3
+    assert found["es", "direct"].num_answers == 6, "two samples"
+    assert 0 < found["en", "direct"].chrf <= found["en", "source"].chrf == 1.0
+    assert found["es", "direct"].chrf is None, "no reference in Spanish"
     kept = rows_of(folder / "whole/round-0/clean", Demonstration)
     assert {(row.language, short(row.model)) for row in kept} == {
         ("en", "source"), ("es", "direct"), ("sw", "source via good"),
@@ -115,8 +115,8 @@ def test_each_language_takes_its_best_way(whole, folder):
         SAID["sw"].format(700 + i) for i in range(NUM)
     ]
     assert kept[0].messages[0]["content"].startswith(f"{ASKED['en']}\n\n(70")
-    assert table["kept"] == len(kept) == 3 * NUM
-    assert table["dropped"] == {}
+    assert table.kept == len(kept) == 3 * NUM
+    assert table.dropped == {}
     assert rows_of(folder / "whole/round-0/route" / DROPPED, Dropped) == []
 
 

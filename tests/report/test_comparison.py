@@ -13,8 +13,8 @@ from isoglot.core.records import Graded
 from isoglot.core.stats import paired_difference
 from isoglot.core.store import read_shard, write_shard
 from isoglot.report.pages.comparison import comparison_table, write_comparison
-from isoglot.report.results.evaluation import by_language
 from isoglot.report.results.measures import Measure, marginal_change
+from isoglot.report.results.old_evaluation import by_language
 from isoglot.report.results.paired import MEAN, changes_between
 from isoglot.report.results.runs import compare_runs, read_run
 

@@ -13,14 +13,14 @@ from written_folders import HOSTILE, LANGUAGES, NUM, UNKNOWN, write_evaluation
 from isoglot.report.cards.answers import NUM_CARDS, answer_browser
 from isoglot.report.cards.browser import MAX_CHARS, drawn
 from isoglot.report.pages.evaluation import evaluation_table, sentence, write_evaluation_report
-from isoglot.report.results.evaluation import (
+from isoglot.report.results.measures import Measure, in_sentence
+from isoglot.report.results.old_evaluation import (
     by_language,
     groups_of,
     language_order,
     read_results,
     tier,
 )
-from isoglot.report.results.measures import Measure, in_sentence
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from written_folders import LANGUAGES, UNKNOWN, write_evaluation, write_judged
 
 from isoglot.report.export.formats import EXPORTS, as_csv, as_latex, as_lm_eval, as_markdown, export
-from isoglot.report.results.evaluation import read_results
+from isoglot.report.results.old_evaluation import read_results
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from written_folders import HOSTILE, LANGUAGES, NUM, UNKNOWN, write_judged
 
 from isoglot.report.cards.verdicts import outcome, verdict_browser
 from isoglot.report.pages.judge import judge_table, sentence, write_judge_report
-from isoglot.report.results.evaluation import read_results
+from isoglot.report.results.old_evaluation import read_results
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from written_folders import HOSTILE, LANGUAGES, UNKNOWN, write_rated
 
 from isoglot.report.pages.judge import judge_table, write_judge_report
 from isoglot.report.pages.ratings import rating_browser, sentence
-from isoglot.report.results.evaluation import read_results
 from isoglot.report.results.measures import GRADES, scale_of
+from isoglot.report.results.old_evaluation import read_results
 from isoglot.report.tables import percent
 
 

@@ -18,7 +18,7 @@ from isoglot.report.pages.rewards import (
     sets_of,
     write_rewards_report,
 )
-from isoglot.report.results.evaluation import read_results
+from isoglot.report.results.old_evaluation import read_results
 
 SCORERS = ("runs/reward/policy", f"length{HOSTILE}")
 

@@ -24,6 +24,8 @@ from isoglot.commands.train import train
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from isoglot.report.results.summary import RunSummary
+
 MOST_ROWS = 40
 """Longer tables than that are left to the page."""
 
@@ -160,9 +162,9 @@ def plan(
 @app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write RUN/report.html again and print the table."""
-    from isoglot.line.summary import read_summary
+    from isoglot.report.results.summary import RunSummary
 
-    _show(read_summary(run), run)
+    _show(RunSummary.read_from(run), run)
 
 
 @app.command()
@@ -170,10 +172,10 @@ def audit(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
 ) -> None:
     """Print how often each model answers in another language than asked."""
-    from isoglot.line.summary import read_summary
     from isoglot.report.audit import audit_table
+    from isoglot.report.results.summary import RunSummary
 
-    _console().print(audit_table(read_summary(run)))
+    _console().print(audit_table(RunSummary.read_from(run).model_dump(mode="json")))
 
 
 app.command("import-rankings")(import_rankings)
@@ -230,7 +232,7 @@ def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -
     _show(run_recipe(recipe, folder, redo=redo), folder)
 
 
-def _show(summary: dict, folder: Path) -> None:
+def _show(results: "RunSummary", folder: Path) -> None:
     from isoglot.report.audit import audit_table
     from isoglot.report.charts.pair_figures import kinds_of
     from isoglot.report.cleaning import cleaning_tables, empty_languages
@@ -241,7 +243,8 @@ def _show(summary: dict, folder: Path) -> None:
     from isoglot.report.translations import translation_tables
 
     console = _console()
-    if "audit" in summary:
+    summary = results.model_dump(mode="json")
+    if summary["audit"]:
         console.print(audit_table(summary))
     for table in (*translation_tables(summary), *route_tables(summary), *cleaning_tables(summary)):
         many = f"{table.title}: {table.row_count} rows, all on the page"

@@ -139,7 +139,7 @@ def evaluate(
     base = measuring.baseline_of(baseline, plain=plain) if baseline else None
     again = {"regrade": regrade, "redo": redo}
     results = measuring.evaluate(measured, asked, folder, baseline=base, **again)
-    _show_evaluation(results, folder)
+    _show_evaluation(results.model_dump(mode="json"), folder)
 
 
 def benchmarks() -> None:
@@ -329,7 +329,7 @@ def _show_rewards(folder: Path) -> None:
         sets_of,
         write_rewards_report,
     )
-    from isoglot.report.results.evaluation import read_results
+    from isoglot.report.results.old_evaluation import read_results
 
     results = read_results(folder)
     for one in sets_of(results):

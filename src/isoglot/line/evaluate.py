@@ -20,7 +20,7 @@ from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Graded, Prompt
-from isoglot.core.store import read_shard, shard_paths, write_json, write_whole
+from isoglot.core.store import read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.evals.grading import CutOff
 from isoglot.execute.ledger import Ledger
@@ -29,7 +29,6 @@ from isoglot.line.task import (
     Measurement,
     ask,
     grade,
-    json_row,
     measure,
     read_graded,
     read_results,
@@ -45,6 +44,9 @@ from isoglot.models.load import (
 )
 from isoglot.recipe.models import model_of
 from isoglot.recipe.sections import EvaluationTask
+from isoglot.report.results.evaluation import FILE as RESULTS
+from isoglot.report.results.evaluation import Evaluation
+from isoglot.report.results.rows import GroupRow, ResultRow
 
 CODE_VERSION = 2
 """Raised when what an evaluation writes changes."""
@@ -126,7 +128,7 @@ def evaluate(
     baseline: "ModelConfig | Path | None" = None,
     regrade: bool = False,
     redo: bool = False,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Measure a model on every task, and beside a baseline: a model, or a folder of an evaluation.
 
     What stands in `out` is kept: the same command goes on where it stopped, and `regrade` grades
@@ -141,9 +143,15 @@ def evaluate(
         evaluate(base, asked, out / "baseline", regrade=regrade, redo=redo)
         base = out / "baseline"
     answered = _answer(model, asked, out, regrade=regrade, redo=redo)
-    results = _results(answered, asked, out, base)
-    results = {"model": model_name_of(model), "seed": asked.seed, **results}
-    write_json(out / "results.json", results)
+    rows, groups = _results(answered, asked, out, base)
+    results = Evaluation(
+        model=model_name_of(model),
+        seed=asked.seed,
+        baseline=_record(base)["model"] if base else None,
+        results=rows,
+        groups=groups,
+    )
+    results.write(out / RESULTS)
     return results
 
 
@@ -246,29 +254,22 @@ def _languages(task: EvaluationTask, languages: tuple[str, ...]) -> tuple[str, .
 
 def _results(
     tasks: Sequence[EvaluationTask], asked: Asked, out: Path, base: Path | None
-) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = []
-    groups: list[dict[str, Any]] = []
+) -> tuple[list[ResultRow], list[GroupRow]]:
+    rows: list[ResultRow] = []
+    groups: list[GroupRow] = []
     for task in tasks:
         graded, metrics = read_graded(out / task.name), task_metrics(task)
         before = _baseline(base, task.name) if base else []
-        changes: Mapping[tuple[str, str], Any] = {}
-        if base:
-            found = compare(graded, before, metrics, seed=asked.seed)
-            changes = {(each.metric, each.language): each for each in found}
-        for row in read_results(out / task.name):
-            if change := changes.get((row["metric"], row["language"])):
-                row |= {
-                    "change": change.value,
-                    "change_low": change.low,
-                    "change_high": change.high,
-                    "change_p": change.p,
-                }
-            rows.append(row)
+        found = compare(graded, before, metrics, seed=asked.seed) if base else []
+        changes = {(each.metric, each.language): each for each in found}
+        for row in read_results(out / task.name).results:
+            change = changes.get((row.metric, row.language))
+            rows.append(
+                row.with_change(change.value, change.low, change.high, change.p) if change else row
+            )
         over = aggregate_groups(graded, metrics, seed=asked.seed, base=before)
-        groups += [{"task": task.name, **json_row(group)} for group in over]
-    name = _record(base)["model"] if base else None
-    return {"baseline": name, "results": rows, "groups": groups}
+        groups += [GroupRow.of(group, task=task.name) for group in over]
+    return rows, groups
 
 
 def _baseline(base: Path, task: str) -> list[Graded]:

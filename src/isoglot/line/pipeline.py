@@ -28,6 +28,7 @@ from isoglot.line.task import read_graded, task_metrics
 from isoglot.models.load import answer_settings
 from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.recipe.sections import EvaluationTask
+from isoglot.report.results.summary import RunSummary
 
 
 def run(
@@ -37,7 +38,7 @@ def run(
     redo: bool = False,
     silent: bool = False,
     siblings: Siblings | None = None,
-) -> dict[str, Any]:
+) -> RunSummary:
     """Train the recipe's policy from M0 to the last round that pays, and return the summary.
 
     A stage that one of `siblings` has made already is taken from it.

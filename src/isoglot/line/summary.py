@@ -2,15 +2,12 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
-from isoglot.core.errors import InputError
 from isoglot.core.records import (
     Completion,
     Dropped,
@@ -19,19 +16,36 @@ from isoglot.core.records import (
     Preference,
     Prompt,
 )
-from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
+from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.core.version import __version__
-from isoglot.evals.aggregate import Difference, compare
+from isoglot.evals.aggregate import compare
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.reward_accuracy import RewardAccuracyCounter
-from isoglot.execute.ledger import Done, Ledger
+from isoglot.execute.ledger import Done, Ledger, make_once
 from isoglot.line.demonstrations import count_by_language, read_fit
 from isoglot.line.sources import identifier_of
 from isoglot.line.task import by_language, read_graded, read_results, task_metrics
 from isoglot.recipe.recipe import Recipe
+from isoglot.report.results.rows import ResultRow
+from isoglot.report.results.summary import FILE as SUMMARY
+from isoglot.report.results.summary import (
+    Audit,
+    AuditRow,
+    CheckpointChoice,
+    CleaningCounts,
+    DemonstrationCounts,
+    LanguagePairs,
+    Lengths,
+    MeanChange,
+    PairCounts,
+    RewardAccuracyRow,
+    RoundSummary,
+    RunSummary,
+    TranslationCounts,
+)
 
 
-def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[str, Any]:
+def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSummary:
     """Write `summary.json` of what is done so far, and return it.
 
     Round t holds the results of policy M_t and the pairs that trained M_{t+1}.
@@ -43,43 +57,39 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> dict[s
             break
         of_round = recipe.of_round(min(round, recipe.num_rounds - 1))
         rounds.append(
-            {
-                "round": round,
-                "policy": f"M{round}",
+            RoundSummary(
+                round=round,
+                policy=f"M{round}",
                 **_results(recipe, ledger, round),
-                "translations": _translations(of_round, ledger, round),
-                "cleaned": _cleaned(ledger, round),
-                "pairs": _pairs(of_round, ledger, round),
-                "demonstrations": _demonstrations(ledger, round),
-                "choice": _choice(ledger, round),
-            }
+                translations=_translations(of_round, ledger, round),
+                cleaned=_cleaned(ledger, round),
+                pairs=_pairs(of_round, ledger, round),
+                demonstrations=_demonstrations(ledger, round),
+                choice=_choice(ledger, round),
+            )
         )
     first = recipe.of_round(0)
-    summary: dict[str, Any] = {
-        "recipe": recipe.name,
-        "seed": recipe.seed,
-        "method": first.train.method if first.train else None,
-        "dominant_language": recipe.dominant_language,
-        "validation": recipe.evaluate.validation.name if recipe.evaluate.validation else None,
-        "stopped": stopped,
-        "rounds": rounds,
-        "mean_changes": _mean_changes(recipe, ledger),
-        "seconds": {name: done.seconds for name, done in ledger.done.items()},
-    }
-    if first.samplers and "round-0/generate" in ledger.done:
-        summary["audit"] = {"rows": _audit(first, ledger)}
-    write_json(ledger.run / "summary.json", summary)
+    has_audit = first.samplers and "round-0/generate" in ledger.done
+    summary = RunSummary(
+        recipe=recipe.name,
+        seed=recipe.seed,
+        method=first.train.method if first.train else None,
+        dominant_language=recipe.dominant_language,
+        validation=recipe.evaluate.validation.name if recipe.evaluate.validation else None,
+        stopped=stopped,
+        rounds=rounds,
+        mean_changes=_mean_changes(recipe, ledger),
+        seconds={name: done.seconds for name, done in ledger.done.items()},
+        audit=_audit(first, ledger) if has_audit else None,
+    )
+    summary.write(ledger.run / SUMMARY)
     return summary
 
 
-def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every task by the language of the prompt, and of those that ask across languages
-    by direction and by the language of the answer; each with its paired change to M0."""
-    found: dict[str, list[dict[str, Any]]] = {
-        "results": [],
-        "directions": [],
-        "answer_languages": [],
-    }
+def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[ResultRow]]:
+    """The rows of every task by the language of the prompt, and of cross-lingual tasks by direction
+    and by the language of the answer; each with its paired change to M0."""
+    found: dict[str, list[ResultRow]] = {"results": [], "directions": [], "answer_languages": []}
     trained = recipe.trained_languages(recipe.num_rounds)
     for task in recipe.evaluate.all_tasks:
         done = ledger.done.get(f"round-{round}/evaluate/{task.name}")
@@ -89,38 +99,32 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[dict[
         new, old = (
             by_language(task, folder, read_graded(folder)) for folder in (done.folder, base)
         )
+        results = read_results(done.folder)
         for name, graded in new.items():
-            rows = read_results(done.folder, name)
-            for row in rows:  # M0 itself was trained on none of them
-                row["trained"] = row["language"] in trained
-            if round:
-                differences = compare(graded, old[name], task_metrics(task), seed=recipe.seed)
-                _add_changes(rows, differences)
-            found[name] += rows
+            differences = compare(graded, old[name], task_metrics(task), seed=recipe.seed)
+            changes = {(each.metric, each.language): each for each in differences if round}
+            for row in getattr(results, name) or ():
+                # M0 itself was trained on none of the languages.
+                marked = row.model_copy(update={"trained": row.language in trained})
+                change = changes.get((row.metric, row.language))
+                found[name].append(
+                    marked.with_change(change.value, change.low, change.high) if change else marked
+                )
     return found
 
 
-def _add_changes(rows: list[dict[str, Any]], differences: Sequence[Difference]) -> None:
-    changes = {(each.metric, each.language): each for each in differences}
-    for row in rows:
-        if change := changes.get((row["metric"], row["language"])):
-            row |= {
-                "change": change.value,
-                "change_low": change.low,
-                "change_high": change.high,
-            }
-
-
-def _choice(ledger: Ledger, round: int) -> dict[str, Any] | None:
-    """Which step of a round's training was saved, and the checks that it was chosen by."""
+def _choice(ledger: Ledger, round: int) -> CheckpointChoice | None:
+    """The step of a round's training that was saved, and the checks that it was chosen by."""
     trained = ledger.done.get(f"round-{round}/train")
     if trained is None:
         return None
-    told = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
-    return {key: told[key] for key in ("chosen_step", "curve")} if "curve" in told else None
+    facts = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
+    if "curve" not in facts:
+        return None
+    return CheckpointChoice(chosen_step=facts["chosen_step"], curve=facts["curve"])
 
 
-def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:
+def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, dict[str, MeanChange]]:
     """Task → group of languages → mean paired change from M0 to the last policy, in points of 0..1.
 
     The bootstrap draws families, in all languages of the group at once: they share the problems.
@@ -129,7 +133,7 @@ def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:
     others = [tag for tag in trained if tag != recipe.dominant_language]
     never = [tag for tag in recipe.all_languages if tag not in trained]
     groups = {"trained": others, "never trained": never}
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, MeanChange]] = {}
     for task in recipe.evaluate.tasks:
         names = [f"round-{round}/evaluate/{task.name}" for round in range(recipe.num_rounds + 1)]
         folders = [ledger.done[name].folder for name in names if name in ledger.done]
@@ -141,7 +145,9 @@ def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, Any]:
             group: compare(_as_one(new, tags), _as_one(old, tags), metric, seed=recipe.seed)
             for group, tags in groups.items()
         }
-        found[task.name] = {group: asdict(rows[0]) for group, rows in pooled.items() if rows}
+        found[task.name] = {
+            group: MeanChange(**asdict(rows[0])) for group, rows in pooled.items() if rows
+        }
     return found
 
 
@@ -150,7 +156,7 @@ def _as_one(graded: list[Graded], tags: list[str]) -> list[Graded]:
     return [replace(row, language="mean") for row in graded if row.language in tags]
 
 
-def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, Any]]:
+def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[TranslationCounts]:
     """What became of translated prompts, and of a pool's translated answers, by language.
 
     A prompt that is not kept is no prompt of the run; an answer with an artefact stays to be
@@ -175,13 +181,13 @@ def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[dict[str, 
                 if not fate and row.translation_log_probability is not None:
                     likely[what, row.language].append(row.translation_log_probability)
     return [
-        {
-            "what": key[0],
-            "language": key[1],
-            "kept": counts.pop("", 0),
-            "lost": dict(counts),
-            "log_probability": fmean(likely[key]) if likely[key] else None,
-        }
+        TranslationCounts(
+            what=key[0],
+            language=key[1],
+            kept=counts.pop("", 0),
+            lost=dict(counts),
+            log_probability=fmean(likely[key]) if likely[key] else None,
+        )
         for key, counts in sorted(found.items())
     ]
 
@@ -200,37 +206,32 @@ def _fate(row: Prompt | Dropped | Completion) -> str:
     return ""
 
 
-def _cleaned(ledger: Ledger, round: int) -> dict[str, Any] | None:
+def _cleaned(ledger: Ledger, round: int) -> CleaningCounts | None:
     """What became of a round's demonstrations, by language, and what evaluation sets they held."""
     done = ledger.done.get(f"round-{round}/clean")
     if done is None:
         return None
-    return {
-        "empty_languages": done.counts["empty_languages"],
-        "by_language": count_by_language(done.folder),
-        "contamination": read_fit(done.folder)["contamination"],
-    }
+    return CleaningCounts(
+        empty_languages=done.counts["empty_languages"],
+        by_language=count_by_language(done.folder),
+        contamination=read_fit(done.folder)["contamination"],
+    )
 
 
-def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, Any] | None:
+def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> PairCounts | None:
     """`_count_pairs` of a round, kept in its folder: a summary is written after each round."""
     filtered = ledger.done.get(f"round-{round}/filter")
     if filtered is None:
         return None
-    path = ledger.run / f"round-{round}" / "pairs.json"
-    made_from = [filtered.fingerprint, recipe.prompts.grader, recipe.seed, __version__]
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before["made_from"] == made_from:
-            return before["pairs"]
-    except (OSError, ValueError, KeyError):
-        pass  # not there, or not whole: it is only what the shards say
-    pairs = _count_pairs(recipe, ledger, filtered, round)
-    write_json(path, {"made_from": made_from, "pairs": pairs})
-    return pairs
+    made = make_once(
+        ledger.run / f"round-{round}" / "pairs.json",
+        lambda: {"pairs": _count_pairs(recipe, ledger, filtered, round).model_dump(mode="json")},
+        made_from=[filtered.fingerprint, recipe.prompts.grader, recipe.seed, __version__],
+    )
+    return PairCounts.model_validate(made["pairs"])
 
 
-def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> dict[str, Any]:
+def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> PairCounts:
     """Counts, lengths and reward accuracy of a round's pairs, one shard in memory at a time."""
     kept: Counter[str] = Counter()
     pair_types: Counter[str] = Counter()
@@ -252,56 +253,51 @@ def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> 
         if agreements:
             agreements.add(preferences, read_shard(prompts / path.name, Prompt))
     rows = agreements.accuracy(seed=recipe.seed) if agreements else []
-    accuracy = {row.language: _row(row) for row in rows}
-    return {
-        "kept": kept.total(),
-        "pair_types": dict(sorted(pair_types.items())),
-        "dropped": dict(sum(dropped.values(), Counter())),
-        "reward_accuracy": accuracy.get("all"),
-        "by_language": {
-            tag: {
-                "kept": kept[tag],
-                "dropped": dict(dropped[tag]),
-                "reward_accuracy": accuracy.get(tag),
-                "chosen_chars": _lengths(chars[tag, "chosen_chars"]),
-                "rejected_chars": _lengths(chars[tag, "rejected_chars"]),
-            }
+    accuracy = {row.language: RewardAccuracyRow.of(row) for row in rows}
+    return PairCounts(
+        kept=kept.total(),
+        pair_types=dict(sorted(pair_types.items())),
+        dropped=dict(sum(dropped.values(), Counter())),
+        reward_accuracy=accuracy.get("all"),
+        by_language={
+            tag: LanguagePairs(
+                kept=kept[tag],
+                dropped=dict(dropped[tag]),
+                reward_accuracy=accuracy.get(tag),
+                chosen_chars=_lengths(chars[tag, "chosen_chars"]),
+                rejected_chars=_lengths(chars[tag, "rejected_chars"]),
+            )
             for tag in sorted({*kept, *dropped})
         },
-    }
+    )
 
 
-def _demonstrations(ledger: Ledger, round: int) -> dict[str, Any] | None:
+def _demonstrations(ledger: Ledger, round: int) -> DemonstrationCounts | None:
     """The decision table of a round's routes, and what became of its prompts, by the language of
     the answer."""
     routed = ledger.done.get(f"round-{round}/route")
     if routed is None:
         return None
     rows = count_by_language(routed.folder)
-    return {
-        "kept": sum(row["kept"] for row in rows.values()),
-        "dropped": dict(sum((Counter(row["dropped"]) for row in rows.values()), Counter())),
-        "by_language": rows,
+    dropped: Counter[str] = sum((Counter(row["dropped"]) for row in rows.values()), Counter())
+    return DemonstrationCounts(
+        kept=sum(row["kept"] for row in rows.values()),
+        dropped=dict(dropped),
+        by_language=rows,
         **json.loads((routed.folder / "routes.json").read_text(encoding="utf-8")),
-    }
+    )
 
 
-def _row(accuracy: Any) -> dict[str, Any]:
-    row = asdict(accuracy)
-    del row["language"]
-    return row
-
-
-def _lengths(counts: Counter[int]) -> dict[str, Any] | None:
+def _lengths(counts: Counter[int]) -> Lengths | None:
     """Mean and deciles in characters, of how often each length occurs; None of nothing."""
     if not counts:
         return None
     values = np.repeat(*(np.array(column) for column in zip(*counts.items(), strict=True)))
     deciles = np.percentile(values, range(0, 101, 10))
-    return {"mean": float(np.mean(values)), "deciles": [float(value) for value in deciles]}
+    return Lengths(mean=float(np.mean(values)), deciles=[float(value) for value in deciles])
 
 
-def _audit(recipe: Recipe, ledger: Ledger) -> list[Mapping[str, Any]]:
+def _audit(recipe: Recipe, ledger: Ledger) -> Audit:
     """Off-target rate of each sampler and language; of a pool also of what was translated."""
     from isoglot.data.audit import off_target_rates
 
@@ -309,22 +305,16 @@ def _audit(recipe: Recipe, ledger: Ledger) -> list[Mapping[str, Any]]:
     folder = ledger.done[f"round-0/{stage}"].folder
     completions = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
     rates = off_target_rates(completions, identifier_of(recipe), seed=recipe.seed)
-    return [_audit_row(asdict(rate)) for rate in rates]
-
-
-def _audit_row(row: dict[str, Any]) -> dict[str, Any]:
-    row["off_target_rate"] = row.pop("value")
-    return row
-
-
-def read_summary(run: Path) -> dict[str, Any]:
-    """The summary of a run's folder; raises InputError where there is none to read."""
-    path = run / "summary.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(
-            f"no summary.json in {run}: expected a run's folder (`isoglot run`)"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path} ({error}): run the recipe again") from None
+    rows = [
+        AuditRow(
+            sampler=rate.sampler,
+            language=rate.language,
+            off_target_rate=rate.value,
+            low=rate.low,
+            high=rate.high,
+            n=rate.n,
+            unknown=rate.unknown,
+        )
+        for rate in rates
+    ]
+    return Audit(rows=rows)

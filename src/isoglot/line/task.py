@@ -24,6 +24,9 @@ from isoglot.line.job import Job, MapShards, num_rows
 from isoglot.line.prompts import write_cross_lingual
 from isoglot.line.sources import PromptSelection, with_system, write_prompts
 from isoglot.recipe.sections import EvaluationTask
+from isoglot.report.results.evaluation import FILE as RESULTS
+from isoglot.report.results.evaluation import TaskResults
+from isoglot.report.results.rows import ResultRow
 
 
 class _NoIdentifier:
@@ -107,7 +110,7 @@ def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -
                 )
     write_shard(out / "graded.parquet", graded, Graded)
 
-    def summarised(graded: Sequence[Graded]) -> list[dict[str, Any]]:
+    def rows_of(graded: Sequence[Graded]) -> list[ResultRow]:
         results = aggregate(
             graded,
             metrics,
@@ -116,10 +119,11 @@ def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -
             seed=measurement.selection.seed,
             signature=_signature(measurement, identifier.name, out),
         )
-        return [json_row(row) for row in results]
+        return [ResultRow.of(row) for row in results]
 
     results = by_language(task, out, graded)
-    write_json(out / "results.json", {name: summarised(rows) for name, rows in results.items()})
+    rows = {name: rows_of(part) for name, part in results.items()}
+    TaskResults(**rows).write(out / RESULTS)
     return {"rows": num_rows(out / "prompts", Prompt)}
 
 
@@ -160,10 +164,9 @@ def by_language(
     return {"results": graded, "directions": directions, "answer_languages": answers}
 
 
-def read_results(folder: Path, name: str = "results") -> list[dict[str, Any]]:
-    """The rows of `results.json` that `measure` left in its folder: those by the language of the
-    prompt, or where there are some by `directions` or `answer_languages`."""
-    return json.loads((folder / "results.json").read_text(encoding="utf-8")).get(name, [])
+def read_results(folder: Path) -> TaskResults:
+    """The results that `measure` left in its folder."""
+    return TaskResults.read(folder / RESULTS, mend="delete the folder, and run the command again")
 
 
 def ask(measurement: Measurement, out: Path) -> None:

@@ -12,10 +12,10 @@ from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id
 from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.grading import OFF_TARGET_RATE
-from isoglot.line.summary import read_summary
 from isoglot.line.task import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
 from isoglot.recipe.sections import EvaluationTask
+from isoglot.report.results.summary import RunSummary
 from isoglot.study.grid import JudgeConfig, OracleConfig
 from isoglot.study.running import Run
 
@@ -180,7 +180,7 @@ def _outcome(new: Answered, old: Answered) -> Outcome:
 
 def folders_of(run: Run, task: EvaluationTask) -> tuple[Path, Path]:
     """Where the last policy and M0 were measured."""
-    last = read_summary(run.folder)["rounds"][-1]["round"]
+    last = RunSummary.read_from(run.folder).rounds[-1].round
     new, old = (run.folder / f"round-{round}/evaluate/{task.name}" for round in (last, 0))
     if last == 0 or read_done(new) is None:
         raise InputError(f"expected a trained policy measured on {task.name}, came none")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.store import read_done
-from isoglot.line.summary import read_summary
+from isoglot.report.results.summary import RunSummary
 
 
 def costs_of(run: Path) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def costs_of(run: Path) -> dict[str, Any]:
     made: dict[str, float] = defaultdict(float)
     shared: dict[str, float] = defaultdict(float)
     tokens: dict[str, int] = defaultdict(int)
-    for name in read_summary(run)["seconds"]:
+    for name in RunSummary.read_from(run).seconds:
         stage = name.split("/")[1]
         done = read_done(run / name) or {}
         taken = "taken_from" in done

@@ -7,9 +7,9 @@ from typing import Any
 from isoglot.core.store import write_json
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES
-from isoglot.line.summary import read_summary
 from isoglot.models.load import scorer_settings
 from isoglot.recipe.sections import EvaluationTask
+from isoglot.report.results.summary import RunSummary
 from isoglot.study.contests import Judges, check_judges
 from isoglot.study.costs import costs_of
 from isoglot.study.grid import (
@@ -110,12 +110,12 @@ def _run_row(run: Run) -> dict[str, Any]:
     row: dict[str, Any] = {"seed": run.seed, "folder": str(run.folder), "error": error}
     if error is not None:
         return row
-    summary = read_summary(run.folder)
-    pairs = [round["pairs"]["kept"] for round in summary["rounds"] if round["pairs"]]
+    summary = RunSummary.read_from(run.folder)
+    pairs = [round.pairs.kept for round in summary.rounds if round.pairs]
     return {
         **row,
-        "rounds": summary["rounds"][-1]["round"],
-        "stopped": summary["stopped"],
+        "rounds": summary.rounds[-1].round,
+        "stopped": summary.stopped,
         "pairs": sum(pairs) if pairs else None,
         **costs_of(run.folder),
     }

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from isoglot.report.charts.canvas import MUTED, TIER_COLOURS, Chart, Rows, finished, label
 from isoglot.report.charts.figures import error_bars, hover
-from isoglot.report.results.evaluation import TIERS, tier, tier_name
 from isoglot.report.results.measures import Row, language_name, number
+from isoglot.report.results.old_evaluation import TIERS, tier, tier_name
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -10,13 +10,6 @@ from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.store import write_json
-from isoglot.report.results.evaluation import (
-    by_language,
-    group_title,
-    groups_of,
-    language_order,
-    tier,
-)
 from isoglot.report.results.measures import (
     GRADES,
     OFF_TARGET,
@@ -27,6 +20,13 @@ from isoglot.report.results.measures import (
     metric_name,
     number,
     scale_of,
+)
+from isoglot.report.results.old_evaluation import (
+    by_language,
+    group_title,
+    groups_of,
+    language_order,
+    tier,
 )
 from isoglot.report.results.runs import read_any
 from isoglot.report.tables import percent

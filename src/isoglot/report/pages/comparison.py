@@ -16,7 +16,6 @@ from isoglot.report.old_page import (
     render_page,
     write_page,
 )
-from isoglot.report.results.evaluation import by_language, groups_of, tier
 from isoglot.report.results.measures import (
     GRADES,
     OFF_TARGET,
@@ -28,6 +27,7 @@ from isoglot.report.results.measures import (
     number,
     scale_of,
 )
+from isoglot.report.results.old_evaluation import by_language, groups_of, tier
 from isoglot.report.results.paired import MEAN, changes_between
 from isoglot.report.results.runs import Comparison, Run, compare_runs
 from isoglot.report.tables import UNKNOWN, bounds, interval, percent, signed

@@ -18,7 +18,16 @@ from isoglot.report.old_page import (
     render_page,
     write_page,
 )
-from isoglot.report.results.evaluation import (
+from isoglot.report.results.measures import (
+    OFF_TARGET,
+    Measure,
+    Row,
+    in_sentence,
+    language_name,
+    metric_name,
+    number,
+)
+from isoglot.report.results.old_evaluation import (
     by_language,
     change_of,
     group_title,
@@ -30,15 +39,6 @@ from isoglot.report.results.evaluation import (
     tier,
     tier_name,
     unknown,
-)
-from isoglot.report.results.measures import (
-    OFF_TARGET,
-    Measure,
-    Row,
-    in_sentence,
-    language_name,
-    metric_name,
-    number,
 )
 from isoglot.report.tables import UNKNOWN, bounds, interval, percent, signed
 

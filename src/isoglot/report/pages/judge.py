@@ -18,8 +18,8 @@ from isoglot.report.old_page import (
     write_page,
 )
 from isoglot.report.pages.ratings import rating_table, write_rating_report
-from isoglot.report.results.evaluation import by_language, language_order, read_results, tier
 from isoglot.report.results.measures import Measure, Row, language_name, metric_name, number
+from isoglot.report.results.old_evaluation import by_language, language_order, read_results, tier
 from isoglot.report.tables import MINUS, UNKNOWN, percent, signed
 
 if TYPE_CHECKING:

@@ -18,16 +18,6 @@ from isoglot.report.old_page import (
     render_page,
     write_page,
 )
-from isoglot.report.results.evaluation import (
-    TIERS,
-    by_language,
-    group_title,
-    groups_of,
-    language_order,
-    measures_of,
-    tier,
-    tier_name,
-)
 from isoglot.report.results.measures import (
     GRADES,
     RATING,
@@ -36,6 +26,16 @@ from isoglot.report.results.measures import (
     language_name,
     metric_name,
     number,
+)
+from isoglot.report.results.old_evaluation import (
+    TIERS,
+    by_language,
+    group_title,
+    groups_of,
+    language_order,
+    measures_of,
+    tier,
+    tier_name,
 )
 from isoglot.report.tables import UNKNOWN, bounds, percent
 

@@ -17,8 +17,8 @@ from isoglot.report.old_page import (
     render_page,
     write_page,
 )
-from isoglot.report.results.evaluation import read_results, tier
 from isoglot.report.results.measures import Row, language_name, number
+from isoglot.report.results.old_evaluation import read_results, tier
 from isoglot.report.tables import UNKNOWN, bounds, percent, signed
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from isoglot.core.stats import Measured, estimate, ratio, resampled_values
-from isoglot.report.results.evaluation import by_language
 from isoglot.report.results.measures import (
     GRADES,
     Change,
@@ -15,6 +14,7 @@ from isoglot.report.results.measures import (
     number,
     scale_of,
 )
+from isoglot.report.results.old_evaluation import by_language
 from isoglot.report.results.runs import Run, read_grades
 
 MEAN = "mean"

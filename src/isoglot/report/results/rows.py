@@ -7,8 +7,8 @@ Every results file is a `Results` document: `results` has a row for each languag
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple, TypeVar
+from dataclasses import Field, asdict, dataclass
+from typing import Annotated, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -113,13 +113,19 @@ class Plain(BaseModel):
         return {k: v for k, v in content.items() if v is not None or k not in self.LEFT_OUT}
 
 
-_CHANGE = frozenset({"change", "change_low", "change_high", "change_p"})
+_CHANGE = ("change", "change_low", "change_high", "change_p")
+
+
+class HasFields(Protocol):
+    """A dataclass with the fields of a row; NaN where a value is unknown."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
 
 class Changed(Plain):
     """A value with its interval, and its change to a baseline where there is one."""
 
-    LEFT_OUT = _CHANGE
+    LEFT_OUT = frozenset(_CHANGE)
 
     value: Known
     low: Known = None
@@ -129,6 +135,16 @@ class Changed(Plain):
     change_high: Known = None
     change_p: Known = None
     """Two-sided p-value of a sign-flip test over families."""
+
+    @classmethod
+    def of(cls, row: HasFields, **more: object) -> Self:
+        """A row from a dataclass with the same fields, and `more` fields."""
+        return cls.model_validate({**asdict(row), **more})
+
+    def with_change(self, value: float, low: float, high: float, p: float | None = None) -> Self:
+        """The row with its change to a baseline; NaN is unknown."""
+        change = dict(zip(_CHANGE, (value, low, high, p), strict=True))
+        return self.model_copy(update={k: _none_of_nan(v) for k, v in change.items()})
 
     @property
     def change_interval(self) -> Interval | None:

@@ -8,8 +8,13 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.core.store import shard_paths
 from isoglot.report.cards.browser import read_rows
-from isoglot.report.results.evaluation import by_language, language_order, measures_of, read_results
 from isoglot.report.results.measures import OFF_TARGET, Measure, Row, read_json, without_revisions
+from isoglot.report.results.old_evaluation import (
+    by_language,
+    language_order,
+    measures_of,
+    read_results,
+)
 
 _FREE = {"v", "version", "model", "revision", "hub", "seed"}
 """Parts of a signature that two comparable runs may differ in; that the items are the same is

@@ -1,0 +1,266 @@
+"""`summary.json`: the results of a whole run, round by round.
+
+Round t has the results of policy M_t and the data that trained M_{t+1}.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self
+
+from pydantic import ConfigDict
+
+from isoglot.core.documents import Document
+from isoglot.report.results.rows import HasFields, Interval, Known, Measure, Plain, ResultRow
+
+FILE = "summary.json"
+
+
+class TranslationCounts(Plain):
+    """What became of translated prompts or answers in one language."""
+
+    what: str
+    """`prompts` or `answers`."""
+    language: str
+    kept: int
+    lost: Mapping[str, int]
+    """Reason → number."""
+    log_probability: Known = None
+    """The translator's own, mean of a token over what was kept."""
+
+
+class Fates(Plain):
+    """How many rows stayed, and how many were dropped for which reason."""
+
+    kept: int
+    dropped: Mapping[str, int] = {}
+
+
+class OverlapRow(Plain):
+    """How many rows of a language hold an item of an evaluation task."""
+
+    task: str
+    language: str
+    rows: int
+    contaminated: int
+    rate: Known
+    items: int
+    found_items: int
+    unknown_items: int
+    """Items that are too short to be found."""
+
+
+class CleaningCounts(Plain):
+    """What became of demonstrations that were cleaned."""
+
+    empty_languages: Sequence[str] = ()
+    """Languages without a demonstration left."""
+    by_language: Mapping[str, Fates]
+    contamination: Sequence[OverlapRow] = ()
+
+
+class RewardAccuracyRow(Plain):
+    """How often an oracle prefers the chosen answer, of pairs whose sides differ in grade."""
+
+    value: Known
+    low: Known = None
+    high: Known = None
+    n: int | None = None
+    ties: int | None = None
+    unknown: int | None = None
+
+    @classmethod
+    def of(cls, row: HasFields) -> Self:
+        """A row from a dataclass with the same fields, and a language."""
+        return cls.model_validate({k: v for k, v in asdict(row).items() if k != "language"})
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.value, self.low, self.high, n=self.n, unknown=self.unknown)
+
+
+class Lengths(Plain):
+    """Characters of texts: their mean, and the 11 bounds of their tenths."""
+
+    mean: Known
+    deciles: Sequence[float]
+
+
+class LanguagePairs(Fates):
+    """The preference pairs of one language."""
+
+    reward_accuracy: RewardAccuracyRow | None = None
+    chosen_chars: Lengths | None = None
+    rejected_chars: Lengths | None = None
+
+
+class PairCounts(Fates):
+    """The preference pairs of a round."""
+
+    pair_types: Mapping[str, int] = {}
+    reward_accuracy: RewardAccuracyRow | None = None
+    by_language: Mapping[str, LanguagePairs]
+
+    @property
+    def types(self) -> str:
+        """`310 best_vs_worst, 95 wrong_language`."""
+        return ", ".join(f"{num} {kind}" for kind, num in self.pair_types.items())
+
+
+class RouteRow(Plain):
+    """What one way to answers was measured at in one language, and whether it was chosen."""
+
+    language: str
+    way: str
+    num_answers: int
+    num_references: int = 0
+    num_identified: int = 0
+    usable: Known
+    chrf: Known
+    off_target_rate: Known
+    artefact_rate: Known
+    failed_rate: Known
+    reward: Known = None
+    quality: Known = None
+    is_chosen: bool
+    why: str
+
+
+class RouteTable(Plain):
+    """The decision table of generation routes: `routes.json`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    num_families: int = 0
+    """Development families that the ways were measured on."""
+    ways: Sequence[RouteRow] = ()
+    without: Mapping[str, str] = {}
+    """Language without a way that passes → why."""
+
+
+class DemonstrationCounts(RouteTable):
+    """The decision table of a round's routes, and what became of its prompts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kept: int
+    dropped: Mapping[str, int] = {}
+    by_language: Mapping[str, Fates]
+
+
+class LanguageCheck(Plain):
+    """A check in one language; training adds other means."""
+
+    model_config = ConfigDict(extra="allow")
+
+    reward: Known = None
+
+
+class Check(Plain):
+    """The policy at one step of its training; training adds other means."""
+
+    model_config = ConfigDict(extra="allow")
+
+    step: int
+    value: Known
+    """Mean reward."""
+    languages: Mapping[str, LanguageCheck] = {}
+
+
+class CheckpointChoice(Plain):
+    """Which step of a training was saved, and the checks that it was chosen by."""
+
+    chosen_step: int | None
+    """None where no check had a reward, so that the last step was saved."""
+    curve: Sequence[Check]
+
+
+class RoundSummary(Plain):
+    """The results of one policy, and the data that trained the next."""
+
+    round: int
+    policy: str = ""
+    results: Sequence[ResultRow] = ()
+    directions: Sequence[ResultRow] = ()
+    """Of tasks that ask across languages, with `high→low` and so on in place of the language."""
+    answer_languages: Sequence[ResultRow] = ()
+    """Of such tasks by the language of the answer."""
+    translations: Sequence[TranslationCounts] = ()
+    cleaned: CleaningCounts | None = None
+    pairs: PairCounts | None = None
+    demonstrations: DemonstrationCounts | None = None
+    choice: CheckpointChoice | None = None
+
+
+class MeanChange(Plain):
+    """The mean paired change over a group of languages; families are drawn in all at once."""
+
+    language: str = ""
+    value: Known
+    low: Known
+    high: Known
+    n: int | None = None
+    unknown: int | None = None
+    metric: str
+    p: Known = None
+
+
+class AuditRow(Plain):
+    """How often a model answers in another language than that of the prompt."""
+
+    sampler: str
+    language: str
+    off_target_rate: Known
+    low: Known = None
+    high: Known = None
+    n: int | None = None
+    unknown: int | None = None
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.off_target_rate, self.low, self.high, n=self.n, unknown=self.unknown)
+
+
+class Audit(Plain):
+    """Off-target rates of every model and language."""
+
+    rows: Sequence[AuditRow] = ()
+
+
+class RunSummary(Document):
+    """The content of `summary.json`."""
+
+    recipe: str | None = None
+    seed: int | None = None
+    method: str | None = None
+    dominant_language: str = "en"
+    validation: str | None = None
+    """The task of the stop rule, whose numbers are no results."""
+    stopped: str | None = None
+    """Why the run ended before its last round."""
+    rounds: Sequence[RoundSummary] = ()
+    mean_changes: Mapping[str, Mapping[str, MeanChange]] = {}
+    """Task → group of languages → change from M0 to the last policy."""
+    seconds: Mapping[str, float] = {}
+    """Stage → time."""
+    audit: Audit | None = None
+
+    @classmethod
+    def read_from(cls, run: Path) -> Self:
+        """The summary in a run directory; raises InputError where there is none to read."""
+        return cls.read(
+            run / FILE, mend="name a run directory (`isoglot run`), or run the recipe again"
+        )
+
+    @property
+    def results(self) -> Iterator[tuple[int, ResultRow]]:
+        """Every result with the number of its round."""
+        return ((entry.round, row) for entry in self.rounds for row in entry.results)
+
+    def series(self, measure: Measure) -> dict[str, dict[int, Interval]]:
+        """Language → round → value of one measure; results without a value are left out."""
+        found: dict[str, dict[int, Interval]] = {}
+        for index, row in self.results:
+            if row.measure == measure and row.value is not None:
+                found.setdefault(row.language, {})[index] = row.interval
+        return found
