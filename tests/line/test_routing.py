@@ -211,7 +211,7 @@ BAD = [
     ({"route": {"max_off_target": 1}}, "did you mean 'max_off_target_rate'"),
     (
         {"route": None, "samplers": [{"kind": "source"}], "pair": {"method": "best_vs_worst"}},
-        "several translators are for answers that stand side by side",
+        "several translators make several candidates for each prompt",
     ),
     ({"translator": []}, r"translator: .*got \[\]"),
     ({"prompts": {"source": {"kind": "lab"}}}, "kind source answers with the set's own answers"),

@@ -48,7 +48,7 @@ class PromptSelection:
     skip: int = 0
     """Families that earlier rounds took."""
     parallel: bool = True
-    """Whether each family must have a prompt in every language."""
+    """Require a prompt in every language from each family."""
     system: str = ""
     families_per_shard: int = 250
 

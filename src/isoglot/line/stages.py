@@ -44,9 +44,9 @@ class Stage:
     """The settings that decide its rows, besides its inputs, the languages and the policy."""
     applies: Callable[[Recipe], bool] = lambda recipe: True  # noqa: ARG005
     holds_model: bool = False
-    """Whether it loads a language model: then it runs in a child process on an accelerator."""
+    """True if it loads a language model; it runs in a child process if there is an accelerator."""
     role: str = ""
-    """What its rows are to later stages, if that is not its name: prompts or completions."""
+    """Prompts or completions: later stages read the latest rows of a role."""
     also_reads: Callable[[Recipe], tuple[str, ...]] = lambda recipe: ()  # noqa: ARG005
     """Folders of the round that it reads in part; `depends_on` says in which."""
 
@@ -71,7 +71,7 @@ def _prompts(job: Job) -> Settings:
 
 
 def _source(job: Job, source: PromptSources) -> Settings:
-    """Decides the prompts of a source; of the user's files also the content."""
+    """Describe the prompts of a source, user's files by their content."""
     recipe = job.recipe
     return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
 
@@ -124,7 +124,7 @@ def _routing(job: Job) -> Settings:
 
 
 def _cleaning(job: Job) -> Settings:
-    """Of the evaluations only the prompts count, not how they are completed and graded."""
+    """Describe the prompts of the evaluations, without their decoding and grading."""
     return {
         "clean": job.recipe.clean,
         "evaluation": {

@@ -239,7 +239,7 @@ def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> 
     chars: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     grader = recipe.prompts.grader
     agreements = RewardAccuracyCounter(GRADERS[grader]) if grader else None
-    prompts = ledger.done[f"round-{round}/{recipe.asked_stage}"].folder
+    prompts = ledger.done[f"round-{round}/{recipe.prompts_stage}"].folder
     for path in shard_paths(filtered.folder):
         preferences = read_shard(path, Preference)
         for preference in preferences:

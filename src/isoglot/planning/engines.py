@@ -1,4 +1,4 @@
-"""What runs a model of a recipe, how large it is and what it costs, read off its settings."""
+"""Engines: the size, speed class and prices of the models of a recipe, from their settings."""
 
 import json
 import re
@@ -17,37 +17,36 @@ from isoglot.models.member import (
 from isoglot.planning.throughput import Throughput
 
 Samples = ModelConfig | TransformersMember | FileMember | OpenAIMember | VLLMMember | SourceMember
-"""A sampler with weights or answers of its own: any but the policy of the round."""
+"""Any sampler but the policy of the round."""
 
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A model and what it runs on."""
+    """A model, and the work that it does."""
 
     name: str
     work: str | None
-    """Its row of the throughput table; None where no accelerator of ours works: a server, a file.
-    """
+    """Its row of the throughput table; None if it needs no accelerator: a server, a file."""
     billions: float = 0.0
     usd_per_million_in: float | None = 0.0
-    """Of tokens. None: it costs something, and the recipe does not say what."""
+    """Price of the tokens read; None if it is not free and the recipe gives no price."""
     usd_per_million_out: float | None = 0.0
     is_by_character: bool = False
-    """Whether characters are paid for in place of tokens."""
+    """True if characters are billed, not tokens."""
     is_sized: bool = True
-    """Whether `billions` was read off the model, and not assumed."""
+    """True if `billions` was read from the model, False if it is assumed."""
     writes: bool = True
-    """Whether it makes its answers, and does not read them from a file."""
+    """False if its answers are read from a file or from the prompts."""
 
     def doing(self, work: str) -> "Engine":
-        """The same model at another work."""
+        """Return the same model with another work."""
         return replace(self, work=work)
 
 
 def engine_of(config: Samples | TranslatorConfig, table: Throughput) -> Engine:
-    """The engine of a sampler or translator."""
+    """Return the engine of a sampler or translator."""
     if config.kind == "openai":
         prices = (config.usd_per_million_prompt_tokens, config.usd_per_million_completion_tokens)
         return Engine(
@@ -70,7 +69,7 @@ def engine_of(config: Samples | TranslatorConfig, table: Throughput) -> Engine:
 
 
 def reader_of(path: str, table: Throughput) -> Engine:
-    """The engine of a reward model."""
+    """Return the engine of a reward model."""
     return _sized(path, "read", table)
 
 
@@ -90,7 +89,7 @@ def _name(path: str) -> str:
 
 
 def billions_of(path: str) -> float | None:
-    """Billions of weights: counted in a local folder, else as the name says (8B, 600M), or None."""
+    """Count the weights of a local folder, or parse the name (8B, 600M); None if neither works."""
     folder = Path(path).expanduser()
     files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
     if files:
@@ -102,7 +101,7 @@ def billions_of(path: str) -> float | None:
 
 
 def _num_weights(path: Path) -> int:
-    """Read off the header alone: its length in 8 bytes, then the shapes of the tensors in JSON."""
+    """Count the weights of a safetensors file from its header: 8 bytes of length, then JSON."""
     with path.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

@@ -1,6 +1,6 @@
-"""How many completions, translations and preferences families make: the rules of `data/`, counted.
+"""The rules of `data/`, counted: completions, translations and preferences per family.
 
-Each function counts in one family of prompts, for one sample of a member of the pool.
+Each function counts for one family of prompts, and for one sample of a sampler of the pool.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from isoglot.recipe.recipe import Recipe
 
 
 def answered(recipe: Recipe, member: Member, shape: Shape) -> Shape:
-    """The prompts that a member answers; the source itself those that were not translated."""
+    """Return the prompts that a sampler answers; kind source answers the untranslated ones."""
     if isinstance(member, SourceMember) and recipe.prompts.translate_from:
         shape = tuple(each for each in shape if each[0] == recipe.prompts.translate_from)
     if member.answers_in == "dominant":
@@ -22,8 +22,7 @@ def answered(recipe: Recipe, member: Member, shape: Shape) -> Shape:
 def translations(
     recipe: Recipe, member: Member, shape: Shape, place: int = 0
 ) -> list[tuple[str, str]]:
-    """Of each translation of an answer by the translator of a place: the language of its prompt,
-    and of the one it goes to."""
+    """List the translations of one answer by a translator: source and target prompt language."""
     if member not in recipe.translated_members:
         return []
     dominant, answer_in = recipe.dominant_language, dict(shape)
@@ -39,8 +38,10 @@ def translations(
 
 
 def num_examples(recipe: Recipe, shape: Shape) -> int:
-    """Pairs of a family, all members and samples together, or demonstrations; the most there can be
-    where they rank, since rewards may be equal, and where ways are chosen."""
+    """Count the pairs of a family over all samplers and samples, or its demonstrations.
+
+    An upper bound for methods that rank, since rewards may be equal, and for routes.
+    """
     if recipe.pair.method == "translated_vs_direct" and recipe.route is None:
         return sum(
             num_samples(recipe, member) * _by_imbalance(recipe, answered(recipe, member, shape))
@@ -59,14 +60,14 @@ def num_examples(recipe: Recipe, shape: Shape) -> int:
 
 
 def num_samples(recipe: Recipe, member: Member) -> int:
-    """How often a member answers each prompt."""
+    """Return the number of samples per prompt."""
     if isinstance(member, SourceMember):
         return 1
     return (member.sampling or recipe.generate.sampling).num_samples
 
 
 def _by_imbalance(recipe: Recipe, shape: Shape) -> int:
-    """The rule of LIDR over the prompts that a member answered, see `data/pair.py`."""
+    """Count by the rule of LIDR, see `data/pair.py`."""
     dominant, wanted = recipe.dominant_language, recipe.pair.dominant_pairs
     answer_in = dict(shape)
     if dominant not in answer_in:

@@ -1,6 +1,6 @@
 """`isoglot plan`: counts, tokens, hours and cost of a recipe before anything runs.
 
-No model is loaded or fetched, and nothing is asked of a server.
+No model is loaded or fetched, and no server is called.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _TOY_BILLIONS = 0.1  # models that a CPU is enough for
 
 
 class _Time(NamedTuple):
-    """Hours of devices in one round, and the rows of the table that they come from."""
+    """Device hours of one round, and the rows of the table behind them."""
 
     hours: Span
     found: tuple[MatchedRate, ...]
@@ -30,11 +30,13 @@ def plan_of(
     device: str | None = None,
     usd_per_hour: float | None = None,
 ) -> dict[str, Any]:
-    """The plan as JSON has it; None stands for what cannot be known.
+    """Return the plan as JSON values; None is unknown.
 
-    `num`, tokens, hours and USD of a row are those of one round; `totals` are those of the run.
-    `device` is one of the table, left out an H100, or the CPU where all models are tiny. Raises
-    InputError for prompts that cannot be counted and for work that the table has no row for.
+    `num`, tokens, hours and USD of a row are for one round; `totals` are for the run. `device` is
+    one of the table; default: an H100, or the CPU if all models are tiny.
+
+    Raises:
+        InputError: the prompts cannot be counted, or the table has no row for some work.
     """
     table = load_throughput(throughput)
     counting = Counting(recipe, table)
@@ -106,7 +108,7 @@ def _row(work: Work, time: _Time, usd_per_hour: float | None) -> dict[str, Any]:
 
 
 def _usd(work: Work) -> Span | None:
-    """What the vendor asks for; None where the recipe does not say."""
+    """The price of the vendor; None if the recipe gives none."""
     engine = work.engine
     if engine is None:
         return Span()
@@ -126,7 +128,7 @@ def _pair(span: Span | None) -> dict[str, float] | None:
 
 
 def _totals(rows: Sequence[dict[str, Any]], usd_per_hour: float | None) -> dict[str, Any]:
-    """Sums over all rounds; a cost that is not known is no part of `usd`, which then says so."""
+    """Sum over all rounds; without an unknown cost, if `usd_is_whole` is False."""
 
     def total(key: str) -> dict[str, float]:
         return {

@@ -1,4 +1,4 @@
-"""How fast what runs is taken to be: a table in the package, with the user's put over it."""
+"""Throughput: a table of tokens per second in the package, and a user's file on top of it."""
 
 import tomllib
 from collections.abc import Mapping
@@ -25,30 +25,30 @@ _ROOM = 1.25  # a model of 8.03 billion weights is one of 8
 
 
 class Rate(Section):
-    """One row: how many tokens a second one device takes."""
+    """One row: the throughput of one device."""
 
     work: DeviceWork
     device: str
     billions: float = Field(gt=0)
-    """The largest model that it holds for, in billions of weights."""
+    """The largest model that the row is for, in billions of weights."""
     tokens_per_second: float = Field(gt=0)
     source: str
-    """Who published or measured it, or `assumed` and from what."""
+    """Its publication or measurement, or `assumed` and the basis."""
 
 
 class Assumed(Section):
-    """What is neither measured nor in the recipe."""
+    """Assumptions, for figures that are neither measured nor in the recipe."""
 
     typical_share: float = Field(gt=0, le=1)
-    """Tokens of a typical completion over `max_new_tokens`."""
+    """Typical length of a completion, as a share of `max_new_tokens`."""
     prompt_characters: float = Field(gt=0)
-    """Of an English prompt that is not here."""
+    """Length of an English prompt in characters, for prompts that are not here."""
     model_billions: float = Field(gt=0)
-    """Weights of a model of unknown size."""
+    """Size of a model of unknown size, in billions of weights."""
 
 
 class Throughput(Section):
-    """The whole table; `characters_per_token` and `tokens_per_english_token` go by script."""
+    """The whole table; `characters_per_token` and `tokens_per_english_token` are by script."""
 
     assumed: Assumed
     characters_per_token: Mapping[str, float]
@@ -56,21 +56,22 @@ class Throughput(Section):
     rate: tuple[Rate, ...]
 
     def characters_of_token(self, tag: str) -> float:
-        """Characters of a token in a language."""
+        """Return the characters per token of a language."""
         table = self.characters_per_token
         return table.get(language(tag).script, table["other"])
 
     def premium(self, tag: str) -> float:
-        """Tokens of a text in a language over those of its English version."""
+        """Return the ratio of the tokens of a text to those of its English version."""
         if tag == "en":
             return 1.0
         table = self.tokens_per_english_token
         return table.get(language(tag).script, table["other"])
 
     def find(self, work: str, device: str, billions: float) -> "MatchedRate":
-        """The row of the smallest size that holds the model; beyond the last row, by its size.
+        """Find the row of the smallest size that fits the model; beyond the last, scale it.
 
-        Raises InputError where the table has nothing for the work on the device.
+        Raises:
+            InputError: the table has no row for the work on the device.
         """
         rows = [row for row in self.rate if (row.work, row.device) == (work, device)]
         if not rows:
@@ -88,16 +89,17 @@ class Throughput(Section):
 
 
 class MatchedRate(NamedTuple):
-    """A row of the table, and its rate for the model that was asked for."""
+    """A row of the table, and its rate for a given model."""
 
     row: Rate
     tokens_per_second: float
 
 
 def load_throughput(path: Path | None = None) -> Throughput:
-    """The table of the package, with what the user's file says put over it.
+    """Load the table of the package, and put the rows of the user's file on top of it.
 
-    Raises InputError for a file that is not there, not TOML, or has a key that there is not.
+    Raises:
+        InputError: no such file, not TOML, or an unknown key.
     """
     text = files("isoglot.planning").joinpath("throughput.toml").read_text(encoding="utf-8")
     values = tomllib.loads(text)

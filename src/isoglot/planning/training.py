@@ -1,4 +1,4 @@
-"""How many optimiser steps a training takes, as the trainers of transformers and TRL count them."""
+"""Optimiser steps of a training, counted as the trainers of transformers and TRL count them."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ DEFAULTS = {
     "num_train_epochs": 3,
     "max_steps": -1,
 }
-"""Those of TRL's configs, which are not imported here since that takes seconds; a test compares."""
+"""Defaults of TRL's configs; a test compares them, since importing TRL takes seconds."""
 ONLINE_DEFAULTS = {
     **DEFAULTS,
     "num_generations": 2,
@@ -25,12 +25,12 @@ ONLINE_DEFAULTS = {
 
 
 def processes_of(recipe: Recipe) -> int:
-    """How many train."""
+    """Return the number of training processes."""
     return recipe.launch.num_processes if recipe.launch else 1
 
 
 class Course(NamedTuple):
-    """What a training comes to."""
+    """The extent of a training."""
 
     num_steps: int
     num_examples: float
@@ -40,7 +40,7 @@ class Course(NamedTuple):
 
 
 def course_of(num_pairs: int, training: Mapping[str, Any], num_processes: int = 1) -> Course:
-    """Of a training on pairs."""
+    """Compute the course of a training on pairs or demonstrations."""
     get = {**DEFAULTS, **training}
     batch = get["per_device_train_batch_size"] * num_processes
     accumulation, epochs = get["gradient_accumulation_steps"], get["num_train_epochs"]
@@ -53,7 +53,7 @@ def course_of(num_pairs: int, training: Mapping[str, Any], num_processes: int = 
 def online_course_of(
     num_prompts: int, training: Mapping[str, Any], num_processes: int = 1
 ) -> Course:
-    """Of an online training on prompts, each answered `num_generations` times.
+    """Compute the course of an online training, with `num_generations` completions per prompt.
 
     A batch of answers serves `steps_per_generation` passes, `num_iterations` times over; the
     prompts that fill no batch are left out of an epoch.

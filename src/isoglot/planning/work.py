@@ -1,4 +1,4 @@
-"""What a plan counts in: works of models, and spans of tokens."""
+"""Work: the units of a plan, by stage and model."""
 
 import math
 from collections.abc import Sequence
@@ -11,27 +11,27 @@ from isoglot.planning.prompts import NOTHING, PromptCounts, Span
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one stage asks of one model in one round."""
+    """The work of one model in one stage of one round."""
 
     stage: str
-    """As in the run's folder, below `round-t/`."""
+    """Its folder in `round-t/` of the run directory."""
     unit: str
     num: int
     times: int
-    """Rounds that have it, if none stops early."""
+    """Number of rounds, if none stops early."""
     exact: bool
-    """Whether a run counts just as many; else that is the most."""
+    """True if a run has exactly `num`, False for an upper bound."""
     engine: Engine | None = None
     tokens_in: Span = NOTHING
-    """Read, or trained on."""
+    """Tokens that are read, or trained on."""
     tokens_out: Span = NOTHING
-    """Written."""
+    """Tokens that are written."""
     characters: Span = NOTHING
-    """Read, by what is paid by the character."""
+    """Characters that are read, for services billed by the character."""
 
 
 class CompletionCounts(NamedTuple):
-    """Completions to the prompts of one language, and the length of each in tokens."""
+    """Completions of the prompts of one language, and the length of each in tokens."""
 
     language: str
     num: int
@@ -39,13 +39,13 @@ class CompletionCounts(NamedTuple):
 
 
 def tokens_of(asked: PromptCounts) -> Span:
-    """All prompts together."""
+    """Sum the tokens of all prompts."""
     total = sum(asked.tokens[tag] * num for tag, num in asked.by_language.items())
     return Span(total, total)
 
 
 def read_with_prompts(asked: PromptCounts, answers: Sequence[CompletionCounts]) -> Span:
-    """All answers together, each after its prompt."""
+    """Sum the tokens of all completions, each after its prompt."""
     total = Span()
     for tag, num, tokens in answers:
         prompt = asked.tokens.get(tag, math.nan)

@@ -1,4 +1,4 @@
-"""Load the YAML of a recipe or a study: a file of the user's, or one in the package by its name."""
+"""Load the YAML file of a recipe or study, by its path or by its name in the package."""
 
 from difflib import get_close_matches
 from importlib.resources import files
@@ -8,21 +8,25 @@ from typing import Any, Literal
 from isoglot.core.errors import InputError
 from isoglot.core.yaml import read_yaml
 
-Kind = Literal["recipe", "study"]
+YamlKind = Literal["recipe", "study"]
 
-_FOLDERS: dict[Kind, str] = {"recipe": "isoglot.recipe.shipped", "study": "isoglot.study.shipped"}
+_FOLDERS: dict[YamlKind, str] = {
+    "recipe": "isoglot.recipe.shipped",
+    "study": "isoglot.study.shipped",
+}
 
 
-def packaged(kind: Kind) -> list[str]:
-    """The names of those in the package."""
+def packaged(kind: YamlKind) -> list[str]:
+    """List the names of the recipes or studies in the package."""
     names = (file.name for file in files(_FOLDERS[kind]).iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
-def load_yaml(kind: Kind, name_or_path: str) -> dict[str, Any]:
-    """The keys and values of a `.yaml` file, or of one of the package by its name.
+def load_yaml(kind: YamlKind, name_or_path: str) -> dict[str, Any]:
+    """Load the keys and values of a `.yaml` file, or of a file of the package by its name.
 
-    Raises InputError where there is none, or where it is not YAML.
+    Raises:
+        InputError: no such file or name, or not YAML.
     """
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):

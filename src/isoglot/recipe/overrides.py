@@ -1,4 +1,4 @@
-"""Settings that are given one by one, as `key=value`, beside a YAML file."""
+"""Overrides: settings given as `key=value`, in addition to a YAML file."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from isoglot.core.yaml import read_yaml
 
 
 def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
-    """`key=value` settings, as in a recipe; the values are YAML."""
+    """Parse `key=value` settings into nested values; the values are YAML."""
     values: dict[str, Any] = {}
     for text in overrides:
         override(values, text)
@@ -16,7 +16,7 @@ def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def override(values: dict[str, Any], text: str) -> None:
-    """Set `a.b.0.c=value`; the value is YAML."""
+    """Set `a.b.0.c=value` in place; the value is YAML."""
     key, equals, value = text.partition("=")
     if not equals:
         raise InputError(f"expected key=value, got {text!r}; for example seed=2")
@@ -24,9 +24,12 @@ def override(values: dict[str, Any], text: str) -> None:
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set `a.b.0.c` in place; raises InputError where the recipe has no such place.
+    """Set `a.b.0.c` in place.
 
-    An entry of `rounds` keeps what is set in it as one dotted key, which stands for itself there.
+    An entry of `rounds` keeps a key inside a section as one dotted key.
+
+    Raises:
+        InputError: the recipe has no such place.
     """
     *parents, last = key.split(".")
     if parents[:1] == ["rounds"] and len(parents) > 1:

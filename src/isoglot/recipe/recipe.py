@@ -1,4 +1,4 @@
-"""A recipe: one YAML file, one frozen object. Unknown keys die, and every known key is read."""
+"""Recipe: one YAML file as one frozen object. Unknown keys are refused, known keys are all read."""
 
 import json
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ from isoglot.train.launch import LaunchConfig
 
 
 def _with_tags(keys: dict[str, Any]) -> dict[str, Any]:
-    """A round's keys, with tags in place of names of sets: what is kept of a run names no set."""
+    """Replace the names of language sets by tags: the record of a run names no set."""
     return {key: expanded(keys[key]) if key == "languages" else keys[key] for key in keys}
 
 
@@ -55,68 +55,70 @@ _OF_ALL_ROUNDS = ("name", "description", "rounds", "policy", "seed", "evaluate",
 
 
 class Recipe(Section):
-    """A method: the parts that stand on the line, and their settings."""
+    """A method: the parts of the line, and their settings."""
 
     name: str
     description: str = ""
     languages: Annotated[Tags, Field(min_length=1)]
-    """Trained in the loop, BCP-47; or sets of `isoglot languages --sets`, `-NAME` without those."""
+    """Languages that are trained: BCP-47 tags, or sets of `isoglot languages --sets`; `-NAME`
+    removes a tag or set."""
     unseen_languages: Tags = ()
-    """Evaluated only, to see transfer; sets as above (`[xllms-100, -feedback-30]`)."""
+    """Languages that are evaluated only, to measure transfer (`[xllms-100, -feedback-30]`)."""
     system: str = ""
-    """System message before every prompt, in the loop and in evaluation."""
+    """System message before every prompt, in training and in evaluation."""
     dominant_language: str = "en"
     seed: int = 1
-    """Of the prompts, the bootstrap and the training; sampling has `generate.sampling.seed`."""
+    """Seed of the prompts, the bootstrap and the training; for sampling see
+    `generate.sampling.seed`."""
     rounds: Annotated[int, Field(ge=1)] | Annotated[tuple[RoundKeys, ...], Field(min_length=1)] = 1
-    """How many; or one entry for each, with the keys that it sets otherwise than the recipe does
-    (`{languages: […], train: {…}}`; `prompts.num_families` sets one key inside a section)."""
+    """Number of rounds, or one entry per round with the keys that differ from the recipe
+    (`{languages: […], train: {…}}`; `prompts.num_families` sets one key of a section)."""
     families_per_shard: int = Field(250, ge=1)
     policy: PolicyConfig
     prompts: PromptsConfig
     samplers: tuple[MemberConfig, ...] = ()
-    """Who answers the prompts; left out, the policy of the round alone."""
+    """The samplers that complete the prompts; default: the policy of the round alone."""
     generate: GenerateConfig = GenerateConfig()
     translate: PromptTranslatorConfig | None = None
-    """How a sampler is asked to translate. With it, and for `translated_vs_direct`, all answers are
-    translated into and out of the dominant language; in a pool, those of the members with
-    `answers_in: dominant`."""
+    """Prompt of a sampler that translates. With this section, and for `translated_vs_direct`, all
+    answers are translated into and out of the dominant language; in a pool, only the answers of
+    samplers with `answers_in: dominant`."""
     translator: (
         TranslatorMember | Annotated[tuple[TranslatorMember, ...], Field(min_length=1)] | None
     ) = None
-    """Who translates; left out, the policy of the round. Of several the first translates the
-    prompts, and each the answers, into the languages that it serves."""
+    """The translator, or several; default: the policy of the round. The first one translates the
+    prompts; each translates the answers into the languages that it serves."""
     identifier: IdentifierConfig = LangidConfig()
-    """Who says in which language an answer is."""
+    """The language identifier of the answers."""
     score: ScoreConfig | None = None
     pair: PairConfig = PairConfig()
     filter: FilterConfig = FilterConfig()
     route: RouteConfig | None = None
-    """With it, the answers become demonstrations, of each language those of its best way, and no
-    preferences: nothing is paired and filtered, and `train.method` is sft."""
+    """Makes demonstrations instead of preferences, by the best generation route for each language;
+    `train.method` is then sft."""
     clean: CleanConfig = CleanConfig()
-    """What of the demonstrations of `route:` is dropped before training."""
+    """Filters of the demonstrations of `route:`."""
     train: TrainConfig | None = None
-    """Left out: the run ends with the preferences or demonstrations. Method rloo goes from the
-    prompts straight to here: nothing is generated, paired and filtered before."""
+    """Without it, the run ends with the preferences or demonstrations. Method rloo trains on the
+    prompts themselves: nothing is generated, paired and filtered before."""
     launch: LaunchConfig | None = None
-    """Training by several processes, with `accelerate launch`; left out, by one."""
+    """Trains in several processes, with `accelerate launch`; default: in one."""
     evaluate: EvaluateConfig = EvaluateConfig()
     execute: ExecuteConfig = LocalConfig()
-    """Where the stages run; it changes no shard."""
+    """The executor of the stages; the rows do not depend on it."""
 
     @property
     def all_languages(self) -> tuple[str, ...]:
-        """The languages that are trained, then those that are evaluated only."""
+        """The trained languages, then those that are only evaluated."""
         return (*self.languages, *self.unseen_languages)
 
     @property
     def num_rounds(self) -> int:
-        """How many policies are trained, one after another, at most."""
+        """Upper bound of the number of rounds."""
         return self.rounds if isinstance(self.rounds, int) else len(self.rounds)
 
     def of_round(self, round: int) -> "Recipe":
-        """The recipe of one round: this one, with the keys that the round sets."""
+        """Return the recipe of one round: this one, with the keys that the round sets."""
         if isinstance(self.rounds, int):
             return self
         values = resolved(self) | {"rounds": 1}
@@ -129,59 +131,59 @@ class Recipe(Section):
 
     @property
     def different_rounds(self) -> tuple["Recipe", ...]:
-        """The recipes of rounds that differ, or the one of all that are the same."""
+        """The recipe of each round, or the single recipe of rounds that are all the same."""
         num = 1 if isinstance(self.rounds, int) else self.num_rounds
         return tuple(map(self.of_round, range(num)))
 
     @property
     def num_trainings(self) -> int:
-        """Policies beyond M0, at most."""
+        """Upper bound of the number of trained policies."""
         times = self.num_rounds // len(self.different_rounds)
         return times * sum(each.train is not None for each in self.different_rounds)
 
     def trained_languages(self, round: int) -> tuple[str, ...]:
-        """What M_round was trained on since M0."""
+        """The languages that M_round has been trained on since M0."""
         tags = (tag for earlier in range(round) for tag in self.of_round(earlier).languages)
         return tuple(dict.fromkeys(tags))
 
     @property
     def is_online(self) -> bool:
-        """Whether the policy learns from prompts, while it answers them, and not from pairs."""
+        """True if the policy is trained on its own completions of the prompts, not on pairs."""
         return self.train is not None and self.train.method == "rloo"
 
     @property
     def pool(self) -> tuple[MemberConfig, ...]:
-        """Who answers the prompts."""
+        """The samplers that complete the prompts."""
         return self.samplers or (PolicyMember(),)
 
     @property
     def models(self) -> tuple[Any, ...]:
-        """The policy, and every other model that answers or translates."""
+        """The policy, and every other sampler and translator with a model."""
         own = (PolicyMember, SourceMember)
         others = [member for member in self.samplers if not isinstance(member, own)]
         return (self.policy, *others, *self.translators)
 
     @property
     def translators(self) -> tuple[TranslatorMember, ...]:
-        """Who translates; none where the policy of the round does."""
+        """The translators; none if the policy of the round translates."""
         given = self.translator
         return given if isinstance(given, tuple) else (given,) if given else ()
 
     @property
     def is_translated_pool(self) -> bool:
-        """Whether members answer in the dominant language only: then no more is translated."""
+        """True if a sampler answers in the dominant language: only its answers are translated."""
         return any(member.answers_in == "dominant" for member in self.pool)
 
     @property
-    def asked_stage(self) -> str:
-        """The stage that writes the prompts that are answered."""
+    def prompts_stage(self) -> str:
+        """The name of the last stage that writes prompts."""
         if self.prompts.cross_lingual:
             return "cross_lingual"
         return "translate_prompts" if self.prompts.translate_from else "prompts"
 
     @property
     def translates_answers(self) -> bool:
-        """Whether there is a translate stage."""
+        """True if there is a translate stage."""
         return bool(self.translate or self.is_translated_pool or self._is_by_imbalance)
 
     @property
@@ -190,20 +192,22 @@ class Recipe(Section):
 
     @property
     def translates_one_way(self) -> bool:
-        """Whether answers are translated out of the dominant language, and none into it."""
+        """True if answers are only translated out of the dominant language, not into it."""
         return self.is_translated_pool or self.route is not None
 
     @property
     def translated_members(self) -> tuple[MemberConfig, ...]:
-        """Whose answers are translated."""
-        chosen = [m for m in self.pool if m.answers_in == "dominant" or not self.is_translated_pool]
-        return tuple(chosen) if self.translates_answers else ()
+        """The samplers whose answers are translated."""
+        if not self.translates_answers:
+            return ()
+        is_all = not self.is_translated_pool
+        return tuple(each for each in self.pool if is_all or each.answers_in == "dominant")
 
     def translated_languages(self, place: int = 0) -> tuple[str, ...]:
-        """What the translator of this place must know."""
-        asks_all = place == 0 and self.prompts.translate_from
+        """The languages that the translator at this place must know."""
+        is_for_prompts = place == 0 and self.prompts.translate_from
         serves = self.translators[place].serves if self.translators else Serving().serves
-        if asks_all or not self.is_translated_pool:
+        if is_for_prompts or not self.is_translated_pool:
             return tuple(filter(serves, self.languages))
         members = self.translated_members
         tags = [tag for tag in self.languages if any(m.serves(tag) for m in members)]
@@ -217,19 +221,19 @@ class Recipe(Section):
     @field_validator("rounds", mode="before")
     @classmethod
     def _left_out(cls, rounds: Any) -> Any:
-        """A study leaves a round out by setting it to null."""
+        """Remove the rounds that a study sets to null."""
         return [each for each in rounds if each is not None] if isinstance(rounds, list) else rounds
 
     @model_validator(mode="before")
     @classmethod
     def _lab_paths(cls, values: Any) -> Any:
-        """Every `path: lab:NAME` is the checkpoint in the package; `lab` alone is its policy."""
+        """Replace `path: lab:NAME` by the checkpoint in the package; `lab` alone is its policy."""
         return resolve_paths(values)
 
     @model_validator(mode="before")
     @classmethod
     def _sampling_of_members(cls, values: Any) -> Any:
-        """What a sampler's own `sampling` leaves out stands in `generate.sampling`."""
+        """Complete the `sampling` of each sampler by `generate.sampling`."""
         if not isinstance(values, dict) or not isinstance(values.get("samplers"), list):
             return values
         generate = values.get("generate")
@@ -267,7 +271,7 @@ class Recipe(Section):
         return self
 
     def _check_rounds(self, rounds: tuple[dict[str, Any], ...]) -> None:
-        """Each is a recipe of its own, in languages that the whole recipe evaluates."""
+        """Check each round as a recipe of its own, in languages that the whole recipe evaluates."""
         for index, keys in enumerate(rounds):
             if fixed := [key for key in _OF_ALL_ROUNDS if key in keys]:
                 raise InputError(f"rounds.{index}: {fixed[0]!r} is the same in all; set it above")
@@ -305,8 +309,8 @@ class Recipe(Section):
             check_route(self.route, self.train.method if self.train else None, names)
 
     def _translators_consistent(self) -> None:
-        asks_all = self.prompts.translate_from is not None
-        check_translators(self.translators, self.languages, asks_all)
+        is_for_prompts = self.prompts.translate_from is not None
+        check_translators(self.translators, self.languages, is_for_prompts)
         kinds = {translator.kind for translator in self.translators}
         if self.prompts.artefacts.min_log_probability is not None and kinds != {"seq2seq"}:
             raise InputError(
@@ -315,7 +319,7 @@ class Recipe(Section):
             )
         if len(self.translators) > 1 and (self._is_by_imbalance or not self.translates_answers):
             raise InputError(
-                "several translators are for answers that stand side by side: use `route:`, or a "
+                "several translators make several candidates for each prompt: use `route:`, or a "
                 "pair.method that ranks, with a sampler that has `answers_in: dominant`"
             )
 
@@ -332,10 +336,10 @@ class Recipe(Section):
         if any(isinstance(member, SourceMember) for member in self.pool):
             self.prompts.check_completions()
         if self.route:
-            return  # one completion is a choice, too
-        is_asked = self.train and not self.is_online
-        is_asked = is_asked or any(member.languages for member in self.samplers)
-        if is_asked and (self.is_translated_pool or not self.translates_answers):
+            return  # a route needs no second completion
+        is_ranked = self.train and not self.is_online
+        is_ranked = is_ranked or any(member.languages for member in self.samplers)
+        if is_ranked and (self.is_translated_pool or not self.translates_answers):
             num = {tag: sum(t.serves(tag) for t in self.translators) or 1 for tag in self.languages}
             num[self.dominant_language] = 1
             num = {tag: num[tag] for tag in self.languages}
@@ -343,12 +347,12 @@ class Recipe(Section):
 
 
 def recipe_names() -> list[str]:
-    """The recipes in the package."""
+    """List the recipes in the package."""
     return packaged("recipe")
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe of a file, or of the package by its name, with `key=value` overrides.
+    """Load the recipe of a file, or of the package by its name, with `key=value` overrides.
 
     Raises:
         InputError: no such recipe, not YAML, an unknown key, a value out of its range.
@@ -363,7 +367,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:
-    """Every key of a recipe with its value, as JSON has them."""
+    """Return every key of a recipe with its value, as JSON values."""
     return json.loads(recipe.model_dump_json())
 
 

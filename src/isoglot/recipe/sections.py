@@ -1,4 +1,4 @@
-"""The sections of a recipe that say where prompts come from, how is measured and where it runs."""
+"""Sections of a recipe: prompts, evaluation, language identifier and executor."""
 
 from typing import Annotated, Literal, Self
 
@@ -18,26 +18,25 @@ PromptSource = Annotated[LabPromptConfig | PromptFileConfig, Field(discriminator
 
 
 class PromptsConfig(Section):
-    """Where the prompts of each round come from."""
+    """The prompts of each round."""
 
     source: PromptSource | tuple[PromptFileConfig, ...]
-    """One source, or several files whose rows differ in form."""
+    """One source, or several files whose rows have different columns."""
     num_families: int | None = Field(None, ge=1)
-    """Families in each round, fresh ones every time; left out, all there are (one round)."""
+    """Families per round, new ones in each round; default: all, in a single round."""
     parallel: bool = True
-    """Whether each family must have a prompt in every language."""
+    """Require a prompt in every language from each family."""
     translate_from: str | None = None
-    """The one language that there are prompts in; the policy translates them into the others."""
+    """The only language of the source; its prompts are translated into the others."""
     artefacts: ArtefactConfig = ArtefactConfig()
-    """Which translated prompts are left out, each for a named reason."""
+    """Checks of translated prompts; a prompt with a fault is dropped under its name."""
     cross_lingual: CrossLingualConfig | None = None
-    """In which languages each family is asked for answers in which others; left out, every prompt
-    for one in its own."""
+    """Pairs of prompt and answer languages; default: every prompt is answered in its own."""
     grader: GraderName | None = None
-    """Measures the reward accuracy of the pairs, where prompts carry a gold answer."""
+    """Measures the reward accuracy of the pairs, if the prompts have a gold answer."""
 
     def check_completions(self) -> None:
-        """Raise InputError where the source says of no column that it holds answers."""
+        """Check that the source names a column of answers; raises InputError if not."""
         sources = self.source if isinstance(self.source, tuple) else (self.source,)
         if not any(
             each.columns.has_completions
@@ -52,37 +51,37 @@ class PromptsConfig(Section):
 
 
 class EvaluationTask(TaskConfig):
-    """A task with its prompts: a published benchmark, or prompts of one's own with a grader."""
+    """A task with its prompts: a published benchmark, or your own prompts with a grader."""
 
     prompts: Annotated[
         LabPromptConfig | PromptFileConfig | BenchmarkConfig, Field(discriminator="kind")
     ]
     num_families: int | None = Field(1000, ge=1)
-    """Examples for each language; None: all there are."""
+    """Families of examples; None: all."""
     cross_lingual: CrossLingualConfig | None = None
-    """Asks the prompts across languages; then the results go by direction, too."""
+    """Makes the prompts cross-lingual; there are results by direction, then."""
 
     @model_validator(mode="after")
-    def _asks_across(self) -> Self:
+    def _cross_lingual_is_for_own_prompts(self) -> Self:
         if self.cross_lingual and isinstance(self.prompts, BenchmarkConfig):
             raise InputError(
-                f"{self.name}: cross_lingual is for prompts of the lab or a file; the questions of "
-                "a benchmark are asked as it publishes them: leave one of them out"
+                f"{self.name}: cross_lingual is for prompts of the lab or a file; a benchmark has "
+                "its own prompts: leave one of them out"
             )
         return self
 
 
 class EvaluateConfig(Section):
-    """How every policy M_t is measured."""
+    """The evaluation of every policy M_t."""
 
     tasks: tuple[EvaluationTask, ...] = ()
     validation: EvaluationTask | None = None
-    """The task of the stop rule: no further round when no trained language gains on it beyond its
-    interval. Its examples are never those of `tasks`. Left out: every round is run."""
+    """The task of the stop rule: no further round once no trained language gains on it beyond its
+    interval. Its examples are not those of `tasks`. Default: every round is run."""
 
     @property
     def all_tasks(self) -> tuple[EvaluationTask, ...]:
-        """The tasks, and the validation task where there is one."""
+        """The tasks, and the validation task if there is one."""
         return (*self.tasks, self.validation) if self.validation else self.tasks
 
 
@@ -93,7 +92,7 @@ class LangidConfig(Section):
 
 
 class AlmanacIdentifierConfig(Section):
-    """The one of the lab's almanac, whose words are all known."""
+    """The identifier of the lab's almanac, all of whose words are known."""
 
     kind: Literal["almanac"]
 
@@ -102,24 +101,23 @@ IdentifierConfig = Annotated[LangidConfig | AlmanacIdentifierConfig, Field(discr
 
 
 class LocalConfig(Section):
-    """Shards are made one after another, on this machine."""
+    """Make shards one after another, on this machine."""
 
     kind: Literal["local"] = "local"
 
 
 class RayConfig(Section):
-    """Shards are made by the workers of a Ray cluster whose nodes share the file system.
+    """Make shards by the workers of a Ray cluster whose nodes share the file system.
 
-    It runs the stages whose models take the time: generate, both translations, score, and the
-    answers of evaluate. The shards are the same, so a run may change between the two.
+    Ray runs the stages whose models take the time: generate, both translations, score, and the
+    answers of evaluate. The shards are the same, so a run may change between the two executors.
     """
 
     kind: Literal["ray"]
     num_workers: int | None = Field(None, ge=1)
-    """Models at a time; left out, one for each GPU of the cluster, or else for each CPU core."""
+    """Models at a time; default: one per GPU of the cluster, or else per CPU core."""
     address: str = "local"
-    """`local`: a Ray of this machine alone; `auto`: the cluster that it belongs to; or host:port.
-    """
+    """`local`: a Ray of this machine alone; `auto`: the cluster of this machine; or host:port."""
 
 
 ExecuteConfig = Annotated[LocalConfig | RayConfig, Field(discriminator="kind")]
