@@ -8,27 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoglot.benchmarks.benchmark import Ask, literals
+from isoglot.benchmarks.benchmark import PromptFormat, literals
 from isoglot.benchmarks.choices import (
-    ACCURACY,
     ACCURACY_PER_CHAR,
+    CHOICE_ACCURACY,
     LETTERS,
-    Question,
+    ChoiceItem,
     after,
     cloze,
+    generation_gold,
     grade_likeliest,
-    grade_written,
+    grade_stated,
     lettered,
     named,
     worked_examples,
-    written_gold,
 )
-from isoglot.benchmarks.stated_choice import UNDETERMINED, Offered, announced, words_of
+from isoglot.benchmarks.stated_choice import UNDETERMINED, Options, choice_words, find_stated_choice
 from isoglot.core.records import Choice, Prompt
 
 WORDS = literals("choices")
 FIVE = {letter: letter for letter in "ABCDE"}
-FOUR = Offered(
+FOUR = Options(
     {letter: letter for letter in "ABCD"},
     {"A": ["London"], "B": ["Paris"], "C": ["A dog"], "D": ["Vitamin C"]},
 )
@@ -134,16 +134,16 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("tag", "text", "label"), READ)
 def test_an_announced_answer_is_read(tag: str, text: str, label: str) -> None:
-    assert announced(text, FOUR, tag) == label
+    assert find_stated_choice(text, FOUR, tag) == label
 
 
 @pytest.mark.parametrize(("tag", "text"), UNREADABLE)
 def test_no_or_several_answers_are_unknown(tag: str, text: str) -> None:
-    assert announced(text, FOUR, tag) is None
+    assert find_stated_choice(text, FOUR, tag) is None
 
 
 def ways_to_write(letter: str, tag: str) -> list[str]:
-    words, small = words_of(tag), letter.lower()
+    words, small = choice_words(tag), letter.lower()
     ways = [letter, small, f"({letter})", f"[{small}]", f"{letter}.", f"{small})", f"**{letter}**"]
     ways += [f"{letter}. text-{letter}", f"text-{letter}", f"text-{small}."]
     answer = words["answer"]
@@ -159,9 +159,9 @@ def ways_to_write(letter: str, tag: str) -> list[str]:
 
 @pytest.mark.parametrize("tag", WORDS)
 def test_every_way_to_write_a_letter_is_read_in_every_language(tag: str) -> None:
-    offered = Offered(FIVE, {label: [f"text-{label}"] for label in FIVE})
+    offered = Options(FIVE, {label: [f"text-{label}"] for label in FIVE})
     read = {
-        (letter, way): announced(way, offered, tag)
+        (letter, way): find_stated_choice(way, offered, tag)
         for letter in FIVE
         for way in ways_to_write(letter, tag)
     }
@@ -170,59 +170,62 @@ def test_every_way_to_write_a_letter_is_read_in_every_language(tag: str) -> None
 
 @pytest.mark.parametrize("tag", WORDS)
 def test_two_letters_joined_are_unknown_in_every_language(tag: str) -> None:
-    words = words_of(tag)
+    words = choice_words(tag)
     for join in words["joins"]:
         for phrase in words["phrases"]:
-            assert announced(f"{phrase} C {join} D.", FOUR, tag) is None, (phrase, join)
+            assert find_stated_choice(f"{phrase} C {join} D.", FOUR, tag) is None, (phrase, join)
 
 
 @pytest.mark.parametrize("tag", CYRILLIC)
 def test_a_letter_that_could_be_two_is_unknown(tag: str) -> None:
-    assert announced("В", FOUR, tag) is None
+    assert find_stated_choice("В", FOUR, tag) is None
 
 
 @given(st.permutations(list("ABCD")), st.integers(0, 3))
 def test_the_order_of_the_options_does_not_matter(order: list[str], place: int) -> None:
     texts = {label: FOUR.texts[label] for label in order}
-    offered = Offered({label: label for label in order}, texts)
+    offered = Options({label: label for label in order}, texts)
     label = order[place]
-    assert announced(f"({label})", offered, "en") == label
-    assert announced(FOUR.texts[label][0], offered, "en") == label
+    assert find_stated_choice(f"({label})", offered, "en") == label
+    assert find_stated_choice(FOUR.texts[label][0], offered, "en") == label
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_read_without_an_error(text: str) -> None:
-    assert announced(text, FOUR, "en") in (None, *"ABCD")
+    assert find_stated_choice(text, FOUR, "en") in (None, *"ABCD")
 
 
 @given(st.sampled_from(sorted(WORDS)), st.sampled_from("ABCD"), st.sampled_from("ABCD"))
 def test_the_last_announced_answer_wins(tag: str, first: str, last: str) -> None:
-    phrase = words_of(tag)["phrases"][0]
-    assert announced(f"{phrase}: {first}.\n{phrase}: {last}.", FOUR, tag) == last
+    phrase = choice_words(tag)["phrases"][0]
+    assert find_stated_choice(f"{phrase}: {first}.\n{phrase}: {last}.", FOUR, tag) == last
 
 
 def test_numbers_are_read_whole() -> None:
-    offered = Offered({"A": "A", "B": "B"}, {"A": ["5"], "B": ["15"]})
-    read = {text: announced(text, offered, "en") for text in ("5", "15", "-5", "0.5", "5.2", "15.")}
+    offered = Options({"A": "A", "B": "B"}, {"A": ["5"], "B": ["15"]})
+    read = {
+        text: find_stated_choice(text, offered, "en")
+        for text in ("5", "15", "-5", "0.5", "5.2", "15.")
+    }
     assert read == {"5": "A", "15": "B", "-5": None, "0.5": None, "5.2": None, "15.": "B"}
 
 
 def test_an_option_within_another_is_not_announced_by_it() -> None:
-    offered = Offered({"A": "A", "B": "B"}, {"A": ["the dog"], "B": ["the dog house"]})
-    assert announced("it is the dog house", offered, "en") == "B"
-    assert announced("it is the dog", offered, "en") == "A"
+    offered = Options({"A": "A", "B": "B"}, {"A": ["the dog"], "B": ["the dog house"]})
+    assert find_stated_choice("it is the dog house", offered, "en") == "B"
+    assert find_stated_choice("it is the dog", offered, "en") == "A"
 
 
 def test_options_of_the_same_text_do_not_announce_the_first() -> None:
-    offered = Offered({"A": "A", "B": "B"}, {"A": ["same"], "B": ["same"]})
-    assert announced("same", offered, "en") is None
-    assert announced("B. same", offered, "en") == "B"
+    offered = Options({"A": "A", "B": "B"}, {"A": ["same"], "B": ["same"]})
+    assert find_stated_choice("same", offered, "en") is None
+    assert find_stated_choice("B. same", offered, "en") == "B"
 
 
 def test_yes_and_no_count_where_they_begin_or_stand_alone() -> None:
-    offered = Offered({}, {"paraphrase": ["Sí"], "different": ["No"]})
+    offered = Options({}, {"paraphrase": ["Sí"], "different": ["No"]})
     read = [
-        announced(text, offered, "es")
+        find_stated_choice(text, offered, "es")
         for text in ("Sí, son iguales", "no", "Creo que no es así", "Pienso.\nNo.", "Respuesta: sí")
     ]
     assert read == ["paraphrase", "different", None, "different", "paraphrase"]
@@ -251,8 +254,8 @@ def test_no_way_to_write_a_letter_stands_for_two() -> None:
 
 
 def test_a_language_without_words_is_asked_in_english() -> None:
-    assert not words_of("bm")["native"]
-    assert {**words_of("bm"), "native": True} == words_of("en")
+    assert not choice_words("bm")["native"]
+    assert {**choice_words("bm"), "native": True} == choice_words("en")
 
 
 # Likelihoods
@@ -300,7 +303,7 @@ def test_a_tie_is_worth_its_share() -> None:
 def test_a_missing_likelihood_makes_the_example_unknown(missing: float | None) -> None:
     choices = choices_of({"A": -1.0, "B": missing})
     assert grade_likeliest(prompt_with("A"), choices) is None
-    assert ACCURACY.grade_choices(prompt_with("A"), choices) is None
+    assert CHOICE_ACCURACY.grade_choices(prompt_with("A"), choices) is None
 
 
 def test_impossible_choices_are_less_likely_than_all_others() -> None:
@@ -309,7 +312,7 @@ def test_impossible_choices_are_less_likely_than_all_others() -> None:
 
 def test_per_char_divides_by_the_characters_without_blanks_around_them() -> None:
     choices = choices_of({"A": -4.0, "B": -6.0}, {"A": " ab", "B": " abcd"})  # -2.0 and -1.5
-    assert ACCURACY.grade_choices(prompt_with("A"), choices) == (1.0, 1.0)
+    assert CHOICE_ACCURACY.grade_choices(prompt_with("A"), choices) == (1.0, 1.0)
     assert ACCURACY_PER_CHAR.grade_choices(prompt_with("A"), choices) == (0.0, 1.0)
     assert ACCURACY_PER_CHAR.grade_choices(prompt_with("B"), choices) == (1.0, 1.0)
     assert ACCURACY_PER_CHAR.grade(prompt_with("B"), "B") is None
@@ -323,32 +326,32 @@ def test_gold_that_is_none_of_the_choices_is_an_error() -> None:
 # Prompts
 
 
-def question(text: str, gold: str = "B", subject: str = "") -> Question:
-    return Question(text, text, {"A": f"{text} a", "B": f"{text} b"}, gold, subject=subject)
+def question(text: str, gold: str = "B", subject: str = "") -> ChoiceItem:
+    return ChoiceItem(text, text, {"A": f"{text} a", "B": f"{text} b"}, gold, subject=subject)
 
 
 def test_a_written_gold_says_all_that_was_offered() -> None:
-    (example,) = lettered("en", [question("q")], [], Ask(), likelihood=False)
+    (example,) = lettered("en", [question("q")], [], PromptFormat(answering="generation"))
     assert json.loads(example.prompt.gold) == {
         "label": "B",
         "letters": {"A": "A", "B": "B"},
         "texts": {"A": ["q a"], "B": ["q b"]},
     }
     assert example.choices == {}
-    assert grade_written(example.prompt, "q b") == 1.0
-    assert grade_written(example.prompt, "q a") == 0.0
-    assert grade_written(example.prompt, "q") is None
+    assert grade_stated(example.prompt, "q b") == 1.0
+    assert grade_stated(example.prompt, "q a") == 0.0
+    assert grade_stated(example.prompt, "q") is None
 
 
 def test_a_gold_of_likelihood_cannot_grade_a_written_answer() -> None:
-    with pytest.raises(ValueError, match="ask by generation"):
-        grade_written(prompt_with("B"), "B")
+    with pytest.raises(ValueError, match="set `answering` to generation"):
+        grade_stated(prompt_with("B"), "B")
 
 
 def test_letters_follow_the_prompt_of_generation() -> None:
     for tag, blank in (("en", " "), ("zh-Hans", ""), ("ja", ""), ("hy", " "), ("km", " ")):
-        (scored,) = lettered(tag, [question("q")], [], Ask(), likelihood=True)
-        (written,) = lettered(tag, [question("q")], [], Ask(), likelihood=False)
+        (scored,) = lettered(tag, [question("q")], [], PromptFormat(answering="likelihood"))
+        (written,) = lettered(tag, [question("q")], [], PromptFormat(answering="generation"))
         assert scored.prompt.text == written.prompt.text
         assert scored.prompt.gold == "B"
         assert scored.choices == {"A": f"{blank}A", "B": f"{blank}B"}
@@ -356,14 +359,12 @@ def test_letters_follow_the_prompt_of_generation() -> None:
 
 def test_worked_examples_are_the_same_for_all_and_never_the_question_itself() -> None:
     train = [question("q2"), question("s1"), question("s2"), question("s3")]
-    asked = [question("q1"), question("q2")]
-    ask = Ask(shots=2)
-    shots = worked_examples("x", ask, lambda _split: [{}], lambda _rows: train, asked)
-    for examples in (
-        lettered("en", asked, shots, ask, likelihood=False),
-        cloze("en", asked, shots, ask),
-    ):
-        for example, each in zip(examples, asked, strict=True):
+    items = [question("q1"), question("q2")]
+    two_shots = PromptFormat(shots=2)
+    shots = worked_examples("x", 2, items, train)
+    for render in (lettered, cloze):
+        examples = render("en", items, shots, two_shots)
+        for example, each in zip(examples, items, strict=True):
             before, _, last = example.prompt.text.rpartition("Question: ")
             assert last.startswith(each.text)
             assert [name for name in ("s1", "s2", "s3") if f"Question: {name}" in before] == [
@@ -374,9 +375,9 @@ def test_worked_examples_are_the_same_for_all_and_never_the_question_itself() ->
 
 
 def test_worked_examples_are_answered() -> None:
-    ask = Ask(shots=1)
-    (written,) = lettered("en", [question("q")], [question("s")], ask, likelihood=False)
-    (scored,) = cloze("en", [question("q")], [question("s")], ask)
+    one_shot = PromptFormat(shots=1)
+    (written,) = lettered("en", [question("q")], [question("s")], one_shot)
+    (scored,) = cloze("en", [question("q")], [question("s")], one_shot)
     assert "Question: s\nA. s a\nB. s b\nAnswer: B\n\nQuestion: q\n" in written.prompt.text
     assert scored.prompt.text == "Question: s\nAnswer: s b\n\nQuestion: q\nAnswer:"
     assert scored.choices == {"A": " q a", "B": " q b"}
@@ -385,21 +386,15 @@ def test_worked_examples_are_answered() -> None:
 def test_worked_examples_are_of_the_same_subject() -> None:
     asked = [question("q1", subject="law"), question("q2", subject="art")]
     shots = [question("s1", subject="art"), question("s2", subject="law")]
-    law, art = lettered("en", asked, shots, Ask(shots=1), likelihood=False)
+    law, art = lettered("en", asked, shots, PromptFormat(shots=1))
     assert "Question: s2" in law.prompt.text
     assert "Question: s1" not in law.prompt.text
     assert "Question: s1" in art.prompt.text
 
 
 def test_too_few_worked_examples_are_an_error() -> None:
-    with pytest.raises(ValueError, match="x: expected 3 worked examples of law, came 1; ask with"):
-        worked_examples(
-            "x",
-            Ask(shots=3),
-            lambda _split: [{}],
-            lambda _rows: [question("s", subject="law")],
-            [question("q", subject="law")],
-        )
+    with pytest.raises(ValueError, match="x: expected 3 worked examples of law, came 1; use fewer"):
+        worked_examples("x", 3, [question("q", subject="law")], [question("s", subject="law")])
 
 
 def test_a_label_out_of_range_is_an_error() -> None:
@@ -419,5 +414,5 @@ def test_a_text_follows_with_a_blank_but_after_full_width_signs() -> None:
 
 @given(st.text(), st.text())
 def test_a_written_gold_is_read_as_it_was_written(first: str, second: str) -> None:
-    gold = json.loads(written_gold("A", {"A": "A"}, {"A": [first], "B": [second]}))
+    gold = json.loads(generation_gold("A", {"A": "A"}, {"A": [first], "B": [second]}))
     assert gold["texts"] == {"A": [first], "B": [second]}

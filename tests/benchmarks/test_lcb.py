@@ -6,7 +6,7 @@ import json
 import pytest
 from published import published
 
-from isoglot.benchmarks.benchmark import Ask
+from isoglot.benchmarks.benchmark import PromptFormat
 from isoglot.benchmarks.lcb import LCB, lcb_metrics, long_lines, read_english_words
 from isoglot.benchmarks.rows import RowReader
 from isoglot.core.records import Prompt
@@ -96,13 +96,13 @@ def test_rows_and_published_files_are_the_same_questions(tmp_path):
         path = tmp_path / "test_sets" / task / source / "de.csv"
         path.parent.mkdir(parents=True)
         path.write_text("prompt,source,language\n1?,x,de\n2?,x,de\n", encoding="utf-8")
-    examples = LCB.examples(RowReader(LCB, "de", data=tmp_path), "de", Ask())
+    examples = LCB.examples(RowReader(LCB, "de", data=tmp_path), "de", PromptFormat())
     rows = [
         {"task": task, "source": source, "i": number, "prompt": f"{number + 1}?"}
         for task, source in (("crosslingual", "okapi"), ("monolingual", "native"))
         for number in (0, 1)
     ]
-    assert LCB.examples(lambda _: rows, "de", Ask()) == examples
+    assert LCB.examples(lambda _: rows, "de", PromptFormat()) == examples
     assert [example.prompt.family for example in examples] == [
         "lcb-crosslingual-okapi-0", "lcb-crosslingual-okapi-1",
         "lcb-de-monolingual-native-0", "lcb-de-monolingual-native-1",
@@ -114,9 +114,9 @@ def test_bad_input(tmp_path):
     with pytest.raises(ValueError, match=r"expected the list of English words at .*words.txt"):
         read_english_words(tmp_path / "words.txt")
     with pytest.raises(ValueError, match="expected 0 shots"):
-        LCB.examples(lambda _: [], "de", Ask(shots=2))
+        LCB.examples(lambda _: [], "de", PromptFormat(shots=2))
     with pytest.raises(ValueError, match="expected the task to be monolingual or crosslingual"):
-        LCB.examples(lambda _: [{"task": "x", "source": "y", "prompt": "?"}], "de", Ask())
+        LCB.examples(lambda _: [{"task": "x", "source": "y", "prompt": "?"}], "de", PromptFormat())
 
 
 def test_real_prompts_and_completions():
@@ -127,7 +127,7 @@ def test_real_prompts_and_completions():
     for tag in LCB.languages:
         if tag in ("it", "ko"):
             continue
-        examples = LCB.examples(RowReader(LCB, tag, data=folder), tag, Ask())
+        examples = LCB.examples(RowReader(LCB, tag, data=folder), tag, PromptFormat())
         num += len(examples)
         families[tag] = {e.prompt.family for e in examples if "crosslingual" in e.prompt.source}
     assert num == 3086

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from published import published
 
-from isoglot.benchmarks.benchmark import Ask, literals
+from isoglot.benchmarks.benchmark import PromptFormat, literals
 from isoglot.benchmarks.conversations import content_of
-from isoglot.benchmarks.maths import ACCURACY, VARIANTS, answer_number, grade_number
+from isoglot.benchmarks.maths import MATHS_ACCURACY, VARIANTS, answer_number, grade_number
 from isoglot.benchmarks.mgsm import MGSM
 from isoglot.benchmarks.msvamp import MSVAMP
 from isoglot.benchmarks.rows import RowReader
@@ -141,7 +141,7 @@ def test_the_words_are_complete_and_of_the_table():
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prompts_are_as_frozen(tag, variant):
     rows = [{"question": text, "answer": "1,000"} for text in GOLD[tag]["questions"]]
-    examples = MGSM.examples(lambda _: rows, tag, Ask(variant=variant))
+    examples = MGSM.examples(lambda _: rows, tag, PromptFormat(variant=variant))
     assert [example.prompt.text for example in examples] == GOLD[tag][variant]
     assert {example.prompt.language for example in examples} == {tag}
     asked_in = "en" if variant == "english_cot" else tag
@@ -175,11 +175,13 @@ def test_shots_are_earlier_turns_without_labels():
         "english_cot": ["The answer is 1.", "The answer is 2."],
         "direct": ["1", "2"],
     }.items():
-        [example] = MGSM.examples(trained, "de", Ask(variant=variant, shots=2))
+        [example] = MGSM.examples(trained, "de", PromptFormat(variant=variant, shots=2))
         turns = [message["content"] for message in example.prompt.prompt]
         assert turns[1:4:2] == answers
         assert turns[0].endswith("\n\n0 + 1 = (de)?")
-        assert turns[4] == MGSM.examples(trained, "de", Ask(variant=variant))[0].prompt.text
+        assert (
+            turns[4] == MGSM.examples(trained, "de", PromptFormat(variant=variant))[0].prompt.text
+        )
 
 
 def test_an_answer_without_announcement_gets_one():
@@ -188,7 +190,7 @@ def test_an_answer_without_announcement_gets_one():
             return [{"question": "1 + 1?", "answer": "Eins und eins sind 2."}]
         return [{"m_query": "?", "response": "7.0"}]
 
-    [example] = MSVAMP.examples(rows, "de", Ask(shots=1))
+    [example] = MSVAMP.examples(rows, "de", PromptFormat(shots=1))
     answer = example.prompt.prompt[1]["content"]
     assert answer == "Eins und eins sind 2. Die Antwort lautet 2."
 
@@ -197,20 +199,20 @@ def test_bad_questions():
     with pytest.raises(
         ValueError, match="mgsm: unknown variant 'native'; did you mean 'native_cot'"
     ):
-        MGSM.examples(trained, "de", Ask(variant="native"))
+        MGSM.examples(trained, "de", PromptFormat(variant="native"))
     with pytest.raises(ValueError, match="expected at least 9 worked examples, came 8"):
-        MGSM.examples(trained, "de", Ask(shots=9))
+        MGSM.examples(trained, "de", PromptFormat(shots=9))
 
 
 def test_another_question_is_another_content():
     ids = {
-        content_of(MGSM.examples(trained, "de", Ask(variant=variant, shots=shots)))
+        content_of(MGSM.examples(trained, "de", PromptFormat(variant=variant, shots=shots)))
         for variant in VARIANTS
         for shots in (0, 1, 2)
     }
     assert len(ids) == 9
-    [example] = MGSM.examples(trained, "de", Ask())
-    assert content_of([example]) == content_of(MGSM.examples(trained, "de", Ask()))
+    [example] = MGSM.examples(trained, "de", PromptFormat())
+    assert content_of([example]) == content_of(MGSM.examples(trained, "de", PromptFormat()))
 
 
 @pytest.mark.parametrize(("benchmark", "num"), [(MGSM, 116), (MSVAMP, 493)], ids=["mgsm", "msvamp"])
@@ -218,13 +220,13 @@ def test_real_rows_are_parallel_and_their_gold_scores_1(benchmark, num):
     folder = published(benchmark.name)
     families, golds = [], []
     for tag in ("de", "en", "es", "fr", "ja", "ru", "sw", "th", "zh-Hans"):
-        examples = benchmark.examples(RowReader(benchmark, tag, data=folder), tag, Ask())
+        examples = benchmark.examples(RowReader(benchmark, tag, data=folder), tag, PromptFormat())
         families.append([example.prompt.family for example in examples])
         golds.append([Decimal(example.prompt.gold) for example in examples])
         assert len({example.prompt.prompt_id for example in examples}) == num
         for example in examples:
             gold, announce = Decimal(example.prompt.gold), WORDS[tag]["answer"].format
-            assert ACCURACY.grade(example.prompt, announce(number=f"{gold:,}")) == (1.0, 1.0)
-            assert ACCURACY.grade(example.prompt, announce(number=gold + 1)) == (0.0, 1.0)
+            assert MATHS_ACCURACY.grade(example.prompt, announce(number=f"{gold:,}")) == (1.0, 1.0)
+            assert MATHS_ACCURACY.grade(example.prompt, announce(number=gold + 1)) == (0.0, 1.0)
     assert all(len(family) == num and family == families[0] for family in families)
     assert all(gold == golds[0] for gold in golds)

@@ -14,12 +14,12 @@ from published import published
 
 from isoglot.benchmarks.arc import ARC
 from isoglot.benchmarks.belebele import BELEBELE
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, literals
-from isoglot.benchmarks.choices import ENGLISH, Question, lettered
-from isoglot.benchmarks.hellaswag import HELLASWAG, clean
+from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, literals
+from isoglot.benchmarks.choices import ENGLISH_VARIANT, ChoiceItem, lettered
+from isoglot.benchmarks.hellaswag import HELLASWAG, without_markup
 from isoglot.benchmarks.mmlu import MMLU
 from isoglot.benchmarks.paws_x import CLOZE, PAWS_X
-from isoglot.benchmarks.stated_choice import words_of
+from isoglot.benchmarks.stated_choice import choice_words
 from isoglot.benchmarks.truthfulqa import MC1, MC2, TRUTHFULQA
 from isoglot.benchmarks.xcopa import XCOPA, uncapitalised
 from isoglot.benchmarks.xwinograd import ACCURACY_WHOLE, XWINOGRAD
@@ -88,7 +88,9 @@ def examples_of(
     benchmark: Benchmark, tag: str, rows: Sequence[Row] | None = None, **ask: Any
 ) -> list[Example]:
     found = rows_of(benchmark, tag) if rows is None else rows
-    return benchmark.examples(lambda split: found if split == "test" else [], tag, Ask(**ask))
+    return benchmark.examples(
+        lambda split: found if split == "test" else [], tag, PromptFormat(**ask)
+    )
 
 
 def weighed(example: Example, value_of: Callable[[str], float | None]) -> list[Choice]:
@@ -139,9 +141,9 @@ def test_gold_scores_one_and_all_else_zero_by_generation(benchmark: Benchmark, t
         for label, forms in gold["texts"].items():
             ways = [*forms, *(f"{form}." for form in forms)]
             if label in letter_of:
-                ways += [letter_of[label], f"{words_of(tag)['answer']} {letter_of[label]}"]
+                ways += [letter_of[label], f"{choice_words(tag)['answer']} {letter_of[label]}"]
             else:
-                ways += [f"{words_of(tag)['answer']} {form}" for form in forms]
+                ways += [f"{choice_words(tag)['answer']} {form}" for form in forms]
             for way in ways:
                 expected = (float(label == gold["label"]), 1.0)
                 assert metric.grade(example.prompt, way) == expected, way
@@ -184,7 +186,7 @@ def test_every_language_has_the_same_words(name: str) -> None:
 @pytest.mark.parametrize("benchmark", [*WITH_WORDS, HELLASWAG], ids=lambda b: b.name)
 def test_every_language_of_a_benchmark_has_words(benchmark: Benchmark) -> None:
     assert set(benchmark.languages) | {"en"} == set(literals(benchmark.name))
-    assert all(words_of(tag)["native"] for tag in benchmark.languages)
+    assert all(choice_words(tag)["native"] for tag in benchmark.languages)
 
 
 @pytest.mark.parametrize(("benchmark", "tag"), OWN_WORDS)
@@ -199,10 +201,10 @@ def test_prompts_of_a_benchmark_are_frozen(benchmark: Benchmark, tag: str) -> No
 @pytest.mark.parametrize("tag", literals("choices"))
 def test_prompts_with_letters_are_frozen(tag: str) -> None:
     questions = [
-        Question("1", "Q1?", dict(zip("ABCD", "wxyz", strict=True)), "B", passage="P1."),
-        Question("2", "Q2?", dict(zip("ABC", "wxy", strict=True)), "C"),
+        ChoiceItem("1", "Q1?", dict(zip("ABCD", "wxyz", strict=True)), "B", passage="P1."),
+        ChoiceItem("2", "Q2?", dict(zip("ABC", "wxy", strict=True)), "C"),
     ]
-    examples = lettered(tag, questions, [], Ask(), likelihood=False)
+    examples = lettered(tag, questions, [], PromptFormat(answering="generation"))
     assert [e.prompt.text for e in examples] == GOLD["choices"][tag]["prompts"]
 
 
@@ -216,10 +218,10 @@ def test_prompts_of_hellaswag_are_frozen(tag: str) -> None:
 
 @pytest.mark.parametrize("benchmark", ALL, ids=lambda b: b.name)
 def test_the_english_variant_asks_in_english_of_the_same_family(benchmark: Benchmark) -> None:
-    tag = next(t for t in benchmark.languages if t != "en" and words_of(t)["native"])
+    tag = next(t for t in benchmark.languages if t != "en" and choice_words(t)["native"])
     for answering in benchmark.answering:
         own = examples_of(benchmark, tag, answering=answering)
-        english = examples_of(benchmark, tag, answering=answering, variant=ENGLISH)
+        english = examples_of(benchmark, tag, answering=answering, variant=ENGLISH_VARIANT)
         assert [e.prompt.family for e in own] == [e.prompt.family for e in english]
         if benchmark not in (HELLASWAG, XWINOGRAD) or answering == "generation":
             assert all(a.prompt.text != b.prompt.text for a, b in zip(own, english, strict=True))
@@ -241,9 +243,9 @@ def test_belebele_has_all_its_122_languages() -> None:
 
 
 @pytest.mark.parametrize("tag", PAWS_X.languages)
-@pytest.mark.parametrize("variant", ["", ENGLISH, CLOZE])
+@pytest.mark.parametrize("variant", ["", ENGLISH_VARIANT, CLOZE])
 def test_in_paws_x_a_pair_that_means_the_same_is_a_paraphrase(tag: str, variant: str) -> None:
-    words = literals("paws_x")["en" if variant == ENGLISH else tag]
+    words = literals("paws_x")["en" if variant == ENGLISH_VARIANT else tag]
     same, other = examples_of(PAWS_X, tag, answering="likelihood", variant=variant)
     assert (same.prompt.gold, other.prompt.gold) == ("paraphrase", "different")
     yes, no = words["yes"][0], words["no"][0]
@@ -290,7 +292,7 @@ def test_a_file_of_xcopa_may_hold_both_splits() -> None:
     test = [{**row, "split": "test"} for row in rows_of(XCOPA, "it")]
     val = [{**row, "split": "val", "premise": f"{row['premise']}!"} for row in test]
     for answering in XCOPA.answering:
-        ask = Ask(shots=2, answering=answering)
+        ask = PromptFormat(shots=2, answering=answering)
         examples = XCOPA.examples(lambda _split: [*val, *test], "it", ask)
         assert len(examples) == 2
         families = {e.prompt.family for e in examples}
@@ -356,7 +358,7 @@ def test_an_ending_of_hellaswag_in_two_languages_is_read_in_the_one_asked_for() 
 
 
 def test_the_markup_of_hellaswag_is_left_out() -> None:
-    assert clean("Bake [header] How to bake [title] Be calm. [step] Take  flour.") == (
+    assert without_markup("Bake [header] How to bake [title] Be calm. [step] Take  flour.") == (
         "Bake How to bake. Be calm. Take flour."
     )
 
@@ -414,7 +416,9 @@ def test_mmlu_shows_worked_examples_of_the_subject() -> None:
     asked = MADE_UP["mmlu"][0]
     train = [{**asked, "question": f"Shot {s}?", "subject": s} for s in ("other", "s")]
     rows = {"test": [asked], "train": train}
-    (example,) = MMLU.examples(rows.__getitem__, "en", Ask(shots=1, answering="likelihood"))
+    (example,) = MMLU.examples(
+        rows.__getitem__, "en", PromptFormat(shots=1, answering="likelihood")
+    )
     assert "Shot s?" in example.prompt.text
     assert "Shot other?" not in example.prompt.text
     assert example.choices == {letter: f" {letter}" for letter in "ABCD"}

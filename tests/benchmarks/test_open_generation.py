@@ -3,7 +3,7 @@
 import pytest
 from published import published
 
-from isoglot.benchmarks.benchmark import Ask
+from isoglot.benchmarks.benchmark import PromptFormat
 from isoglot.benchmarks.conversations import content_of, next_turn
 from isoglot.benchmarks.dolly import DOLLY
 from isoglot.benchmarks.mt_bench import MT_BENCH
@@ -22,14 +22,14 @@ def test_they_wait_for_a_judge_and_have_no_shots(benchmark):
     assert benchmark.metrics == ()
     assert set(benchmark.languages) <= set(LANGUAGES)
     with pytest.raises(ValueError, match=f"{benchmark.name}: expected 0 shots"):
-        benchmark.examples(lambda _: [], "en", Ask(shots=1))
+        benchmark.examples(lambda _: [], "en", PromptFormat(shots=1))
 
 
 @pytest.mark.parametrize("tag", X_ALPACAEVAL.languages)
 def test_prompts_are_the_published_text(tag):
     text = f"{LANGUAGES[tag].own_name}\n - 1. "
     [example] = X_ALPACAEVAL.examples(
-        lambda _: [{"index": 7, "instruction": text, "dataset": "koala"}], tag, Ask()
+        lambda _: [{"index": 7, "instruction": text, "dataset": "koala"}], tag, PromptFormat()
     )
     assert [message["content"] for message in example.prompt.prompt] == [text.strip()]
     assert (example.prompt.family, example.prompt.gold) == ("x_alpacaeval-7", None)
@@ -45,20 +45,20 @@ def test_an_input_follows_its_instruction():
         (lists, "Turn it round.\n\na, b"),
         (bare, "Turn it round."),
     ):
-        [example] = SELF_INSTRUCT.examples(lambda _, row=row: [row], "en", Ask())
+        [example] = SELF_INSTRUCT.examples(lambda _, row=row: [row], "en", PromptFormat())
         assert example.prompt.text == text
         assert example.prompt.gold == row["instances"][0]["output"] if row is not lists else "b, a"
 
 
 def test_dolly_has_its_target_for_the_judge():
     rows = [{"id": 3, "inputs": "Warum? ", "targets": "Darum."}, {"id": 4, "inputs": "Wo?"}]
-    examples = DOLLY.examples(lambda _: rows, "de", Ask())
+    examples = DOLLY.examples(lambda _: rows, "de", PromptFormat())
     assert [example.prompt.gold for example in examples] == ["Darum.", None]
 
 
 def test_the_second_turn_follows_the_answer():
     row = {**QUESTION, "reference": ["1", "2"]}
-    [example] = MT_BENCH.examples(lambda _: [row], "de", Ask())
+    [example] = MT_BENCH.examples(lambda _: [row], "de", PromptFormat())
     [second] = example.follow_ups
     turns = [next_turn(example.prompt, answer, second) for answer in ("Ja.", "Nein.")]
     assert [message["content"] for message in turns[0].prompt] == ["Eins?", "Ja.", "Zwei?"]
@@ -67,7 +67,7 @@ def test_the_second_turn_follows_the_answer():
     assert turns[0].family == example.prompt.family == "mt_bench-math-0"
     assert (example.prompt.gold, turns[0].gold) == ("1", "2")
     assert content_of([example]) != content_of(
-        MT_BENCH.examples(lambda _: [{**row, "turns": ["Eins?", "Drei?"]}], "de", Ask())
+        MT_BENCH.examples(lambda _: [{**row, "turns": ["Eins?", "Drei?"]}], "de", PromptFormat())
     )
 
 
@@ -81,7 +81,7 @@ def test_the_second_turn_follows_the_answer():
 )
 def test_bad_questions(change, reason):
     with pytest.raises(ValueError, match=reason):
-        MT_BENCH.examples(lambda _: [{**QUESTION, **change}], "de", Ask())
+        MT_BENCH.examples(lambda _: [{**QUESTION, **change}], "de", PromptFormat())
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_real_questions_are_parallel(benchmark, folder, tags, num):
     data = published(folder)
     families = []
     for tag in tags.split():
-        examples = benchmark.examples(RowReader(benchmark, tag, data=data), tag, Ask())
+        examples = benchmark.examples(RowReader(benchmark, tag, data=data), tag, PromptFormat())
         families.append(sorted(example.prompt.family for example in examples))
         prompts = [p for e in examples for p in (e.prompt, *e.follow_ups)]
         assert len({prompt.prompt_id for prompt in prompts}) == len(prompts)

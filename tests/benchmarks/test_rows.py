@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from published import published
 
-from isoglot.benchmarks.benchmark import Ask, BenchmarkConfig, Source
+from isoglot.benchmarks.benchmark import BenchmarkConfig, PromptFormat, Source
 from isoglot.benchmarks.examples import read_examples
 from isoglot.benchmarks.mgsm import MGSM
 from isoglot.benchmarks.rows import RowReader, cell, position, read_split
@@ -55,7 +55,7 @@ def write(folder: Path, name: str, rows=ROWS) -> Path:
 
 
 def read(data: Path, *, tag="sw", code="sw", split="test", source=SOURCE):
-    return read_split("set", source, tag, code, split, data)
+    return read_split("set", source._replace(languages={tag: code}), tag, split, data)
 
 
 def spoken(language: str) -> list[dict]:
@@ -168,13 +168,13 @@ def test_a_missing_column_is_named():
     ):
         cell({"a": 1}, "query", "m_query")
     with pytest.raises(ValueError, match="expected a column 'question'"):
-        MGSM.examples(lambda _: [{"text": "?"}], "de", Ask())
+        MGSM.examples(lambda _: [{"text": "?"}], "de", PromptFormat())
 
 
 def test_a_set_that_is_not_on_the_hub_says_how_to_get_it():
-    source = Source(hub="", how_to_get="clone example.org")
+    source = Source(how_to_get="clone example.org", languages={"sw": "sw"})
     with pytest.raises(ValueError, match=r"not on the hub, came none; clone example.org"):
-        read_split("set", source, "sw", "sw", "test")
+        read_split("set", source, "sw", "test")
 
 
 def test_a_hub_out_of_reach_says_how_to_get_the_set():
@@ -195,10 +195,9 @@ def test_a_hub_out_of_reach_says_how_to_get_the_set():
 @pytest.mark.parametrize("name", ["mgsm", "msvamp", "ntrex", "lcb", "x_alpacaeval"])
 def test_real_files_give_each_language_rows_of_its_own(name):
     folder = published(name)
-    source = Source(hub="", files=("prompts.jsonl.gz", f"{name}.jsonl.gz"))
-    first, second = (read_split(name, source, "de", code, "test", folder.parent) for code in (
-        ("deu", "fra") if name == "ntrex" else ("de", "fr")
-    ))  # fmt: skip
+    codes = {"de": "deu", "fr": "fra"} if name == "ntrex" else {"de": "de", "fr": "fr"}
+    source = Source(files=("prompts.jsonl.gz", f"{name}.jsonl.gz"), languages=codes)
+    first, second = (read_split(name, source, tag, "test", folder.parent) for tag in codes)
     assert first.rows
     assert first.content_id != second.content_id
 

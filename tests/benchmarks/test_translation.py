@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from published import published
 
-from isoglot.benchmarks.benchmark import Ask, literals
+from isoglot.benchmarks.benchmark import PromptFormat, literals
 from isoglot.benchmarks.flores import FLORES
 from isoglot.benchmarks.ntrex import NTREX
 from isoglot.benchmarks.rows import RowReader
@@ -34,7 +34,7 @@ def rows(split: str) -> list[dict]:
 @pytest.mark.parametrize("tag", TRANSLATION)
 @pytest.mark.parametrize("variant", ["en-xx", "xx-en"])
 def test_prompts_are_as_frozen(tag, variant):
-    examples = FLORES.examples(rows, tag, Ask(variant=variant))
+    examples = FLORES.examples(rows, tag, PromptFormat(variant=variant))
     assert [example.prompt.text for example in examples] == TRANSLATION[tag][variant]
     target = tag if variant == "en-xx" else "en"
     assert [example.prompt.gold for example in examples] == [
@@ -47,7 +47,7 @@ def test_prompts_are_as_frozen(tag, variant):
 
 
 def test_pairs_that_are_not_english():
-    [first, _] = FLORES.examples(rows, "sw", Ask(variant="zh-Hans-xx"))
+    [first, _] = FLORES.examples(rows, "sw", PromptFormat(variant="zh-Hans-xx"))
     assert "from Chinese (Simplified) into Swahili" in first.prompt.text
     assert first.prompt.gold == "First in sw."
     assert first.prompt.text.endswith("\n\nFirst in zh-Hans.")
@@ -57,15 +57,15 @@ def test_pairs_that_are_not_english():
 
 
 def test_a_language_into_itself_is_nothing():
-    assert FLORES.examples(rows, "en", Ask()) == []
-    assert FLORES.examples(rows, "de", Ask(variant="xx-de")) == []
+    assert FLORES.examples(rows, "en", PromptFormat()) == []
+    assert FLORES.examples(rows, "de", PromptFormat(variant="xx-de")) == []
 
 
 def test_shots_are_of_the_other_split():
     def split_rows(split: str) -> list[dict]:
         return [{**row, "sentence": f"{split}: {row['sentence']}"} for row in rows(split)]
 
-    [first, _] = FLORES.examples(split_rows, "sw", Ask(shots=1))
+    [first, _] = FLORES.examples(split_rows, "sw", PromptFormat(shots=1))
     turns = [message["content"] for message in first.prompt.prompt]
     assert turns[0].endswith("\n\ntrain@en: First in en.")
     assert turns[1] == "train@sw: First in sw."
@@ -86,7 +86,7 @@ def test_the_identical_translation_scores_1_and_another_0():
         def both(split: str, text: str = own) -> list[dict]:
             return [{"id": 1, "text": f"{text} {split[-2:]} {text}"}]
 
-        [example] = FLORES.examples(both, tag, Ask())
+        [example] = FLORES.examples(both, tag, PromptFormat())
         for metric in (CHRF, BLEU):
             right = np.array(metric.grade(example.prompt, example.prompt.gold))
             wrong = np.array(metric.grade(example.prompt, "0000"))
@@ -101,16 +101,18 @@ def test_bad_questions():
     with pytest.raises(
         ValueError, match=r"the same sentences in 'en' and 'sw', came 2 and 1, .* 2;"
     ):
-        FLORES.examples(uneven, "sw", Ask())
+        FLORES.examples(uneven, "sw", PromptFormat())
     with pytest.raises(ValueError, match="flores: unknown variant 'en-sw'"):
-        FLORES.examples(rows, "sw", Ask(variant="en-sw"))
+        FLORES.examples(rows, "sw", PromptFormat(variant="en-sw"))
     with pytest.raises(ValueError, match="expected at least 3 worked examples, came 2"):
-        FLORES.examples(rows, "sw", Ask(shots=3))
+        FLORES.examples(rows, "sw", PromptFormat(shots=3))
     with pytest.raises(ValueError, match="expected a column 'sentence' or 'text'"):
-        FLORES.examples(lambda _: [{"id": 1}], "sw", Ask())
+        FLORES.examples(lambda _: [{"id": 1}], "sw", PromptFormat())
     reader = RowReader(NTREX, "sw", data=Path("/nowhere"))
-    with pytest.raises(ValueError, match="ntrex: expected no worked examples"):
-        NTREX.examples(reader, "sw", Ask(shots=1))
+    with pytest.raises(
+        ValueError, match="ntrex: expected 0 shots, for no worked examples are published, came 1"
+    ):
+        NTREX.examples(reader, "sw", PromptFormat(shots=1))
 
 
 def test_the_words_of_summaries_are_complete():
@@ -131,7 +133,7 @@ def test_the_words_of_summaries_are_complete():
 def test_prompts_of_summaries_are_as_frozen(tag):
     name = LANGUAGES[tag].own_name
     articles = [{"id": i, "text": f"{name} {i}.", "summary": f"{name} {name}"} for i in (1, 2)]
-    examples = XLSUM.examples(lambda _: articles, tag, Ask())
+    examples = XLSUM.examples(lambda _: articles, tag, PromptFormat())
     assert [example.prompt.text for example in examples] == SUMMARIES[tag]["prompts"]
     for example in examples:
         for metric in XLSUM.metrics:
@@ -142,7 +144,7 @@ def test_prompts_of_summaries_are_as_frozen(tag):
 
 def test_summaries_have_shots():
     articles = [{"id": 1, "text": "Long.", "summary": "Short."}]
-    [example] = XLSUM.examples(lambda _: articles, "sw", Ask(shots=1))
+    [example] = XLSUM.examples(lambda _: articles, "sw", PromptFormat(shots=1))
     assert example.prompt.prompt[1]["content"] == "Short."
 
 
@@ -154,7 +156,7 @@ def test_real_lines_are_parallel_in_every_language():
     tags = [tag for tag, code in NTREX.languages.items() if code in there and tag != "en"]
     assert len(tags) >= 80
     for tag in tags:
-        examples = NTREX.examples(RowReader(NTREX, tag, data=folder), tag, Ask())
+        examples = NTREX.examples(RowReader(NTREX, tag, data=folder), tag, PromptFormat())
         families.append([example.prompt.family for example in examples])
     assert len(families[0]) == 1042
     assert all(family == families[0] for family in families)
@@ -170,6 +172,6 @@ def test_real_sentences_of_flores_in_the_published_format(tmp_path):
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     for variant in ("en-xx", "xx-en", "de-xx"):
         examples = FLORES.examples(
-            RowReader(FLORES, "zh-Hans", data=tmp_path), "zh-Hans", Ask(variant=variant)
+            RowReader(FLORES, "zh-Hans", data=tmp_path), "zh-Hans", PromptFormat(variant=variant)
         )
         assert len(examples) == 99

@@ -182,7 +182,7 @@ def test_bad_input_has_one_line(data, tmp_path, tiny_policy, capsys):
         (["--tasks", "mgsm", "--data", data, "--variant", "native"], "native_cot"),
         (
             ["--tasks", "mgsm", "--data", data, "--answering", "likelihood"],
-            "answered by generation",
+            "expected answering by generation, came likelihood",
         ),
     ):
         code, error = command(capsys, tiny_policy, *arguments, "--out", tmp_path / "bad")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from isoglot.benchmarks.benchmark import Ask
+from isoglot.benchmarks.benchmark import PromptFormat
 from isoglot.benchmarks.maths import answer_number
 from isoglot.benchmarks.mgsm import MGSM
 from isoglot.benchmarks.paws_x import PAWS_X
@@ -97,7 +97,7 @@ def by_lm_eval(lm, tmp_path, task_file: str, rows: list[dict], *, chat: bool = F
 
 def compare_choices(model, results, samples, benchmark, labels, rows, tag):
     """Same choice on at least 99.5 % of the items, accuracy within 0.5 points."""
-    examples = benchmark.examples(lambda _: rows, tag, Ask(answering="likelihood"))
+    examples = benchmark.examples(lambda _: rows, tag, PromptFormat(answering="likelihood"))
     assert len(examples) == len(samples) == len(rows)
     samples = sorted(samples, key=lambda sample: sample["doc_id"])
     prompts = [Prompt.from_text(s["arguments"][0][0], language=tag) for s in samples]
@@ -197,7 +197,7 @@ def compare_numbers(lm, tmp_path, code: str, num: int) -> list[str]:
     same = [text == s["resps"][0][0] for text, s in zip(texts, samples, strict=True)]
     assert sum(same) >= 0.995 * len(texts)
     tag = {"zh": "zh-Hans"}.get(code, code)
-    examples = MGSM.examples(lambda _: fits, tag, Ask())
+    examples = MGSM.examples(lambda _: fits, tag, PromptFormat())
     grades, differences = [], []
     for text, example, sample in zip(texts, examples, samples, strict=True):
         grades.append(MGSM.metrics[0].grade(example.prompt, text)[0])

@@ -1,12 +1,14 @@
-"""What a benchmark is: where its rows are published, how a row is asked, how an answer is graded.
+"""Benchmarks: where their rows are published, how rows become prompts, and how answers are graded.
 
-Each benchmark has one file (rows to examples) and one file of literals with every language side by
-side. Labels are named and never indexed: a swapped index reads as a plausible number.
+Each benchmark has a file that turns its rows into examples, its source in `sources.toml`, and its
+words, with all languages side by side, in a `.toml` of its name. Labels are named and never
+indexed: a swapped index reads as a plausible number.
 """
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,32 +17,37 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from isoglot.core.errors import InputError
+from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Choice, Prompt
 from isoglot.core.rows import Row
 from isoglot.core.section import Section
 from isoglot.evals.metric import Metric
 
+ReadSplit = Callable[[str], Sequence[Row]]
+"""Split (`test`, `train`) → its rows in one language; `test@en` are those in another language.
+`rows.RowReader` is one."""
+
 Answering = Literal["generation", "likelihood"]
 
 
-class Ask(Section):
-    """How a benchmark is asked."""
+class PromptFormat(Section):
+    """Form of a benchmark's prompts and answers."""
 
     shots: int = Field(0, ge=0)
-    """Worked examples before the question."""
+    """Number of worked examples before each prompt."""
     variant: str = ""
-    """A benchmark's own ways of asking, such as `native_cot`; empty is its first."""
+    """A prompt variant of the benchmark, such as `native_cot`; empty is its first."""
     answering: Answering | None = None
-    """By what the model writes, or by which choice it finds likeliest; None is the benchmark's
-    first way."""
+    """Free generation, or the likeliest of the given choices; None is the benchmark's default."""
 
 
-class BenchmarkConfig(Ask):
+class BenchmarkConfig(PromptFormat):
     """A published benchmark as the prompts of a task."""
 
     kind: Literal["benchmark"] = "benchmark"
     benchmark: str
-    """A key of `benchmarks.BENCHMARKS`."""
+    """A key of `catalogue.BENCHMARKS`."""
     data: Path | None = None
     """Local files in the published format, or a folder that holds a folder of the benchmark's name;
     left out, the hub."""
@@ -51,53 +58,65 @@ class BenchmarkConfig(Ask):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One question of a benchmark in one language."""
+    """One example of a benchmark in one language."""
 
     prompt: Prompt
-    """`gold` is what the metrics read: a number, a reference text, the label of a choice."""
+    """Its `gold` is read by the metrics: a number, a reference text, the label of a choice."""
     choices: Mapping[str, str] = field(default_factory=dict)
-    """Label → the text that would follow the prompt; empty where the answer is written freely."""
+    """Label → text that would follow the prompt; empty where the answer is generated freely."""
     follow_ups: Sequence[Prompt] = ()
-    """The later user turns, each asked after the model's answer to the turn before it."""
+    """Later user turns, each following the model's answer to the turn before it."""
 
     @property
     def family(self) -> str:
+        """Family of the prompt."""
         return self.prompt.family
 
-    def offered(self) -> list[Choice]:
-        """The choices as rows, before a model weighs them."""
-        asked = self.prompt
+    def unscored_choices(self) -> list[Choice]:
+        """Return the choices as rows without likelihoods."""
+        prompt = self.prompt
         return [
-            Choice(asked.family, asked.prompt_id, asked.language, "", label, text, None, 0)
+            Choice(prompt.family, prompt.prompt_id, prompt.language, "", label, text, None, 0)
             for label, text in self.choices.items()
         ]
 
 
 class Source(NamedTuple):
-    """Where the rows of a benchmark are published."""
+    """Where a benchmark is published, as `sources.toml` documents it."""
 
-    hub: str
-    """Data set on the hub, `owner/name`; empty where it is not there."""
+    hub: str = ""
     config: str = "{code}"
-    """Its configuration; `{code}` is the language as the data set writes it."""
     split: str = "test"
     files: tuple[str, ...] = ()
-    """Names of the published files of one language, with `{code}`; the first that exists is read.
-    A file with a column `lang` or `language` may hold all languages."""
     split_in_files: Mapping[str, str] = MappingProxyType({})
-    """What names of files call a split, where that is not its name on the hub."""
     train_split: str = ""
-    """Split of the worked examples; empty where they are literals or there are none."""
     how_to_get: str = ""
-    """What a user does who has neither the hub nor the files."""
     licence: str = ""
     columns: tuple[str, ...] = ()
-    """Names of the columns of published files that have no header."""
+    title: str = ""
+    languages: Mapping[str, str] = MappingProxyType({})
+    """BCP-47 tag → language as the set writes it; an empty one where the set names no language."""
 
 
-Rows = Callable[[str], Sequence[Row]]
-"""A split's name (`test`, `train`) → its rows in one language; `test@en` are the rows in another
-one. `rows.RowReader` is one."""
+@cache
+def source_of(benchmark: str) -> Source:
+    """Return the source of a benchmark from `sources.toml`."""
+    table = dict(_read_toml("sources")[benchmark])
+    tags, codes = table.pop("languages", None), table.pop("codes", {})
+    match table.pop("codes_from", None):
+        case "flores":
+            known = {row.tag: row.flores for row in LANGUAGES.values() if row.flores}
+        case "ntrex":
+            known = {row.tag: row.ntrex[0] for row in LANGUAGES.values() if row.ntrex}
+        case "words":
+            known = {tag: words["code"] for tag, words in literals(benchmark).items()}
+        case _:
+            known = {tag: tag for tag in tags}
+    known |= codes
+    languages = {tag: known[tag] for tag in tags or known}
+    for name in ("files", "columns"):  # hashable, as a key of a cache of files
+        table[name] = tuple(table.get(name, ()))
+    return Source(**table, languages=languages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +124,76 @@ class Benchmark:
     """A benchmark in all its languages."""
 
     name: str
-    title: str
-    source: Source
-    languages: Mapping[str, str]
-    """BCP-47 tag → the language as the data set writes it."""
-    examples: Callable[[Rows, str, Ask], list[Example]]
-    """Rows of one language, its tag, how to ask → the examples, in the order of the rows. Parallel
-    rows have the same `family` in every language."""
+    read: Callable[[ReadSplit, str, PromptFormat], list[Example]]
+    """Rows of one language, its tag, prompt format → the examples in the order of the rows.
+    Parallel rows have the same family in every language."""
     metrics: Sequence[Metric]
     """The first one is the benchmark's own."""
     answering: tuple[Answering, ...] = ("generation",)
+    """The first one is the default."""
     variants: tuple[str, ...] = ("",)
     max_new_tokens: int = 512
     judged: bool = False
-    """Whether its answers wait for a judge (`isoglot judge`): no metric but the off-target rate."""
+    """True if a judge compares the answers (`isoglot judge`), so that no metric grades them."""
+
+    @property
+    def source(self) -> Source:
+        """Where it is published."""
+        return source_of(self.name)
+
+    @property
+    def title(self) -> str:
+        """Name and topic in a few words."""
+        return self.source.title
+
+    @property
+    def languages(self) -> Mapping[str, str]:
+        """BCP-47 tag → the language as the data set writes it."""
+        return self.source.languages
+
+    def answering_of(self, prompt_format: PromptFormat) -> Answering:
+        """Return the requested way of answering, by default the first."""
+        wanted = prompt_format.answering or self.answering[0]
+        if wanted not in self.answering:
+            raise InputError(
+                f"{self.name}: expected answering by {' or '.join(self.answering)}, came {wanted}; "
+                "leave `answering` out"
+            )
+        return wanted
+
+    def examples(
+        self, rows: ReadSplit, language: str, prompt_format: PromptFormat
+    ) -> list[Example]:
+        """Turn the rows of a language into examples, in the order of the rows.
+
+        Raises:
+            InputError: an unknown variant, shots where no worked examples are published, too few of
+                them, or rows that are not as published.
+        """
+        variant = prompt_format.variant or self.variants[0]
+        if variant not in self.variants:
+            near = get_close_matches(variant, self.variants, n=1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.variants[:12])}"
+            )
+            raise InputError(f"{self.name}: unknown variant {variant!r}; {hint}")
+        if prompt_format.shots and not self.source.train_split:
+            raise InputError(
+                f"{self.name}: expected 0 shots, for no worked examples are published, came "
+                f"{prompt_format.shots}; leave `shots` out"
+            )
+        answering = self.answering_of(prompt_format)
+        chosen = PromptFormat(shots=prompt_format.shots, variant=variant, answering=answering)
+        return self.read(rows, language, chosen)
 
 
 @cache
 def literals(benchmark: str) -> Mapping[str, Mapping[str, Any]]:
-    """The words of a benchmark: tag → name → text, from `benchmarks/BENCHMARK.toml`."""
-    text = files("isoglot.benchmarks").joinpath(f"{benchmark}.toml").read_text(encoding="utf-8")
+    """Return the words of a benchmark: tag → name → text, from `benchmarks/BENCHMARK.toml`."""
+    return _read_toml(benchmark)
+
+
+@cache
+def _read_toml(name: str) -> Mapping[str, Mapping[str, Any]]:
+    text = files("isoglot.benchmarks").joinpath(f"{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

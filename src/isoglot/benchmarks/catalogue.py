@@ -1,4 +1,4 @@
-"""The benchmarks by their names."""
+"""Catalogue of the benchmarks by name."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -37,14 +37,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         *(MMLU, ARC, HELLASWAG, TRUTHFULQA),
     )
 }
-"""Maths, understanding, translation and summaries, open answers, language confusion, and what
-alignment may cost."""
+"""Maths, understanding, translation and summaries, open generation, language confusion, and the
+knowledge that alignment may cost."""
 
 _ENGLISH_WORDS = "english_words.txt.gz"
 
 
 def benchmark_of(name: str) -> Benchmark:
-    """The benchmark of a name; raises InputError with a did-you-mean."""
+    """Return the benchmark of a name; raises InputError for an unknown one."""
     if name not in BENCHMARKS:
         close = get_close_matches(name, BENCHMARKS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(BENCHMARKS)}"
@@ -53,7 +53,7 @@ def benchmark_of(name: str) -> Benchmark:
 
 
 def metrics_of(config: BenchmarkConfig, identifier: LanguageIdentifier) -> Sequence[Metric]:
-    """The metrics of a benchmark; those of language confusion read the language of each line."""
+    """Return the metrics of a benchmark; language confusion identifies the language of lines."""
     if config.benchmark != LCB.name:
         return benchmark_of(config.benchmark).metrics
     places = [config.data / LCB.name, config.data] if config.data else []

@@ -1,62 +1,79 @@
-"""What the multiple-choice benchmarks share: how a question is asked, and how a choice is graded.
+"""Multiple choice: rows as items, items as prompts, and grades of the answers.
 
 By likelihood, the choice is the one whose text the model finds likeliest after the prompt; by
-generation, the one that the written answer announces. Labels have names (`B`, `paraphrase`): a
-published number becomes a name in one place, the benchmark's own file.
+generation, the one that the answer states. Labels have names (`B`, `paraphrase`): a published
+number becomes a name in one place, the benchmark's own file.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
-from isoglot.benchmarks.benchmark import Ask, Example, Rows
-from isoglot.benchmarks.stated_choice import Offered, announced, words_of
+from isoglot.benchmarks.benchmark import (
+    Benchmark,
+    Example,
+    PromptFormat,
+    ReadSplit,
+    literals,
+)
+from isoglot.benchmarks.stated_choice import Options, choice_words, find_stated_choice
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.core.rows import Row
 from isoglot.core.text import length_chars
-from isoglot.evals.metric import mean_of
+from isoglot.evals.metric import Metric, mean_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""What stands before the options of a question."""
+"""Letters before the options of an item."""
 
-ENGLISH = "english"
-"""The variant that asks in English, whatever the language of the question."""
+ENGLISH_VARIANT = "english"
+"""Variant with the words of the prompt in English, whatever the language of the item."""
 
 
-_OKAPI_TAGS = """
-ar bn ca da de es eu fr gu hi hr hu hy id it kn ml mr ne nl pt ro ru sk sr sv ta te uk vi
-"""
+class ItemSplit(NamedTuple):
+    """Rows of a split in one language, with the format of their prompts."""
 
-OKAPI = {tag: tag for tag in _OKAPI_TAGS.split()} | {"zh-Hans": "zh"}
-"""The languages of Okapi's benchmarks, and what they are called there."""
+    name: str
+    """`test` or `train`."""
+    rows: Sequence[Row]
+    language: str
+    prompt_format: PromptFormat
+
+    def words(self, benchmark: str) -> Mapping[str, Any]:
+        """Return the words of the benchmark in the language of the prompts."""
+        is_english = self.prompt_format.variant == ENGLISH_VARIANT
+        return literals(benchmark)["en" if is_english else self.language]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A published row, with names for its parts."""
+class ChoiceItem:
+    """A multiple-choice item, with names for the parts of its row."""
 
     family: str
-    """The same in every language, where the benchmark is parallel."""
+    """The same in every language if the benchmark is parallel."""
     text: str
-    """What is asked, without the options."""
+    """The question, without the options."""
     options: Mapping[str, str]
-    """Label → text, in the order in which they are shown."""
+    """Label → text, in the order shown."""
     gold: str
-    """Label of the right one."""
+    """Label of the correct option."""
     passage: str = ""
     subject: str = ""
-    """Worked examples are taken from the same subject."""
+    """Worked examples come from the same subject."""
     stem: str = ""
-    """By likelihood: what an option continues, where it does not answer the question."""
+    """By likelihood: the text that an option continues, if it does not answer the question."""
     endings: Mapping[str, str] = field(default_factory=dict)
-    """By likelihood: label → what follows the stem, with its blank."""
+    """By likelihood: label → continuation of the stem, with its leading blank."""
+
+
+Render = Callable[[str, Sequence[ChoiceItem], Sequence[ChoiceItem], PromptFormat], list[Example]]
+"""Language, items, worked examples, prompt format → examples; `lettered` and `cloze` are such."""
 
 
 def named(value: Any, names: Mapping[str, str], what: str, row: Row) -> str:
-    """The name of a published label; raises InputError for one that is not among them."""
+    """Return the name of a published label; raises InputError for one that has none."""
     published = str(value).strip()
     if published not in names:
         raise InputError(
@@ -67,186 +84,169 @@ def named(value: Any, names: Mapping[str, str], what: str, row: Row) -> str:
 
 
 def family_of(benchmark: str, *key: object) -> str:
-    """The family of a row: content id of what it is in every language."""
+    """Return the family of a row: the content id of the values it has in every language."""
     return content_id(benchmark, *map(str, key))
 
 
-def words_for(tag: str, variant: str) -> Mapping[str, Any]:
-    """The words to ask with: those of the language, or English ones for the variant `english`."""
-    return words_of("en" if variant == ENGLISH else tag)
-
-
 def worked_examples(
-    name: str,
-    ask: Ask,
-    rows: Rows,
-    read: Callable[[Sequence[Row]], list[Question]],
-    questions: Sequence[Question],
-) -> list[Question]:
-    """Questions that can be worked examples: those of `train` that are not asked themselves.
+    name: str, num: int, items: Sequence[ChoiceItem], candidates: Sequence[ChoiceItem]
+) -> list[ChoiceItem]:
+    """Return the candidates that are none of the items themselves.
 
-    Raises InputError where there are fewer than `ask.shots`.
+    Raises:
+        InputError: fewer than `num` are left for a subject of the items.
     """
-    if not ask.shots:
-        return []
-    asked = {
-        (question.passage, question.text, *question.options.values()) for question in questions
-    }
-    found = [
-        q for q in read(rows("train")) if (q.passage, q.text, *q.options.values()) not in asked
-    ]
-    for subject in {question.subject for question in questions}:
-        num = sum(shot.subject == subject for shot in found)
-        if num < ask.shots:
+
+    def content(item: ChoiceItem) -> tuple[str, ...]:
+        return (item.passage, item.text, *item.options.values())
+
+    tested = set(map(content, items))
+    found = [item for item in candidates if content(item) not in tested]
+    for subject in {item.subject for item in items}:
+        left = sum(shot.subject == subject for shot in found)
+        if left < num:
             of_subject = f" of {subject}" if subject else ""
             raise InputError(
-                f"{name}: expected {ask.shots} worked examples{of_subject}, came {num}; "
-                "ask with fewer shots"
+                f"{name}: expected {num} worked examples{of_subject}, came {left}; use fewer shots"
             )
     return found
 
 
-def no_worked_examples(name: str, ask: Ask) -> None:
-    """Raises InputError where shots are asked of a benchmark that has none."""
-    if ask.shots:
-        raise InputError(
-            f"{name}: expected 0 shots, for no worked examples are published, came {ask.shots}; "
-            "leave `shots` out"
-        )
-
-
 def lettered(
     tag: str,
-    questions: Sequence[Question],
-    shots: Sequence[Question],
-    ask: Ask,
-    *,
-    likelihood: bool,
+    items: Sequence[ChoiceItem],
+    shots: Sequence[ChoiceItem],
+    prompt_format: PromptFormat,
 ) -> list[Example]:
-    """Questions whose options are shown with letters, and whose answer is a letter.
+    """Render items that show their options with letters and are answered by a letter.
 
-    By likelihood it is the letter that is scored, after the very prompt of generation.
+    By likelihood the letter is scored, after the same prompt as in generation.
     """
-    words = words_for(tag, ask.variant)
+    words = _words(tag, prompt_format)
     examples = []
-    for question in questions:
-        before = _shots(question, shots, ask)
-        parts = [
-            words["instruction"],
-            *(_shown(shot, words) + after(words["answer"], _letter_of(shot)) for shot in before),
-            _shown(question, words),
+    for item in items:
+        answered = [
+            _shown(shot, words) + after(words["answer"], _gold_letter(shot))
+            for shot in _shots(item, shots, prompt_format)
         ]
-        letters = dict(zip(LETTERS, question.options, strict=False))
-        choices = {label: after(words["answer"], letter) for letter, label in letters.items()}
-        texts = {label: [text] for label, text in question.options.items()}
-        gold = question.gold if likelihood else written_gold(question.gold, letters, texts)
-        prompt = prompt_of("\n\n".join(parts), tag, question.family, gold)
-        examples.append(Example(prompt, choices if likelihood else {}))
+        text = "\n\n".join([words["instruction"], *answered, _shown(item, words)])
+        letters = dict(zip(LETTERS, item.options, strict=False))
+        if prompt_format.answering == "likelihood":
+            choices = {label: after(words["answer"], letter) for letter, label in letters.items()}
+            examples.append(Example(choice_prompt(text, tag, item, item.gold), choices))
+        else:
+            texts = {label: [option] for label, option in item.options.items()}
+            gold = generation_gold(item.gold, letters, texts)
+            examples.append(Example(choice_prompt(text, tag, item, gold)))
     return examples
 
 
 def cloze(
-    tag: str, questions: Sequence[Question], shots: Sequence[Question], ask: Ask
+    tag: str,
+    items: Sequence[ChoiceItem],
+    shots: Sequence[ChoiceItem],
+    prompt_format: PromptFormat,
 ) -> list[Example]:
-    """Questions whose options are not shown: their texts are scored, by likelihood.
+    """Render items without their options, whose texts are scored by likelihood.
 
-    They continue the stem; without one they answer the question.
+    The options continue the stem or, without one, answer the question.
     """
-    words = words_for(tag, ask.variant)
+    words = _words(tag, prompt_format)
 
-    def stem(question: Question) -> str:
-        asked = f"{words['question'].format(text=question.text)}\n{words['answer']}"
-        return question.stem or asked
+    def stem(item: ChoiceItem) -> str:
+        return item.stem or f"{words['question'].format(text=item.text)}\n{words['answer']}"
 
-    def endings(question: Question) -> Mapping[str, str]:
-        start = stem(question)
-        follow = {label: after(start, option) for label, option in question.options.items()}
-        return question.endings or follow
+    def endings(item: ChoiceItem) -> Mapping[str, str]:
+        return item.endings or {
+            label: after(stem(item), option) for label, option in item.options.items()
+        }
 
     examples = []
-    for question in questions:
-        answered = [stem(q) + endings(q)[q.gold] for q in _shots(question, shots, ask)]
-        text = "\n\n".join([*answered, stem(question)])
-        prompt = prompt_of(text, tag, question.family, question.gold)
-        examples.append(Example(prompt, endings(question)))
+    for item in items:
+        answered = [stem(s) + endings(s)[s.gold] for s in _shots(item, shots, prompt_format)]
+        text = "\n\n".join([*answered, stem(item)])
+        examples.append(Example(choice_prompt(text, tag, item, item.gold), endings(item)))
     return examples
 
 
-def prompt_of(text: str, tag: str, family: str, gold: str) -> Prompt:
-    """The prompt of a question."""
-    return Prompt.from_text(text, language=tag, family=family, gold=gold)
+def choice_prompt(text: str, tag: str, item: ChoiceItem, gold: str) -> Prompt:
+    """Build the prompt of an item."""
+    return Prompt.from_text(text, language=tag, family=item.family, gold=gold)
 
 
 def after(prompt: str, text: str) -> str:
-    """A text that follows a prompt: with a blank, but for full-width signs and lines, whose blank
-    is their own."""
+    """Return a text as it follows a prompt: with a blank, except after full-width signs and line
+    ends, which already separate."""
     return text if not prompt or prompt[-1] in "：？！。，、\n " else f" {text}"
 
 
-def _shots(question: Question, shots: Sequence[Question], ask: Ask) -> list[Question]:
-    return [shot for shot in shots if shot.subject == question.subject][: ask.shots]
+def _words(tag: str, prompt_format: PromptFormat) -> Mapping[str, Any]:
+    return choice_words("en" if prompt_format.variant == ENGLISH_VARIANT else tag)
 
 
-def _shown(question: Question, words: Mapping[str, Any]) -> str:
-    passage = [words["passage"].format(text=question.passage)] if question.passage else []
+def _shots(
+    item: ChoiceItem, shots: Sequence[ChoiceItem], prompt_format: PromptFormat
+) -> list[ChoiceItem]:
+    return [shot for shot in shots if shot.subject == item.subject][: prompt_format.shots]
+
+
+def _gold_letter(item: ChoiceItem) -> str:
+    return LETTERS[list(item.options).index(item.gold)]
+
+
+def _shown(item: ChoiceItem, words: Mapping[str, Any]) -> str:
+    passage = [words["passage"].format(text=item.passage)] if item.passage else []
     options = [
-        f"{letter}. {text}"
-        for letter, text in zip(LETTERS, question.options.values(), strict=False)
+        f"{letter}. {text}" for letter, text in zip(LETTERS, item.options.values(), strict=False)
     ]
     return "\n".join(
-        [*passage, words["question"].format(text=question.text), *options, words["answer"]]
+        [*passage, words["question"].format(text=item.text), *options, words["answer"]]
     )
-
-
-def _letter_of(question: Question) -> str:
-    return LETTERS[list(question.options).index(question.gold)]
 
 
 # Grades
 
 
-def written_gold(label: str, letters: Mapping[str, str], texts: Mapping[str, Sequence[str]]) -> str:
-    """The gold of a question that is answered in writing: JSON with all that was offered."""
-    offered = {
+def generation_gold(
+    label: str, letters: Mapping[str, str], texts: Mapping[str, Sequence[str]]
+) -> str:
+    """Return the gold of an item answered by generation: JSON of the label and all options."""
+    gold = {
         "label": label,
         "letters": dict(letters),
         "texts": {k: list(v) for k, v in texts.items()},
     }
-    return json.dumps(offered, ensure_ascii=False)
+    return json.dumps(gold, ensure_ascii=False)
 
 
-def grade_written(prompt: Prompt, text: str) -> float | None:
-    """1.0 where the text announces the gold label, 0.0 for another; None where it is unreadable."""
+def grade_stated(prompt: Prompt, text: str) -> float | None:
+    """Return 1.0 if the text states the gold label, 0.0 if another, None if it states none."""
     try:
         gold = json.loads(prompt.gold or "")
-        offered = Offered(gold["letters"], gold["texts"])
+        options = Options(gold["letters"], gold["texts"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"prompt {prompt.prompt_id}: expected a gold with all that was offered, came "
-            f"{prompt.gold!r:.60}; it was asked by likelihood, ask by generation"
+            f"prompt {prompt.prompt_id}: expected a gold with all options, came "
+            f"{prompt.gold!r:.60}; it is one for likelihood, set `answering` to generation"
         ) from error
-    label = announced(text, offered, prompt.language)
+    label = find_stated_choice(text, options, prompt.language)
     return None if label is None else float(label == gold["label"])
 
 
-Length = Literal["sum", "char"]
-
-
 def grade_likeliest(
-    prompt: Prompt, choices: Sequence[Choice], length: Length = "sum"
+    prompt: Prompt, choices: Sequence[Choice], *, per_char: bool = False
 ) -> float | None:
-    """1.0 where the gold label is the likeliest, 0.0 where another is; a share of 1.0 in a tie.
+    """Return 1.0 if the gold label is the likeliest, 0.0 if another is, the share of 1.0 in a tie.
 
-    `sum` compares log-probabilities as they are, `char` those for each character of a choice. None
-    where the likelihood of any choice is unknown: the missing one might have been the likeliest.
+    Compares sums of log-probabilities, with `per_char` divided by the characters of the choice.
+    None if the likelihood of any choice is unknown: the missing one might be the likeliest.
     """
     values = {}
     for choice in choices:
         value = choice.log_probability
         if value is None or math.isnan(value):
             return None
-        divisor = max(1, length_chars(choice.text)) if length == "char" else 1
-        values[choice.label] = value / divisor
+        values[choice.label] = value / (max(1, length_chars(choice.text)) if per_char else 1)
     if prompt.gold not in values:
         raise InputError(
             f"prompt {prompt.prompt_id}: expected a choice with the gold label {prompt.gold!r}, "
@@ -257,16 +257,50 @@ def grade_likeliest(
     return 1 / len(likeliest) if prompt.gold in likeliest else 0.0
 
 
-def not_written(_prompt: Prompt, _text: str) -> float | None:
-    """The grade of a written answer by a metric of likelihoods: none."""
+def ungraded(_prompt: Prompt, _text: str) -> float | None:
+    """Return None: the grade of a generated answer by a metric of likelihoods."""
     return None
 
 
-ACCURACY = mean_of("accuracy", grade_written, grade_likeliest)
+CHOICE_ACCURACY = mean_of("accuracy", grade_stated, grade_likeliest)
 
 ACCURACY_PER_CHAR = mean_of(
     "accuracy_per_char",
-    not_written,
-    lambda prompt, choices: grade_likeliest(prompt, choices, "char"),
+    ungraded,
+    lambda prompt, choices: grade_likeliest(prompt, choices, per_char=True),
 )
-"""As `acc_norm` of lm-eval: the sum of log-probabilities over the characters of a choice."""
+"""Accuracy by log-probability per character of a choice, like `acc_norm` of lm-eval."""
+
+
+# Benchmarks
+
+
+def multiple_choice(
+    name: str,
+    read_items: Callable[[ItemSplit], list[ChoiceItem]],
+    *,
+    metrics: Sequence[Metric] = (CHOICE_ACCURACY, ACCURACY_PER_CHAR),
+    variants: tuple[str, ...] = ("", ENGLISH_VARIANT),
+    by_likelihood: Render = cloze,
+    by_generation: Render = lettered,
+) -> Benchmark:
+    """Build a benchmark of items that are rendered in one way for each way of answering."""
+
+    def read(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Example]:
+        items = read_items(ItemSplit("test", rows("test"), tag, prompt_format))
+        shots: list[ChoiceItem] = []
+        if prompt_format.shots:
+            train = read_items(ItemSplit("train", rows("train"), tag, prompt_format))
+            shots = worked_examples(name, prompt_format.shots, items, train)
+        is_generated = prompt_format.answering == "generation"
+        render = by_generation if is_generated else by_likelihood
+        return render(tag, items, shots, prompt_format)
+
+    return Benchmark(
+        name,
+        read,
+        metrics,
+        answering=("likelihood", "generation"),
+        variants=variants,
+        max_new_tokens=256,
+    )

@@ -1,23 +1,22 @@
-"""How a question of a benchmark becomes a conversation: worked examples, question, more turns."""
+"""Conversations: a prompt with worked examples as earlier turns, and with later turns."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import NamedTuple
 
-from isoglot.benchmarks.benchmark import Ask, Example
+from isoglot.benchmarks.benchmark import Example
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message, Prompt, content_id
 
 
 class Shot(NamedTuple):
-    """A worked example: what the user would ask and the model should answer."""
+    """A worked example: a user turn and the answer that the model should give."""
 
-    question: str
+    user: str
     answer: str
 
 
-def asked(
+def build_prompt(
     text: str,
     *,
     language: str,
@@ -27,14 +26,14 @@ def asked(
     gold: str | None = None,
     source: str = "",
 ) -> Prompt:
-    """A prompt whose worked examples are earlier turns of the conversation.
+    """Build a prompt with its worked examples as earlier turns of the conversation.
 
-    The id is that of the whole conversation in its answer language: another number of shots is
-    another prompt.
+    The id is that of the whole conversation in its language: another number of shots is another
+    prompt.
     """
     messages: list[Message] = []
     for shot in shots:
-        messages.append({"role": "user", "content": shot.question})
+        messages.append({"role": "user", "content": shot.user})
         messages.append({"role": "assistant", "content": shot.answer})
     messages.append({"role": "user", "content": text})
     return Prompt(
@@ -49,7 +48,7 @@ def asked(
 
 
 def next_turn(prompt: Prompt, answer: str, follow_up: Prompt) -> Prompt:
-    """The follow-up after what the model answered to the prompt; its id stays its own.
+    """Return the follow-up after the model's answer to the prompt, with its own id.
 
     So the turns of two models, whose first answers differ, still meet in one comparison.
     """
@@ -57,39 +56,20 @@ def next_turn(prompt: Prompt, answer: str, follow_up: Prompt) -> Prompt:
     return replace(follow_up, prompt=(*prompt.prompt, answered, *follow_up.prompt))
 
 
-def variant_of(benchmark: str, variants: Sequence[str], ask: Ask) -> str:
-    """The variant that was asked for, the first where none was; InputError for an unknown one."""
-    variant = ask.variant or variants[0]
-    if variant not in variants:
-        near = get_close_matches(variant, variants, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(variants[:12])}"
-        raise InputError(f"{benchmark}: unknown variant {ask.variant!r}; {hint}")
-    return variant
-
-
-def no_shots(benchmark: str, ask: Ask) -> None:
-    """ValueError where worked examples are asked of a benchmark that has none."""
-    if ask.shots:
+def first_shots(shots: Sequence[Shot], num: int, benchmark: str) -> list[Shot]:
+    """Return the first worked examples; raises InputError if there are fewer than `num`."""
+    if len(shots) < num:
         raise InputError(
-            f"{benchmark}: expected 0 shots, for no worked examples are published, came "
-            f"{ask.shots}; leave the shots out"
+            f"{benchmark}: expected at least {num} worked examples, came {len(shots)}; use fewer "
+            "shots"
         )
-
-
-def first_shots(shots: Sequence[Shot], ask: Ask, benchmark: str) -> list[Shot]:
-    """The first `ask.shots` of the worked examples; InputError where there are fewer."""
-    if len(shots) < ask.shots:
-        raise InputError(
-            f"{benchmark}: expected at least {ask.shots} worked examples, came {len(shots)}; "
-            "ask for fewer shots"
-        )
-    return list(shots[: ask.shots])
+    return list(shots[:num])
 
 
 def content_of(examples: Iterable[Example]) -> str:
-    """Content id of the questions: two runs with the same one asked the same things.
+    """Return the content id of examples: two runs with the same one had the same examples.
 
-    Families, conversations, golds, choices and later turns count; where they came from does not.
+    Families, conversations, golds, choices and later turns count; the source of the rows does not.
     """
     parts = []
     for example in examples:

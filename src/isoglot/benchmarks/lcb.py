@@ -1,8 +1,8 @@
-"""Language Confusion Benchmark: does a model keep to the language (Marchisio et al. 2024).
+"""Language Confusion Benchmark: whether a model answers in the language (Marchisio et al. 2024).
 
-arXiv:2406.20052. Prompts of several sources: monolingual ones in the language, cross-lingual ones
-in English that ask for an answer in it. Two pass rates over completions: every line is in the
-language; of those, no line has an English word (only where the script is not Latin).
+arXiv:2406.20052. Prompts from several sources: monolingual ones in the language, cross-lingual ones
+in English that request an answer in it. Two pass rates over completions: every line is in the
+language; and of those, no line has an English word (only where the script is not Latin).
 """
 
 import re
@@ -11,8 +11,13 @@ from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
-from isoglot.benchmarks.conversations import asked, no_shots
+from isoglot.benchmarks.benchmark import (
+    Benchmark,
+    Example,
+    PromptFormat,
+    ReadSplit,
+)
+from isoglot.benchmarks.conversations import build_prompt
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
@@ -21,18 +26,15 @@ from isoglot.core.records import Prompt
 from isoglot.core.rows import Row, read_lines
 from isoglot.evals.metric import Metric, mean_of
 
-MIN_LINE_TOKENS = 5
-MIN_WORD_CHARS = 4
-
-_TAGS = ("ar", "de", "en", "es", "fr", "hi", "id", "it", "ja", "ko", "pt", "ru", "tr", "vi")
+_MIN_LINE_TOKENS = 5
+_MIN_WORD_CHARS = 4
 _TASKS = ("monolingual", "crosslingual")
 _UNSPACED = ("Hans", "Hant", "Jpan")
 _CLEANING = str.maketrans({**dict.fromkeys(string.punctuation + "،", ""), "—": " "})
 _LATIN_WORD = re.compile(r"[A-Za-z]+")
 
 
-def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
-    no_shots("lcb", ask)
+def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]:
     places: dict[str, int] = {}
     examples = []
     for row in rows("test"):
@@ -46,7 +48,7 @@ def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
         )
         examples.append(
             Example(
-                asked(
+                build_prompt(
                     str(cell(row, "prompt")).strip(),
                     language=tag,
                     family=family,
@@ -58,7 +60,7 @@ def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
 
 
 def _origin(row: Row) -> tuple[str, str]:
-    """Task and source of a row; in the published files both are folders."""
+    """Return task and source of a row; in the published files both are folders."""
     if "file" in row:
         task, source = Path(row["file"]).parts[-3:-1]
     else:
@@ -74,11 +76,11 @@ def _origin(row: Row) -> tuple[str, str]:
 def lcb_metrics(
     identifier: LanguageIdentifier, english_words: Collection[str] = ()
 ) -> tuple[Metric, ...]:
-    """The pass rate of lines, the mean share of good lines, and, given a word list, that of words.
+    """Build line pass rate, mean share of right lines and, given a word list, word pass rate.
 
-    A completion without a line of 5 words has no value. Neither has one with a line that nobody
-    can identify and no wrong one: as published such a line would be wrong. Chinese and Japanese
-    are not segmented; there two characters count as a word.
+    A completion without a line of 5 words has no value. Nor has one with an unidentified line and
+    no wrong one, which as published would be wrong. Chinese and Japanese are not segmented: two
+    characters count as a word.
     """
 
     @lru_cache(maxsize=65536)
@@ -101,14 +103,14 @@ def lcb_metrics(
     metrics = [mean_of("line_pass_rate", every_line), mean_of("line_accuracy", share)]
     if english_words:
         words = frozenset(
-            word for word in english_words if word.islower() and len(word) >= MIN_WORD_CHARS
+            word for word in english_words if word.islower() and len(word) >= _MIN_WORD_CHARS
         )
         metrics.append(_word_pass_rate(every_line, words))
     return tuple(metrics)
 
 
 def read_english_words(path: Path) -> frozenset[str]:
-    """The words of a list, one in a line (`english_words.txt.gz` of the data set's repository)."""
+    """Read a list of words, one per line (`english_words.txt.gz` of the set's repository)."""
     if not path.is_file():
         raise InputError(
             f"expected the list of English words at {path}, came nothing; it is the file `words` "
@@ -118,9 +120,9 @@ def read_english_words(path: Path) -> frozenset[str]:
 
 
 def long_lines(text: str, tag: str) -> list[str]:
-    """The lines of at least five words, without punctuation, as they are identified."""
+    """Return the lines of at least five words, without punctuation, as they are identified."""
     cleaned = text.split("\nQ:")[0].strip().translate(_CLEANING)
-    return [line for line in cleaned.split("\n") if _num_tokens(line, tag) >= MIN_LINE_TOKENS]
+    return [line for line in cleaned.split("\n") if _num_tokens(line, tag) >= _MIN_LINE_TOKENS]
 
 
 def _num_tokens(line: str, tag: str) -> int:
@@ -150,23 +152,5 @@ def _written_words(lines: Sequence[str], tag: str) -> list[str]:
     return [word for line in lines for word in line.split()]
 
 
-LCB = Benchmark(
-    name="lcb",
-    title="Language Confusion Benchmark",
-    source=Source(
-        hub="",
-        files=(
-            "test_sets/*/*/{code}.csv",
-            "prompts.jsonl",
-            "prompts.jsonl.gz",
-        ),
-        how_to_get="unpack test_sets.zip of github.com/for-ai/language-confusion and give the "
-        "folder above test_sets",
-        licence="Apache-2.0; the prompts of Okapi CC-BY-NC-4.0",
-    ),
-    languages={**{tag: tag for tag in _TAGS}, "zh-Hans": "zh"},
-    examples=_examples,
-    metrics=(),
-    max_new_tokens=100,
-)
+LCB = Benchmark("lcb", _examples, (), max_new_tokens=100)
 """Its metrics need an identifier: see `lcb_metrics`."""

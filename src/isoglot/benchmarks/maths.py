@@ -1,15 +1,21 @@
-"""What MGSM and MSVAMP share: how a problem is asked, and which number a solution announces.
+"""Mathematical word problems (MGSM, MSVAMP): prompts, and the number that a solution states.
 
-The words of every language stand in `maths.toml`.
+The words of every language are in `maths.toml`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
-from isoglot.benchmarks.benchmark import Ask, Example, Rows, literals
-from isoglot.benchmarks.conversations import Shot, asked, first_shots, variant_of
+from isoglot.benchmarks.benchmark import (
+    Benchmark,
+    Example,
+    PromptFormat,
+    ReadSplit,
+    literals,
+)
+from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
 from isoglot.benchmarks.rows import cell, position
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
@@ -18,76 +24,80 @@ from isoglot.core.text import last_number
 from isoglot.evals.metric import mean_of
 
 VARIANTS = ("native_cot", "english_cot", "direct")
-"""Worked answer in the language of the problem, worked answer in English, the number alone."""
+"""Worked answer in the language of the problem, worked answer in English, or only the number."""
 
-ENGLISH_COT = (
+_ENGLISH_COT = (
     "Solve the following problem step by step, and write your solution in English. End it with "
     "the sentence “The answer is N.”, where N is the final number."
 )
 
-# Announced in any language: an answer in another language than asked is off target, not wrong.
+# Read in any language: an answer in another language than requested is off target, not wrong.
 _OF_ALL_LANGUAGES = ("####", "\\boxed{")
 _MARKUP = str.maketrans("", "", "*_`")
 _OPENING = " \t\n\u00a0\u202f:：ঃ=～—–(（「『“„«\"'$€£¥₹฿"  # not the hyphen, which may be a minus
 _SENTENCE_END = re.compile(r"[\n!?！？。।]|\.(?=\s|$)")
-_FIRST_NUMBER = re.compile(
-    r"[-−－﹣]?\d+(?:[.,'’٫٬．]\d+|[ \u00a0\u2009\u202f]\d{3}(?!\d))*"
-)  # fmt: skip
+_FIRST_NUMBER = re.compile(r"[-−－﹣]?\d+(?:[.,'’٫٬．]\d+|[ \u00a0\u2009\u202f]\d{3}(?!\d))*")
 _MAX_SENTENCE_CHARS = 400
 _THREE_DECIMALS = re.compile(r"[-−－﹣]?\d{1,3}[.,٫．]\d{3}")
 
 
-def maths_examples(
-    name: str,
-    rows: Rows,
-    tag: str,
-    ask: Ask,
-    *,
-    question: Sequence[str],
-    answer: Sequence[str],
-) -> list[Example]:
-    """Examples of rows whose columns are `question` and `answer`, the first that has a value."""
-    variant = variant_of(name, VARIANTS, ask)
-    words = literals("maths")[tag]
-    instruction = ENGLISH_COT if variant == "english_cot" else words[variant]
-    shots = _shots(name, rows, tag, ask, variant, instruction) if ask.shots else []
-    return [
-        Example(
-            asked(
-                f"{instruction}\n\n{str(cell(row, *question)).strip()}",
-                language=tag,
-                family=f"{name}-{position(row, place, 'i')}",
-                shots=shots,
-                answer_language="en" if variant == "english_cot" else tag,
-                gold=str(gold_number(cell(row, *answer))),
-                source=name,
+def maths_benchmark(
+    name: str, *, question: Callable[[str], Sequence[str]], answer: Sequence[str]
+) -> Benchmark:
+    """Build a benchmark of word problems.
+
+    `question` returns the columns of the problem in the rows of a language, `answer` names those of
+    its number; of several, the first with a value is read.
+    """
+
+    def read(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Example]:
+        variant = prompt_format.variant
+        instruction = _ENGLISH_COT if variant == "english_cot" else literals("maths")[tag][variant]
+        shots: list[Shot] = []
+        if prompt_format.shots:
+            worked = _worked_examples(name, rows, tag, variant, instruction)
+            shots = first_shots(worked, prompt_format.shots, name)
+        return [
+            Example(
+                build_prompt(
+                    f"{instruction}\n\n{str(cell(row, *question(tag))).strip()}",
+                    language=tag,
+                    family=f"{name}-{position(row, place, 'i')}",
+                    shots=shots,
+                    answer_language="en" if variant == "english_cot" else tag,
+                    gold=str(gold_number(cell(row, *answer))),
+                    source=name,
+                )
             )
+            for place, row in enumerate(rows("test"))
+        ]
+
+    return Benchmark(name, read, (MATHS_ACCURACY,), variants=VARIANTS)
+
+
+def _worked_examples(
+    name: str, rows: ReadSplit, tag: str, variant: str, instruction: str
+) -> list[Shot]:
+    """Pair problems with worked answers, which for `english_cot` are those of the English split."""
+    problems = rows("train")
+    answer_tag = "en" if variant == "english_cot" else tag
+    answers = problems if answer_tag == tag else rows(f"train@{answer_tag}")
+    if len(answers) != len(problems):
+        raise InputError(
+            f"{name}[{tag}]: expected as many worked examples in {answer_tag!r} as in {tag!r}, "
+            f"came {len(answers)} and {len(problems)}; complete the file"
         )
-        for place, row in enumerate(rows("test"))
+    return [
+        Shot(
+            f"{instruction}\n\n{_without_label(str(cell(problem, 'question')), tag)}",
+            _worked_answer(worked, answer_tag, direct=variant == "direct"),
+        )
+        for problem, worked in zip(problems, answers, strict=True)
     ]
 
 
-def _shots(name: str, rows: Rows, tag: str, ask: Ask, variant: str, instruction: str) -> list[Shot]:
-    """Published problems with worked answers; the answers are the English ones for English."""
-    problems = rows("train")
-    spoken = "en" if variant == "english_cot" and tag != "en" else tag
-    answers = problems if spoken == tag else rows(f"train@{spoken}")
-    if len(answers) != len(problems):
-        raise InputError(
-            f"{name}[{tag}]: expected as many worked examples in {spoken!r} as in {tag!r}, came "
-            f"{len(answers)} and {len(problems)}; complete the file"
-        )
-    shots = []
-    for problem, worked in zip(problems, answers, strict=True):
-        text = _without_label(str(cell(problem, "question")), tag)
-        shots.append(
-            Shot(f"{instruction}\n\n{text}", _worked(worked, spoken, direct=variant == "direct"))
-        )
-    return first_shots(shots, ask, name)
-
-
-def _worked(row: Row, tag: str, *, direct: bool) -> str:
-    """The worked answer, which announces its number; or the number alone."""
+def _worked_answer(row: Row, tag: str, *, direct: bool) -> str:
+    """Return the worked answer with a sentence that states its number, or only the number."""
     text = _without_label(str(cell(row, "answer")), tag)
     number = row.get("answer_number")
     if number is None:
@@ -95,11 +105,11 @@ def _worked(row: Row, tag: str, *, direct: bool) -> str:
     if direct:
         return str(number)
     words = literals("maths")[tag]
-    return text if _announced(text) else f"{text} {words['answer'].format(number=number)}"
+    return text if _stated_number(text) else f"{text} {words['answer'].format(number=number)}"
 
 
 def _without_label(text: str, tag: str) -> str:
-    """The text without the published `Question:` or `Step-by-Step Answer:` before it."""
+    """Remove the published `Question:` or `Step-by-Step Answer:` before a text."""
     for label in literals("maths")[tag]["labels"]:
         start = re.match(rf"\s*{re.escape(label)}\s*[:：]\s*", text)
         if start:
@@ -108,7 +118,7 @@ def _without_label(text: str, tag: str) -> str:
 
 
 def gold_number(published: object) -> Decimal:
-    """The number of a published answer: `18`, `5,600`, `22800.0`."""
+    """Parse the number of a published answer: `18`, `5,600`, `22800.0`."""
     text = str(published).replace(",", "").strip()
     try:
         return Decimal(text)
@@ -119,16 +129,16 @@ def gold_number(published: object) -> Decimal:
 
 
 def answer_number(text: str) -> Decimal | None:
-    """The number that a solution announces, else the last one in it; None without a number."""
-    run = _announced(text)
+    """Return the number that a solution states, or else the last one in it; None without any."""
+    run = _stated_number(text)
     return last_number(text if run is None else run)
 
 
 def grade_number(prompt: Prompt, text: str) -> float:
-    """1.0 where the announced number, or else the last one, is the gold's; no number is wrong.
+    """Return 1.0 if the stated number, or else the last one, is the gold, and 0.0 otherwise.
 
-    A single group of three digits behind a separator (`1.125`) is thousands, unless the gold has
-    decimals itself.
+    A single group of three digits after a separator (`1.125`) is read as thousands, unless the gold
+    has decimals.
     """
     gold = gold_number(prompt.gold)
     number = answer_number(text)
@@ -136,17 +146,17 @@ def grade_number(prompt: Prompt, text: str) -> float:
         return 1.0
     if number is None or gold == gold.to_integral_value():
         return 0.0
-    run = _announced(text) or (_FIRST_NUMBER.findall(text) or [""])[-1]
+    run = _stated_number(text) or (_FIRST_NUMBER.findall(text) or [""])[-1]
     decimal = re.sub(r"[,٫．]", ".", run).translate(str.maketrans("−－﹣", "---"))
     return float(bool(_THREE_DECIMALS.fullmatch(run)) and Decimal(decimal) == gold)
 
 
-ACCURACY = mean_of("accuracy", grade_number)
-"""Share of the problems whose number is exactly right."""
+MATHS_ACCURACY = mean_of("accuracy", grade_number)
+"""Share of problems with exactly the right number."""
 
 
-def _announced(text: str) -> str | None:
-    """The digits of the last announced answer that has any, as they were written."""
+def _stated_number(text: str) -> str | None:
+    """Return the digits, as written, of the last stated answer that has any."""
     body = text.lower().translate(_MARKUP).replace("{,}", ",").replace("\\,", "")
     end = len(body)
     while True:
@@ -162,7 +172,7 @@ def _announced(text: str) -> str | None:
 
 
 def _number_of(announcement: str, *, directly: bool) -> str | None:
-    """The number of the sentence: its last result, or its first; `directly`: where it begins so."""
+    """Return the last result of the sentence or its first number; `directly`: only at its start."""
     sentence = announcement.lstrip(_OPENING).removeprefix("- ")
     if directly and not _FIRST_NUMBER.match(sentence.lstrip(_OPENING)):
         return None
@@ -177,7 +187,7 @@ def _number_of(announcement: str, *, directly: bool) -> str | None:
 
 @cache
 def _announcements() -> dict[str, bool]:
-    """What announces an answer, and whether its number follows directly."""
+    """Map the words before an answer to whether its number follows directly."""
     rows = literals("maths").values()
     headings = {words.lower() for row in rows for words in row["headings"]}
     sentences = {words.lower() for row in rows for words in row["announcements"]}

@@ -1,26 +1,28 @@
 """MT-Bench in several languages: 80 questions of two turns (Zheng et al. 2023, arXiv:2306.05685).
 
-A judge gives 1 to 10 to each turn, or compares two models. The second turn is a follow-up of the
-example: `turns.next_turn` puts it after what the model answered to the first. Where the set has
+A judge grades each turn from 1 to 10, or compares two models. The second turn is a follow-up of the
+example: `conversations.next_turn` puts it after the model's answer to the first. Where the set has
 reference answers (mathematics, reasoning, code) they are the gold, for the judge to read.
 """
 
 import re
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
-from isoglot.benchmarks.conversations import asked, no_shots
+from isoglot.benchmarks.benchmark import (
+    Benchmark,
+    Example,
+    PromptFormat,
+    ReadSplit,
+)
+from isoglot.benchmarks.conversations import build_prompt
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
 from isoglot.core.rows import Row
 
-_TAGS = ("de", "en", "es", "fr", "it", "ja", "ko")
-
 # Japanese has the categories in another order, and so other numbers.
-_QUESTIONS_OF_A_CATEGORY = 10
+_QUESTIONS_PER_CATEGORY = 10
 
 
-def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
-    no_shots("mt_bench", ask)
+def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]:
     return [_example(row, tag) for row in rows("test")]
 
 
@@ -35,10 +37,10 @@ def _example(row: Row, tag: str) -> Example:
         )
     category = cell(row, "category")
     prompts = [
-        asked(
+        build_prompt(
             str(text).strip(),
             language=tag,
-            family=f"mt_bench-{category}-{(int(number[0]) - 1) % _QUESTIONS_OF_A_CATEGORY}",
+            family=f"mt_bench-{category}-{(int(number[0]) - 1) % _QUESTIONS_PER_CATEGORY}",
             gold=str(references[place]) if place < len(references) else None,
             source=f"mt_bench/{category}/turn-{place + 1}",
         )
@@ -47,26 +49,4 @@ def _example(row: Row, tag: str) -> Example:
     return Example(prompts[0], follow_ups=tuple(prompts[1:]))
 
 
-MT_BENCH = Benchmark(
-    name="mt_bench",
-    title="MT-Bench: two turns",
-    source=Source(
-        hub="",
-        files=(
-            "question.{code}.jsonl",
-            "mt_bench_{CODE}/question.jsonl",
-            "data/mt_bench_{CODE}/question.jsonl",
-            "question.jsonl",
-        ),
-        how_to_get="get data/mt_bench_LANGUAGE of github.com/Modalities/MT-Bench-X; Japanese is "
-        "fastchat/llm_judge/data/japanese_mt_bench/question.jsonl of github.com/Stability-AI/"
-        "FastChat and Korean is in github.com/LG-AI-EXAONE/KoMT-Bench: name it "
-        "question.LANGUAGE.jsonl",
-        licence="Apache-2.0; KoMT-Bench LGPL-3.0",
-    ),
-    languages={tag: tag for tag in _TAGS},
-    examples=_examples,
-    metrics=(),
-    max_new_tokens=1024,
-    judged=True,
-)
+MT_BENCH = Benchmark("mt_bench", _examples, (), max_new_tokens=1024, judged=True)

@@ -1,4 +1,4 @@
-"""Which of the offered answers a written one announces, in any language and script.
+"""Find which of the given options an answer states, in any language and script.
 
 Most of what goes wrong in multiple choice by generation goes wrong here, so the rules are few and
 in order; the first that finds something decides:
@@ -9,8 +9,8 @@ in order; the first that finds something decides:
 3. A letter in brackets, or one that ends a line.
 4. The text of an option anywhere.
 
-A rule that finds two different answers says "unknown", and so does a text in which no rule finds
-one: an article ("A dog") is no letter, and a list of all options is no answer.
+If a rule finds two different options, or no rule finds any, the answer is unknown: an article
+("A dog") is no letter, and a list of all options is no answer.
 """
 
 import re
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from isoglot.benchmarks.benchmark import literals
 
 UNDETERMINED = "und"
-"""The table of words for the languages that have none: English ones."""
+"""Key of the English words for languages without words of their own."""
 
 _LATIN = "A-Za-z\u00aa\u00b5\u00ba-\u024f\u1e00-\u1eff"
 # Thai and Lao, Burmese, Khmer, kana and Han are written without spaces: no word ends there.
@@ -40,28 +40,28 @@ _ARTICLES = "AE\u0410"  # letters that are also words with which a sentence begi
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """What there was to choose from."""
+class Options:
+    """Options of an item, as they were shown."""
 
     letters: Mapping[str, str]
     """Letter in front of an option → its label; empty where the options have no letters."""
     texts: Mapping[str, Sequence[str]]
-    """Label → the ways to write its text."""
+    """Label → spellings of its text."""
 
 
-def words_of(language: str) -> Mapping[str, Any]:
-    """Words of multiple choice in a language; English ones (`native` false) where it has none."""
+def choice_words(language: str) -> Mapping[str, Any]:
+    """Return the words of multiple choice in a language, else English ones (`native` false)."""
     words = literals("choices")
     return words.get(language, words[UNDETERMINED])
 
 
-def announced(text: str, offered: Offered, language: str) -> str | None:
-    """The label that a written answer announces; None where it announces none, or several.
+def find_stated_choice(text: str, options: Options, language: str) -> str | None:
+    """Return the label that an answer states; None if it states none, or several.
 
-    It is read in the words of `language` and in English ones. What follows an invented further
-    question, as base models write them, is not read.
+    The words of `language` and of English are known. Text after an invented further question, as
+    base models write them, is ignored.
     """
-    answer = _Answer(_first_answer(_plain(text), language), offered, language)
+    answer = _Answer(_first_answer(_plain(text), language), options, language)
     for rule in (_after_phrase, _by_line, _in_brackets, _by_text):
         found = rule(answer)
         if found:
@@ -70,28 +70,28 @@ def announced(text: str, offered: Offered, language: str) -> str | None:
 
 
 class _Answer:
-    """A written answer and what can be found in it."""
+    """An answer, and the letters and options found in it."""
 
-    def __init__(self, plain: str, offered: Offered, language: str) -> None:
-        self.plain, self.offered = plain, offered
-        self.reader = _reader(language, tuple(offered.letters))
+    def __init__(self, plain: str, options: Options, language: str) -> None:
+        self.plain, self.options = plain, options
+        self.reader = _reader(language, tuple(options.letters))
 
     @cached_property
     def spans(self) -> list[tuple[int, int, set[str]]]:
-        """Start, end and labels of each option that stands in the text, the longest first."""
-        return _spans(_folded(self.plain), self.offered.texts)
+        """Start, end and labels of each option in the text, the longest first."""
+        return _spans(_folded(self.plain), self.options.texts)
 
     def label(self, found: re.Match[str], group: str = "letter") -> str:
-        return self.offered.letters[self.reader.letter_of[found[group].upper()]]
+        return self.options.letters[self.reader.letter_of[found[group].upper()]]
 
     def letters(
         self, patterns: Iterable[re.Pattern[str]], start: int = 0, end: int | None = None
     ) -> set[str]:
-        """Labels of all letters that the patterns find, but for those inside the text of an option.
+        """Return the labels of all letters that the patterns find outside the text of an option.
 
-        A name such as "Vitamin C" is an option, not the letter at its end.
+        "Vitamin C" is an option, not the letter at its end.
         """
-        if not self.offered.letters:
+        if not self.options.letters:
             return set()
         stop = len(self.plain) if end is None else end
         found = {
@@ -104,37 +104,37 @@ class _Answer:
         return found.union(*(self.both(pair) for pair in pairs))
 
     def both(self, pair: re.Match[str]) -> set[str]:
-        """Labels of two letters that are announced together."""
+        """Return the labels of two letters that are stated together."""
         return {self.label(pair, "first"), self.label(pair)}
 
     def option_at(self, start: int) -> set[str]:
-        """Labels of the option that begins here, or after signs; empty where none does."""
+        """Return the labels of the option that begins here or after signs; empty if none does."""
         signs = self.reader.signs.match(self.plain, start)
         start = signs.end() if signs else start
         return next((labels for first, _, labels in self.spans if first == start), set())
 
     def with_option(self, found: re.Match[str]) -> set[str]:
-        """The label of a letter, and those of another option whose text follows it at once."""
+        """Return the label of a letter, and those of another option that follows at once."""
         own, after = self.label(found), self.option_at(found.end("letter"))
         return {own} if own in after else {own} | after
 
 
 def _after_phrase(answer: _Answer) -> set[str]:
     for phrase in reversed(list(answer.reader.phrase.finditer(answer.plain))):
-        found = _said_after(answer, phrase.end())
+        found = _found_after(answer, phrase.end())
         if found:
             return found
     return set()
 
 
-def _said_after(answer: _Answer, start: int) -> set[str]:
+def _found_after(answer: _Answer, start: int) -> set[str]:
     reader, plain = answer.reader, answer.plain
     fillers = reader.fillers.match(plain, start)
     begin = fillers.end() if fillers else start
     option = answer.option_at(start) or answer.option_at(begin)
     if option:
         return option
-    if answer.offered.letters:
+    if answer.options.letters:
         letter = reader.letter.match(plain, start) or reader.small.match(plain, start)
         if letter and not _is_article(plain, start, letter):
             pair = reader.pair.match(plain, letter.start("letter"))
@@ -142,14 +142,14 @@ def _said_after(answer: _Answer, start: int) -> set[str]:
     end = plain.find("\n", begin)
     end = len(plain) if end < 0 else end
     found = answer.letters((reader.bracketed, reader.stopped), begin, end)
-    if found or not answer.offered.letters:
+    if found or not answer.options.letters:
         return found
     in_line = [labels for first, last, labels in answer.spans if begin <= first and last <= end]
     return set().union(*in_line)
 
 
 def _is_article(plain: str, start: int, letter: re.Match[str]) -> bool:
-    """Whether a letter begins a sentence after a colon: "Answer: A dog", not "The answer is A"."""
+    """True if a letter begins a sentence after a colon: "Answer: A dog", not "The answer is A"."""
     after = plain[letter.end("letter") :]
     begins_sentence = re.search(r"[:\n]", plain[start : letter.start("letter")])
     goes_on = after[:1] == " " and after[1:2].islower()
@@ -158,7 +158,7 @@ def _is_article(plain: str, start: int, letter: re.Match[str]) -> bool:
 
 def _by_line(answer: _Answer) -> set[str]:
     reader, plain = answer.reader, answer.plain
-    if not answer.offered.letters:
+    if not answer.options.letters:
         alone = (labels for first, last, labels in answer.spans if _is_line(plain, first, last))
         return answer.option_at(0) or set().union(*alone)
     alone_letters = {answer.label(found) for found in reader.line.finditer(plain)}
@@ -172,7 +172,7 @@ def _in_brackets(answer: _Answer) -> set[str]:
 
 
 def _by_text(answer: _Answer) -> set[str]:
-    if not answer.offered.letters:  # "no" is "not" as well: such words count where a line begins
+    if not answer.options.letters:  # "no" is "not" as well: such words count where a line begins
         return set()
     return set().union(*(labels for _, _, labels in answer.spans))
 
@@ -206,7 +206,7 @@ def _spans(folded: str, texts: Mapping[str, Sequence[str]]) -> list[tuple[int, i
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] is whole words and whole numbers: not the 5 of -5, 0.5 or 5.2."""
+    """True if text[start:end] is whole words and whole numbers: not the 5 of -5, 0.5 or 5.2."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
     if text[start].isdigit() and (before[-1:] in ("-", "\u2212") or _goes_on(before[::-1])):
         return False
@@ -223,7 +223,7 @@ def _goes_on(two: str) -> bool:
 
 
 def _joins(char: str) -> bool:
-    """Whether a character makes one word with a letter beside it."""
+    """True if a character forms one word with an adjacent letter."""
     if not char or re.match(f"[{_UNSPACED}]", char):
         return False
     return char.isalnum() or unicodedata.category(char).startswith("M")
@@ -233,20 +233,20 @@ def _joins(char: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Compatibility forms, Markdown and runs of blanks undone; lines are kept."""
+    """Undo compatibility forms, Markdown and runs of blanks, but keep lines."""
     plain = _MARKDOWN.sub("", unicodedata.normalize("NFKC", text)).replace("’", "'")
     return "\n".join(" ".join(line.split()) for line in plain.splitlines()).strip()
 
 
 def _first_answer(plain: str, language: str) -> str:
-    for words in (words_of(language), words_of("en")):
+    for words in (choice_words(language), choice_words("en")):
         question = _plain(words["question"].split("{text}")[0])
         plain = plain.split(f"\n{question}", 1)[0]
     return plain
 
 
 def _folded(text: str) -> str:
-    """Lower case, of the same length: İ alone would grow."""
+    """Return lower case of the same length: only İ would grow."""
     return text.replace("İ", "i").lower()
 
 
@@ -254,19 +254,19 @@ def _folded(text: str) -> str:
 
 
 class _Reader(NamedTuple):
-    """Patterns of a language for a set of letters; what they find is in the group `letter`."""
+    """Patterns of a language for a set of letters; the group `letter` is the letter found."""
 
     letter_of: Mapping[str, str]
-    """Each way to write a letter, in upper case → the letter."""
+    """Each spelling of a letter, in upper case → the letter."""
     phrase: re.Pattern[str]
     signs: re.Pattern[str]
     fillers: re.Pattern[str]
     letter: re.Pattern[str]
     """After a phrase, with fillers between."""
     small: re.Pattern[str]
-    """Likewise, in lower case: then it must stand alone, for "the answer is a dog"."""
+    """Likewise in lower case, standing alone: not the article in "the answer is a dog"."""
     pair: re.Pattern[str]
-    """Two letters (groups `first`, `letter`) that are announced together: `A or B`."""
+    """Two letters (groups `first`, `letter`) that are stated together: `A or B`."""
     line: re.Pattern[str]
     lead: re.Pattern[str]
     bracketed: re.Pattern[str]
@@ -276,7 +276,7 @@ class _Reader(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _reader(language: str, letters: tuple[str, ...]) -> _Reader:
-    own, english = words_of(language), words_of("en")
+    own, english = choice_words(language), choice_words("en")
 
     def both(key: str) -> list[str]:
         return sorted({_plain(w) for w in (*own[key], *english[key])}, key=lambda w: (-len(w), w))
@@ -301,7 +301,7 @@ def _reader(language: str, letters: tuple[str, ...]) -> _Reader:
         small=re.compile(
             f"{chain}(?P<letter>{_letter(ways, anchored=True)})(?= ?(?:{_STOP}|$))", re.MULTILINE
         ),
-        # "A, B is wrong" names A alone.
+        # "A, B is wrong" names only A.
         pair=re.compile(
             f"(?P<first>{upper}){_CLOSE}? *(?:[,、](?! ?[^ ]{{1,3}} [^ ])|[/&+]|{joins}) *"
             f"{_OPEN}?(?P<letter>{upper})"
@@ -315,7 +315,7 @@ def _reader(language: str, letters: tuple[str, ...]) -> _Reader:
 
 
 def _letter(ways: Iterable[str], *, upper_only: bool = False, anchored: bool = False) -> str:
-    """A letter that is no part of a word; `anchored`: what stands before it is matched already."""
+    """Match a letter that is no part of a word; `anchored`: the text before it already matched."""
     forms = {form for way in ways for form in ((way,) if upper_only else (way, way.lower()))}
     latin = "|".join(sorted(form for form in forms if re.fullmatch(f"[{_LATIN}]", form)))
     others = sorted(forms - set(latin.split("|")), key=lambda form: (-len(form), form))
@@ -329,7 +329,7 @@ def _letter(ways: Iterable[str], *, upper_only: bool = False, anchored: bool = F
 
 
 def _any_of(words: Sequence[str]) -> str:
-    """Any of these words, as a whole one where its script shows the ends of words."""
+    """Match any of these words, as a whole word if its script shows the ends of words."""
     unspaced = [word for word in words if re.match(f"[{_UNSPACED}]", word[-1])]
     spaced = "|".join(re.escape(word) for word in words if word not in unspaced)
     ended = [f"(?<![{_word_class()}])(?:{spaced})(?![{_word_class()}])"] if spaced else []
@@ -337,7 +337,7 @@ def _any_of(words: Sequence[str]) -> str:
 
 
 def _phrase(words: str) -> str:
-    """A phrase and the ending that its last word may have: `cevabınız`, `정답은`."""
+    """Match a phrase and an ending of its last word: `cevabınız`, `정답은`."""
     if re.match(f"[{_UNSPACED}]", words[-1]):
         return re.escape(words)
     is_latin = re.match(f"[{_LATIN}]", words[-1])
@@ -347,9 +347,9 @@ def _phrase(words: str) -> str:
 
 @lru_cache(maxsize=1)
 def _word_class() -> str:
-    r"""`\w` and the marks that it leaves out, such as the vowel signs of Devanagari.
+    r"""Return `\w` and the marks it leaves out, such as the vowel signs of Devanagari.
 
-    As ranges that hold word characters as well: a class of 2,000 marks takes long to compile.
+    The ranges hold word characters as well: a class of 2,000 marks takes long to compile.
     """
     ranges, run, has_mark = [], "", False
     for char in map(chr, range(0x300, 0x2000)):

@@ -1,56 +1,73 @@
-"""What FLORES-200 and NTREX share: a sentence in one language, its translation in another.
+"""Translation benchmarks: sentences in one language and their translations in another.
 
-The row of a result is the language that is not the pivot of the variant: `en-xx` translates from
-English into it, `xx-en` from it into English, and with any other pivot the pair is not English
-(`de-xx` in Swahili is German to Swahili). The instruction is English, as in xLLMs-100 (Lai et al.
-2024, arXiv:2406.01771), and names both languages.
+A result's language is the one that is not the pivot of the variant: `en-xx` translates from English
+into it, `xx-en` from it into English, and likewise for any other pivot (`de-xx` in Swahili is
+German to Swahili). The instruction is English, as in xLLMs-100 (Lai et al. 2024, arXiv:2406.01771),
+and names both languages.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from isoglot.benchmarks.benchmark import Ask, Example, Rows
-from isoglot.benchmarks.conversations import Shot, asked, first_shots, variant_of
+from isoglot.benchmarks.benchmark import (
+    Benchmark,
+    Example,
+    PromptFormat,
+    ReadSplit,
+    source_of,
+)
+from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
 from isoglot.benchmarks.rows import cell, position
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.rows import Row
+from isoglot.evals.translation_metrics import BLEU, CHRF, SPBLEU
 
-INSTRUCTION = "Translate the following sentence from {source} into {target}. Reply with the "
-INSTRUCTION += "translation only."
-
+_INSTRUCTION = (
+    "Translate the following sentence from {source} into {target}. Reply with the translation only."
+)
 _PLACE = ("id", "line", "index_id")
 _TEXT = ("sentence", "text")
 
 
+def translation_benchmark(name: str) -> Benchmark:
+    """Build the benchmark of a set of parallel sentences, with every language as a pivot."""
+
+    def read(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Example]:
+        return _examples(name, rows, tag, prompt_format)
+
+    variants = pair_variants(source_of(name).languages)
+    return Benchmark(name, read, (CHRF, SPBLEU, BLEU), variants=variants)
+
+
 def pair_variants(tags: Iterable[str]) -> tuple[str, ...]:
-    """`en-xx` first, then `xx-en`, then the same of every other pivot."""
+    """Return `en-xx`, then `xx-en`, then the same for every other pivot."""
     pivots = ["en", *(tag for tag in tags if tag != "en")]
     return tuple(pair for pivot in pivots for pair in (f"{pivot}-xx", f"xx-{pivot}"))
 
 
 def pair_of(variant: str, tag: str) -> tuple[str, str]:
-    """Source and target language of a variant in the row of a language."""
+    """Return source and target language of a variant for the results of a language."""
     if variant.startswith("xx-"):
         return tag, variant.removeprefix("xx-")
     return variant.removesuffix("-xx"), tag
 
 
-def translation_examples(
-    name: str, rows: Rows, tag: str, ask: Ask, variants: Sequence[str]
-) -> list[Example]:
-    """Each sentence with its translation as gold; none where the language is the pivot itself."""
-    source, target = pair_of(variant_of(name, variants, ask), tag)
+def _examples(name: str, rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Example]:
+    """Return each sentence with its translation as gold; none if the language is the pivot."""
+    source, target = pair_of(prompt_format.variant, tag)
     if source == target:
         return []
+    names = {"source": language(source).english_name, "target": language(target).english_name}
+    instruction = _INSTRUCTION.format(**names)
     shots: list[Shot] = []
-    if ask.shots:
-        worked = _pairs(name, rows, "train", source, target).values()
-        shots = [Shot(_request(text, source, target), gold) for text, gold in worked]
-        shots = first_shots(shots, ask, name)
+    if prompt_format.shots:
+        pairs = _pairs(name, rows, "train", source, target).values()
+        worked = [Shot(f"{instruction}\n\n{text}", gold) for text, gold in pairs]
+        shots = first_shots(worked, prompt_format.shots, name)
     return [
         Example(
-            asked(
-                _request(text, source, target),
+            build_prompt(
+                f"{instruction}\n\n{text}",
                 language=tag,
                 family=f"{name}-{place}",
                 shots=shots,
@@ -63,15 +80,10 @@ def translation_examples(
     ]
 
 
-def _request(text: str, source: str, target: str) -> str:
-    names = {"source": language(source).english_name, "target": language(target).english_name}
-    return f"{INSTRUCTION.format(**names)}\n\n{text}"
-
-
 def _pairs(
-    name: str, rows: Rows, split: str, source: str, target: str
+    name: str, rows: ReadSplit, split: str, source: str, target: str
 ) -> Mapping[str, tuple[str, str]]:
-    """Place → sentence and translation; InputError where one side has sentences of its own."""
+    """Map place to sentence and translation."""
     sources = _sentences(rows(f"{split}@{source}"))
     targets = _sentences(rows(f"{split}@{target}"))
     if sources.keys() != targets.keys():
@@ -85,7 +97,7 @@ def _pairs(
 
 
 def _sentences(rows: Sequence[Row]) -> dict[str, str]:
-    """Place → sentence; a blank line has none."""
+    """Map place to sentence, leaving out blank lines."""
     texts = {
         position(row, place, *_PLACE): str(cell(row, *_TEXT)).strip()
         for place, row in enumerate(rows)

@@ -1,31 +1,26 @@
 """TruthfulQA in 31 languages: questions that many people answer with a common falsehood.
 
 Lin et al. 2021, arXiv:2109.07958; translated by ChatGPT for Okapi (Lai et al. 2023,
-arXiv:2307.16039). It has no ids, and languages lack different questions: every row is a family of
-its own. `mc1` has one true answer among false ones, and is right where it is the likeliest; `mc2`
-has several of both, and is the share of probability on the true ones. The paper's six worked
-answers, in English in every language of lm-eval, are not part of the prompt here. By generation
-there is `mc1` alone, with the answers in an order that a hash decides: published, the true one is
-first.
+arXiv:2307.16039). It has no ids, and languages lack different questions, so every row is a family
+of its own. `mc1` has one true answer among false ones and is right if that is the likeliest; `mc2`
+has several of both and is the share of probability on the true ones. The paper's six worked
+answers, English in every language of lm-eval, are not part of the prompt here. By generation only
+`mc1` exists, with the answers ordered by a hash: as published, the true one comes first.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source
 from isoglot.benchmarks.choices import (
-    ENGLISH,
-    OKAPI,
-    Question,
-    cloze,
+    ChoiceItem,
+    ItemSplit,
     family_of,
     grade_likeliest,
-    grade_written,
-    lettered,
+    grade_stated,
+    multiple_choice,
     named,
-    no_worked_examples,
-    not_written,
+    ungraded,
 )
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
@@ -37,46 +32,41 @@ _TRUTH = {"1": "true", "0": "false"}
 _SETS = ("mc1", "mc2")
 
 
-def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
-    no_worked_examples("truthfulqa", ask)
-    written = ask.answering == "generation"
+def _items(split: ItemSplit) -> list[ChoiceItem]:
     seen: dict[str, int] = {}
-    questions = []
-    for row in rows("test"):
+    items = []
+    for row in split.rows:
         text = str(cell(row, "question")).strip()
         seen[text] = seen.get(text, 0) + 1
         answers = _answers(row)
         gold = next(label for label in answers if "mc1" in _sets(label) and _is_true(label))
-        if written:
+        if split.prompt_format.answering == "generation":
             answers = {label: text for label, text in answers.items() if "mc1" in _sets(label)}
             answers = dict(sorted(answers.items(), key=lambda a: content_id(text, a[1])))
-        family = family_of("truthfulqa", tag, text, seen[text])
-        questions.append(Question(family=family, text=text, options=answers, gold=gold))
-    if written:
-        return lettered(tag, questions, [], ask, likelihood=False)
-    return cloze(tag, questions, [], ask)
+        family = family_of("truthfulqa", split.language, text, seen[text])
+        items.append(ChoiceItem(family=family, text=text, options=answers, gold=gold))
+    return items
 
 
 def _answers(row: Row) -> Mapping[str, str]:
-    """Label → answer; a label such as `mc1+mc2 true 1` says in which sets the answer is.
+    """Map labels such as `mc1+mc2 true 1`, which name the sets an answer is in, to the answers.
 
-    An answer of both sets is one choice, as its likelihood is the same in both.
+    An answer in both sets is one choice, as its likelihood is the same in both.
     """
     sets_of: dict[tuple[str, str], list[str]] = {}
     extra: list[tuple[str, str, str]] = []
     for name in _SETS:
         pairs = _set(row, name)
-        if sum(truth == "true" for _, truth in pairs) < 1 or (
-            name == "mc1" and sum(truth == "true" for _, truth in pairs) != 1
-        ):
+        num_true = sum(truth == "true" for _, truth in pairs)
+        if num_true < 1 or (name == "mc1" and num_true != 1):
             wanted = "one true answer" if name == "mc1" else "a true answer"
             raise InputError(
-                f"{name} of row {str(dict(row))[:80]!r}: expected {wanted}, came "
-                f"{sum(truth == 'true' for _, truth in pairs)}; give the set as it is published"
+                f"{name} of row {str(dict(row))[:80]!r}: expected {wanted}, came {num_true}; "
+                "give the set as it is published"
             )
         for pair in pairs:
             sets = sets_of.setdefault(pair, [])
-            if name in sets:  # the same answer twice: it has the probability of both
+            if name in sets:  # the same answer twice has the probability of both
                 extra.append((*pair, name))
             else:
                 sets.append(name)
@@ -85,7 +75,7 @@ def _answers(row: Row) -> Mapping[str, str]:
 
 
 def _set(row: Row, name: str) -> list[tuple[str, str]]:
-    """Answers and truths of `mc1` or `mc2`, in two columns or, as in the English set, in one."""
+    """Return answers and truths of `mc1` or `mc2`, from two columns or, in the English set, one."""
     both: Any = row.get(f"{name}_targets") or {
         "choices": cell(row, f"{name}_targets_choices"),
         "labels": cell(row, f"{name}_targets_labels"),
@@ -108,11 +98,11 @@ def _is_true(label: str) -> bool:
     return label.split()[1] == "true"
 
 
-def _mc1(prompt: Prompt, choices: Sequence[Choice]) -> float | None:
+def _grade_mc1(prompt: Prompt, choices: Sequence[Choice]) -> float | None:
     return grade_likeliest(prompt, [choice for choice in choices if "mc1" in _sets(choice.label)])
 
 
-def _mc2(_prompt: Prompt, choices: Sequence[Choice]) -> float | None:
+def _grade_mc2(_prompt: Prompt, choices: Sequence[Choice]) -> float | None:
     values = {c.label: c.log_probability for c in choices if "mc2" in _sets(c.label)}
     known = {label: value for label, value in values.items() if value is not None}
     if len(known) < len(values) or any(math.isnan(value) for value in known.values()):
@@ -124,23 +114,7 @@ def _mc2(_prompt: Prompt, choices: Sequence[Choice]) -> float | None:
     return sum(v for label, v in shares.items() if _is_true(label)) / sum(shares.values())
 
 
-MC1 = mean_of("mc1", grade_written, _mc1)
-MC2 = mean_of("mc2", not_written, _mc2)
+MC1 = mean_of("mc1", grade_stated, _grade_mc1)
+MC2 = mean_of("mc2", ungraded, _grade_mc2)
 
-TRUTHFULQA = Benchmark(
-    name="truthfulqa",
-    title="TruthfulQA, translated",
-    source=Source(
-        hub="alexandrainst/m_truthfulqa",
-        split="val",
-        files=("{code}/val.jsonl", "data/{code}/val.jsonl", "{code}_validation.json"),
-        how_to_get="get the folder data of huggingface.co/datasets/alexandrainst/m_truthfulqa",
-        licence="CC-BY-NC-4.0",
-    ),
-    languages=OKAPI,
-    examples=_examples,
-    metrics=(MC1, MC2),
-    answering=("likelihood", "generation"),
-    variants=("", ENGLISH),
-    max_new_tokens=256,
-)
+TRUTHFULQA = multiple_choice("truthfulqa", _items, metrics=(MC1, MC2))

@@ -4,11 +4,11 @@ Tikhonov and Ryabinin 2021, arXiv:2106.12066; github.com/yandex-research/crossli
 with Chinese added on the hub (Muennighoff et al. 2022, arXiv:2211.01786). The languages are
 collections of their own, not translations: every row is a family of its own.
 
-By likelihood each mention takes the place of the pronoun. `accuracy` compares how likely the rest
-of the sentence is after each (partial evaluation: Trinh and Le 2018, arXiv:1806.02847, section
-3.1), `accuracy_whole` how likely mention and rest are together. Both have one prompt, the text
-before the pronoun: the rest after a mention is worth the two together less the mention alone,
-which is therefore a choice as well. Where nothing follows the pronoun the two are the same.
+By likelihood each mention takes the place of the pronoun. `accuracy` compares the likelihood of the
+rest of the sentence after each mention (partial evaluation: Trinh and Le 2018, arXiv:1806.02847,
+section 3.1), `accuracy_whole` that of mention and rest together. Both share one prompt, the text
+before the pronoun: log p(rest | mention) is log p(mention and rest) less log p(mention), so the
+mention alone is a choice as well. Where nothing follows the pronoun the two metrics are equal.
 """
 
 import json
@@ -16,18 +16,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from isoglot.benchmarks.benchmark import Ask, Benchmark, Example, Rows, Source, literals
+from isoglot.benchmarks.benchmark import Example, PromptFormat
 from isoglot.benchmarks.choices import (
-    ENGLISH,
-    Question,
+    ChoiceItem,
+    ItemSplit,
+    choice_prompt,
     family_of,
     grade_likeliest,
-    grade_written,
-    lettered,
+    grade_stated,
+    multiple_choice,
     named,
-    no_worked_examples,
-    not_written,
-    prompt_of,
+    ungraded,
 )
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
@@ -42,17 +41,16 @@ _BLANK = "_"
 _TREEBANK = {"``": '"', "''": '"'}
 
 
-def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
-    no_worked_examples("xwinograd", ask)
-    words = literals("xwinograd")["en" if ask.variant == ENGLISH else tag]
-    questions: list[Question] = []
+def _items(split: ItemSplit) -> list[ChoiceItem]:
+    words = split.words("xwinograd")
+    items: list[ChoiceItem] = []
     seen: dict[tuple[str, ...], int] = {}
-    for row in rows("test"):
+    for row in split.rows:
         sentence, options, gold = _published(row)
-        key = (tag, sentence, *options.values())
+        key = (split.language, sentence, *options.values())
         seen[key] = seen.get(key, 0) + 1
-        questions.append(
-            Question(
+        items.append(
+            ChoiceItem(
                 family=family_of("xwinograd", *key, seen[key]),
                 text=words["question"].format(sentence=sentence),
                 options=options,
@@ -60,23 +58,29 @@ def _examples(rows: Rows, tag: str, ask: Ask) -> list[Example]:
                 stem=sentence,
             )
         )
-    if ask.answering == "generation":
-        return lettered(tag, questions, [], ask, likelihood=False)
-    return [_filled(question, tag) for question in questions]
+    return items
 
 
-def _filled(question: Question, tag: str) -> Example:
-    before, rest = question.stem.split(_BLANK, 1)
-    prompt = before.rstrip()
-    blank = before[len(prompt) :]
-    choices = {label: f"{blank}{text}{rest}" for label, text in question.options.items()}
-    if re.search(r"\w", rest):
-        choices |= {f"{label}{_ALONE}": blank + text for label, text in question.options.items()}
-    return Example(prompt_of(prompt, tag, question.family, question.gold), choices)
+def _filled(
+    tag: str,
+    items: Sequence[ChoiceItem],
+    _shots: Sequence[ChoiceItem],
+    _format: PromptFormat,
+) -> list[Example]:
+    examples = []
+    for item in items:
+        before, rest = item.stem.split(_BLANK, 1)
+        prompt = before.rstrip()
+        blank = before[len(prompt) :]
+        choices = {label: f"{blank}{text}{rest}" for label, text in item.options.items()}
+        if re.search(r"\w", rest):
+            choices |= {f"{label}{_ALONE}": blank + text for label, text in item.options.items()}
+        examples.append(Example(choice_prompt(prompt, tag, item, item.gold), choices))
+    return examples
 
 
 def _published(row: Row) -> tuple[str, Mapping[str, str], str]:
-    """Sentence with a blank, options and gold label of a row of the hub or of the repository."""
+    """Return sentence with a blank, options and gold label, from the hub or the repository."""
     if "tokens" in row:
         return _with_tokens(row)
     sentence = str(cell(row, "sentence")).strip()
@@ -90,7 +94,7 @@ def _published(row: Row) -> tuple[str, Mapping[str, str], str]:
 
 
 def _with_tokens(row: Row) -> tuple[str, Mapping[str, str], str]:
-    """The repository's rows: a pronoun and mentions with their tokens, one of them marked right."""
+    """Read a row of the repository: a pronoun and mentions by their tokens, one marked as right."""
     sentence = str(cell(row, "sentence"))
     _, (first, last), *_ = _parsed(cell(row, "pronoun"))
     mentions = _parsed(cell(row, "options"))
@@ -108,12 +112,12 @@ def _with_tokens(row: Row) -> tuple[str, Mapping[str, str], str]:
 
 
 def _parsed(column: object) -> Sequence:
-    """Lists are JSON in the published table."""
+    """Read a list, which in the published table is JSON."""
     return json.loads(column) if isinstance(column, str) else column  # type: ignore[return-value]
 
 
 def _spans(sentence: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
-    """Where each token stands in the sentence."""
+    """Locate each token in the sentence: start, end."""
     spans, end = [], 0
     for token in tokens:
         token = _TREEBANK.get(token, token)
@@ -128,7 +132,7 @@ def _spans(sentence: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
     return spans
 
 
-def _partial(prompt: Prompt, choices: Sequence[Choice]) -> float | None:
+def _grade_partial(prompt: Prompt, choices: Sequence[Choice]) -> float | None:
     values = {choice.label: choice.log_probability for choice in choices}
     rest = []
     for choice in _whole(choices):
@@ -139,29 +143,19 @@ def _partial(prompt: Prompt, choices: Sequence[Choice]) -> float | None:
     return grade_likeliest(prompt, rest)
 
 
+def _grade_whole(prompt: Prompt, choices: Sequence[Choice]) -> float | None:
+    return grade_likeliest(prompt, _whole(choices))
+
+
 def _whole(choices: Sequence[Choice]) -> list[Choice]:
     return [choice for choice in choices if not choice.label.endswith(_ALONE)]
 
 
-ACCURACY = mean_of("accuracy", grade_written, _partial)
-ACCURACY_WHOLE = mean_of(
-    "accuracy_whole", not_written, lambda prompt, choices: grade_likeliest(prompt, _whole(choices))
-)
+ACCURACY_WHOLE = mean_of("accuracy_whole", ungraded, _grade_whole)
 
-XWINOGRAD = Benchmark(
-    name="xwinograd",
-    title="XWinograd: what a pronoun stands for",
-    source=Source(
-        hub="Muennighoff/xwinograd",
-        split="test",
-        files=("{code}.jsonl", "{split}/{code}.jsonl", "xwinograd.jsonl", "xwinograd.jsonl.gz"),
-        how_to_get="get the folder test of huggingface.co/datasets/Muennighoff/xwinograd",
-        licence="CC-BY-4.0 (hub), Apache-2.0 (repository)",
-    ),
-    languages={"en": "en", "fr": "fr", "ja": "jp", "pt": "pt", "ru": "ru", "zh-Hans": "zh"},
-    examples=_examples,
-    metrics=(ACCURACY, ACCURACY_WHOLE),
-    answering=("likelihood", "generation"),
-    variants=("", ENGLISH),
-    max_new_tokens=256,
+XWINOGRAD = multiple_choice(
+    "xwinograd",
+    _items,
+    metrics=(mean_of("accuracy", grade_stated, _grade_partial), ACCURACY_WHOLE),
+    by_likelihood=_filled,
 )

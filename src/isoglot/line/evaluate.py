@@ -15,7 +15,7 @@ from typing import Any
 
 from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
 from isoglot.benchmarks.catalogue import benchmark_of
-from isoglot.benchmarks.examples import languages_of
+from isoglot.benchmarks.examples import available_languages
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
@@ -249,7 +249,7 @@ def _languages(task: EvaluationTask, languages: tuple[str, ...]) -> tuple[str, .
         return languages
     if not languages:
         return tuple(benchmark_of(task.prompts.benchmark).languages)
-    return tuple(languages_of(task.prompts, languages))
+    return tuple(available_languages(task.prompts, languages))
 
 
 def _results(

@@ -10,7 +10,12 @@ from typing import Any
 from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
 from isoglot.benchmarks.catalogue import metrics_of
 from isoglot.benchmarks.conversations import content_of, next_turn
-from isoglot.benchmarks.examples import answering_of, choose, read_examples, weigh
+from isoglot.benchmarks.examples import (
+    answering_of,
+    read_examples,
+    score_choices,
+    select_families,
+)
 from isoglot.core.protocols import LanguageIdentifier, Tick
 from isoglot.core.records import Choice, Completion, Graded, Prompt, Result
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, write_shard
@@ -180,12 +185,12 @@ def ask(measurement: Measurement, out: Path) -> None:
             write_cross_lingual(own, across, selection.languages, selection.seed, out / "prompts")
         return
     examples, revisions = read_examples(task.prompts, selection.languages)
-    shards = choose(
+    shards = select_families(
         examples, selection.num_families, selection.families_per_shard, seed=selection.seed
     )
     for index, shard in enumerate(shards):
         said = [with_system(example.prompt, selection.system) for example in shard]
-        offered = [choice for example in shard for choice in example.offered()]
+        offered = [choice for example in shard for choice in example.unscored_choices()]
         write_shard(shard_path(out / "offered", index), offered, Choice)
         for turn, follow_ups in enumerate(zip(*(e.follow_ups for e in shard), strict=True), 2):
             write_shard(shard_path(_turn(out, turn) / "asked", index), follow_ups, Prompt)
@@ -238,7 +243,7 @@ def _weigh_choices(measurement: Measurement, load: Load, out: Path) -> None:
         def stage(
             prompts: list[Prompt], offered: list[Choice], model: Any, tick: Tick
         ) -> list[Choice]:
-            return weigh(prompts, offered, model, tick)
+            return score_choices(prompts, offered, model, tick)
 
         inputs = [(out / "prompts", Prompt), (out / "offered", Choice)]
         measurement.executor(

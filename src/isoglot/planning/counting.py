@@ -7,7 +7,12 @@ from typing import Any
 
 from isoglot.benchmarks.benchmark import BenchmarkConfig
 from isoglot.benchmarks.catalogue import benchmark_of
-from isoglot.benchmarks.examples import answering_of, choose, languages_of, read_examples
+from isoglot.benchmarks.examples import (
+    answering_of,
+    available_languages,
+    read_examples,
+    select_families,
+)
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
 from isoglot.line.sources import OwnPrompts, PromptSelection
@@ -398,7 +403,7 @@ class Counting:
             return prompts, 1.0
         if source.data is not None and source.data.expanduser().exists():
             return self._read_examples(task, source)
-        languages = languages_of(source, recipe.all_languages)
+        languages = available_languages(source, recipe.all_languages)
         if task.num_families is None:
             self.notes.append(
                 f"{stage}: its rows are not here and num_families is not set: not counted"
@@ -412,7 +417,9 @@ class Counting:
     ) -> tuple[PromptCounts, float]:
         recipe = self.recipe
         examples = read_examples(source, recipe.all_languages).examples
-        shards = choose(examples, task.num_families, recipe.families_per_shard, seed=recipe.seed)
+        shards = select_families(
+            examples, task.num_families, recipe.families_per_shard, seed=recipe.seed
+        )
         selected = [example for shard in shards for example in shard]
         turns = sum(1 + len(example.follow_ups) for example in selected) / max(1, len(selected))
         prompts = [example.prompt for example in selected]
