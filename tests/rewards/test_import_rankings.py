@@ -7,6 +7,7 @@ import pytest
 from isoglot.commands.main import main
 from isoglot.core.records import Dropped, Preference
 from isoglot.core.store import DROPPED, read_shard, shard_paths
+from isoglot.report.results.rankings import ImportedRankings
 from isoglot.rewards.pair_sets import pair_set
 from isoglot.rewards.rankings import import_rankings
 
@@ -39,7 +40,7 @@ def test_three_annotators_in_two_languages(tmp_path):
     rows += [row(6, completions=[GOOD, GOOD], ranks=[2, 1])]
     out = tmp_path / "out"
     found = import_rankings(written(tmp_path / "r.jsonl", rows), out)
-    english, swahili = found["agreement"]
+    english, swahili = found.agreement
     counts = (
         "num_items",
         "num_items_of_several",
@@ -48,14 +49,14 @@ def test_three_annotators_in_two_languages(tmp_path):
         "num_ties",
         "num_dropped",
     )
-    assert [english[key] for key in counts] == [4, 3, 3, 2, 1, 1]
-    assert [swahili[key] for key in counts] == [2, 1, 2, 2, 0, 0]
-    assert 0 < english["alpha"] < 1 == swahili["alpha"]
-    assert english["low"] <= english["alpha"] <= english["high"] == 1
-    assert json.loads((out / "agreement.json").read_text()) == found
+    assert [getattr(english, key) for key in counts] == [4, 3, 3, 2, 1, 1]
+    assert [getattr(swahili, key) for key in counts] == [2, 1, 2, 2, 0, 0]
+    assert 0 < english.alpha < 1 == swahili.alpha
+    assert english.low <= english.alpha <= english.high == 1
+    assert ImportedRankings.read(out / "agreement.json", mend="") == found
     pairs = [pair for path in shard_paths(out) for pair in read_shard(path, Preference)]
-    told = {(p.language, p.answer_language, p.chosen_text, p.chosen_model) for p in pairs}
-    assert told == {
+    found = {(p.language, p.answer_language, p.chosen_text, p.chosen_model) for p in pairs}
+    assert found == {
         ("en", "en", GOOD, "completion 1"),
         ("de", "sw", BAD, "completion 2"),
         ("de", "sw", GOOD, "m"),

@@ -15,7 +15,7 @@ from isoglot.evals.graders import grade_last_number
 from isoglot.models.load import load_identifier, load_scorers
 from isoglot.models.local.reward import GoldScorer
 from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
-from isoglot.rewards.table import Agreement, agreements, reward_table
+from isoglot.rewards.table import Agreement, agreement_of, reward_table, rewarded
 
 
 class Length:
@@ -55,6 +55,10 @@ def preference(chosen, rejected, tag="en", family="f"):
     )
 
 
+def agreements(preferences, scorer, prompts=()):
+    return [agreement_of(row) for row in rewarded(preferences, scorer, prompts)]
+
+
 def test_agreement_knows_right_wrong_equal_and_unknown():
     scorer = Length()
     pairs = [
@@ -87,7 +91,7 @@ def test_the_table_by_hand():
         in_distribution=["ours"],
         seed=1,
     )
-    found = {(row.set, row.language): row for row in table.rows}
+    found = {(row.task, row.language): row for row in table.rows}
     assert list(found) == [
         ("ours", "de"), ("ours", "en"), ("ours", "mean"),
         ("theirs", "en"), ("theirs", "sw"), ("theirs", "mean"),
@@ -146,7 +150,7 @@ def test_neither_order_nor_other_sets_change_a_row(given_cells, rng):
     alone = reward_table({"set": rows}, seed=3, resamples=50)
     other = {"other": rows_of("en", 1.0, 0.0), "set": shuffled}
     beside = reward_table(other, seed=3, resamples=50)
-    assert [row for row in beside.rows if row.set == "set"] == alone.rows
+    assert [row for row in beside.rows if row.task == "set"] == alone.rows
     for row in alone.rows:
         counted = [r for r in rows if row.language in ("mean", r.language)]
         assert row.n + row.unknown == len(counted)
@@ -198,14 +202,14 @@ def test_longer_is_better_for_gpt4_and_not_for_people(sets):
     LLMBar and the harmless dialogues do not reward it."""
     found = {name: agreements(rows, Length()) for name, rows in sets.items()}
     table = reward_table(found, in_distribution=["tata"], seed=1)
-    row_of = {(row.set, row.language): row for row in table.rows}
+    row_of = {(row.task, row.language): row for row in table.rows}
     assert row_of["alpacaeval", "en"].low > 0.85
     assert row_of["ja_vicuna", "ja"].low > 0.65
     assert row_of["hh_rlhf", "en"].high < 0.5
     assert row_of["llmbar", "en"].low < 0.5 < row_of["llmbar", "en"].high
     chinese = row_of["preference_demo", "zh-Hans"]
     assert chinese.drop_high < 0, "in Chinese the longer one wins more often than in English"
-    assert {row.language for row in table.rows if row.set == "tata" and row.drop is not None} == {
+    assert {row.language for row in table.rows if row.task == "tata" and row.drop is not None} == {
         "ar", "fr", "mean", "pt", "sw",
     }  # fmt: skip
     assert [row.language for row in table.distribution] == ["en"]

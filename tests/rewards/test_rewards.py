@@ -9,6 +9,7 @@ import pytest
 
 from isoglot.core.records import FinishReason, Preference, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
+from isoglot.report.results.rewards import RewardResults
 from isoglot.rewards.accuracy import check_held_out, measure_rewards
 
 LANGUAGES = ("en", "de", "sw")
@@ -68,24 +69,24 @@ def measured(scorers, on, out, **options):
 def row_of(results, scorer, tag, task=None):
     (row,) = (
         r
-        for r in results["results"]
-        if (r["scorer"], r["language"]) == (scorer, tag) and task in (None, r["task"])
+        for r in results.results
+        if (r.scorer, r.language) == (scorer, tag) and task in (None, r.task)
     )
     return row
 
 
 def test_each_scorer_by_hand(run, tmp_path):
     results = measured(["length", "gold:last_number"], [str(run)], tmp_path / "out")
-    values = [row_of(results, "length", tag)["value"] for tag in (*LANGUAGES, "mean")]
+    values = [row_of(results, "length", tag).value for tag in (*LANGUAGES, "mean")]
     assert values == [1.0, 0.5, 0.0, 0.5]
     # `8` is wrong whatever its length, and where it is preferred, so is the preference
-    assert row_of(results, "gold:last_number", "sw")["value"] == 0.0
+    assert row_of(results, "gold:last_number", "sw").value == 0.0
     german = row_of(results, "length", "de")
-    assert (german["drop"], german["n"], german["ties"], german["unknown"]) == (0.5, NUM, 0, 0)
-    assert german["low"] < 0.5 < german["high"]
-    assert german["drop_low"] == pytest.approx(1 - german["high"])
-    assert german["signature"] != row_of(results, "gold:last_number", "de")["signature"]
-    folder = tmp_path / "out" / results["folders"]["length"][str(run)]
+    assert (german.drop, german.n, german.ties, german.unknown) == (0.5, NUM, 0, 0)
+    assert german.low < 0.5 < german.high
+    assert german.drop_low == pytest.approx(1 - german.high)
+    assert german.signature != row_of(results, "gold:last_number", "de").signature
+    folder = tmp_path / "out" / results.folders["length"][str(run)]
     (first, *_) = read_shard(shard_path(folder, 0), Preference)
     assert (first.score_chosen, first.score_rejected) == (8.0, 1.0)
 
@@ -100,22 +101,22 @@ def test_in_and_out_of_distribution_stand_side_by_side(run, tmp_path):
         in_distribution=[str(run)],
         languages=["lidr-5"],
     )
-    assert row_of(results, "length", "de", str(run))["in_distribution"]
-    assert not row_of(results, "length", "de", str(other))["in_distribution"]
-    assert {row["language"] for row in results["results"]} == {"en", "de", "mean"}
-    (german,) = results["distribution"]
-    assert (german["scorer"], german["language"], german["drop"]) == ("length", "de", 0.0)
+    assert row_of(results, "length", "de", str(run)).in_distribution
+    assert not row_of(results, "length", "de", str(other)).in_distribution
+    assert {row.language for row in results.results} == {"en", "de", "mean"}
+    (german,) = results.distribution
+    assert (german.scorer, german.language, german.drop) == ("length", "de", 0.0)
 
 
 def test_what_was_scored_is_not_scored_again(run, tmp_path):
     out = tmp_path / "out"
     results = measured(["length"], [str(run)], out)
-    shards = shard_paths(out / results["folders"]["length"][str(run)])
+    shards = shard_paths(out / results.folders["length"][str(run)])
     times = [path.stat().st_mtime_ns for path in shards]
     more = measured(["length", "language_match"], [str(run)], out)
     assert [path.stat().st_mtime_ns for path in shards] == times
-    assert [r for r in more["results"] if r["scorer"] == "length"] == results["results"]
-    assert [r["value"] for r in more["results"] if r["scorer"] == "language_match"]
+    assert [r for r in more.results if r.scorer == "length"] == results.results
+    assert [r.value for r in more.results if r.scorer == "language_match"]
     # killed in the middle: what is there is kept, what is missing is made
     (shards[0].parent / "done.json").unlink()
     shards[1].unlink()
@@ -137,7 +138,7 @@ def test_a_single_file_and_a_folder_say_the_same(run, tmp_path):
     write_shard(path, pairs(), Preference)
     results = measured(["length"], [str(path), str(run / "round-0/filter")], tmp_path / "out")
     one, other = (
-        [(r["language"], r["value"], r["drop"]) for r in results["results"] if r["task"] == name]
+        [(r.language, r.value, r.drop) for r in results.results if r.task == name]
         for name in (str(path), str(run / "round-0/filter"))
     )
     assert one == other
@@ -226,10 +227,10 @@ def test_a_trained_reward_model_is_measured_on_what_was_held_out(
     ]
     code, printed, error = isoglot(*command, "--eval", held)
     assert code == 0, error
-    results = json.loads((out / "rewards.json").read_text())
-    assert results["scorers"] == [str(out / "policy"), "length"]
-    assert row_of(results, str(out / "policy"), "sw")["n"] == NUM
-    assert row_of(results, "length", "sw")["in_distribution"]
+    results = RewardResults.read(out / "rewards.json", mend="")
+    assert results.scorers == [str(out / "policy"), "length"]
+    assert row_of(results, str(out / "policy"), "sw").n == NUM
+    assert row_of(results, "length", "sw").in_distribution
     assert "right about preferences" in printed
     assert (out / "rewards" / "report.html").exists()
     shutil.rmtree(out)

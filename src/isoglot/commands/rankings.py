@@ -34,6 +34,6 @@ def import_rankings(
     from isoglot.report.rankings import agreement_table
     from isoglot.rewards.rankings import import_rankings as import_them
 
-    content = import_them(files, out, tag=language, method=pair, seed=seed)
-    console().print(agreement_table(content))
+    imported = import_them(files, out, tag=language, method=pair, seed=seed)
+    console().print(agreement_table(imported.agreement).to_rich())
     print(f"preferences: {out}/part-*.parquet")

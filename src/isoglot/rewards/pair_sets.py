@@ -1,4 +1,4 @@
-"""The preferences that a user names to be right about: published sets, runs, folders, files."""
+"""Sets of preferences that a user names: published sets, runs, folders of shards, files."""
 
 import hashlib
 import re
@@ -20,21 +20,21 @@ class PairSet:
     """Preferences in shards."""
 
     name: str
-    """What the user calls it."""
+    """The user's name for it."""
     pairs: Path
     """The folder of its shards."""
     prompts: Path | None
-    """That of the prompts with their gold, where a run has them beside its pairs."""
+    """The folder of the prompts with their gold, where a run has them beside its pairs."""
     revision: str
-    """What identifies the content."""
+    """Identifies the content."""
     num_pairs: int
     languages: frozenset[str]
 
 
 def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
-    """A published set of the folder `data`, a run, a folder of shards, or a .parquet file.
+    """Return a published set of the folder `data`, a run, a folder of shards, or a .parquet file.
 
-    What does not lie in shards is copied into shards in `out`.
+    A set that is not in shards is copied into shards in `out`.
 
     Raises:
         InputError: there is no such set, it has no pairs, or a column is missing.
@@ -47,18 +47,17 @@ def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
         return _described(name, _copied(read_preference_set(name, data), out))
     if Path(name).is_file():
         return _described(name, _copied(_read(Path(name)), out))
-    folders = [Path(name), Path(name) / "round-0" / "filter"]
-    there = [folder for folder in folders if shard_paths(folder)]
-    if not there:
-        raise InputError(
-            f"expected a set of preferences ({', '.join(PREFERENCE_SETS)}), a run, a folder of "
-            f"part-*.parquet or a .parquet file, got {name!r}; correct its name"
-        )
-    return _described(name, there[0])
+    for folder in (Path(name), Path(name) / "round-0" / "filter"):
+        if shard_paths(folder):
+            return _described(name, folder)
+    raise InputError(
+        f"expected a set of preferences ({', '.join(PREFERENCE_SETS)}), a run, a folder of "
+        f"part-*.parquet or a .parquet file, got {name!r}; correct its name"
+    )
 
 
-def folder_of(word: str) -> str:
-    """What a user named, as the name of a folder."""
+def folder_name(word: str) -> str:
+    """Turn a user's word into the name of a folder."""
     return re.sub(r"[^\w.-]+", "-", word).strip("-.") or "here"
 
 
@@ -70,7 +69,7 @@ def _copied(rows: Sequence[Preference], folder: Path) -> Path:
 
 
 def _described(name: str, folder: Path) -> PairSet:
-    """One shard is in memory at a time."""
+    """Describe a folder of shards, with one of them in memory at a time."""
     paths, tags, num_pairs, digests = shard_paths(folder), set(), 0, []
     for path in paths:
         rows = _read(path)
@@ -80,17 +79,23 @@ def _described(name: str, folder: Path) -> PairSet:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     if not num_pairs:
         raise InputError(f"{name}: expected pairs, got none; leave the set out")
-    beside = folder.parent / "prompts"
-    has_prompts = [path.name for path in shard_paths(beside)] == [path.name for path in paths]
-    prompts = beside if has_prompts else None
-    return PairSet(name, folder, prompts, content_id(*digests), num_pairs, frozenset(tags))
+    prompts = folder.parent / "prompts"
+    has_prompts = [path.name for path in shard_paths(prompts)] == [path.name for path in paths]
+    return PairSet(
+        name,
+        folder,
+        prompts if has_prompts else None,
+        content_id(*digests),
+        num_pairs,
+        frozenset(tags),
+    )
 
 
 def _read(path: Path) -> list[Preference]:
-    """The rows of a file that is not ours to delete."""
+    """Read the rows of a file that the user owns, so that nobody is asked to delete it."""
     try:
         return read_shard(path, Preference)
-    except ValueError as error:
+    except InputError as error:
         problem = str(error).partition(": delete")[0]
         raise InputError(
             f"expected preferences as `isoglot run` writes them into round-0/filter, got a file of "

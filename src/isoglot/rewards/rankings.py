@@ -1,10 +1,9 @@
-"""`isoglot import-rankings`: files of answers that people ranked become preferences."""
+"""Preferences from files of answers that people ranked, as `isoglot import-rankings` makes them."""
 
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,12 +12,13 @@ from isoglot.core.languages import language
 from isoglot.core.records import Dropped, Preference, Prompt, content_id
 from isoglot.core.rows import Place, Row, errors_at, prompt_messages, read_rows_of_files
 from isoglot.core.stats import Measured, estimate, resampled_values
-from isoglot.core.store import DROPPED, shard_path, shards_of, write_json, write_shard
+from isoglot.core.store import DROPPED, shard_path, shards_of, write_shard
 from isoglot.data.filter import FilterConfig, filter_preferences
 from isoglot.data.pair import PairConfig, pair
 from isoglot.data.rankings import RANK, Ranking, by_item, mid_ranks, ranked_completions
 from isoglot.evals.agreement import coincidences, ordinal_alpha
 from isoglot.models.load import load_identifier
+from isoglot.report.results.rankings import ImportedRankings, RankAgreement
 
 _COLUMNS = ("prompt", "completions", "ranks")
 _FAMILIES_PER_SHARD = 500
@@ -31,15 +31,15 @@ def import_rankings(
     tag: str = "en",
     method: str = "best_vs_worst",
     seed: int = 1,
-) -> dict[str, Any]:
-    """Write the preferences of ranked answers into shards in `out`, and say how far people agree.
+) -> ImportedRankings:
+    """Write the preferences of ranked answers into shards in `out`, and measure the agreement.
 
     The answers of an item are ordered by their mean rank over annotators, ties shared, and a pairer
-    that ranks takes them from there; equal means make no pair. `tag` is the language where a row
-    names none. Returns, and leaves in `out/agreement.json`, a row for each language of the answers.
+    that ranks pairs them by that; equal means make no pair. `tag` is the language of rows that name
+    none. Returns what it writes to `out/agreement.json`: a row for each language of the answers.
 
     Raises:
-        InputError: a row that is no ranking, two rankings of one annotator; names file and row.
+        InputError: a row that is no ranking, or two rankings of one annotator; names file and row.
     """
     rankings = read_rankings(paths, tag)
     prompts, completions = ranked_completions(rankings)
@@ -53,22 +53,24 @@ def import_rankings(
             f"{', '.join(paths)}: expected answers that are ranked apart, came none in "
             f"{len(prompts)} items; there is nothing to prefer"
         )
-    rows = agreement(rankings, seed=seed)
-    num = Counter(row.answer_language for row in kept)
-    lost = Counter(row.language for row in dropped)
-    asked = Counter(prompt.answer_language for prompt in prompts)
-    for row in rows:
-        of = row["language"]
-        row |= {"num_pairs": num[of], "num_dropped": lost[of]}
-        row["num_ties"] = asked[of] - num[of] - lost[of]
+    num_kept = Counter(row.answer_language for row in kept)
+    num_dropped = Counter(row.language for row in dropped)
+    imported = ImportedRankings(
+        seed=seed,
+        method=method,
+        files=list(paths),
+        agreement=[
+            _agreement(of, items, num_kept[of], num_dropped[of], seed=seed)
+            for of, items in _items_by_language(rankings).items()
+        ],
+    )
     _write(kept, dropped, out)
-    content = {"seed": seed, "method": method, "files": list(paths), "agreement": rows}
-    write_json(out / "agreement.json", content)
-    return content
+    imported.write(out / "agreement.json")
+    return imported
 
 
 def read_rankings(paths: Sequence[str], tag: str) -> list[Ranking]:
-    """All rankings of the files; raises InputError, naming file and row, for what is none."""
+    """Read all rankings of the files; raises InputError, naming file and row, for a bad one."""
     first: dict[tuple[str, str], tuple[Place, Ranking]] = {}
     seen: dict[tuple[str, str, str], Place] = {}
     found = []
@@ -120,12 +122,12 @@ def _prompt(row: Row, completions: Sequence[str], tag: str) -> Prompt:
     own = language(str(row.get("language") or tag)).tag
     messages = prompt_messages(row["prompt"], "prompt")
     answer = language(str(row.get("answer_language") or own)).tag
-    said = [message["content"] for message in messages]
+    texts = [message["content"] for message in messages]
     if row.get("id") is not None:
         family = content_id(str(row["id"]))
     else:
-        family = content_id(own, answer, *said, *completions)
-    prompt_id = content_id(own, answer, *said)
+        family = content_id(own, answer, *texts, *completions)
+    prompt_id = content_id(own, answer, *texts)
     return Prompt(family, prompt_id, own, messages, answer, source="rankings")
 
 
@@ -138,38 +140,45 @@ def _check_same(ranking: Ranking, place: Place, first: Ranking) -> None:
             )
 
 
-def agreement(
-    rankings: Sequence[Ranking], *, seed: int, resamples: int = 1000
-) -> list[dict[str, Any]]:
-    """Of each language of the answers: items, annotators, and Krippendorff's alpha of their ranks.
+def _items_by_language(rankings: Sequence[Ranking]) -> dict[str, list[list[Ranking]]]:
+    """Language of the answers → its items, each with all of its rankings."""
+    found: dict[str, list[list[Ranking]]] = defaultdict(list)
+    for item in by_item(rankings).values():
+        found[item[0].prompt.answer_language].append(item)
+    return dict(sorted(found.items()))
+
+
+def _agreement(
+    tag: str,
+    items: Sequence[Sequence[Ranking]],
+    num_pairs: int,
+    num_dropped: int,
+    *,
+    seed: int,
+    resamples: int = 1000,
+) -> RankAgreement:
+    """Krippendorff's alpha of the ranks in one language of the answers.
 
     The units are the answers, their values the ranks within the item, ties shared, as ordinal data.
-    The 95 % interval draws items. Alpha is None where no item has two annotators, or all say one
-    thing.
+    The 95 % interval draws items.
     """
-    of_language: dict[str, list[list[Ranking]]] = defaultdict(list)
-    for found in by_item(rankings).values():
-        of_language[found[0].prompt.answer_language].append(found)
-    rows = []
-    for tag, items in sorted(of_language.items()):
-        value = low = high = None
-        drawn = _drawn(items, seed, resamples)
-        if drawn is not None and not np.isnan(drawn[0]):
-            value, low, high = estimate(drawn)
-        several = [item for item in items if len(item) > 1]
-        rows.append(
-            {
-                "language": tag,
-                "alpha": value,
-                "low": low,
-                "high": high,
-                "num_items": len(items),
-                "num_items_of_several": len(several),
-                "num_annotators": len({each.annotator for item in items for each in item}),
-                "num_rankings": sum(map(len, items)),
-            }
-        )
-    return rows
+    alpha = low = high = None
+    drawn = _drawn(items, seed, resamples)
+    if drawn is not None and not np.isnan(drawn[0]):
+        alpha, low, high = estimate(drawn)
+    return RankAgreement(
+        language=tag,
+        alpha=alpha,
+        low=low,
+        high=high,
+        num_items=len(items),
+        num_items_of_several=sum(len(item) > 1 for item in items),
+        num_annotators=len({each.annotator for item in items for each in item}),
+        num_rankings=sum(map(len, items)),
+        num_pairs=num_pairs,
+        num_dropped=num_dropped,
+        num_ties=len(items) - num_pairs - num_dropped,
+    )
 
 
 def _drawn(items: Sequence[Sequence[Ranking]], seed: int, resamples: int) -> np.ndarray | None:
@@ -183,7 +192,7 @@ def _drawn(items: Sequence[Sequence[Ranking]], seed: int, resamples: int) -> np.
 
 
 def _write(kept: Sequence[Preference], dropped: Sequence[Dropped], out: Path) -> None:
-    """Shards of whole families, the dropped beside; what an earlier import left goes."""
+    """Write shards of whole families, and the dropped rows; an earlier import is deleted."""
     for path in (*out.glob("part-*.parquet"), out / DROPPED):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     for index, shard in enumerate(shards_of(kept, _FAMILIES_PER_SHARD)):

@@ -1,14 +1,15 @@
-"""How robust a scorer is: how often it is right in each language, in and out of distribution.
+"""Reward accuracy of a scorer in each language, in and out of distribution.
 
 The reward accuracy of RewardBench (arXiv:2403.13787) on preferences that somebody else has made,
-one row for each set and language, and what is lost from English to each other language on the same
-set (M-RewardBench, arXiv:2410.15522). Sides with equal rewards count as half right: a scorer that
-tells nothing apart stands at 0.5, where a coin does.
+one row for each set and language, and the loss from English to each other language on the same set
+(M-RewardBench, arXiv:2410.15522). Equal rewards count as half right, so a scorer that gives all
+texts the same reward has an accuracy of 0.5, as chance does.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,14 +18,16 @@ from isoglot.core.languages import language
 from isoglot.core.protocols import Scorer
 from isoglot.core.records import Completion, Preference, Prompt, content_id
 from isoglot.core.stats import Measured, estimate, ratio, resampled_values
+from isoglot.report.results.rewards import DistributionResult, RewardResult
+from isoglot.report.results.rows import MEAN
 
-ENGLISH = "en"
-MEAN = "mean"
+METRIC = "reward_accuracy"
+_ENGLISH = "en"
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Whether a scorer, too, puts chosen above rejected."""
+    """Agreement of a scorer with one preference."""
 
     family: str
     language: str
@@ -32,94 +35,54 @@ class Agreement:
     """1.0 right, 0.0 wrong, 0.5 equal rewards; None where one side has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class RobustnessRow:
-    """The reward accuracy on one set in one language. Intervals are 95 %."""
+class RewardTable(NamedTuple):
+    """The rows of `reward_table`: set by set, each by language and then `mean`."""
 
-    set: str
-    in_distribution: bool
-    """Whether the scorer was trained on pairs of this kind."""
-    language: str
-    """A tag, or `mean` over the languages that have a value, in a set of several languages."""
-    value: float | None
-    """0 to 1; None, as `low` and `high`, where no pair has rewards on both sides."""
-    low: float | None
-    high: float | None
-    n: int
-    ties: int
-    """Pairs with equal rewards, half right; part of `n`."""
-    unknown: int
-    """Pairs with a side that has no reward: kept out of `n`."""
-    drop: float | None = None
-    """Accuracy in English minus this one, on the same set; in the row `mean`, minus the mean of the
-    other languages. None where the set lacks one of the two, and in English."""
-    drop_low: float | None = None
-    drop_high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DistributionRow:
-    """A language in distribution beside out of it: means over the sets of each kind."""
-
-    language: str
-    """A tag, or `mean` over the languages that have both."""
-    inside: float
-    outside: float
-    drop: float | None
-    """`inside` minus `outside`, with its 95 % interval."""
-    drop_low: float | None
-    drop_high: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RewardTable:
-    """What `reward_table` measures; `rows` set by set, each by language and then `mean`."""
-
-    rows: list[RobustnessRow]
-    distribution: list[DistributionRow]
+    rows: list[RewardResult]
+    distribution: list[DistributionResult]
 
 
 def rewarded(
     preferences: Sequence[Preference], scorer: Scorer, prompts: Sequence[Prompt] = ()
 ) -> list[Preference]:
-    """The preferences with a scorer's rewards of both sides; a text that stands there twice is
-    scored once.
+    """Return the preferences with the scorer's rewards of both sides; equal texts are scored once.
 
-    `prompts` are asked for by family and id; a preference without one is scored without gold.
+    `prompts` hold the gold, by family and id; a preference without one is scored without gold.
     """
     prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
-    asked: dict[tuple[str, str, str, str], tuple[Prompt, Completion]] = {}
-    for preference in preferences:
-        key = preference.family, preference.prompt_id
-        prompt = prompt_of.get(key) or _prompt(preference)
-        for text, reason in (
-            (preference.chosen_text, preference.chosen_finish_reason),
-            (preference.rejected_text, preference.rejected_finish_reason),
-        ):
-            completion = Completion(*key, preference.answer_language, "", 0, text, reason)
-            asked.setdefault((*key, text, reason), (prompt, completion))
-    rewards = scorer.score(*zip(*asked.values(), strict=True)) if asked else []
-    reward_of = dict(zip(asked, rewards, strict=True))
-    found = []
+    texts: dict[tuple[str, str, str, str], tuple[Prompt, Completion]] = {}
     for row in preferences:
-        key = row.family, row.prompt_id
-        chosen = reward_of[*key, row.chosen_text, row.chosen_finish_reason]
-        rejected = reward_of[*key, row.rejected_text, row.rejected_finish_reason]
-        found.append(replace(row, score_chosen=chosen, score_rejected=rejected))
-    return found
+        ids = row.family, row.prompt_id
+        prompt = prompt_of.get(ids) or Prompt(*ids, row.language, row.prompt, row.answer_language)
+        for text, reason in (
+            (row.chosen_text, row.chosen_finish_reason),
+            (row.rejected_text, row.rejected_finish_reason),
+        ):
+            completion = Completion(*ids, row.answer_language, "", 0, text, reason)
+            texts.setdefault((*ids, text, reason), (prompt, completion))
+    rewards = scorer.score(*zip(*texts.values(), strict=True)) if texts else []
+    reward_of = dict(zip(texts, rewards, strict=True))
+    return [
+        replace(
+            row,
+            score_chosen=reward_of[
+                row.family, row.prompt_id, row.chosen_text, row.chosen_finish_reason
+            ],
+            score_rejected=reward_of[
+                row.family, row.prompt_id, row.rejected_text, row.rejected_finish_reason
+            ],
+        )
+        for row in preferences
+    ]
 
 
-def agreement(row: Preference) -> Agreement:
-    """What the rewards that stand beside a preference say of it."""
-    value = _agreement(row.score_chosen, row.score_rejected)
+def agreement_of(row: Preference) -> Agreement:
+    """Compare the rewards of both sides of a preference."""
+    chosen, rejected = row.score_chosen, row.score_rejected
+    value = None
+    if chosen is not None and rejected is not None:
+        value = 0.5 if chosen == rejected else float(chosen > rejected)
     return Agreement(row.family, row.answer_language, value)
-
-
-def agreements(
-    preferences: Sequence[Preference], scorer: Scorer, prompts: Sequence[Prompt] = ()
-) -> list[Agreement]:
-    """What a scorer says of each preference, as `rewarded` asks it."""
-    return [agreement(row) for row in rewarded(preferences, scorer, prompts)]
 
 
 def reward_table(
@@ -129,13 +92,13 @@ def reward_table(
     seed: int,
     resamples: int = 1000,
 ) -> RewardTable:
-    """Reward accuracy of each set and language, what English loses, and what other sets lose.
+    """Compute the reward accuracy on each set in each language, and the losses.
 
-    The bootstrap draws whole families, once for all languages of a set: in parallel sets the drop
-    is that on the same questions. Sets are drawn apart, and a set's rows depend on no other's.
+    The bootstrap draws whole families, once for all languages of a set: the loss on parallel sets
+    is that on the same prompts. Each set has its own draws, so its rows depend on no other set.
 
     Raises:
-        InputError: `in_distribution` names a set that there is not.
+        InputError: `in_distribution` names an unknown set.
     """
     if strange := sorted(set(in_distribution) - set(sets)):
         raise InputError(
@@ -151,21 +114,10 @@ def reward_table(
     return RewardTable(table, _distribution(drawn, in_distribution))
 
 
-def _prompt(preference: Preference) -> Prompt:
-    ids = (preference.family, preference.prompt_id, preference.language)
-    return Prompt(*ids, preference.prompt, preference.answer_language)
-
-
-def _agreement(chosen: float | None, rejected: float | None) -> float | None:
-    if chosen is None or rejected is None:
-        return None
-    return 0.5 if chosen == rejected else float(chosen > rejected)
-
-
 def _draw(
     name: str, agreements: Sequence[Agreement], seed: int, resamples: int
 ) -> dict[str, np.ndarray]:
-    """Of each language with a value (1 + resamples,): the accuracy, then that of each draw."""
+    """Language with a value → (1 + resamples,): the accuracy, then that of each draw."""
     known: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for row in agreements:
         if row.value is not None:
@@ -184,53 +136,41 @@ def _draw(
 
 def _rows(
     name: str, inside: bool, agreements: Sequence[Agreement], drawn: Mapping[str, np.ndarray]
-) -> list[RobustnessRow]:
-    of_language: dict[str, list[float | None]] = defaultdict(list)
+) -> Iterator[RewardResult]:
+    values: dict[str, list[float | None]] = defaultdict(list)
     for row in agreements:
-        of_language[language(row.language).tag].append(row.value)
-    english = drawn.get(ENGLISH)
-    rows = []
-    for tag in sorted(of_language):
-        values = of_language[tag]
-        drop = None if english is None or tag == ENGLISH else _minus(english, drawn.get(tag))
-        rows.append(_row(name, inside, tag, values, drawn.get(tag), drop))
-    if len(of_language) > 1 and drawn:
-        others = [column for tag, column in drawn.items() if tag != ENGLISH]
+        values[language(row.language).tag].append(row.value)
+    english = drawn.get(_ENGLISH)
+    columns = {tag: (drawn.get(tag), _minus(english, drawn.get(tag))) for tag in sorted(values)}
+    if _ENGLISH in columns:
+        columns[_ENGLISH] = english, None
+    if len(values) > 1 and drawn:
+        others = [column for tag, column in drawn.items() if tag != _ENGLISH]
         drop = _minus(english, np.mean(others, axis=0) if others else None)
-        everything = [value for values in of_language.values() for value in values]
-        mean = np.mean(list(drawn.values()), axis=0)
-        rows.append(_row(name, inside, MEAN, everything, mean, drop))
-    return rows
+        columns[MEAN] = np.mean(list(drawn.values()), axis=0), drop
+        values[MEAN] = [value for of_language in values.values() for value in of_language]
+    for tag, (column, drop) in columns.items():
+        value, low, high = _interval(column)
+        lost, lost_low, lost_high = _interval(drop)
+        known = [value for value in values[tag] if value is not None]
+        yield RewardResult(
+            task=name,
+            metric=METRIC,
+            in_distribution=inside,
+            language=tag,
+            value=value,
+            low=low,
+            high=high,
+            n=len(known),
+            ties=known.count(0.5),
+            unknown=len(values[tag]) - len(known),
+            drop=lost,
+            drop_low=lost_low,
+            drop_high=lost_high,
+        )
 
 
-def _row(
-    name: str,
-    inside: bool,
-    tag: str,
-    values: Sequence[float | None],
-    column: np.ndarray | None,
-    drop: np.ndarray | None,
-) -> RobustnessRow:
-    known = [value for value in values if value is not None]
-    value, low, high = _estimate(column)
-    lost, lost_low, lost_high = _estimate(drop)
-    return RobustnessRow(
-        set=name,
-        in_distribution=inside,
-        language=tag,
-        value=value,
-        low=low,
-        high=high,
-        n=len(known),
-        ties=known.count(0.5),
-        unknown=len(values) - len(known),
-        drop=lost,
-        drop_low=lost_low,
-        drop_high=lost_high,
-    )
-
-
-def _estimate(column: np.ndarray | None) -> tuple[float | None, float | None, float | None]:
+def _interval(column: np.ndarray | None) -> tuple[float | None, float | None, float | None]:
     """Value and interval; no interval where no draw has a family of every language."""
     if column is None:
         return None, None, None
@@ -245,8 +185,8 @@ def _minus(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | Non
 
 def _distribution(
     drawn: Mapping[str, Mapping[str, np.ndarray]], in_distribution: Collection[str]
-) -> list[DistributionRow]:
-    """The languages that stand on both sides, each a mean over sets, and the mean over them."""
+) -> list[DistributionResult]:
+    """The languages that have sets of both kinds, then the mean over them."""
     sides: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = defaultdict(lambda: ([], []))
     for name, columns in drawn.items():
         for tag, column in columns.items():
@@ -257,11 +197,19 @@ def _distribution(
         if inside and outside
     }
     if len(both) > 1:
-        both[MEAN] = (
-            np.mean([inside for inside, _ in both.values()], axis=0),
-            np.mean([outside for _, outside in both.values()], axis=0),
+        inside, outside = (np.mean(side, axis=0) for side in zip(*both.values(), strict=True))
+        both[MEAN] = inside, outside
+    rows = []
+    for tag, (inside, outside) in both.items():
+        drop, low, high = _interval(inside - outside)
+        rows.append(
+            DistributionResult(
+                language=tag,
+                inside=float(inside[0]),
+                outside=float(outside[0]),
+                drop=drop,
+                drop_low=low,
+                drop_high=high,
+            )
         )
-    return [
-        DistributionRow(tag, float(inside[0]), float(outside[0]), *_estimate(inside - outside))
-        for tag, (inside, outside) in both.items()
-    ]
+    return rows

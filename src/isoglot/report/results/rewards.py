@@ -1,0 +1,73 @@
+"""How often scorers are right about preferences: `results.json` of `isoglot rewards`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field
+
+from isoglot.report.results.rows import GroupRow, Interval, Known, Plain, ResultRow, Results
+
+
+class _Drop(Plain):
+    """Accuracy that is lost from one side to the other, with its 95 % interval."""
+
+    drop: Known = None
+    drop_low: Known = None
+    drop_high: Known = None
+
+    @property
+    def drop_interval(self) -> Interval:
+        return Interval(self.drop, self.drop_low, self.drop_high)
+
+
+class RewardResult(ResultRow, _Drop):
+    """The reward accuracy of a scorer on one set in one language, or `mean` over languages.
+
+    `drop` is the accuracy in English minus this one, on the same set; in the row `mean`, minus the
+    mean of the other languages. None where the set lacks one of the two, and in English.
+    """
+
+    trained: bool = Field(False, exclude=True)
+    scorer: str = ""
+    in_distribution: bool
+    """True if the scorer was trained on pairs of this kind."""
+    ties: int
+    """Pairs with equal rewards, which count as half right and are part of `n`."""
+
+
+class DistributionResult(_Drop):
+    """Accuracy in and out of distribution in one language, or `mean` over those with both.
+
+    Both are means over the sets of each kind; `drop` is `inside` minus `outside`.
+    """
+
+    scorer: str = ""
+    language: str
+    inside: float
+    outside: float
+
+
+class RewardResults(Results):
+    """The reward accuracy of every scorer on every set."""
+
+    scorers: Sequence[str]
+    in_distribution: Sequence[str] = ()
+    """The sets of the kind that the scorers were trained on."""
+    folders: Mapping[str, Mapping[str, str]]
+    """Scorer → set → folder of the preferences with their rewards."""
+    results: Sequence[RewardResult]
+    distribution: Sequence[DistributionResult] = ()
+    groups: Sequence[GroupRow] = Field((), exclude=True)
+
+    @classmethod
+    def read_from(cls, folder: Path) -> Self:
+        """Read the results in a folder; raises InputError where there are none."""
+        return cls.read(
+            folder / "results.json", mend="name the folder of `isoglot rewards`, or run it again"
+        )
+
+    @property
+    def sets(self) -> list[str]:
+        """The names of the sets, in order."""
+        return list(dict.fromkeys(row.task for row in self.results))
