@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from isoglot.train.common import TrainConfig
+from isoglot.train.settings import TrainConfig
 
 FEW = ("--set", "max_steps=1", "--set", "logging_steps=1", "--set", "use_cpu=true")
 

@@ -9,12 +9,13 @@ from by_hand import demonstration_rows, largest_difference, weights, write_rows
 
 from isoglot.models.local.transformers import CausalModel, TransformersConfig, model_revision
 from isoglot.train.adapters import (
+    LoraConfig,
     QuantizationConfig,
-    on_a_whole_base,
     peft_config,
     quantization_arguments,
 )
-from isoglot.train.common import LoraConfig, Policy, TrainConfig, check_training, training_arguments
+from isoglot.train.policy import Policy, on_full_base
+from isoglot.train.settings import TrainConfig, check_training, training_arguments
 from isoglot.train.sft import train_sft
 
 
@@ -60,7 +61,7 @@ def test_what_bitsandbytes_is_asked_for(tiny_model, tmp_path):
 def test_quantization_without_what_it_needs_is_one_line():
     import torch
 
-    with pytest.raises(ValueError, match="does not learn itself; add `lora`"):
+    with pytest.raises(ValueError, match="cannot be trained itself; add `lora`"):
         TrainConfig(quantization={})
     with pytest.raises(ValueError, match="did you mean 'double_quant'"):
         TrainConfig(lora={}, quantization={"double_quan": True})
@@ -74,7 +75,7 @@ def test_adapters_of_a_base_in_4_bits_are_merged_into_the_base_itself(adapted, t
     """As they would be where the base is whole already."""
     from copy import deepcopy
 
-    whole = on_a_whole_base(adapted, Policy(str(tiny_model))).merge_and_unload().state_dict()
+    whole = on_full_base(adapted, Policy(str(tiny_model))).merge_and_unload().state_dict()
     here = deepcopy(adapted).merge_and_unload().state_dict()
     assert whole.keys() == here.keys()
     assert max(float((whole[key] - here[key]).abs().max()) for key in here) < 1e-6

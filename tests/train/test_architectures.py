@@ -11,11 +11,12 @@ from isoglot.core.protocols import Sampling
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.store import write_shard
 from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
-from isoglot.train.common import Policy, TrainConfig, load_tokenizer
 from isoglot.train.dpo import train_dpo
+from isoglot.train.policy import Policy
 from isoglot.train.rloo import train_rloo
+from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
-from isoglot.train.template import check_template, ends_of
+from isoglot.train.template import check_template, end_ids, load_training_tokenizer
 
 ONE_STEP = {
     "per_device_train_batch_size": 2, "max_steps": 1, "logging_steps": 1, "learning_rate": 1e-2,
@@ -104,14 +105,14 @@ def test_generation_and_every_training_see_the_same_ids(policy_of, tmp_path, nam
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
     policy = policy_of(name)
-    tokenizer = load_tokenizer(policy)
+    tokenizer = load_training_tokenizer(policy)
     settings = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False, "report_to": "none"}
     pairs = preference_rows(3)
     shown = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in pairs]
     given = {"model": policy.path, "processing_class": tokenizer}
     sft = SFTTrainer(args=SFTConfig(**settings), train_dataset=Dataset.from_list(shown), **given)
     dpo = DPOTrainer(args=DPOConfig(**settings), train_dataset=Dataset.from_list(pairs), **given)
-    found = check_template(tokenizer, ends_of(policy, tokenizer), pairs)
+    found = check_template(tokenizer, end_ids(policy, tokenizer), pairs)
     generation = CausalModel.in_training(None, tokenizer, "policy")
     for i, row in enumerate(pairs):
         asked = Prompt("f", "p", row["language"], row["prompt"], row["language"])
@@ -146,7 +147,7 @@ def test_a_template_without_a_system_turn_is_one_line(bpe, name, message):
         ("cohere2", "{{ m.content }}", "{{ m.content if m.role == 'user' }}", "which loses it"),
         ("llama", "{{ bos_token }}", "{{ bos_token }}{{ bos_token }}", r"one <\|begin_of_text\|>"),
         ("qwen3", "<|im_end|>\n{% endfor %}", "\n{% endfor %}", "at which generation stops, <"),
-        ("llama", "{{ m.role }}", "{{ m.role }}{{ messages | length }}", "as it stands before its"),
+        ("llama", "{{ m.role }}", "{{ m.role }}{{ messages | length }}", "with and without its"),
     ],
 )
 def test_a_template_that_spoils_a_training_is_one_line(bpe, name, old, new, message):
@@ -162,9 +163,9 @@ def test_a_template_that_spoils_a_training_is_one_line(bpe, name, old, new, mess
 
 def test_a_model_without_a_template_is_one_line(policy_of):
     with pytest.raises(ValueError, match=r"got none in .*bloom; start .* policy.chat_template"):
-        load_tokenizer(policy_of("bloom")._replace(template=None))
+        load_training_tokenizer(policy_of("bloom")._replace(template=None))
     with pytest.raises(ValueError, match=r"a file with a chat template at nowhere.jinja, got none"):
-        load_tokenizer(policy_of("bloom")._replace(template="nowhere.jinja"))
+        load_training_tokenizer(policy_of("bloom")._replace(template="nowhere.jinja"))
 
 
 def test_thinking_is_no_part_of_an_answer(policy_of):
@@ -186,8 +187,8 @@ def test_a_template_that_does_not_think(policy_of, tmp_path):
     file = tmp_path / "short.jinja"
     file.write_text("{% set enable_thinking = false %}" + QWEN)
     policy = policy_of("qwen3")._replace(template=str(file))
-    tokenizer = load_tokenizer(policy)
-    (shown, *_) = check_template(tokenizer, ends_of(policy, tokenizer), preference_rows(3))
+    tokenizer = load_training_tokenizer(policy)
+    (shown, *_) = check_template(tokenizer, end_ids(policy, tokenizer), preference_rows(3))
     assert shown.parts["prompt"].endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
     assert "think" not in shown.parts["chosen"]
 

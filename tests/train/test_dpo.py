@@ -18,8 +18,9 @@ from by_hand import (
 )
 from safetensors.torch import save_file
 
-from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.dpo import train_dpo
+from isoglot.train.policy import Policy
+from isoglot.train.settings import TrainConfig
 
 
 @pytest.mark.parametrize("precompute", [True, False])
@@ -249,7 +250,8 @@ def test_a_policy_of_the_hub_is_trained_from_its_commit(tiny_model, preferences,
     other = {key: weight + 1 for key, weight in weights(pinned).items()}
     save_file(other, pinned / "model.safetensors", metadata={"format": "pt"})
     script = f"""
-from isoglot.train.common import Policy, TrainConfig
+from isoglot.train.policy import Policy
+from isoglot.train.settings import TrainConfig
 from isoglot.train.dpo import train_dpo
 from isoglot.train.sft import train_sft
 from pathlib import Path

@@ -21,11 +21,12 @@ from launched_calls import fail, refuse, wait
 from tiny_run import tiny_overrides
 
 from isoglot.recipe.recipe import load_recipe
-from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.dpo import train_dpo
 from isoglot.train.folder import claim
 from isoglot.train.launch import LaunchConfig, check_launch, train_launched
 from isoglot.train.launched import MARK, WATCHED
+from isoglot.train.policy import Policy
+from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
 
 pytestmark = pytest.mark.slow
@@ -209,7 +210,7 @@ def test_accelerate_knows_every_key_of_a_ready_config(name):
 SHARDED = """
 import sys
 from isoglot.train.adapters import LoraConfig, peft_config
-from isoglot.train.folder import unsharded
+from isoglot.train.policy import unsharded
 import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import fully_shard

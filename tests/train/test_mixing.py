@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoglot.train.common import TrainConfig
-from isoglot.train.mixing import MixingConfig, mixed, shares
+from isoglot.train.mixing import MixingConfig, language_shares, mix
+from isoglot.train.settings import TrainConfig
 
 sizes = st.dictionaries(
     st.sampled_from(["en", "de", "sw", "zh-Hans", "yo", "am"]), st.integers(1, 500), min_size=1
@@ -32,7 +32,7 @@ def test_shares_add_up_and_are_the_formula_to_within_one(sizes, num, tau):
         (plain("uniform", num), 0),
         (temperature(tau, num), 1 / tau),
     ):
-        found, total = shares(sizes, config), num or sum(sizes.values())
+        found, total = language_shares(sizes, config), num or sum(sizes.values())
         assert sum(found.values()) == total
         norm = sum(size**exponent for size in sizes.values())
         for tag, size in sizes.items():
@@ -41,8 +41,13 @@ def test_shares_add_up_and_are_the_formula_to_within_one(sizes, num, tau):
 
 @given(sizes, examples)
 def test_temperature_goes_from_proportional_to_uniform(sizes, num):
-    assert shares(sizes, temperature(1, num)) == shares(sizes, plain("proportional", num))
-    hot, even = shares(sizes, temperature(1e12, num)), shares(sizes, plain("uniform", num))
+    assert language_shares(sizes, temperature(1, num)) == language_shares(
+        sizes, plain("proportional", num)
+    )
+    hot, even = (
+        language_shares(sizes, temperature(1e12, num)),
+        language_shares(sizes, plain("uniform", num)),
+    )
     assert all(abs(hot[tag] - even[tag]) <= 1 for tag in sizes)
     assert max(even.values()) - min(even.values()) <= 1
 
@@ -51,7 +56,7 @@ def test_temperature_goes_from_proportional_to_uniform(sizes, num):
 def test_a_higher_tau_takes_from_the_largest_language(sizes, low, high):
     low, high = sorted((low, high))
     largest = max(sizes, key=sizes.__getitem__)
-    colder, hotter = (shares(sizes, temperature(tau)) for tau in (low, high))
+    colder, hotter = (language_shares(sizes, temperature(tau)) for tau in (low, high))
     assert hotter[largest] <= colder[largest] + 1
 
 
@@ -60,7 +65,7 @@ def test_unimax_keeps_to_its_epochs_and_is_else_even(sizes, max_epochs, data):
     most = max_epochs * sum(sizes.values())
     num = data.draw(st.one_of(st.none(), st.integers(1, most)))
     config = MixingConfig(method="unimax", max_epochs=max_epochs, num_examples=num)
-    found = shares(sizes, config)
+    found = language_shares(sizes, config)
     assert sum(found.values()) == (num or sum(sizes.values()))
     level = max(found.values())
     for tag, size in sizes.items():
@@ -71,12 +76,12 @@ def test_unimax_keeps_to_its_epochs_and_is_else_even(sizes, max_epochs, data):
 def test_unimax_by_hand():
     """Budget 12 over 1, 2 and 9 rows: 2 (two epochs of 1), then 4 of 10 left, then 6."""
     config = MixingConfig(method="unimax", max_epochs=2)
-    assert shares({"yo": 1, "sw": 2, "en": 9}, config) == {"yo": 2, "sw": 4, "en": 6}
+    assert language_shares({"yo": 1, "sw": 2, "en": 9}, config) == {"yo": 2, "sw": 4, "en": 6}
 
 
 def test_temperature_by_hand():
     """Roots of 1, 4 and 25 are 1, 2 and 5."""
-    assert shares({"yo": 1, "sw": 4, "en": 25}, temperature(2, 80)) == {
+    assert language_shares({"yo": 1, "sw": 4, "en": 25}, temperature(2, 80)) == {
         "yo": 10,
         "sw": 20,
         "en": 50,
@@ -89,9 +94,9 @@ def test_what_is_drawn_is_a_function_of_seed_and_content(sizes, seed, method):
     config = MixingConfig(method=method, **keys)
     tags = [tag for tag, size in sizes.items() for _ in range(min(size, 9))]
     rows = [{"language": tag, "text": str(i)} for i, tag in enumerate(tags)]
-    drawn = [rows[place]["text"] for place in mixed(rows, config, seed)]
+    drawn = [rows[place]["text"] for place in mix(rows, config, seed)]
     shuffled = random.Random(seed).sample(rows, len(rows))
-    assert [shuffled[place]["text"] for place in mixed(shuffled, config, seed)] == drawn
+    assert [shuffled[place]["text"] for place in mix(shuffled, config, seed)] == drawn
     assert len(drawn) == len(rows)
     times = Counter(drawn)
     for tag in sizes:
@@ -102,7 +107,7 @@ def test_what_is_drawn_is_a_function_of_seed_and_content(sizes, seed, method):
 def test_another_seed_draws_others():
     rows = [{"language": "en", "text": str(i)} for i in range(50)]
     config = plain("uniform", 10)
-    assert mixed(rows, config, 1) == mixed(rows, config, 1) != mixed(rows, config, 2)
+    assert mix(rows, config, 1) == mix(rows, config, 1) != mix(rows, config, 2)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +128,7 @@ def test_a_setting_that_does_not_fit_is_one_line(keys, message):
 def test_too_few_rows_for_unimax_are_one_line():
     config = MixingConfig(method="unimax", max_epochs=2, num_examples=100)
     with pytest.raises(ValueError, match="expected at most 20 examples of 10 rows"):
-        shares({"en": 10}, config)
+        language_shares({"en": 10}, config)
 
 
 def test_two_choices_of_rows_are_refused():

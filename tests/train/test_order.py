@@ -9,10 +9,11 @@ from by_hand import LANGUAGES, log_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.dpo import train_dpo
-from isoglot.train.mixing import even_choice
+from isoglot.train.mixing import draw_evenly
 from isoglot.train.order import LanguageBalanced, Repeated
+from isoglot.train.policy import Policy
+from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
 
 sizes = st.lists(st.integers(1, 12), min_size=1, max_size=6)
@@ -77,19 +78,19 @@ def test_repeated_keeps_groups_and_batches_together(sizes, batch_size, num_gener
 def test_the_choice_is_as_even_as_there_are_rows(sizes, seed, data):
     rows = [{"language": tag, "text": str(i)} for i, tag in enumerate(languages_of(sizes))]
     num = data.draw(st.integers(1, len(rows)))
-    chosen = [rows[place] for place in even_choice(rows, num, seed)]
+    chosen = [rows[place] for place in draw_evenly(rows, num, seed)]
     assert len({row["text"] for row in chosen}) == num
     counts = Counter(row["language"] for row in chosen)
     most = max(counts.values())
     for i, size in enumerate(sizes):
         assert counts[f"l{i}"] >= min(size, most - 1)
     shuffled = random.Random(seed).sample(rows, len(rows))
-    assert [shuffled[place] for place in even_choice(shuffled, num, seed)] == chosen
+    assert [shuffled[place] for place in draw_evenly(shuffled, num, seed)] == chosen
 
 
 def test_too_few_rows_are_one_line():
     with pytest.raises(ValueError, match=r"expected 3 pairs \(train.num_preferences\), got 2; set"):
-        even_choice([{"language": "en"}, {"language": "sw"}], 3, 1)
+        draw_evenly([{"language": "en"}, {"language": "sw"}], 3, 1)
 
 
 @pytest.mark.parametrize("train", [train_dpo, train_sft])

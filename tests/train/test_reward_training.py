@@ -10,7 +10,7 @@ from by_hand import LANGUAGES, Killed, largest_difference, log_lines, preference
 from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.records import Completion, Prompt
 from isoglot.models.local.reward import RewardModel
-from isoglot.train.common import Policy
+from isoglot.train.policy import Policy
 from isoglot.train.reward import RewardTrainConfig, train_reward
 
 

@@ -12,8 +12,9 @@ from by_hand import LANGUAGES, Killed, largest_difference, log_lines, weights
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import shard_path, write_shard
 from isoglot.models.local.reward import GoldScorer
-from isoglot.train.common import Policy, TrainConfig
+from isoglot.train.policy import Policy
 from isoglot.train.rloo import train_rloo
+from isoglot.train.settings import TrainConfig
 
 TRAINING = {
     "per_device_train_batch_size": 12,
@@ -99,18 +100,19 @@ def test_the_reward_rises_and_the_log_says_what_happened(prompt_files, tiny_poli
 
 def advantages(prompt_files, policy, tmp_path, rewards, beta=0.0):
     """What one batch of 12 answers to 3 prompts is pushed by."""
-    from isoglot.train.common import load_tokenizer, quiet
     from isoglot.train.rloo import Rewarder, _arguments, _load_prompts, rloo_trainer
+    from isoglot.train.settings import quiet
+    from isoglot.train.template import load_training_tokenizer
 
     config = TrainConfig(method="rloo", training={**TRAINING, "beta": beta})
     start = Policy(str(policy))
     with quiet():
         args = _arguments(config, start, tmp_path / "out", 1)
-        tokenizer = load_tokenizer(start)
+        tokenizer = load_training_tokenizer(start)
         rewarder = Rewarder(lambda *_: list(rewards), in_english, tokenizer)
         rows = _load_prompts(prompt_files, tmp_path / "cache")
         trainer = rloo_trainer(start, rewarder, args, rows, tokenizer, config)
-        trainer.follow(tmp_path / "log.jsonl", [], config)
+        trainer.start_log(tmp_path / "log.jsonl", config)
         batch = next(iter(trainer.get_train_dataloader()))
         return trainer._generate_and_score_completions(batch)["advantages"].tolist()
 

@@ -11,7 +11,8 @@ from by_hand import (
     write_rows,
 )
 
-from isoglot.train.common import Policy, TrainConfig
+from isoglot.train.policy import Policy
+from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
 
 

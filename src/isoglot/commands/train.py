@@ -9,7 +9,7 @@ import typer
 from isoglot.commands.measure import SetsData, held_out_rewards
 
 if TYPE_CHECKING:
-    from isoglot.train.common import Policy
+    from isoglot.train.policy import Policy
 
 train = typer.Typer(help="Training beside the line of a recipe.")
 
@@ -42,7 +42,7 @@ def train_reward(
     """
     from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
-    from isoglot.train.common import Policy
+    from isoglot.train.policy import Policy
     from isoglot.train.reward import RewardTrainConfig
     from isoglot.train.reward import train_reward as train_on
 
@@ -106,15 +106,16 @@ def train_sft(
     """
     from isoglot.core.language_sets import expand
     from isoglot.recipe.models import model_path
-    from isoglot.train.common import Policy, check_training
-    from isoglot.train.examples import check_languages
+    from isoglot.train.examples import check_rows_in
+    from isoglot.train.policy import Policy
+    from isoglot.train.settings import check_training
     from isoglot.train.sft import train_sft as train_on
 
     config = _config(settings or ())
     check_training(config)
     tags = expand(languages.split(",")) if languages else ()
     shards = _shards(files, language or None, tags, out)
-    check_languages(shards, tags)
+    check_rows_in(shards, tags)
     policy = Policy(model_path(model), template=template)
     if check:
         _print_rows(shards, policy, out)
@@ -130,7 +131,7 @@ def train_sft(
 def _config(settings: Sequence[str]) -> Any:
     """A `train:` section, in which what is no key of its own is TRL's."""
     from isoglot.recipe.overrides import settings_of
-    from isoglot.train.common import TrainConfig
+    from isoglot.train.settings import TrainConfig
 
     given = settings_of(settings)
     own = {key: value for key, value in given.items() if key in TrainConfig.model_fields}
@@ -171,14 +172,14 @@ def _some(rows: Any, num: int = 10_000) -> list[Any]:
 
 def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path) -> None:
     """One row of each language as the model reads it; escaped, since a terminal obeys some text."""
-    from isoglot.train.common import load_tokenizer, quiet
-    from isoglot.train.examples import first_of_each_language, load_checked
-    from isoglot.train.template import check_template, ends_of
+    from isoglot.train.examples import first_of_each_language, load_examples
+    from isoglot.train.settings import quiet
+    from isoglot.train.template import check_template, end_ids, load_training_tokenizer
 
     with quiet():
-        tokenizer = load_tokenizer(policy)
-        rows = first_of_each_language(load_checked(shards, out / "cache"))
-        shown = check_template(tokenizer, ends_of(policy, tokenizer), rows)
+        tokenizer = load_training_tokenizer(policy)
+        rows = first_of_each_language(load_examples(shards, out / "cache"))
+        shown = check_template(tokenizer, end_ids(policy, tokenizer), rows)
     for row in shown:
         for name, text in row.parts.items():
             print(f"{row.language:8} {name:10} {text!r}")

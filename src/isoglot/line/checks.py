@@ -13,8 +13,8 @@ from isoglot.line.sources import file_revisions
 from isoglot.models.load import check_translator, model_name_of, sampler_revision, scorer_settings
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import RayConfig
-from isoglot.train.common import check_training
 from isoglot.train.launch import check_launch
+from isoglot.train.settings import check_training
 
 
 def check_settings(recipe: Recipe, out: Path) -> None:

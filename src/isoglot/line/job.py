@@ -22,7 +22,7 @@ from isoglot.models.load import load_likelihood, load_sampler, load_scorers, loa
 from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask, RayConfig
-from isoglot.train.common import Policy
+from isoglot.train.policy import Policy
 
 MapShards = Callable[..., Counts]
 """`execute.local.map_shards`, or a function of the same signature that runs elsewhere."""

@@ -12,9 +12,10 @@ from isoglot.core.store import count_rows, naming_a_full_disk, read_shard, shard
 from isoglot.data.score import score
 from isoglot.execute.progress import Bar, Bars
 from isoglot.line.job import Job, Shards
-from isoglot.train.choose import HeldOut, Identify, Reward
-from isoglot.train.common import OnStep, Policy, TrainConfig
-from isoglot.train.examples import check_languages
+from isoglot.train.examples import check_rows_in
+from isoglot.train.policy import Policy
+from isoglot.train.selection import HeldOut, Identify, Reward
+from isoglot.train.settings import OnStep, TrainConfig
 
 
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
@@ -37,7 +38,7 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
                 "more prompts"
             )
         if config.mixing:  # without mixing, the summary lists the languages without rows
-            check_languages(files, job.recipe.languages)
+            check_rows_in(files, job.recipe.languages)
     train: Callable[..., Any] = partial(train_here, job)
     if launch:
         from isoglot.train.launch import train_launched

@@ -39,8 +39,8 @@ from isoglot.recipe.sections import (
     LocalConfig,
     PromptsConfig,
 )
-from isoglot.train.common import TrainConfig
 from isoglot.train.launch import LaunchConfig
+from isoglot.train.settings import TrainConfig
 
 
 def _with_tags(keys: dict[str, Any]) -> dict[str, Any]:

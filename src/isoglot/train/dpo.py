@@ -5,17 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.train.adapters import adapter_arguments, whole_policy
-from isoglot.train.choose import HeldOut
-from isoglot.train.common import (
-    OnStep,
-    Policy,
-    TrainConfig,
-    no_step,
-    quiet,
-    training_arguments,
-)
-from isoglot.train.trainer import PerLanguage, Recorder, train
+from isoglot.train.adapters import adapter_arguments
+from isoglot.train.policy import Policy, prepare_policy
+from isoglot.train.selection import HeldOut
+from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet, training_arguments
+from isoglot.train.trainer import PerLanguage, Recorder, make_trainer, run_training
 
 
 def train_dpo(
@@ -28,38 +22,37 @@ def train_dpo(
     on_step: OnStep = no_step,
     held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
-    """Trains `policy` against itself as it stood before, and returns a summary of the training.
+    """Train `policy` on preferences against itself as reference; return a summary of the training.
 
-    Leaves `out/policy` (safetensors, tokenizer), `out/log.jsonl` (per language) and
-    `out/train.json` (the summary). Called again after an interruption it goes on from the last
-    complete checkpoint; called again when done it returns the summary. The log-probabilities of
-    the reference are computed once, before training, unless `precompute_ref_log_probs` is false:
-    then no second model is in memory. With
-    `choose` in the config, the policy that answers the prompts `held_out` best is saved, and
-    `out/curve.jsonl` has the checks. Raises InputError for what the user has to mend.
+    Leaves `out/policy` (safetensors, tokenizer), `out/log.jsonl` (by language) and `out/train.json`
+    (the summary). Called again after an interruption, it resumes from the last complete checkpoint;
+    called again when done, it returns the summary. The log-probabilities of the reference are
+    computed once, before training, so that no second model is in memory, unless
+    `precompute_ref_log_probs` is false. With `choose` in the config, the policy with the best
+    completions of `held_out` is saved, and `out/curve.jsonl` has the checks.
+
+    Raises:
+        InputError: settings, model or files that have to be corrected.
     """
     with quiet():
-        policy = whole_policy(policy, out)
+        policy = prepare_policy(policy, out)
         from trl import DPOTrainer
 
         args = _arguments(config, policy, out, seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
-            trainer_class = type("LanguageDPOTrainer", (PerLanguageDPO, DPOTrainer), {})
-            trainer = trainer_class(
+            return make_trainer(
+                PerLanguageDPO,
+                DPOTrainer,
                 model=policy.path,
                 args=args,
                 train_dataset=rows,
                 processing_class=tokenizer,
                 **adapter_arguments(config.lora, config.quantization),
             )
-            trainer.follow_pairs(out / "log.jsonl", config)
-            return trainer
 
-        return train(
-            preference_files, policy, out, config, prepare,
-            seed=seed, on_step=on_step, held_out=held_out,
-        )  # fmt: skip
+        given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
+        return run_training(preference_files, policy, out, config, prepare, **given)
 
 
 def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any:
@@ -83,35 +76,35 @@ def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any
 
 
 class PerLanguageDPO(PerLanguage):
-    """DPO that sees the log-probabilities of every pair: for the log, and for `sequence_mean`."""
+    """DPO with the log-probabilities of every pair: for the log, and for `sequence_mean`."""
 
     loss_types: list[str]
     loss_weights: list[float]
 
-    def follow_pairs(self, log_path: Path, config: TrainConfig) -> None:
-        """As `follow`; with `sequence_mean` TRL's own likelihood term gives way to ours."""
+    def example_lengths(self) -> Sequence[int]:
+        """Return the tokens of each prompt with its longer side."""
         data = self.train_dataset
-        prompts, sides = data["prompt_ids"], (data["chosen_ids"], data["rejected_ids"])
-        self.follow(
-            log_path,
-            [
-                len(prompt) + max(len(chosen), len(rejected))
-                for prompt, chosen, rejected in zip(prompts, *sides, strict=True)
-            ],
-            config,
-        )
+        sides = data["prompt_ids"], data["chosen_ids"], data["rejected_ids"]
+        return [
+            len(prompt) + max(len(chosen), len(rejected))
+            for prompt, chosen, rejected in zip(*sides, strict=True)
+        ]
+
+    def start_log(self, log_path: Path, config: TrainConfig) -> None:
+        """Prepare to log; with `sequence_mean`, replace TRL's own likelihood term by ours."""
+        super().start_log(log_path, config)
         self._nll_weight = 0.0
         if config.nll == "sequence_mean":
             weights = dict(zip(self.loss_types, self.loss_weights, strict=True))
             self._nll_weight = weights.pop("sft")
             self.loss_types, self.loss_weights = list(weights), list(weights.values())
-        # TRL reads the reference from the batch then, where we can see it; we put it there.
+        # Then TRL reads the reference from the batch, where we can see it; we put it there.
         self.precompute_ref_logps = True
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
     ) -> Any:
-        """TRL's loss, and `sequence_mean` where asked for: -mean(logp(chosen) / num_tokens)."""
+        """Return TRL's loss, with `sequence_mean` plus -mean(logp(chosen) / num_tokens)."""
         assert not return_outputs
         languages = inputs.pop("language")
         if "ref_chosen_logps" not in inputs:
@@ -126,7 +119,7 @@ class PerLanguageDPO(PerLanguage):
         loss = loss - self._nll_weight * chosen_mean.mean()
         gain_chosen = chosen - inputs["ref_chosen_logps"]
         gain_rejected = rejected - inputs["ref_rejected_logps"]
-        self.note(
+        self.record(
             loss,
             languages,
             {

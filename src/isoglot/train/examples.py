@@ -1,4 +1,4 @@
-"""What is trained on: files of preferences or demonstrations, as a Hugging Face dataset."""
+"""Examples to train on: files of preferences or demonstrations, as a Hugging Face dataset."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,25 +9,23 @@ from isoglot.core.errors import InputError
 from isoglot.core.records import Demonstration, Preference
 from isoglot.core.store import SCHEMAS
 
+_Kind = type[Demonstration] | type[Preference]
 
-def record_type(files: Sequence[Path]) -> type[Demonstration] | type[Preference]:
-    """What the rows of Parquet files are, by their columns.
+_COLUMNS: Mapping[_Kind, Sequence[str]] = {
+    Demonstration: ("messages",),
+    Preference: ("prompt", "chosen"),
+}
 
-    Raises InputError where they are neither, or the files hold both.
+
+def record_type(files: Sequence[Path]) -> _Kind:
+    """Return the type of the rows of Parquet files, by their columns.
+
+    Raises:
+        InputError: the rows are neither demonstrations nor preferences, or both.
     """
-    from pyarrow import ArrowException
-    from pyarrow.parquet import read_schema
-
-    kinds: dict[type[Demonstration] | type[Preference], Path] = {}
+    kinds: dict[_Kind, Path] = {}
     for file in files:
-        try:
-            names = read_schema(file).names
-        except (ArrowException, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"{file}: expected a Parquet file of demonstrations or preferences, got none "
-                f"({reason}); correct the path, or write it again"
-            ) from error
+        names = _column_names(file)
         kind = next((k for k, c in _COLUMNS.items() if {*c, "language"} <= set(names)), None)
         if kind is None:
             raise InputError(
@@ -44,50 +42,54 @@ def record_type(files: Sequence[Path]) -> type[Demonstration] | type[Preference]
 
 
 def is_shard(file: Path) -> bool:
-    """Whether a file holds demonstrations or preferences with all columns that a run writes."""
-    from pyarrow import ArrowException
-    from pyarrow.parquet import read_schema
-
+    """True if a file holds demonstrations or preferences with all columns that a run writes."""
     if file.suffix != ".parquet":
         return False
     try:
-        names = set(read_schema(file).names)
-    except (ArrowException, OSError):
+        names = set(_column_names(file))
+    except InputError:
         return False
     return any(set(SCHEMAS[kind].names) <= names for kind in _COLUMNS)
 
 
-_COLUMNS: Mapping[type[Demonstration] | type[Preference], Sequence[str]] = {
-    Demonstration: ("messages",),
-    Preference: ("prompt", "chosen"),
-}
+def _column_names(file: Path) -> list[str]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_schema
+
+    try:
+        return read_schema(file).names
+    except (ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{file}: expected a Parquet file of demonstrations or preferences, got none "
+            f"({reason}); correct the path, or write it again"
+        ) from error
 
 
 def load_preferences(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
-    """The preferences as a Hugging Face dataset: prompt, chosen, rejected and language.
-
-    Without those of the families that are `held_out`.
-    """
+    """Load preferences (prompt, chosen, rejected, language), without families `held_out`."""
     if not files:
         raise InputError("expected files of preferences, got none; run the filter stage first")
-    rows = load_rows(files, cache, ["prompt", "chosen", "rejected", "language"], held_out)
+    rows = load_columns(files, cache, ["prompt", "chosen", "rejected", "language"], held_out)
     if len(rows) == 0:
         raise InputError(
-            f"expected preferences, got none in {len(files)} files; the audit says which "
-            f"filter took them"
+            f"expected preferences, got none in {len(files)} files; the audit shows which "
+            f"filter dropped them"
         )
     return rows
 
 
-def load_answers(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
-    """What is to be imitated: prompt, completion and language, in TRL's conversational form.
+def load_completions(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
+    """Load prompt, completion and language, in TRL's conversational form, for SFT.
 
-    Of demonstrations the last turn is the completion, of preferences the chosen side. Raises
-    InputError where there is nothing, or the last turn is no assistant's.
+    The completion is the last turn of a demonstration, or the chosen side of a preference.
+
+    Raises:
+        InputError: no rows, or a last turn that is not the assistant's.
     """
     kind = record_type(files)
     columns = [*_COLUMNS[kind], "language"]
-    rows: Any = load_rows(files, cache, columns, held_out) if files else []
+    rows: Any = load_columns(files, cache, columns, held_out) if files else []
     if len(rows) == 0:
         raise InputError(
             f"expected demonstrations or preferences, got none in {len(files)} files; see what the "
@@ -98,26 +100,26 @@ def load_answers(files: Sequence[Path], cache: Path, held_out: Sequence[str] = (
     return rows.map(_prompt_and_completion, remove_columns="messages")
 
 
-def load_checked(files: Sequence[Path], cache: Path) -> Any:
-    """What a check of the chat template looks at: preferences with both sides, or answers."""
-    load = load_preferences if record_type(files) is Preference else load_answers
+def load_examples(files: Sequence[Path], cache: Path) -> Any:
+    """Load preferences with both sides, or demonstrations, to check the chat template on."""
+    load = load_preferences if record_type(files) is Preference else load_completions
     return load(files, cache)
 
 
 def _prompt_and_completion(row: Mapping[str, Any]) -> dict[str, Any]:
-    *prompt, answer = row["messages"]
-    if not prompt or answer["role"] != "assistant":
+    *prompt, last = row["messages"]
+    if not prompt or last["role"] != "assistant":
         raise InputError(
             f"expected messages that end with an assistant's turn after a prompt, got turns of "
             f"{', '.join(turn['role'] for turn in row['messages'])}; leave the row out"
         )
-    return {"prompt": prompt, "completion": [answer]}
+    return {"prompt": prompt, "completion": [last]}
 
 
-def load_rows(
+def load_columns(
     files: Sequence[Path], cache: Path, columns: Sequence[str], held_out: Sequence[str]
 ) -> Any:
-    """Columns of Parquet files as a Hugging Face dataset, without some families."""
+    """Load columns of Parquet files as a Hugging Face dataset, without families `held_out`."""
     from datasets import load_dataset
 
     rows = load_dataset(
@@ -134,27 +136,21 @@ def load_rows(
 
 
 def first_of_each_language(rows: Any) -> Any:
-    """One row of each, in the order of the tags."""
+    """Select one row of each language, in the order of the tags."""
     first: dict[str, int] = {}
     for place, tag in enumerate(rows["language"]):
         first.setdefault(tag, place)
     return rows.select([first[tag] for tag in sorted(first)])
 
 
-def num_by_language(files: Iterable[Path]) -> dict[str, int]:
-    """How many rows of each language there are in Parquet files."""
+def check_rows_in(files: Iterable[Path], languages: Iterable[str]) -> None:
+    """Raise InputError for a language without a row to train on."""
     from pyarrow.parquet import read_table
 
     counts: Counter[str] = Counter()
     for file in files:
         counts.update(read_table(file, columns=["language"])["language"].to_pylist())
-    return dict(counts)
-
-
-def check_languages(files: Iterable[Path], languages: Iterable[str]) -> None:
-    """Raise InputError for a language that is to be learned and has no row."""
-    counts = num_by_language(files)
-    if missing := [tag for tag in languages if not counts.get(tag)]:
+    if missing := [tag for tag in languages if not counts[tag]]:
         raise InputError(
             f"expected rows to train on in every language, got none in {', '.join(missing)}; see "
             f"what was dropped and why, add rows, or leave the language out"

@@ -26,9 +26,10 @@ from pydantic import Field, field_validator, model_validator
 from isoglot.core.errors import InputError
 from isoglot.core.section import Section
 from isoglot.core.store import write_whole
-from isoglot.train.common import OnStep, Policy, TrainConfig, no_step
-from isoglot.train.folder import finished
+from isoglot.train.folder import finished_summary
 from isoglot.train.launched import MARK, WATCHED
+from isoglot.train.policy import Policy
+from isoglot.train.settings import OnStep, TrainConfig, no_step
 
 _CONFIGS = Path(__file__).parent / "launch_configs"
 _PORT = 29500  # accelerate's, where several machines have to agree on one
@@ -153,7 +154,7 @@ def train_launched(
     if code != 0:
         raise _failure(launch, code, errors, output)
     output.unlink()
-    summary = finished(out)
+    summary = finished_summary(out)
     assert summary is not None
     return summary
 

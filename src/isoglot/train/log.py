@@ -1,4 +1,4 @@
-"""The lines of a log: means over what is known, language by language; resuming."""
+"""Lines of a training log: means over the known values, by language."""
 
 import json
 from collections import defaultdict
@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-Row = Mapping[str, float | None]
-"""What the log keeps of an example; None where it has no such value."""
+LogRow = Mapping[str, float | None]
+"""Values of one example by column; None where it has none."""
 
 
-def means(rows: Sequence[Row], may_lack: Sequence[str] = ()) -> dict[str, float | None]:
-    """The mean of every column over the rows that have it, and `n`, how many rows there are.
+def means(rows: Sequence[LogRow], may_lack: Sequence[str] = ()) -> dict[str, float | None]:
+    """Return the mean of every column over the rows that have it, and `n`, the number of rows.
 
-    Of a column that rows `may_lack` (None) it is counted how many do: `num_without_COLUMN`.
+    For a column that rows `may_lack`, `num_without_COLUMN` counts those that do.
     """
     found: dict[str, float | None] = {}
     for key in rows[0]:
@@ -24,26 +24,39 @@ def means(rows: Sequence[Row], may_lack: Sequence[str] = ()) -> dict[str, float 
     return found | {"n": len(rows)}
 
 
-def by_language(
-    rows: Sequence[tuple[str, Row]], may_lack: Sequence[str] = ()
+def means_by_language(
+    rows: Sequence[tuple[str, LogRow]], may_lack: Sequence[str] = ()
 ) -> dict[str, dict[str, float | None]]:
-    """Means of the rows of each language, in the order of the tags."""
-    grouped: dict[str, list[Row]] = defaultdict(list)
+    """Return `means` of the rows of each language, in the order of the tags."""
+    grouped: dict[str, list[LogRow]] = defaultdict(list)
     for language, row in rows:
         grouped[language].append(row)
     return {language: means(grouped[language], may_lack) for language in sorted(grouped)}
 
 
+def step_of(checkpoint: str | None) -> int:
+    """Return the step of a checkpoint's folder, 0 without one."""
+    return int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
+
+
 def forget_lines_after(log: Path, checkpoint: str | None) -> None:
-    """Steps after the checkpoint are trained again, and logged again."""
+    """Remove the lines of steps after the checkpoint, which are trained and logged again."""
     if not log.exists():
         return
-    step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
+    step = step_of(checkpoint)
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     log.write_text("".join(kept), encoding="utf-8")
 
 
-def last_line(log: Path) -> dict[str, Any]:
-    """The newest line."""
-    return json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+def read_log(log: Path) -> list[dict[str, Any]]:
+    """Return the lines of a log; none where there is no file."""
+    if not log.exists():
+        return []
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def append_line(log: Path, line: Mapping[str, Any]) -> None:
+    """Add a line to a log."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")

@@ -1,9 +1,9 @@
-"""How much of each language is trained on: rows are drawn, whole, before a trainer sees them.
+"""Mixing of languages: whole rows are drawn before a trainer sees them.
 
     rows ─▶ sizes n_l ─▶ shares of a number of examples ─▶ places of rows
 
-What is drawn is a function of seed and content alone: the same rows in another order give the same
-choice, in the same order.
+The draw is a function of seed and content alone: the same rows in another order give the same rows,
+in the same order.
 """
 
 import json
@@ -20,19 +20,19 @@ from isoglot.core.section import Section
 
 
 class MixingConfig(Section):
-    """How many rows of each language make up an epoch; rows are repeated or left out for it."""
+    """Rows of each language in an epoch; rows are repeated or left out for it."""
 
     method: Literal["proportional", "uniform", "temperature", "unimax"]
-    """With n_l rows in language l: `proportional` takes p_l ∝ n_l, `uniform` p_l = 1 / L,
+    """With n_l rows in language l: `proportional` draws p_l ∝ n_l, `uniform` p_l = 1 / L,
     `temperature` p_l ∝ n_l^(1 / tau) (1 / tau is alpha, 0.3 in mT5, arXiv:2010.11934, and in XLM-R,
     arXiv:1911.02116), `unimax` an even share of each, but its rows at most `max_epochs` times
     (arXiv:2304.09151, algorithm 1)."""
     tau: float | None = Field(None, gt=0)
-    """Of `temperature`: 1 is proportional, and the higher, the nearer to uniform."""
+    """Temperature of `temperature`: 1 is proportional, and the higher, the nearer to uniform."""
     max_epochs: int | None = Field(None, ge=1)
-    """Of `unimax`: how often a row may come."""
+    """Limit of `unimax` on the repetitions of a row."""
     num_examples: int | None = Field(None, ge=1)
-    """How many rows make up an epoch; left out, as many as there are."""
+    """Rows in an epoch; left out, as many as there are."""
 
     @model_validator(mode="after")
     def _has_its_setting(self) -> Self:
@@ -47,18 +47,21 @@ class MixingConfig(Section):
         return self
 
 
-def shares(sizes: Mapping[str, int], config: MixingConfig) -> dict[str, int]:
-    """How many rows of each language, of which there are `sizes`, make up an epoch.
+def language_shares(sizes: Mapping[str, int], config: MixingConfig) -> dict[str, int]:
+    """Return the rows of each language in an epoch; `sizes` are the rows that there are.
 
     Whole numbers that differ from num_examples * p_l by less than one and add up to it (the largest
-    remainders are rounded up). Raises InputError where `unimax` cannot fill `num_examples`.
+    remainders are rounded up).
+
+    Raises:
+        InputError: `unimax` cannot fill `num_examples`.
     """
     num = config.num_examples or sum(sizes.values())
     if config.method == "unimax":
         assert config.max_epochs
-        return unimax(sizes, num, config.max_epochs)
+        return _unimax(sizes, num, config.max_epochs)
     exponent = {"proportional": 1.0, "uniform": 0.0}.get(config.method, 1 / (config.tau or 1))
-    largest = max(sizes.values())  # in place of n_l itself, which a small tau takes out of range
+    largest = max(sizes.values())  # in place of n_l itself, which overflows with a small tau
     weights = {tag: Fraction((size / largest) ** exponent) for tag, size in sizes.items()}
     exact = {tag: num * weight / sum(weights.values()) for tag, weight in weights.items()}
     whole = {tag: int(share) for tag, share in exact.items()}
@@ -68,12 +71,11 @@ def shares(sizes: Mapping[str, int], config: MixingConfig) -> dict[str, int]:
     return whole
 
 
-def unimax(sizes: Mapping[str, int], num: int, max_epochs: int, seed: int = 0) -> dict[str, int]:
+def _unimax(sizes: Mapping[str, int], num: int, max_epochs: int, seed: int = 0) -> dict[str, int]:
     """UniMax (arXiv:2304.09151, algorithm 1), in rows where the paper has characters.
 
-    The smallest language first: an even share of what is left or, where it has less, all of it
-    `max_epochs` times. What it lacks is shared out among the larger. Raises InputError where there
-    are too few rows for `num`.
+    The smallest language first: an even share of the rows left or, where it has fewer, all of its
+    rows `max_epochs` times; the larger languages share the rest.
     """
     if num > max_epochs * sum(sizes.values()):
         raise InputError(
@@ -89,16 +91,18 @@ def unimax(sizes: Mapping[str, int], num: int, max_epochs: int, seed: int = 0) -
     return found
 
 
-def mixed(rows: Sequence[Mapping[str, Any]], config: MixingConfig, seed: int) -> list[int]:
-    """The places of the rows that make up an epoch, as `shares` says."""
+def mix(rows: Sequence[Mapping[str, Any]], config: MixingConfig, seed: int) -> list[int]:
+    """Draw the places of the rows that make up an epoch, by `language_shares`."""
     ranked = _ranked(rows, seed)
-    return _drawn(ranked, shares({tag: len(group) for tag, group in ranked.items()}, config))
+    shares = language_shares({tag: len(group) for tag, group in ranked.items()}, config)
+    return _drawn(ranked, shares)
 
 
-def even_choice(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[int]:
-    """The places of `num` rows, of each language as many or, where it has fewer, all of them.
+def draw_evenly(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[int]:
+    """Draw the places of `num` rows, equally many of each language as far as it has them.
 
-    Raises InputError where there are fewer rows.
+    Raises:
+        InputError: fewer rows than `num`.
     """
     if len(rows) < num:
         raise InputError(
@@ -107,11 +111,11 @@ def even_choice(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[
         )
     ranked = _ranked(rows, seed)
     sizes = {tag: len(group) for tag, group in ranked.items()}
-    return _drawn(ranked, unimax(sizes, num, 1, seed))
+    return _drawn(ranked, _unimax(sizes, num, 1, seed))
 
 
 _Ranked = Mapping[str, Sequence[tuple[str, int]]]
-"""Of each language its rows' places, in the order of what seed and content make of them."""
+"""Hash and place of each language's rows, in the order of the hashes of seed and content."""
 
 
 def _ranked(rows: Sequence[Mapping[str, Any]], seed: int) -> _Ranked:
@@ -123,10 +127,10 @@ def _ranked(rows: Sequence[Mapping[str, Any]], seed: int) -> _Ranked:
 
 
 def _drawn(ranked: _Ranked, numbers: Mapping[str, int]) -> list[int]:
-    """No row comes again before every other of its language has come as often."""
-    chosen = [
+    """Draw each row of a language as often as every other one before any comes again."""
+    drawn = [
         (turn, *ranked[tag][k])
         for tag, num in numbers.items()
         for turn, k in (divmod(i, len(ranked[tag])) for i in range(num))
     ]
-    return [place for _, _, place in sorted(chosen)]
+    return [place for _, _, place in sorted(drawn)]

@@ -1,4 +1,4 @@
-"""In which order an epoch sees the examples.
+"""Orders of the examples in an epoch.
 
 Each order is a function of seed and epoch alone, so that a resumed epoch goes on in the same one.
 """
@@ -12,7 +12,7 @@ _WINDOW_BATCHES = 50
 
 
 class _Order:
-    """What a trainer asks of a sampler."""
+    """The interface of a sampler for the trainer."""
 
     def __init__(self, num_examples: int, seed: int) -> None:
         self._num_examples = num_examples
@@ -35,7 +35,7 @@ class _Order:
 
 
 class LengthGrouped(_Order):
-    """Batches of like length, since padding costs, in a random order.
+    """Batches of like length, which need little padding, in a random order.
 
     The batch with the longest example comes first, to run out of memory at once or never.
     """
@@ -56,20 +56,18 @@ class LengthGrouped(_Order):
         whole = len(order) - len(order) % self._batch_size
         batches = [order[i : i + self._batch_size] for i in range(0, whole, self._batch_size)]
         rng.shuffle(batches)
-        batches.sort(key=lambda batch: not self._has_longest(batch))
+        longest = max(self._lengths, default=0)
+        batches.sort(key=lambda batch: max(self._lengths[i] for i in batch) != longest)
         return iter([i for batch in batches for i in batch] + order[whole:])
-
-    def _has_longest(self, batch: Sequence[int]) -> bool:
-        return max(self._lengths[i] for i in batch) == max(self._lengths)
 
 
 class LanguageBalanced(_Order):
-    """Every batch has of each language its share of all examples, rounded up or down.
+    """An order in which every batch has its share of each language, rounded up or down.
 
-    After n examples each language has been seen its share of n, rounded up or down, so this holds
-    for batches of any size; with as many examples in each language, two languages differ by at most
-    one in any batch. (The order is that of earliest deadlines: Tijdeman, The chairman assignment
-    problem, Discrete Mathematics 32, 1980.) Which example of a language comes when is random.
+    After n examples each language has had its share of n, rounded up or down, so this holds for
+    batches of any size; with as many examples in each language, two languages differ by at most one
+    in any batch. (The order is that of earliest deadlines: Tijdeman, The chairman assignment
+    problem, Discrete Mathematics 32, 1980.) The examples of a language come in a random order.
     """
 
     def __init__(self, languages: Sequence[str], seed: int) -> None:
@@ -85,8 +83,11 @@ class LanguageBalanced(_Order):
         return (queues[place].pop() for place in self._turns([len(queue) for queue in queues]))
 
     def _turns(self, sizes: Sequence[int]) -> Iterator[int]:
-        """Whose turn it is: number k of s may come once k - 1 is its share, and must before k + 1
-        is; of those that may come, the one that must come first does."""
+        """Yield the queue of each turn.
+
+        Example k of a queue may come once its share is k - 1, and must before it is k + 1; of those
+        that may come, the one that must come first does.
+        """
         total = len(self)
         waiting = [(0, place, 0) for place in range(len(sizes))]
         due: list[tuple[int, int, int]] = []
@@ -103,9 +104,9 @@ class LanguageBalanced(_Order):
 
 
 class Repeated(_Order):
-    """An order of prompts as RLOO needs it: a group of answers for each, a batch several times.
+    """An order of prompts for RLOO: a group of completions for each, each batch several times.
 
-    Each prompt stands `num_generations` times in a row; each batch of `batch_size` prompts comes
+    Each prompt is repeated `num_generations` times; each batch of `batch_size` prompts comes
     `num_uses` times in a row, and a last batch that is not full is left out.
     """
 

@@ -1,4 +1,4 @@
-"""Several rows in one sequence: that none sees another, and what the log says of each.
+"""Packing of several rows into one sequence: no row sees another, and each has its log values.
 
 TRL packs whole rows (best fit decreasing) and begins the positions of each at 0, by which
 transformers' attention keeps them apart: `flash` by the lengths, `sdpa` and `eager` by a mask.
@@ -12,10 +12,10 @@ from isoglot.core.errors import InputError
 
 _PROBE_TOKENS = 8
 _TOLERANCE = 1e-3
-"""Of the spread of the logits: how far a row's may move when the row before it is another."""
+"""Largest change of a row's logits, relative to their spread, when the row before it changes."""
 
 
-class KeepLanguages:
+class PackedCollator:
     """TRL's collator, and the language of each row of packed sequences."""
 
     def __init__(self, collate: Callable[..., dict[str, Any]]) -> None:
@@ -34,10 +34,11 @@ class KeepLanguages:
         return batch
 
 
-def per_row(values: Any, position_ids: Any, num_rows: int) -> Any:
-    """Values of the tokens of one long sequence (1 * tokens), each row's in a line of its own.
+def split_rows(values: Any, position_ids: Any, num_rows: int) -> Any:
+    """Split the tokens' values of a packed sequence: (1, tokens) → (num_rows, tokens - 1).
 
-    Rows begin where `position_ids` is 0; the first token of all has no value, as in TRL.
+    Rows begin where `position_ids` is 0, and have zeros at the tokens of the others; the first
+    token of all has no value, as in TRL.
     """
     import torch
 
@@ -48,17 +49,18 @@ def per_row(values: Any, position_ids: Any, num_rows: int) -> Any:
     return found[:num_rows]
 
 
-def check_apart(trainer: Any) -> None:
+def check_isolation(trainer: Any) -> None:
     """Raise InputError where a row of a packed sequence sees the one before it.
 
-    Tried on the model itself, with two first rows that differ: the second row's logits must not.
+    Tested on the model itself with two different first rows: the second row's logits must not
+    differ.
     """
     import torch
 
     model = trainer.accelerator.unwrap_model(trainer.model)
     attention = getattr(model.config, "_attn_implementation", None) or ""
     if attention.startswith("flash"):
-        return  # it is told the lengths, and may need a device that the model is not on yet
+        return  # it is given the lengths, and may need a device that the model is not on yet
     ids = trainer.train_dataset[0]["input_ids"][:_PROBE_TOKENS]
     others = [(each + 1) % model.config.get_text_config().vocab_size for each in ids]
     logits, was_training = [], model.training

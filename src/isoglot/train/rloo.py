@@ -13,21 +13,15 @@ from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.store import LATER
 from isoglot.core.text import without_thinking
 from isoglot.models.local.template import opens_thinking, rendered
-from isoglot.train.adapters import adapter_arguments, whole_policy
-from isoglot.train.choose import MAY_LACK, HeldOut, Identify, Reward
-from isoglot.train.common import (
-    OnStep,
-    Policy,
-    TrainConfig,
-    no_step,
-    quiet,
-    training_arguments,
-)
-from isoglot.train.examples import load_rows
+from isoglot.train.adapters import adapter_arguments
+from isoglot.train.examples import load_columns
 from isoglot.train.order import LanguageBalanced, Repeated
-from isoglot.train.trainer import PerLanguage, train
+from isoglot.train.policy import Policy, prepare_policy
+from isoglot.train.selection import MAY_LACK, HeldOut, Identify, Reward
+from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet, training_arguments
+from isoglot.train.trainer import PerLanguage, make_trainer, run_training
 
-# Shards of earlier versions may be without the others, of which TRL takes `completion` for its own.
+# Shards of earlier versions may lack the others, of which TRL would use `completion` as its own.
 _COLUMNS = [field.name for field in fields(Prompt) if field.name not in LATER]
 
 
@@ -43,43 +37,32 @@ def train_rloo(
     on_step: OnStep = no_step,
     held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
-    """Trains `policy` on its own answers to prompts, and returns a summary of the training.
+    """Train `policy` on its own completions of prompts; return a summary of the training.
 
-    Back to Basics (arXiv:2402.14740, section 3): of k answers to a prompt, each is pushed by its
-    reward, less `beta` times its KL to the start, less the mean of the others. An answer without a
-    reward takes no part: it is in no mean and moves nothing, and neither does an answer whose
-    siblings have none. Same files, resuming and errors as `train_dpo`; log and summary hold, for
-    each language, reward, KL, length in tokens, off-target rate, and how many answers had no reward
-    or no language. Prompts that leave no room for `max_completion_length` in the context window are
-    left out and counted.
+    Back to Basics (arXiv:2402.14740, section 3): each of k completions of a prompt is weighted by
+    its reward, less `beta` times its KL to the start, less the mean of the others. A completion
+    without a reward takes no part: it is in no mean and has no weight, and neither has one whose
+    siblings have no reward. Same files, resuming and errors as `train_dpo`; log and summary have,
+    by language, reward, KL, length in tokens, off-target rate, and the numbers of completions
+    without a reward or a language. Prompts that leave no room for `max_completion_length` in the
+    context window are left out and counted.
     """
-    with quiet(), _no_notice_of_each_unrewarded_answer():
-        policy = whole_policy(policy, out)
+    with quiet(), _without_notices():
+        policy = prepare_policy(policy, out)
         args = _arguments(config, policy, out, seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
             rewarder = Rewarder(reward, identify, tokenizer)
             fitting = _fitting(rows, tokenizer, policy, args)
-            trainer = rloo_trainer(policy, rewarder, args, fitting, tokenizer, config)
-            trainer.follow(out / "log.jsonl", [], config)
-            return trainer
+            return rloo_trainer(policy, rewarder, args, fitting, tokenizer, config)
 
-        return train(
-            prompt_files,
-            policy,
-            out,
-            config,
-            prepare,
-            seed=seed,
-            on_step=on_step,
-            held_out=held_out,
-            load=_load_prompts,
-            num_key="num_prompts",
-        )
+        given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
+        given |= {"load": _load_prompts, "num_key": "num_prompts"}
+        return run_training(prompt_files, policy, out, config, prepare, **given)
 
 
 class Rewarder:
-    """TRL's reward function over ours; keeps what the log says of the answers it saw last."""
+    """TRL's reward function over ours; keeps the log values of the last completions."""
 
     __name__ = "reward"
 
@@ -89,68 +72,69 @@ class Rewarder:
         self._tokenizer = tokenizer
         self.eos_ids: Sequence[int] = ()
         self.seen: dict[str, list[float]] = {}
-        """A value of each answer; NaN where it has none."""
+        """Values of the completions by column; NaN where one has none."""
 
     def __call__(self, *, completion_ids: list[list[int]], **columns: Any) -> list[float | None]:
-        """As TRL asks: columns of the dataset, each as long as there are completions."""
+        """Return the rewards; `columns` are those of the dataset, as long as `completion_ids`."""
         columns["prompt"] = columns.pop("prompts")
-        asked = [
+        prompts = [
             Prompt(**{name: columns[name][i] for name in _COLUMNS})
             for i in range(len(completion_ids))
         ]
-        answers = [
+        completions = [
             self._completion(prompt, i, ids)
-            for i, (prompt, ids) in enumerate(zip(asked, completion_ids, strict=True))
+            for i, (prompt, ids) in enumerate(zip(prompts, completion_ids, strict=True))
         ]
-        rewards = self._reward(asked, answers)
-        tags = self._identify([answer.text for answer in answers])
+        rewards = self._reward(prompts, completions)
+        tags = self._identify([each.text for each in completions])
         self.seen = {
             "reward": [math.nan if reward is None else reward for reward in rewards],
             "num_tokens": [len(ids) for ids in completion_ids],
-            "cut_off": [answer.finish_reason == FinishReason.LENGTH for answer in answers],
+            "cut_off": [each.finish_reason == FinishReason.LENGTH for each in completions],
             "off_target": [
                 math.nan if tag is None else tag != prompt.answer_language
-                for tag, prompt in zip(tags, asked, strict=True)
+                for tag, prompt in zip(tags, prompts, strict=True)
             ],
         }
         return rewards
 
     def _completion(self, prompt: Prompt, sample: int, ids: list[int]) -> Completion:
-        ended = bool(ids) and ids[-1] in self.eos_ids
         text = self._tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-        reason = FinishReason.STOP if ended else FinishReason.LENGTH
         opened = opens_thinking(rendered(self._tokenizer, prompt.prompt))
         answer = without_thinking(text, opened=opened)
-        if answer is None:
-            text, reason = "", FinishReason.LENGTH
-        else:
-            text = answer
+        is_whole = answer is not None and bool(ids) and ids[-1] in self.eos_ids
         return Completion(
-            prompt.family, prompt.prompt_id, prompt.answer_language, "policy", sample, text, reason
+            prompt.family,
+            prompt.prompt_id,
+            prompt.answer_language,
+            "policy",
+            sample,
+            answer or "",
+            FinishReason.STOP if is_whole else FinishReason.LENGTH,
         )
 
 
 class PerLanguageRLOO(PerLanguage):
-    """RLOO that sees every answer, for the log, and the languages of every batch."""
+    """RLOO with every completion for the log, and the languages of every batch."""
 
     may_lack = MAY_LACK
 
-    def follow(self, log_path: Path, lengths: Sequence[int], config: TrainConfig) -> None:
-        """As for every training; the tokens that end an answer are known now."""
-        super().follow(log_path, lengths, config)
+    def start_log(self, log_path: Path, config: TrainConfig) -> None:
+        """Prepare to log, and give the rewarder the end tokens, which are known now."""
+        super().start_log(log_path, config)
         self.reward_funcs[0].eos_ids = self.eos_token_ids
         self._forwards: list[Any] = []
 
-    def collator(self) -> Any:
-        """TRL's, which hands the rows on as they are, the language among them."""
+    def language_collator(self) -> Any:
+        """Return TRL's, which hands on the rows as they are, with the language."""
         return self.data_collator
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **counts: Any) -> Any:
-        """TRL's loss, unchanged."""
+        """Return TRL's loss, unchanged."""
         loss = super().compute_loss(model, inputs, *args, **counts)
-        self.check(loss)
+        self.check_loss(loss)
         return loss
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -169,12 +153,12 @@ class PerLanguageRLOO(PerLanguage):
         places = [self.languages.index(row["language"]) for row in inputs]
         values = torch.stack(list(seen.values()), dim=1)
         gathered = self.accelerator.gather((torch.tensor(places, device=mask.device), values))
-        self.keep(seen, *gathered)
+        self.keep_rows(seen, *gathered)
         return batch
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
-        if not found[0].requires_grad:  # of the policy as it answered, then of the reference
+        if not found[0].requires_grad:  # of the policy that completed, then of the reference
             self._forwards.append(found[0])
         return found
 
@@ -196,11 +180,12 @@ class PerLanguageRLOO(PerLanguage):
 def rloo_trainer(
     policy: Policy, rewarder: Rewarder, args: Any, rows: Any, tokenizer: Any, config: TrainConfig
 ) -> Any:
-    """TRL's trainer with our mixin, before it follows a log."""
+    """Return TRL's trainer with our mixin, before its log is started."""
     from trl import RLOOTrainer
 
-    trainer_class = type("LanguageRLOOTrainer", (PerLanguageRLOO, RLOOTrainer), {})
-    return trainer_class(
+    return make_trainer(
+        PerLanguageRLOO,
+        RLOOTrainer,
         model=policy.path,
         reward_funcs=rewarder,
         args=args,
@@ -211,7 +196,7 @@ def rloo_trainer(
 
 
 def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any:
-    """TRL's, which samples truly: temperature 1, every token, ended by any eos of the policy."""
+    """Return TRL's config, which samples from the policy itself: temperature 1, every token."""
     from trl import RLOOConfig
 
     args = training_arguments(
@@ -226,7 +211,7 @@ def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any
     is_by_steps = args.save_strategy == "steps"
     if is_by_steps and (args.save_steps * args.gradient_accumulation_steps) % num_uses:
         raise InputError(
-            f"expected checkpoints between batches of answers, which serve "
+            f"expected checkpoints between batches of completions, which serve "
             f"{num_uses / args.gradient_accumulation_steps:g} steps, got save_steps "
             f"{args.save_steps}; set it to a multiple, so that a resumed training is the same"
         )
@@ -234,7 +219,7 @@ def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any
 
 
 def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
-    rows: Any = load_rows(files, cache, _COLUMNS, held_out) if files else []
+    rows: Any = load_columns(files, cache, _COLUMNS, held_out) if files else []
     if len(rows) == 0:
         raise InputError(f"expected prompts to train on, got none in {len(files)} files")
     if any(prompt[-1]["role"] != "user" for prompt in rows["prompt"]):
@@ -246,15 +231,18 @@ def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = 
 
 
 def _fitting(rows: Any, tokenizer: Any, policy: Policy, args: Any) -> Any:
-    """The prompts whose longest answer fits into the context window; enough of them for a batch."""
+    """Select the prompts whose longest completion fits into the context window.
+
+    Raises InputError where they do not fill a batch.
+    """
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(policy.path, **policy.arguments).get_text_config()
     window = getattr(config, "max_position_embeddings", None) or math.inf
-    rendered = tokenizer.apply_chat_template(
+    texts = tokenizer.apply_chat_template(
         list(rows["prompt"]), add_generation_prompt=True, tokenize=False
     )
-    ids = tokenizer(rendered, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
     places = [i for i, row in enumerate(ids) if len(row) + args.max_completion_length <= window]
     wanted = args.generation_batch_size // args.num_generations
     if len(places) < wanted:
@@ -268,8 +256,8 @@ def _fitting(rows: Any, tokenizer: Any, policy: Policy, args: Any) -> Any:
 
 
 @contextmanager
-def _no_notice_of_each_unrewarded_answer() -> Iterator[None]:
-    """TRL prints one such answer of every batch; here they are counted in the log."""
+def _without_notices() -> Iterator[None]:
+    """Hide TRL's notice of an unrewarded completion in every batch; the log counts them."""
     notices = logging.getLogger("trl.trainer.rloo_trainer")
     level = notices.level
     notices.setLevel(logging.ERROR)

@@ -9,19 +9,13 @@ from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Demonstration
-from isoglot.train.adapters import adapter_arguments, whole_policy
-from isoglot.train.choose import HeldOut
-from isoglot.train.common import (
-    OnStep,
-    Policy,
-    TrainConfig,
-    no_step,
-    quiet,
-    training_arguments,
-)
-from isoglot.train.examples import load_answers, record_type
-from isoglot.train.packing import KeepLanguages, check_apart, per_row
-from isoglot.train.trainer import PerLanguage, Recorder, train
+from isoglot.train.adapters import adapter_arguments
+from isoglot.train.examples import load_completions, record_type
+from isoglot.train.packing import PackedCollator, check_isolation, split_rows
+from isoglot.train.policy import Policy, prepare_policy
+from isoglot.train.selection import HeldOut
+from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet, training_arguments
+from isoglot.train.trainer import PerLanguage, Recorder, make_trainer, run_training
 
 
 def train_sft(
@@ -34,23 +28,24 @@ def train_sft(
     on_step: OnStep = no_step,
     held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
-    """Trains `policy` to imitate, with the loss on the answers alone.
+    """Fine-tune `policy` on completions, with the loss on these alone; return a summary.
 
-    The files hold demonstrations, or preferences, of which the chosen side is imitated. Rows of
-    more than `max_length` tokens are left out whole, and counted for each language as `too_long`.
-    Same files left, resuming and errors as `train_dpo`; `nll` has no meaning here, since the
-    likelihood is the whole loss. With `packing` several rows share a sequence, none sees another,
-    and log and `n` are of rows as without it.
+    The files hold demonstrations, or preferences, of which the chosen side is trained on. Rows of
+    more than `max_length` tokens are left out whole, and counted by language as `too_long`. Same
+    files left, resuming and errors as `train_dpo`; `nll` has no meaning here, since the likelihood
+    is the whole loss. With `packing` several rows share a sequence, none sees another, and log and
+    `n` are of rows as without it.
     """
     with quiet():
-        policy = whole_policy(policy, out)
+        policy = prepare_policy(policy, out)
         from trl import SFTConfig, SFTTrainer
 
         args = training_arguments(SFTConfig, config, policy, out / "checkpoints", seed=seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
-            trainer_class = type("LanguageSFTTrainer", (PerLanguageSFT, SFTTrainer), {})
-            trainer = trainer_class(
+            trainer = make_trainer(
+                PerLanguageSFT,
+                SFTTrainer,
                 model=policy.path,
                 args=args,
                 train_dataset=rows,
@@ -58,78 +53,87 @@ def train_sft(
                 **adapter_arguments(config.lora, config.quantization),
             )
             if args.packing:
-                check_apart(trainer)
-            lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
-            trainer.follow(out / "log.jsonl", lengths, config)
+                check_isolation(trainer)
             return trainer
 
-        is_shown = record_type(files) is Demonstration
-        num_key = "num_demonstrations" if is_shown else "num_preferences"
-        return train(
-            files, policy, out, config, prepare,
-            seed=seed, on_step=on_step, held_out=held_out,
-            load=load_answers, num_key=num_key,
-        )  # fmt: skip
+        has_demonstrations = record_type(files) is Demonstration
+        given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
+        given["num_key"] = "num_demonstrations" if has_demonstrations else "num_preferences"
+        given["load"] = load_completions
+        return run_training(files, policy, out, config, prepare, **given)
 
 
 class PerLanguageSFT(PerLanguage):
-    """SFT that sees the log-probability of every completion, for the log."""
+    """SFT with the log-probability of every completion, for the log."""
 
     too_long: Mapping[str, int]
 
     @property
     def num_kept(self) -> int:
-        """Rows, of which a packed sequence holds several."""
+        """The number of rows, of which a packed sequence holds several."""
         return self._num_kept
 
     @property
-    def told(self) -> Mapping[str, Any]:
-        """Rows that were left out, by language."""
+    def summary(self) -> Mapping[str, Any]:
+        """The rows that were left out, by language."""
         return {"too_long": self.too_long}
 
     @property
     def num_truncated(self) -> int:
-        """None: a row that is too long is left out."""
+        """Zero: a row that is too long is left out."""
         return 0
 
-    def names(self) -> Sequence[str]:
-        """As they were before packing."""
-        return self._names
+    def list_languages(self) -> Sequence[str]:
+        """Return the languages of the rows before packing."""
+        return self._languages
 
-    def collator(self) -> Any:
-        """TRL's collator, and the language of each row."""
-        return KeepLanguages(self.data_collator) if self.args.packing else super().collator()
+    def example_lengths(self) -> Sequence[int]:
+        """Return the tokens of each sequence."""
+        return [len(ids) for ids in self.train_dataset["input_ids"]]
+
+    def language_collator(self) -> Any:
+        """Return TRL's collator with the language of each row."""
+        if self.args.packing:
+            return PackedCollator(self.data_collator)
+        return super().language_collator()
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **counts: Any
     ) -> Any:
-        """TRL's loss, unchanged."""
+        """Return TRL's loss, unchanged."""
         assert not return_outputs
         languages = inputs.pop("language")
         recorded = Recorder(model)
         loss = super().compute_loss(recorded, inputs, **counts)
         found = recorded.outputs.log_probs, recorded.outputs.label_mask
         if self.args.packing:
-            found = tuple(per_row(each, inputs["position_ids"], len(languages)) for each in found)
+            positions = inputs["position_ids"]
+            found = tuple(split_rows(each, positions, len(languages)) for each in found)
         logps, num_tokens = (each.sum(dim=1) for each in found)
         per_token = logps / num_tokens.clamp(min=1)
-        self.note(loss, languages, {"logp_chosen": logps, "logp_chosen_per_token": per_token})
+        self.record(loss, languages, {"logp_chosen": logps, "logp_chosen_per_token": per_token})
         return loss
 
     def _prepare_dataset(
         self, rows: Any, tokenizer: Any, args: Any, packing: bool, *others: Any
     ) -> Any:
-        """TRL's, of whole rows: it would cut off the end of a long one, which is the answer."""
+        """Prepare as TRL does, but whole rows: it would cut off the end, which is the answer."""
         from trl import pack_dataset
 
         unlimited = copy(args)
         unlimited.max_length = None
         whole = super()._prepare_dataset(rows, tokenizer, unlimited, False, *others)
-        _check_answers(whole)
+        for place, labels in enumerate(whole["labels"]):
+            if all(label == -100 for label in labels):
+                raise InputError(
+                    f"expected a chat template that writes the answer, got one that loses it in "
+                    f"row {place + 1} ({whole[place]['language']}); mend the template of the "
+                    "tokenizer"
+                )
         fitting = self._fitting(whole, args.max_length, is_first=args.process_index == 0)
         if not packing:
             return fitting
-        places = {tag: place for place, tag in enumerate(self._names)}
+        places = {tag: place for place, tag in enumerate(self._languages)}
         marked = fitting.map(
             lambda row: {"languages": [places[row["language"]]] * len(row["input_ids"])}
         )
@@ -138,13 +142,13 @@ class PerLanguageSFT(PerLanguage):
         return pack_dataset(columns.shuffle(seed=args.seed), args.max_length, args.packing_strategy)
 
     def _fitting(self, rows: Any, max_length: int | None, *, is_first: bool) -> Any:
-        """The rows that are not too long; InputError where a language has none."""
+        """Select the rows that are not too long; raise InputError where a language has none."""
         languages, lengths = rows["language"], [len(ids) for ids in rows["input_ids"]]
         fits = [i for i, n in enumerate(lengths) if max_length is None or n <= max_length]
         kept = Counter(languages[i] for i in fits)
         of_all = Counter(languages)
         self.too_long = {tag: n - kept[tag] for tag, n in sorted(of_all.items()) if n > kept[tag]}
-        self._names, self._num_kept = sorted(of_all), len(fits)
+        self._languages, self._num_kept = sorted(of_all), len(fits)
         if emptied := [tag for tag in sorted(of_all) if not kept[tag]]:
             raise InputError(
                 f"expected rows of at most max_length {max_length} tokens in every language, got "
@@ -164,13 +168,3 @@ class PerLanguageSFT(PerLanguage):
         super()._set_signature_columns_if_needed()
         if "languages" not in self._signature_columns:
             self._signature_columns = [*self._signature_columns, "languages"]
-
-
-def _check_answers(rows: Any) -> None:
-    """Raise InputError where the chat template writes nothing of an answer."""
-    for place, labels in enumerate(rows["labels"]):
-        if all(label == -100 for label in labels):
-            raise InputError(
-                f"expected a chat template that writes the answer, got one that loses it in row "
-                f"{place + 1} ({rows[place]['language']}); mend the template of the tokenizer"
-            )

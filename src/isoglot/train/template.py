@@ -1,7 +1,7 @@
-"""One chat template for generation, SFT, DPO and RLOO: what a row becomes, and that it is the same.
+"""One chat template for generation, SFT, DPO and RLOO: the same tokens of a row in each.
 
 Generation renders in `models/local/template.py`, TRL by the tokenizer's `apply_chat_template`. Both
-are made here for one row of each language, compared, and checked for faults that spoil a training.
+are compared on one row of each language, and checked for faults that spoil a training.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,14 +9,38 @@ from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message
-from isoglot.models.local.template import eos_ids, refused, rendered
-from isoglot.train.common import Policy
+from isoglot.models.local.template import eos_ids, load_tokenizer, refused, rendered
+from isoglot.train.policy import Policy
 
 _SIDES = ("completion", "chosen", "rejected")
 
 
-class Shown(NamedTuple):
-    """What a model reads of one row, decoded, special tokens and all."""
+def load_training_tokenizer(policy: Policy) -> Any:
+    """Load the policy's tokenizer; it pads with its eos token where it has no pad token.
+
+    Padding is masked by position, so the eos token at the end of a completion is still trained on.
+
+    Raises:
+        InputError: no chat template, or no eos token.
+    """
+    tokenizer = load_tokenizer(policy.path, policy.arguments, policy.template)
+    if tokenizer.chat_template is None:
+        raise InputError(
+            f"expected a tokenizer with a chat template, got none in {policy.path}; start from "
+            f"the instruction-tuned model, or give policy.chat_template a file"
+        )
+    if tokenizer.eos_token is None:
+        raise InputError(
+            f"expected a tokenizer with an eos token, got none in {policy.path}; set eos_token "
+            f"in its tokenizer_config.json"
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+class RenderedRow(NamedTuple):
+    """A row as the model reads it, decoded, with special tokens."""
 
     language: str
     parts: Mapping[str, str]
@@ -25,38 +49,39 @@ class Shown(NamedTuple):
 
 def check_template(
     tokenizer: Any, ends: Sequence[int], rows: Iterable[Mapping[str, Any]]
-) -> list[Shown]:
-    """What each row becomes; `ends` are the ids that end an answer.
+) -> list[RenderedRow]:
+    """Render each row, and check it; `ends` are the ids that end a completion.
 
-    Raises InputError for a template that writes a prompt otherwise when it is trained on than when
-    it is answered, loses or doubles something, or does not end an answer as generation does.
+    Raises:
+        InputError: a template that writes a prompt in training otherwise than in generation, loses
+            or doubles something, or does not end a completion as generation does.
     """
-    return [_shown(tokenizer, ends, row) for row in rows]
+    return [_rendered_row(tokenizer, ends, row) for row in rows]
 
 
-def ends_of(policy: Policy, tokenizer: Any) -> list[int]:
-    """The ids at which generation stops, without loading the model."""
+def end_ids(policy: Policy, tokenizer: Any) -> list[int]:
+    """Return the ids at which generation stops, without loading the model."""
     from transformers import AutoConfig, GenerationConfig
 
     try:
         config = GenerationConfig.from_pretrained(policy.path, **policy.arguments)
-    except OSError:  # transformers makes it from the model's own then
+    except OSError:  # then transformers makes it from the model's own
         config = AutoConfig.from_pretrained(policy.path, **policy.arguments).get_text_config()
     return eos_ids(config.eos_token_id, tokenizer.eos_token_id)
 
 
-def _shown(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -> Shown:
+def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -> RenderedRow:
     where, prompt = f"chat template, language {row['language']}", list(row["prompt"])
     text = rendered(tokenizer, prompt)
-    asked = tokenizer(text, add_special_tokens=False)["input_ids"]
+    generated = tokenizer(text, add_special_tokens=False)["input_ids"]
     trained = _ids(tokenizer, prompt, add_generation_prompt=True)
-    if asked != trained:
+    if generated != trained:
         raise InputError(
             f"{where}: expected the same prompt in generation and training, got "
-            f"{_decoded(tokenizer, asked)!r} and {_decoded(tokenizer, trained)!r}; mend it"
+            f"{_decoded(tokenizer, generated)!r} and {_decoded(tokenizer, trained)!r}; mend it"
         )
     bos = tokenizer.bos_token_id
-    if bos is not None and asked[:2] == [bos, bos]:
+    if bos is not None and generated[:2] == [bos, bos]:
         raise InputError(
             f"{where}: expected one {tokenizer.bos_token} before the prompt, got two; take it out "
             f"of the template"
@@ -67,32 +92,33 @@ def _shown(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -> Shown
                 f"{where}: expected every turn in the prompt, got one that loses the turn of "
                 f"{message['role']!r}; mend the template, or leave the turn out"
             )
-    parts = {"prompt": _decoded(tokenizer, asked)}
+    parts = {"prompt": _decoded(tokenizer, generated)}
     for side in (side for side in _SIDES if side in row):
         whole = _ids(tokenizer, [*prompt, *row[side]])
-        _check_answer(tokenizer, ends, asked, whole, row[side][-1]["content"], where)
-        parts[side] = _decoded(tokenizer, whole[len(asked) :])
-    return Shown(row["language"], parts)
+        _check_completion(tokenizer, ends, generated, whole, row[side][-1]["content"], where)
+        parts[side] = _decoded(tokenizer, whole[len(generated) :])
+    return RenderedRow(row["language"], parts)
 
 
-def _check_answer(
+def _check_completion(
     tokenizer: Any,
     ends: Sequence[int],
-    asked: Sequence[int],
+    prompt: Sequence[int],
     whole: Sequence[int],
-    answer: str,
+    text: str,
     where: str,
 ) -> None:
-    if list(whole[: len(asked)]) != list(asked):
+    """Check the ids of a completion after those of its prompt."""
+    if list(whole[: len(prompt)]) != list(prompt):
         raise InputError(
-            f"{where}: expected the prompt as it stands before its answer, got "
-            f"{_decoded(tokenizer, asked)!r} to answer and {_decoded(tokenizer, whole)!r} to learn "
-            f"from; mend the template"
+            f"{where}: expected the same prompt with and without its answer, got "
+            f"{_decoded(tokenizer, prompt)!r} in generation and {_decoded(tokenizer, whole)!r} in "
+            f"training; mend the template"
         )
-    found = whole[len(asked) :]
-    if answer.strip() not in _decoded(tokenizer, found):
+    found = whole[len(prompt) :]
+    if text.strip() not in _decoded(tokenizer, found):
         raise InputError(
-            f"{where}: expected the answer {answer!r:.40} after the prompt, got "
+            f"{where}: expected the answer {text!r:.40} after the prompt, got "
             f"{_decoded(tokenizer, found)!r}, which loses it; mend the template"
         )
     last = max((place for place, token in enumerate(found) if token in ends), default=-1)
@@ -106,7 +132,7 @@ def _check_answer(
 
 
 def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:
-    """As TRL makes them."""
+    """Tokenize the turns as TRL does."""
     from jinja2 import TemplateError
 
     turns = [dict(message) for message in messages]

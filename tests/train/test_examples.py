@@ -1,4 +1,4 @@
-"""What both trainings share."""
+"""Examples, checkpoints, tokenizers, logs and orders, which every training shares."""
 
 import json
 import shutil
@@ -6,11 +6,12 @@ import shutil
 import pytest
 from by_hand import demonstration_rows, preference_rows, write_rows
 
-from isoglot.train.common import Policy, load_tokenizer
-from isoglot.train.examples import check_languages, load_answers, load_preferences, record_type
+from isoglot.train.examples import check_rows_in, load_completions, load_preferences, record_type
 from isoglot.train.folder import last_checkpoint
-from isoglot.train.log import by_language
+from isoglot.train.log import means_by_language
 from isoglot.train.order import LengthGrouped
+from isoglot.train.policy import Policy
+from isoglot.train.template import load_training_tokenizer
 
 
 def test_last_complete_checkpoint(tmp_path):
@@ -31,10 +32,10 @@ def test_tokenizer_without_template_or_pad(tiny_model, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.pad_token = None
     tokenizer.save_pretrained(folder)
-    assert load_tokenizer(Policy(str(folder))).pad_token == "<|end|>"
+    assert load_training_tokenizer(Policy(str(folder))).pad_token == "<|end|>"
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(ValueError, match="chat template"):
-        load_tokenizer(Policy(str(folder)))
+        load_training_tokenizer(Policy(str(folder)))
 
 
 def test_no_preferences(tmp_path):
@@ -44,12 +45,12 @@ def test_no_preferences(tmp_path):
 
 def test_demonstrations_are_prompt_and_completion(tmp_path):
     file = write_rows(tmp_path / "d.parquet", demonstration_rows(3))
-    rows = load_answers([file], tmp_path)
+    rows = load_completions([file], tmp_path)
     assert rows.column_names == ["language", "prompt", "completion"]
     for row, shown in zip(rows, demonstration_rows(3), strict=True):
         assert row["prompt"] + row["completion"] == shown["messages"]
         assert [turn["role"] for turn in row["completion"]] == ["assistant"]
-    assert len(load_answers([file], tmp_path, ["0", "2"])) == 1, "families that are held out"
+    assert len(load_completions([file], tmp_path, ["0", "2"])) == 1, "families that are held out"
 
 
 def test_what_cannot_be_imitated_is_one_line(tmp_path):
@@ -69,17 +70,17 @@ def test_what_cannot_be_imitated_is_one_line(tmp_path):
         with pytest.raises(ValueError, match=message):
             record_type(files)
     with pytest.raises(ValueError, match="got turns of assistant, user; leave"):
-        load_answers([cut], tmp_path)
+        load_completions([cut], tmp_path)
     with pytest.raises(ValueError, match="expected demonstrations or preferences, got none in 0"):
-        load_answers([], tmp_path)
-    check_languages([shown, pairs], ["en", "es", "sw"])
+        load_completions([], tmp_path)
+    check_rows_in([shown, pairs], ["en", "es", "sw"])
     with pytest.raises(ValueError, match="in every language, got none in yo, de; see"):
-        check_languages([shown], ["en", "yo", "de"])
+        check_rows_in([shown], ["en", "yo", "de"])
 
 
 def test_means_by_language():
     rows = [("sw", {"x": 1.0}), ("en", {"x": 5.0}), ("sw", {"x": 3.0})]
-    assert by_language(rows) == {"en": {"x": 5.0, "n": 1}, "sw": {"x": 2.0, "n": 2}}
+    assert means_by_language(rows) == {"en": {"x": 5.0, "n": 1}, "sw": {"x": 2.0, "n": 2}}
 
 
 def test_length_grouped():

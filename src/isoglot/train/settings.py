@@ -1,4 +1,4 @@
-"""What every method of training shares: its settings, and what TRL is given."""
+"""Settings of a training: the recipe's `train:` section, and the arguments of TRL's trainers."""
 
 import os
 import warnings
@@ -14,16 +14,16 @@ from pydantic import Field, model_validator
 
 from isoglot.core.errors import InputError
 from isoglot.core.section import Section
-from isoglot.models.local import template
-from isoglot.train.adapters import LoraConfig, Policy, QuantizationConfig, check_quantization
-from isoglot.train.choose import ChooseConfig
+from isoglot.train.adapters import LoraConfig, QuantizationConfig, check_quantization
 from isoglot.train.mixing import MixingConfig
+from isoglot.train.policy import Policy
+from isoglot.train.selection import SelectionConfig
 
 OnStep = Callable[[int, int], None]
-"""Called after each optimiser step: how many are done, and how many there are."""
+"""Called after each optimiser step with the number of steps done, and of all steps."""
 
 _OURS = ("output_dir", "seed", "data_seed", "disable_tqdm", "resume_from_checkpoint")
-"""Arguments of the trainer that the caller of a training function gives."""
+"""Arguments of TRL that the caller of a training function sets."""
 
 
 def no_step(step: int, total: int) -> None:
@@ -31,28 +31,28 @@ def no_step(step: int, total: int) -> None:
 
 
 class TrainConfig(Section):
-    """How the policy learns: from preferences, or from the rewards of its own answers."""
+    """Training of the policy: on preferences, demonstrations, or rewards of its own completions."""
 
     method: Literal["dpo", "sft", "rloo"] = "dpo"
-    """`sft` imitates: demonstrations, or the chosen side of preferences, which is the baseline that
-    these have to beat. `rloo` answers the prompts while it learns, and is rewarded by the recipe's
-    `score:`."""
+    """`sft` trains on demonstrations, or on the chosen side of preferences, which is the baseline
+    that DPO has to beat. `rloo` completes the prompts during training, and is rewarded by the
+    recipe's `score:`."""
     nll: Literal["token_mean", "sequence_mean", "none"] = "sequence_mean"
     """Likelihood of chosen, added to the DPO loss; its weight is that of `sft` in `loss_weights`.
 
     `sequence_mean` averages over pairs the mean log-probability of a token, so that every pair
-    counts the same (LIDR trained so); `token_mean` is TRL's term, in which long answers count more.
+    counts the same (as LIDR was trained); in `token_mean`, TRL's term, long completions count more.
     """
     lora: LoraConfig | None = None
-    """None trains all weights."""
+    """Adapters; None trains all weights."""
     quantization: QuantizationConfig | None = None
-    """None keeps the base in its own precision."""
+    """Quantization of the base; None keeps its precision."""
     num_preferences: int | None = Field(None, ge=1)
-    """So many pairs, as evenly over the languages as there are; left out, all of them."""
+    """Number of pairs, spread evenly over the languages; left out, all of them."""
     mixing: MixingConfig | None = None
-    """How often each language's rows are trained on; left out, once each."""
-    choose: ChooseConfig | None = None
-    """Which policy is saved; left out, that of the last step."""
+    """Share of each language in an epoch; left out, each row comes once."""
+    choose: SelectionConfig | None = None
+    """Selection of the policy that is saved; left out, it is that of the last step."""
     balance_languages: bool | None = None
     """Batches in which each language has its share of the examples, in place of batches of like
     length; left out, `rloo` does so and the others do not."""
@@ -62,29 +62,25 @@ class TrainConfig(Section):
 
     @property
     def is_balanced(self) -> bool:
-        """Whether batches are balanced over the languages."""
+        """True if batches are balanced over the languages."""
         return self.method == "rloo" if self.balance_languages is None else self.balance_languages
 
     def num_examples(self, num: int) -> int:
-        """How many of `num` rows make up an epoch."""
+        """Return how many of `num` rows make up an epoch."""
         if self.mixing:
             return self.mixing.num_examples or num
         return min(num, self.num_preferences or num)
 
     @model_validator(mode="after")
-    def _chosen_once(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.num_preferences and self.mixing:
             raise InputError(
                 "num_preferences and mixing both choose the rows, got both; give one (mixing with "
                 "method unimax, max_epochs 1 and num_examples is num_preferences)"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _learns(self) -> Self:
         if self.quantization and self.lora is None:
             raise InputError(
-                "a base in 4 bits (quantization) does not learn itself; add `lora`, or remove it"
+                "a base in 4 bits (quantization) cannot be trained itself; add `lora`, or remove it"
             )
         return self
 
@@ -99,7 +95,7 @@ class TrainConfig(Section):
             num = self.training.get("num_generations", 2)
             if not isinstance(num, int) or num < 2:
                 raise InputError(
-                    f"method rloo compares the answers to a prompt: expected training: "
+                    f"method rloo compares the completions of a prompt: expected training: "
                     f"{{num_generations: 2}} or more, got {num!r}"
                 )
         packing = self.training.get("packing")
@@ -120,7 +116,7 @@ class TrainConfig(Section):
 
 
 def check_training(config: TrainConfig) -> None:
-    """Raise InputError for a key of `training` that TRL does not know, with a did-you-mean."""
+    """Raise InputError for a key of `training` that TRL does not know, or a missing package."""
     from trl import DPOConfig, RLOOConfig, SFTConfig
 
     _check_keys({"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}[config.method], config)
@@ -159,9 +155,10 @@ def training_arguments(
     seed: int,
     **defaults: Any,
 ) -> Any:
-    """TRL's config: our defaults, then the recipe's `training`, then what the caller decides.
+    """Return TRL's config: our defaults, then the recipe's `training`, then the caller's arguments.
 
-    Raises InputError for an unknown key, with a did-you-mean.
+    Raises:
+        InputError: an unknown key, with a did-you-mean.
     """
     import torch
 
@@ -179,48 +176,18 @@ def training_arguments(
     if "fp16" not in config.training:
         ours["bf16"] = on_gpu and torch.cuda.is_bf16_supported()
     given = {"output_dir": str(out), "seed": seed, "data_seed": seed, "disable_tqdm": True}
-    chosen = {**ours, **config.training, **given}
+    arguments = {**ours, **config.training, **given}
     of_model: dict[str, Any] = dict(policy.arguments)
     if config.quantization:  # a base in 4 bits stays where it is loaded
         of_model["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     if of_model:
-        chosen["model_init_kwargs"] = {**(chosen.get("model_init_kwargs") or {}), **of_model}
-    return config_class(**chosen)
-
-
-def load_tokenizer(policy: Policy) -> Any:
-    """The policy's tokenizer; padding falls to its eos token where it has none of its own.
-
-    Padding is masked by position, so the eos token at the end of an answer is still learned.
-    Raises InputError without a chat template or an eos token.
-    """
-    tokenizer = template.load_tokenizer(policy.path, policy.arguments, policy.template)
-    if tokenizer.chat_template is None:
-        raise InputError(
-            f"expected a tokenizer with a chat template, got none in {policy.path}; start from "
-            f"the instruction-tuned model, or give policy.chat_template a file"
-        )
-    if tokenizer.eos_token is None:
-        raise InputError(
-            f"expected a tokenizer with an eos token, got none in {policy.path}; set eos_token "
-            f"in its tokenizer_config.json"
-        )
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
-def diverged(step: int) -> str:
-    """What a user is told when the loss or a weight is no longer a number."""
-    return (
-        f"expected a finite loss, got NaN or infinity at step {step}; lower `learning_rate`, set "
-        f"`max_grad_norm`, or train without fp16"
-    )
+        arguments["model_init_kwargs"] = {**(arguments.get("model_init_kwargs") or {}), **of_model}
+    return config_class(**arguments)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps the progress bars and notices of the libraries from the terminal; warnings stay."""
+    """Hide the progress bars and notices of the libraries; warnings stay."""
     import datasets
     from transformers.utils import logging
 
@@ -230,10 +197,10 @@ def quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     datasets.disable_progress_bars()
-    os.environ["TQDM_DISABLE"] = "1"  # TRL's own bar listens to nothing else
+    os.environ["TQDM_DISABLE"] = "1"  # nothing else stops TRL's own bar
     try:
         with warnings.catch_warnings():
-            # What the libraries will rename is no news to a user of theirs through us.
+            # Future renamings in the libraries do not concern our users.
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:

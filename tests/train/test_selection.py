@@ -12,10 +12,11 @@ from isoglot.core.protocols import Sampling
 from isoglot.core.records import Prompt
 from isoglot.core.store import shard_path, write_shard
 from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
-from isoglot.train.choose import HeldOut, best_line, check_steps
-from isoglot.train.common import Policy, TrainConfig
 from isoglot.train.dpo import train_dpo
+from isoglot.train.policy import Policy
 from isoglot.train.rloo import train_rloo
+from isoglot.train.selection import HeldOut, best_line, check_steps
+from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
 
 ROWS = preference_rows()
