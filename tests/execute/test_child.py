@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from isoglot.core.errors import InputError, RunError
 from isoglot.execute.child import run_in_child, run_in_children
 
 
@@ -16,11 +17,19 @@ def where_it_ran(text: str) -> tuple[str, int]:
 
 
 def refuse(text: str) -> None:
-    raise ValueError(f"expected less, got {text}")
+    raise InputError(f"expected less, got {text}")
 
 
 def fail() -> None:
     raise KeyError("a bug")
+
+
+def make_a_function() -> object:
+    return lambda: None
+
+
+def leave() -> None:
+    os._exit(3)
 
 
 def be_killed() -> None:
@@ -33,20 +42,35 @@ def test_answer_comes_from_another_process():
     assert process_id != os.getpid()
 
 
-def test_value_error_keeps_its_message():
-    with pytest.raises(ValueError, match=r"^expected less, got more$"):
+def test_bad_input_keeps_its_kind_and_message():
+    with pytest.raises(InputError) as raised:
         run_in_child(refuse, "more")
+    assert str(raised.value) == "expected less, got more"
 
 
-def test_any_other_error_prints_its_traceback(capfd):
-    with pytest.raises(RuntimeError, match=r"fail failed in its child process \(exit code 1\)"):
+def test_a_bug_comes_with_its_traceback(capfd):
+    with pytest.raises(RuntimeError, match="KeyError: 'a bug'") as raised:
         run_in_child(fail)
-    assert "KeyError: 'a bug'" in capfd.readouterr().err
+    assert not isinstance(raised.value, RunError)
+    (note,) = raised.value.__notes__
+    assert note.startswith("In the child process of fail:\nTraceback")
+    assert 'raise KeyError("a bug")' in note
+    assert capfd.readouterr().err == ""
+
+
+def test_an_answer_that_cannot_be_sent_is_a_bug():
+    with pytest.raises(RuntimeError, match=r"(?i)pickle"):
+        run_in_child(make_a_function)
 
 
 def test_killed_child_names_the_signal_and_the_mend():
-    with pytest.raises(RuntimeError, match=r"be_killed was ended by SIGKILL .*smaller batch"):
+    with pytest.raises(RunError, match=r"be_killed was ended by SIGKILL .*smaller batch"):
         run_in_child(be_killed)
+
+
+def test_a_child_that_leaves_without_an_answer_names_its_exit_code():
+    with pytest.raises(RunError, match=r"^the child process of leave ended .*\(exit code 3\)$"):
+        run_in_child(leave)
 
 
 def answer_or_die(number: int) -> int:
@@ -62,7 +86,7 @@ def test_several_children_end_one_by_one_and_the_death_of_one_is_its_own():
     for number, child in run_in_children(answer_or_die, tasks, 2, started.append):
         try:
             found[number] = child.answer()
-        except RuntimeError as error:
+        except RunError as error:
             found[number] = str(error)
     assert started == [0, 1, 2]
     assert (found[0], found[2]) == (0, 2)

@@ -4,6 +4,7 @@ Both nodes are on this machine, with one core each; the file system is therefore
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from tiny_run import contents, tiny_overrides, tiny_recipe
 
+from isoglot.core.errors import InputError, RunError
 from isoglot.core.protocols import Sampling, no_tick
 from isoglot.core.records import Completion, Dropped, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
@@ -245,7 +247,7 @@ def test_no_ray_is_needed_when_every_shard_stands(prompts, tmp_path):
 
 def refuse(prompts):
     if prompts[0].text.endswith("of 2?"):
-        raise ValueError("expected a model that answers, got none; give another one")
+        raise InputError("expected a model that answers, got none; give another one")
     return upper(prompts)
 
 
@@ -253,7 +255,7 @@ def refuse(prompts):
 def test_bad_input_is_the_same_line_as_in_this_process(prompts, tmp_path):
     inputs, said = [(prompts, Prompt)], []
     for executor in (map_shards, map_shards_on_ray):
-        with pytest.raises(ValueError) as refused:  # noqa: PT011
+        with pytest.raises(InputError) as refused:
             executor(refuse, inputs, tmp_path / executor.__name__, Completion)
         said.append(str(refused.value))
     assert said == ["expected a model that answers, got none; give another one"] * 2
@@ -266,10 +268,13 @@ def trip(prompts):
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_bug_prints_its_traceback_and_names_the_shard(prompts, tmp_path, capfd):
-    with pytest.raises(RuntimeError, match=r"^part-0000\d.parquet failed in its Ray worker"):
+def test_a_bug_comes_with_its_traceback_and_its_shard(prompts, tmp_path):
+    with pytest.raises(RuntimeError, match=r"^AttributeError: .*no_such_name") as raised:
         map_shards_on_ray(trip, [(prompts, Prompt)], tmp_path / "out", Completion)
-    assert "no_such_name" in capfd.readouterr().err
+    assert not isinstance(raised.value, RunError)
+    (note,) = raised.value.__notes__
+    assert re.match(r"In the Ray worker of part-0000\d\.parquet:\nTraceback", note)
+    assert "in trip" in note
 
 
 def die(prompts):
@@ -281,7 +286,7 @@ def die(prompts):
 @pytest.mark.usefixtures("cluster")
 def test_a_shard_that_kills_its_workers_is_given_up_by_name(prompts, tmp_path, capfd):
     out = tmp_path / "out"
-    with pytest.raises(RuntimeError, match=r"^part-00002.parquet: 3 Ray workers died .*memory"):
+    with pytest.raises(RunError, match=r"^part-00002.parquet: 3 Ray workers died .*memory"):
         map_shards_on_ray(die, [(prompts, Prompt)], out, Completion)
     assert shard_path(out, 1).exists()
     assert not shard_path(out, 2).exists()

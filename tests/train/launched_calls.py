@@ -2,10 +2,12 @@
 
 import time
 
+from isoglot.core.errors import InputError
+
 
 def refuse(*, on_step):
     on_step(1, 2)
-    raise ValueError("expected less,\ngot more " + "é" * 9000)
+    raise InputError("expected less,\ngot more " + "é" * 9000)
 
 
 def fail(*, on_step):  # noqa: ARG001

@@ -20,6 +20,7 @@ from by_hand import largest_difference, log_lines
 from launched_calls import fail, refuse, wait
 from tiny_run import tiny_overrides
 
+from isoglot.core.errors import Failure, InputError, RunError
 from isoglot.recipe.recipe import load_recipe
 from isoglot.train.dpo import train_dpo
 from isoglot.train.folder import claim
@@ -110,7 +111,7 @@ def test_a_killed_process_ends_all_and_the_rest_is_trained_again(
         if step == 5:
             os.kill(processes_of(two)[1], signal.SIGKILL)
 
-    with pytest.raises(RuntimeError, match=r"2 processes failed .*SIGKILL.*smaller batch.*log$"):
+    with pytest.raises(RunError, match=r"2 processes failed .*SIGKILL.*smaller batch.*log$"):
         again(on_step=kill)
     assert processes_of(two) == {}
     assert not (two / "policy").exists()
@@ -126,7 +127,7 @@ def test_an_error_of_the_user_is_the_one_of_the_process(tiny_model, preferences,
     bad = config(2)
     bad.training.update(learning_rate=1e30, max_grad_norm=1e30)
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match=r"^expected a finite loss, got NaN or infinity at step"):
+    with pytest.raises(InputError, match=r"^expected a finite loss, got NaN or infinity at step"):
         train_launched(TWO, train_dpo, preferences, Policy(str(tiny_model)), out, bad, seed=0)
     assert processes_of(out) == {}
     assert not [name for name in ("policy", "launch.job", "launch.log") if (out / name).exists()]
@@ -158,10 +159,12 @@ def messages(output: bytes) -> list[dict]:
 
 def test_a_process_tells_its_steps_and_its_error(tmp_path):
     output, error, code = ending(start(refuse, tmp_path))
-    step, said = messages(output)
+    step, *said = messages(output)
     assert step == {"step": 1, "total": 2}
-    assert (said["rank"], said["kind"]) == (1, "ValueError")
-    assert said["message"].startswith("expected less,\ngot more é")
+    assert {each["rank"] for each in said} == {1}
+    failure = Failure(**json.loads("".join(each["failure"] for each in said)))
+    assert (failure.kind, failure.message) == ("input", "expected less,\ngot more " + "é" * 9000)
+    assert "in refuse" in failure.trace
     assert max(map(len, output.splitlines())) < 4096
     assert code == 2
     assert b"Traceback" in error
@@ -169,7 +172,8 @@ def test_a_process_tells_its_steps_and_its_error(tmp_path):
 
 def test_a_bug_has_exit_code_one_and_keeps_its_kind(tmp_path):
     output, error, code = ending(start(fail, tmp_path))
-    assert messages(output) == [{"rank": 1, "kind": "KeyError", "message": "'a bug'"}]
+    failure = Failure(**json.loads("".join(each["failure"] for each in messages(output))))
+    assert (failure.kind, failure.message) == ("bug", "KeyError: 'a bug'")
     assert code == 1
     assert b"KeyError: 'a bug'" in error
 
@@ -177,7 +181,7 @@ def test_a_bug_has_exit_code_one_and_keeps_its_kind(tmp_path):
 def test_on_another_machine_the_error_is_plain(tmp_path):
     output, error, code = ending(start(refuse, tmp_path, environment={}))
     assert messages(output) == []
-    assert b"ValueError: expected less" in error
+    assert b"InputError: expected less" in error
     assert code == 2
 
 

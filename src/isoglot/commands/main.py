@@ -1,6 +1,7 @@
 """The command line: one sub-command per verb. Exit codes: 0 done, 2 bad input, 1 failed."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,11 +21,15 @@ from isoglot.commands.measure import (
 )
 from isoglot.commands.rankings import import_rankings
 from isoglot.commands.train import train
+from isoglot.core.errors import Failure
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from isoglot.report.results.summary import RunSummary
+
+_INTERRUPTED = 130
+"""The exit code that typer gives to Ctrl-C."""
 
 MOST_ROWS = 40
 """Longer tables than that are left to the page."""
@@ -56,6 +61,16 @@ QUICK = (
     "evaluate.validation.num_families=60",
 )
 """What `demo --quick` changes: one round, a quarter of the prompts."""
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of every error, also of bad input.")
+    ] = False,
+) -> None:
+    context.ensure_object(dict)["debug"] = debug
 
 
 @app.command()
@@ -207,15 +222,26 @@ def env() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line, by default of this process; an error of the user's is one line."""
+    """Run the command line, by default of this process.
+
+    Bad input and a failed run end in one line; a bug keeps its traceback.
+    """
+    options = {"debug": False}
     try:
-        app(arguments)
-    except (ValueError, OSError) as error:
-        _fail(str(error), 2)
-    except RuntimeError as error:
-        _fail(str(error), 1)
-    except KeyboardInterrupt:
+        app(arguments, obj=options)
+    except SystemExit as ending:
+        if ending.code != _INTERRUPTED:
+            raise
         _fail("interrupted; the same command goes on from here", 1)
+    except Exception as error:  # noqa: BLE001 - the last one to hear of it
+        failure = Failure.of(error)
+        if failure.kind == "bug" or options["debug"]:
+            traceback.print_exc()
+        bug = (
+            "this is a bug of isoglot, not of your input: please report it to its maintainers "
+            "with the traceback above and what `isoglot env` prints"
+        )
+        _fail(bug if failure.kind == "bug" else failure.message, failure.exit_code)
 
 
 def _fail(message: str, code: int) -> None:

@@ -40,13 +40,15 @@ def train_reward(
 
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
+    from isoglot.core.section import validated
     from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
     from isoglot.train.policy import Policy
     from isoglot.train.reward import RewardTrainConfig
     from isoglot.train.reward import train_reward as train_on
 
-    config = RewardTrainConfig(training=settings_of(training or ()))
+    given = {"training": settings_of(training or ())}
+    config = validated(RewardTrainConfig, given, "--set")
     measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
     summary = train_on(preferences, Policy(model_path(model)), out, config, seed=seed)
     for tag, row in summary["languages"].items():
@@ -130,6 +132,7 @@ def train_sft(
 
 def _config(settings: Sequence[str]) -> Any:
     """A `train:` section, in which what is no key of its own is TRL's."""
+    from isoglot.core.section import validated
     from isoglot.recipe.overrides import settings_of
     from isoglot.train.settings import TrainConfig
 
@@ -137,7 +140,7 @@ def _config(settings: Sequence[str]) -> Any:
     own = {key: value for key, value in given.items() if key in TrainConfig.model_fields}
     trl = {key: value for key, value in given.items() if key not in own}
     training = {**own.pop("training", {}), **trl}
-    return TrainConfig(**{"method": "sft", **own, "training": training})
+    return validated(TrainConfig, {"method": "sft", **own, "training": training}, "--set")
 
 
 def _shards(

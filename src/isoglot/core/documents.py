@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from isoglot.core.errors import InputError
-from isoglot.core.section import first_problem
+from isoglot.core.section import validated
 from isoglot.core.store import write_json
 
 
@@ -53,9 +53,9 @@ class Document(BaseModel):
                 f"{path}: expected version {cls.VERSION} of this file, came {version!r}: {mend}"
             )
         try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            raise InputError(f"{path}: {first_problem(error, content)}: {mend}") from None
+            return validated(cls, content, str(path))
+        except InputError as error:
+            raise InputError(f"{error}: {mend}") from None
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all; raises OSError where it cannot be written."""

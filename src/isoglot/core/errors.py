@@ -1,9 +1,63 @@
-"""The error of a user, told from a bug of ours by its type."""
+"""Three kinds of failure: bad input, a failed run, a bug; and how they travel between processes."""
+
+import traceback
+from dataclasses import dataclass
+from typing import Literal
 
 
 class InputError(ValueError):
     """Bad input: the user can mend it.
 
     The message says what was expected, what came, and the mend. The command line prints it as one
-    line and exits with code 2; every other exception but OSError keeps its traceback.
+    line and exits with code 2.
     """
+
+
+class RunError(RuntimeError):
+    """Neither bad input nor a bug: a process was killed, a memory is full.
+
+    The command line prints it as one line and exits with code 1.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception in a form that every process can send: as a pickle, as JSON, through Ray."""
+
+    kind: Literal["input", "os", "run", "bug"]
+    message: str
+    trace: str
+    """The traceback where it was raised, with line breaks."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Failure":
+        """Tell the kind of an exception.
+
+        Only InputError, OSError, RunError and a full memory are no bugs: any other ValueError or
+        RuntimeError comes from code that did not expect what it got.
+        """
+        trace = "".join(traceback.format_exception(error))
+        match error:
+            case InputError():
+                return cls("input", str(error), trace)
+            case OSError():
+                return cls("os", str(error), trace)
+            case RunError():
+                return cls("run", str(error), trace)
+        # by name: torch, which has one for accelerators, is not imported for this
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            reason = str(error).partition(". ")[0] or type(error).__name__
+            return cls("run", f"the memory is full ({reason}); a smaller batch size helps", trace)
+        return cls("bug", f"{type(error).__name__}: {error}", trace)
+
+    @property
+    def exit_code(self) -> int:
+        """2 where the user can mend it, else 1."""
+        return 2 if self.kind in ("input", "os") else 1
+
+    def exception(self, where: str) -> Exception:
+        """Return what to raise in this process; its notes hold the traceback of the other one."""
+        kinds = {"input": InputError, "os": OSError, "run": RunError, "bug": RuntimeError}
+        error = kinds[self.kind](self.message)
+        error.add_note(f"In {where}:\n{self.trace}")
+        return error

@@ -107,7 +107,7 @@ def _tags(name: str) -> tuple[str, ...]:
         return SETS[name]
     try:
         return (language(name).tag,)
-    except ValueError:
+    except InputError:
         if close := get_close_matches(name, SETS, n=1):
             hint = f"did you mean {close[0]!r}? `isoglot languages --sets` lists them"
             raise InputError(f"unknown set of languages {name!r}; {hint}") from None

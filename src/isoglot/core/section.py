@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from isoglot.core.errors import InputError
 
@@ -30,10 +32,24 @@ class Section(BaseModel):
         return values
 
 
-def first_problem(error: ValidationError, values: object) -> str:
-    """One line: where in the values that were given, and what is wrong there."""
-    # Of the branches of a union, the one that came furthest is the one that was meant.
-    problem = max(error.errors(), key=lambda problem: len(problem["loc"]))
+_T = TypeVar("_T")
+
+
+def validated(kind: type[_T], values: object, where: str) -> _T:
+    """Return what the user gave as an instance of a section.
+
+    Raises:
+        InputError: in one line `where` it was given, the key and what is wrong there.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        # Of the branches of a union, the one that came furthest is the one that was meant.
+        problem = max(error.errors(), key=lambda problem: len(problem["loc"]))
+        raise InputError(f"{where}: {_in_one_line(problem, values)}") from None
+
+
+def _in_one_line(problem: ErrorDetails, values: object) -> str:
     place = ".".join(_keys(problem["loc"], values, is_missing=problem["type"] == "missing"))
     message = problem["msg"].removeprefix("Value error, ")
     came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"

@@ -8,7 +8,9 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
-T = TypeVar("T")
+from isoglot.core.errors import Failure, RunError
+
+_T = TypeVar("_T")
 
 
 def accelerator_present() -> bool:
@@ -18,10 +20,10 @@ def accelerator_present() -> bool:
     return torch.accelerator.is_available()
 
 
-class Child(Generic[T]):
+class Child(Generic[_T]):
     """A function at work in a fresh process; function, arguments and result must be picklable."""
 
-    def __init__(self, function: Callable[..., T], *args: Any) -> None:
+    def __init__(self, function: Callable[..., _T], *args: Any) -> None:
         # a fork would inherit the parent's accelerator, which breaks it
         context = get_context("spawn")
         self._function = function
@@ -30,29 +32,27 @@ class Child(Generic[T]):
         self._process.start()
         sender.close()
 
-    def answer(self) -> T:
-        """What the function returns; the process is gone afterwards.
-
-        A ValueError or OSError comes back with its message; of any other error the child prints the
-        traceback itself.
+    def answer(self) -> _T:
+        """Return what the function returns; the process is gone afterwards.
 
         Raises:
-            RuntimeError: the child ended without an answer, with its exit code or signal.
+            InputError, OSError, RunError: as the function raised it.
+            RuntimeError: the function raised something else, a bug; its traceback is in the notes.
+            RunError: the child ended without an answer; names its exit code or signal.
         """
         try:
-            answer, error = self.receiver.recv()
+            answer = self.receiver.recv()
         except EOFError:
             self._process.join()
-            raise RuntimeError(_ending(self._function, self._process.exitcode)) from None
+            raise RunError(_ending(self._function, self._process.exitcode)) from None
         except BaseException:
             self._process.kill()  # interrupted: the child must not outlive the command
             raise
         finally:
             self._process.join()
             self.receiver.close()
-        if error is not None:
-            kind, message = error
-            raise kind(message)
+        if isinstance(answer, Failure):
+            raise answer.exception(f"the child process of {_name(self._function)}")
         return answer
 
     def kill(self) -> None:
@@ -62,24 +62,24 @@ class Child(Generic[T]):
         self.receiver.close()
 
 
-def run_in_child(function: Callable[..., T], *args: Any) -> T:
+def run_in_child(function: Callable[..., _T], *args: Any) -> _T:
     """What `function(*args)` returns, computed in a `Child`; raises as its answer does."""
     return Child(function, *args).answer()
 
 
 def run_in_children(
-    function: Callable[..., T],
+    function: Callable[..., _T],
     tasks: Sequence[Sequence[Any]],
     num_processes: int,
     started: Callable[[int], None],
-) -> Iterator[tuple[int, Child[T]]]:
+) -> Iterator[tuple[int, Child[_T]]]:
     """The number of each task and its child, as they end, so many at a time.
 
     `started` is called with the number of each task when its turn comes. The caller asks each child
     for its answer; those still at work when the caller goes on no further are killed.
     """
     waiting = list(enumerate(tasks))
-    at_work: dict[Any, tuple[int, Child[T]]] = {}
+    at_work: dict[Any, tuple[int, Child[_T]]] = {}
     try:
         while waiting or at_work:
             while waiting and len(at_work) < num_processes:
@@ -97,11 +97,11 @@ def run_in_children(
 def _answer(sender: Connection, function: Callable[..., object], args: tuple) -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     try:
-        sender.send((function(*args), None))
-    except ValueError as error:
-        sender.send((None, (ValueError, str(error))))
-    except OSError as error:
-        sender.send((None, (OSError, str(error))))
+        sender.send(function(*args))
+    except KeyboardInterrupt:
+        pass  # Ctrl-C comes to every process of a terminal, and the parent speaks of it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+        sender.send(Failure.of(error))
 
 
 def _end_with_parent() -> None:
@@ -113,13 +113,13 @@ def _end_with_parent() -> None:
 
 
 def _ending(function: Callable[..., object], exit_code: int | None) -> str:
-    name = getattr(function, "__name__", str(function))
+    name = _name(function)
     if exit_code is None or exit_code >= 0:
-        return f"{name} failed in its child process (exit code {exit_code}); its error stands above"
+        return f"the child process of {name} ended without an answer (exit code {exit_code})"
     ended = signal.Signals(-exit_code).name
-    mend = (
-        ": the memory was most likely full; a smaller batch size helps"
-        if ended == "SIGKILL"
-        else ""
-    )
-    return f"{name} was ended by {ended} in its child process{mend}"
+    mend = ": the memory was most likely full; a smaller batch size helps"
+    return f"{name} was ended by {ended} in its child process{mend * (ended == 'SIGKILL')}"
+
+
+def _name(function: Callable[..., object]) -> str:
+    return getattr(function, "__name__", str(function))

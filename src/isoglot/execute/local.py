@@ -117,7 +117,7 @@ class Stage:
         try:
             num_dropped = count_rows(dropped, Dropped) if dropped.exists() else 0
             return Written(count_rows(self.out / part, self.output), num_dropped)
-        except ValueError:
+        except InputError:
             return None  # damaged after it was written: it is made again from its input
 
     def loaded(self) -> list[Any]:

@@ -9,19 +9,17 @@ A limit of requests or tokens per minute holds for each worker.
 
 import os
 import socket
-import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import Failure, InputError, RunError
 from isoglot.execute.local import Counts, Input, Stage, Written
 
 _MAX_DEATHS = 3
@@ -69,7 +67,8 @@ def map_shards_on_ray(
 
     Raises:
         InputError: as `map_shards`; no Ray, no cluster there, no shared file system.
-        RuntimeError: a bug in the stage, whose traceback is printed, or a shard whose workers die.
+        RunError: workers that die on one shard, or a Ray that does not start in time.
+        RuntimeError: a bug in the stage; the notes hold the traceback of the worker.
     """
     stage = Stage(function, inputs, out, output, load)
     parts = stage.parts()
@@ -117,7 +116,7 @@ def _connect(address: str) -> None:
     except Exception as error:
         if type(error) is not Exception:  # a bare one: its processes took more than 30 s to start
             raise
-        raise RuntimeError(
+        raise RunError(
             "Ray did not start in time: this machine is most likely too busy; the same command "
             "goes on from here"
         ) from None
@@ -169,14 +168,6 @@ def _room(num_workers: int | None, num_parts: int) -> tuple[int, dict[str, int]]
     return num, {"num_cpus": next(fitting, 1)}  # Ray gives torch as many threads
 
 
-class _Refusal(NamedTuple):
-    """An error as a value: Ray would wrap it into a traceback, and may not be able to carry it."""
-
-    kind: type[Exception]
-    message: str
-    trace: str = ""
-
-
 @dataclass(eq=False, slots=True)
 class _Hand:
     """A worker as the driver sees it."""
@@ -226,9 +217,8 @@ class _Pool:
                 except ray.exceptions.RayError as error:
                     self._bury(hand, error)
                     continue
-                if isinstance(answer, _Refusal):
-                    print(answer.trace, end="", file=sys.stderr)
-                    raise answer.kind(answer.message)
+                if isinstance(answer, Failure):
+                    raise answer.exception(f"the Ray worker of {hand.part or 'this stage'}")
                 yield from self._take(what, hand, answer)
         finally:
             for hand in self._hands:
@@ -289,7 +279,7 @@ class _Pool:
         if not hand.started or part:
             self._deaths[part] += 1
         if self._deaths[part] >= _MAX_DEATHS:
-            raise RuntimeError(_cause_of_death(part, error))
+            raise RunError(_cause_of_death(part, error))
         if part:
             self._show([(part, -self._ticked[part], "")])
             self._todo.appendleft(part)
@@ -338,23 +328,26 @@ class _Worker:
         self._ticks: list[tuple[str, int, str]] = []
         self._lock = threading.Lock()
 
-    def start(self) -> _Refusal | None:
-        """Goes to the working directory, so that relative paths of the recipe hold."""
+    def start(self) -> Failure | None:
+        """Go to the working directory, so that relative paths of the recipe hold."""
         import ray
 
         try:
             os.chdir(self._folder)
         except OSError as error:
-            return _Refusal(
-                ValueError,
+            message = (
                 f"{self._folder} ({error.strerror}) on node {socket.gethostname()}: "
-                "expected a file system that all nodes of the Ray cluster share",
+                "expected a file system that all nodes of the Ray cluster share"
             )
+            return Failure.of(InputError(message))
         self._stage = ray.cloudpickle.loads(self._shipped)
         return None
 
-    def make(self, part: str) -> tuple[Written, list[tuple[str, int, str]]] | _Refusal:
-        """Makes a part, after the model was loaded; gives the ticks that nobody fetched."""
+    def make(self, part: str) -> tuple[Written, list[tuple[str, int, str]]] | Failure:
+        """Make a part, after loading the model; return the ticks that nobody fetched.
+
+        A failure is returned: Ray would wrap an exception, and may not be able to carry it.
+        """
         stage = self._stage
         assert stage is not None
         self._part = part
@@ -364,13 +357,8 @@ class _Worker:
             if self._given is None:
                 self._given = [*stage.loaded(), *([self._tick] if self._ticking else [])]
             written = stage.make(part, self._given)
-        except ValueError as error:
-            return _Refusal(ValueError, str(error))
-        except OSError as error:
-            return _Refusal(OSError, str(error))
-        except Exception:  # noqa: BLE001
-            message = f"{part} failed in its Ray worker; its error stands above"
-            return _Refusal(RuntimeError, message, traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the driver raises it
+            return Failure.of(error)
         return written, self._fetched()
 
     def ticks(self) -> list[tuple[str, int, str]]:

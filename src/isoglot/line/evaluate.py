@@ -18,8 +18,8 @@ from isoglot.benchmarks.catalogue import benchmark_of
 from isoglot.benchmarks.examples import available_languages
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import Sampling
 from isoglot.core.records import Graded, Prompt
+from isoglot.core.section import validated
 from isoglot.core.store import read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.evals.grading import CutOff
@@ -107,14 +107,24 @@ def benchmark_tasks(
             "none; leave one of them out"
         )
     return tuple(
-        EvaluationTask(
-            name=name,
-            prompts=BenchmarkConfig(benchmark=name, revision=revisions.get(name), **asking),
-            num_families=limit,
-            decoding=Sampling(
-                max_new_tokens=max_new_tokens or benchmark_of(name).max_new_tokens, stop=stop
-            ),
-            cut_off=cut_off,
+        validated(
+            EvaluationTask,
+            {
+                "name": name,
+                "prompts": {
+                    "kind": "benchmark",
+                    "benchmark": name,
+                    "revision": revisions.get(name),
+                    **asking,
+                },
+                "num_families": limit,
+                "decoding": {
+                    "max_new_tokens": max_new_tokens or benchmark_of(name).max_new_tokens,
+                    "stop": stop,
+                },
+                "cut_off": cut_off,
+            },
+            f"task {name}",
         )
         for name in names
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import (
@@ -22,6 +22,7 @@ from isoglot.core.protocols import (
 )
 from isoglot.core.records import content_id
 from isoglot.core.rows import is_rows_file
+from isoglot.core.section import validated
 from isoglot.core.yaml import read_yaml
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
@@ -224,13 +225,7 @@ def _read_model(path: Path) -> ModelConfig:
 
 
 def _validated(values: Any, name: str) -> ModelConfig:
-    try:
-        return TypeAdapter(ModelConfig).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"model {name}: {place}: {message}") from None
+    return validated(ModelConfig, values, f"model {name}")  # type: ignore[arg-type]
 
 
 def answer_settings(config: TranslatorConfig | SourceConfig) -> Mapping[str, Any]:

@@ -6,11 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.section import Section
+from isoglot.core.section import Section, validated
 
 DeviceWork = Literal[
     "generate.transformers",
@@ -110,9 +110,13 @@ def load_throughput(path: Path | None = None) -> Throughput:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"cannot read the throughput {path} ({error}); correct it") from None
     try:
-        return Throughput.model_validate(_merged(values, given))
-    except (ValidationError, AttributeError, TypeError) as error:
-        raise InputError(f"throughput {path}: {_problem(error)}") from None
+        merged = _merged(values, given)
+    except (AttributeError, TypeError):
+        raise InputError(
+            f"throughput {path}: expected tables [assumed], [characters_per_token] and rows "
+            "[[rate]]; see the package"
+        ) from None
+    return validated(Throughput, merged, f"throughput {path}")
 
 
 def _merged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -123,14 +127,3 @@ def _merged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row.get("work"), row.get("device"), row.get("billions")
-
-
-def _problem(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return (
-            "expected tables [assumed], [characters_per_token] and rows [[rate]]; see the package"
-        )
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message

@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import Tags, expanded
 from isoglot.core.languages import language
-from isoglot.core.section import Section, first_problem
+from isoglot.core.section import Section, validated
 from isoglot.data.clean import CleanConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
@@ -124,10 +124,7 @@ class Recipe(Section):
         values = resolved(self) | {"rounds": 1}
         for key, value in self.rounds[round].items():
             set_key(values, key, value)
-        try:
-            return Recipe.model_validate(values)
-        except ValidationError as error:
-            raise InputError(f"rounds.{round}: {first_problem(error, values)}") from None
+        return validated(Recipe, values, f"rounds.{round}")
 
     @property
     def different_rounds(self) -> tuple["Recipe", ...]:
@@ -360,10 +357,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     values = load_yaml("recipe", name_or_path)
     for text in overrides:
         override(values, text)
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"recipe {name_or_path}: {first_problem(error, values)}") from None
+    return validated(Recipe, values, f"recipe {name_or_path}")
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:

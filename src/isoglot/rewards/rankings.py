@@ -11,6 +11,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Dropped, Preference, Prompt, content_id
 from isoglot.core.rows import Place, Row, errors_at, prompt_messages, read_rows_of_files
+from isoglot.core.section import validated
 from isoglot.core.stats import Measured, estimate, resampled_values
 from isoglot.core.store import DROPPED, shard_path, shards_of, write_shard
 from isoglot.data.filter import FilterConfig, filter_preferences
@@ -43,7 +44,7 @@ def import_rankings(
     """
     rankings = read_rankings(paths, tag)
     prompts, completions = ranked_completions(rankings)
-    config = PairConfig.model_validate({"method": method, "reward": RANK})
+    config = validated(PairConfig, {"method": method, "reward": RANK}, "--pair")
     pairs = pair(prompts, completions, config, dominant="", round=0)
     tags = sorted({each.prompt.answer_language for each in rankings})
     filters = FilterConfig(filters=("empty", "same_text"))

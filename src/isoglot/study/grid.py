@@ -8,12 +8,12 @@ from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import ScorerConfig
-from isoglot.core.section import Section, first_problem
+from isoglot.core.section import Section, validated
 from isoglot.recipe.loading import load_yaml
 from isoglot.recipe.models import resolve_paths
 from isoglot.recipe.recipe import Recipe, load_recipe
@@ -153,10 +153,7 @@ def load_study(name_or_path: str) -> StudyConfig:
     Raises InputError with what is wrong in it and where.
     """
     values = load_yaml("study", name_or_path)
-    try:
-        return StudyConfig.model_validate(resolve_paths(values))
-    except ValidationError as error:
-        raise InputError(f"study {name_or_path}: {first_problem(error, values)}") from None
+    return validated(StudyConfig, resolve_paths(values), f"study {name_or_path}")
 
 
 def cells_of(study: StudyConfig) -> list[Cell]:
@@ -258,7 +255,7 @@ def _load(study: StudyConfig, settings: Mapping[str, Any], where: str) -> Recipe
              if key not in (SIZE, RECIPE)]  # fmt: skip
     try:
         recipe = load_recipe(name, texts)
-    except ValueError as error:
+    except InputError as error:
         raise InputError(f"{where}: {error}") from None
     names = [task.name for task in recipe.evaluate.tasks]
     if study.task not in names:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import Failure, InputError, RunError
 from isoglot.core.records import content_id
 from isoglot.core.store import write_json
 from isoglot.core.version import __version__
@@ -78,7 +78,7 @@ def run_all(runs: Sequence[Run], *, num_processes: int, redo: bool, silent: bool
     for each in to_do:
         try:
             check_settings(each.recipe, each.folder)
-        except ValueError as problem:
+        except InputError as problem:
             raise InputError(f"{each.cell.name}: {problem}") from None
     names = tuple(run.name for run in runs)
     tasks = [(run, names, redo, num_processes) for run in to_do]
@@ -115,17 +115,16 @@ def _run_one(each: Run, names: tuple[str, ...], redo: bool, num_processes: int) 
         run(each.recipe, each.folder, redo=redo, siblings=Siblings(each.root, names))
     except Exception as error:  # noqa: BLE001  whatever it is, it is this run's alone
         traceback.print_exc()
-        said = " ".join(str(error).split())
-        return (
-            said if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {said}"
-        )
+        failure = Failure.of(error)
+        bug = f" (a bug of isoglot; see the traceback in {each.log})"
+        return " ".join(failure.message.split()) + bug * (failure.kind == "bug")
     return None
 
 
 def _ending(child: Child[str | None]) -> str | None:
     try:
         return child.answer()
-    except (RuntimeError, OSError) as error:  # killed, as where the memory was full
+    except (RunError, OSError) as error:  # killed, as where the memory was full
         return str(error)
 
 
@@ -141,7 +140,7 @@ def _made_from(each: Run) -> str:
             *(scorer_settings(scorer) for scorer in scorers),
             *(file_revisions(source) for source in sources),
         ]
-    except ValueError as error:
+    except InputError as error:
         raise InputError(f"{each.cell.name}: {error}") from None
     facts = [resolved(recipe), VERSIONS, __version__, inputs]
     return content_id(json.dumps(facts, sort_keys=True))

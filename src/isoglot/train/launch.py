@@ -14,16 +14,17 @@ import pickle
 import shlex
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import Failure, InputError, RunError
 from isoglot.core.section import Section
 from isoglot.core.store import write_whole
 from isoglot.train.folder import finished_summary
@@ -139,8 +140,9 @@ def train_launched(
     Same files, resuming and errors as `train` itself.
 
     Raises:
-        ValueError, OSError: what one of the processes raised.
-        RuntimeError: a process failed otherwise; their output stays in `out/launch.log`.
+        InputError, OSError, RunError: what one of the processes raised; RunError also where one
+            was killed.
+        RuntimeError: a bug in one of the processes; the output of all stays in `out/launch.log`.
     """
     check_launch(launch, config)
     out = out.resolve()
@@ -148,23 +150,15 @@ def train_launched(
     write_whole(job, pickle.dumps(partial(train, files, policy, out, config, seed=seed)))
     try:
         _announce(launch, job)
-        code, errors = _watched(_command(launch, job, machine_rank=0), output, on_step)
+        code, failures = _watched(_command(launch, job, machine_rank=0), output, on_step)
     finally:
         job.unlink()
     if code != 0:
-        raise _failure(launch, code, errors, output)
+        raise _failure(launch, code, failures, output)
     output.unlink()
     summary = finished_summary(out)
     assert summary is not None
     return summary
-
-
-class _Error(NamedTuple):
-    """What one of the processes says of its end."""
-
-    rank: int
-    kind: str
-    message: str
 
 
 def _is_path(config: str) -> bool:
@@ -211,9 +205,11 @@ def _announce(launch: LaunchConfig, job: Path) -> None:
         print(f"isoglot: on machine {rank}, in {Path.cwd()}: {command}", file=sys.stderr)
 
 
-def _watched(command: Sequence[str], output: Path, on_step: OnStep) -> tuple[int, Sequence[_Error]]:
-    """The exit code of a launch and what its processes said; what else they print is kept."""
-    errors = []
+def _watched(
+    command: Sequence[str], output: Path, on_step: OnStep
+) -> tuple[int, Mapping[int, Failure]]:
+    """Return the exit code of a launch and the failures by rank; what else is printed is kept."""
+    failures: dict[int, str] = defaultdict(str)
     with (
         output.open("wb", buffering=0) as kept,
         subprocess.Popen(
@@ -236,34 +232,33 @@ def _watched(command: Sequence[str], output: Path, on_step: OnStep) -> tuple[int
                 if "step" in message:
                     on_step(message["step"], message["total"])
                 else:
-                    errors.append(_Error(**message))
+                    failures[message["rank"]] += message["failure"]
         finally:
             process.stdin.close()  # ends every process of the training that still runs
             try:
                 process.wait(_PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-    return process.returncode, errors
+    return process.returncode, {rank: Failure(**json.loads(failures[rank])) for rank in failures}
 
 
 def _failure(
-    launch: LaunchConfig, code: int, errors: Sequence[_Error], output: Path
-) -> InputError | OSError | RuntimeError:
-    """The error that the user has to read; of several, the one that can be mended."""
-    for error in errors:
-        if error.kind in ("ValueError", "OSError"):
-            output.unlink()
-            return (InputError if error.kind == "ValueError" else OSError)(error.message)
-    if b"SIGKILL" in output.read_bytes():
-        # The others only say that they have lost the one that was killed.
-        why = (
-            "one was ended by SIGKILL: the memory was most likely full; a smaller batch size helps"
-        )
-    elif errors:
-        why = f"{errors[0].kind} in process {errors[0].rank}: {errors[0].message}"
-    else:
-        why = f"exit code {code}"
-    return RuntimeError(
-        f"training by {launch.num_processes} processes failed ({why}); their output stands in "
-        f"{output}"
+    launch: LaunchConfig, code: int, failures: Mapping[int, Failure], output: Path
+) -> Exception:
+    """Return the error to raise; of several, one that can be mended, then one that is no bug."""
+    kinds = ("input", "os", "run", "bug")
+    rank, first = min(
+        failures.items(), key=lambda item: (kinds.index(item[1].kind), item[0]), default=(0, None)
+    )
+    if first and first.exit_code == 2:
+        output.unlink()
+        return first.exception(f"process {rank} of the training")
+    # Where one was killed, the others only say that they have lost it.
+    was_killed = b"SIGKILL" in output.read_bytes()
+    if first and not was_killed:
+        return first.exception(f"process {rank} of the training; all output stands in {output}")
+    killed = "one was ended by SIGKILL: the memory was most likely full; a smaller batch size helps"
+    return RunError(
+        f"training by {launch.num_processes} processes failed "
+        f"({killed if was_killed else f'exit code {code}'}); their output stands in {output}"
     )

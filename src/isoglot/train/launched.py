@@ -8,10 +8,12 @@ import os
 import pickle
 import sys
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from isoglot.core.errors import Failure
 from isoglot.core.store import naming_a_full_disk
 
 MARK = b"\x1eisoglot "
@@ -20,11 +22,11 @@ MARK = b"\x1eisoglot "
 WATCHED = "ISOGLOT_WATCHED"
 """Set in the environment where that process reads our output, and holds our standard input."""
 
-_LONGEST_MESSAGE = 900  # characters: a line must fit the 4096 bytes that a pipe takes at once
+_CHUNK_CHARS = 1500  # a line must fit the 4096 bytes that a pipe takes at once
 
 
 def main() -> None:
-    """Trains; exit code 2 for an error of the user's, 1 for any other."""
+    """Train; exit with code 2 for what the user can mend, 1 for any other failure."""
     is_watched = WATCHED in os.environ
     if is_watched:
         Thread(target=_end_with_launcher, daemon=True).start()
@@ -42,15 +44,15 @@ def main() -> None:
 
 
 def _end(error: Exception, is_watched: bool) -> None:
-    """Ends this process at once: leaving in order would wait for its peers, which wait for it."""
-    kinds = [kind.__name__ for kind in (ValueError, OSError) if isinstance(error, kind)]
-    message = str(error)[:_LONGEST_MESSAGE]
+    """End this process at once: leaving in order would wait for its peers, which wait for it."""
+    failure = Failure.of(error)
     if is_watched:
-        kind = kinds[0] if kinds else type(error).__name__
-        _tell({"rank": int(os.environ["RANK"]), "kind": kind, "message": message})
+        text = json.dumps(asdict(failure))
+        for start in range(0, len(text), _CHUNK_CHARS):
+            _tell({"rank": int(os.environ["RANK"]), "failure": text[start : start + _CHUNK_CHARS]})
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(2 if kinds else 1)
+    os._exit(failure.exit_code)
 
 
 def _tell_step(step: int, total: int) -> None:
