@@ -13,7 +13,7 @@ from isoglot.core.protocols import Sampled
 from isoglot.core.records import Completion, Prompt, Rated
 from isoglot.evals.aggregate import aggregate
 from isoglot.judging.ratings import graded_ratings, rate_answers, rating_metrics
-from isoglot.models.judge import SamplerRater
+from isoglot.models.judges.rating import SamplerRater
 
 SHARED = "mt_bench_x/judgment.gpt-4_single.ja.jsonl.gz"
 SCORES = "ja_mtbench_scores/scores.gpt-4_single.jsonl.gz"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from isoglot.core.protocols import Judgement, no_tick
 from isoglot.core.records import Completion, Outcome, Prompt, Verdict
 from isoglot.judging.verdicts import is_answered, judge_pairs, swap_sides
-from isoglot.models.judge import ScorerJudge
+from isoglot.models.judges.comparison import ScorerJudge
 
 scores = st.none() | st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 

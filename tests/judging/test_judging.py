@@ -17,7 +17,7 @@ from isoglot.judging.answers import AnswerColumns, read_answers
 from isoglot.judging.compare import judge
 from isoglot.judging.judges import JudgeSource, model_judge, named_judge
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.judge import JudgeConfig, SamplerJudge
+from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge
 from isoglot.report.results.judging import JudgedComparison
 
 TAGS = ("sw", "de")

@@ -18,7 +18,7 @@ from isoglot.judging.judges import RaterSource, model_rater, rater_of
 from isoglot.judging.rate import rate_model
 from isoglot.judging.ratings import graded_ratings, turn_of
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.judge import RatingConfig, SamplerRater
+from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.report.export.formats import as_csv, as_lm_eval, as_markdown
 from isoglot.report.results.measures import Measure
 from isoglot.report.results.paired import changes_between

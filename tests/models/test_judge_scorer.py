@@ -8,8 +8,7 @@ from pydantic import ValidationError
 from isoglot.core.protocols import JudgeScorerConfig, LengthConfig, Sampled
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.data.score import ScoreConfig, score
-from isoglot.models.judge import RatingConfig
-from isoglot.models.judge_scorer import JudgeScorer
+from isoglot.models.judges.rating import JudgeScorer, RatingConfig
 from isoglot.models.load import load_scorers, scorer_config, scorer_settings
 
 PROMPT = Prompt.from_text("How many?", language="en", gold="7")

@@ -15,14 +15,8 @@ from hypothesis import strategies as st
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.lab.shipped import POLICY
-from isoglot.models.judge import (
-    JudgeConfig,
-    OracleJudge,
-    RatingConfig,
-    SamplerJudge,
-    ScorerJudge,
-    rate,
-)
+from isoglot.models.judges.comparison import JudgeConfig, OracleJudge, SamplerJudge, ScorerJudge
+from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.models.load import load_judge
 from isoglot.models.local.transformers import TransformersConfig
 
@@ -281,7 +275,7 @@ def test_oracle_judge_grades_against_the_gold():
     ],
 )
 def test_a_rating_is_the_last_line_or_none(reply, value):
-    (rating,) = rate(Asked(reply), [PROMPT], ["Nairobi."])
+    (rating,) = SamplerRater(Asked(reply)).rate([PROMPT], ["Nairobi."])
     assert rating.value == value
 
 
@@ -289,8 +283,8 @@ def test_rating_of_a_second_turn_shows_the_whole_conversation_and_gold_on_reques
     sampler = Asked("Rating: 3")
     turns = ({"role": "user", "content": "Habari?"}, {"role": "assistant", "content": "Nzuri."})
     prompt = Prompt("f", "p", "sw", (*turns, {"role": "user", "content": "Na leo?"}), "sw", "Njema")
-    rate(sampler, [prompt], ["Sijui {answer}"])
-    rate(sampler, [prompt], ["Sijui"], RatingConfig(show_gold=True))
+    SamplerRater(sampler).rate([prompt], ["Sijui {answer}"])
+    SamplerRater(sampler, RatingConfig(show_gold=True)).rate([prompt], ["Sijui"])
     without, with_gold = (asked.text for asked in sampler.prompts)
     assert "user: Habari?\n\nassistant: Nzuri.\n\nuser: Na leo?" in without
     assert "Sijui {answer}" in without
@@ -307,5 +301,5 @@ def test_ratings_of_gpt_4_are_read_as_they_were_published():
         rows = [json.loads(line) for line in file]
     assert len(rows) == 564
     for row in rows:
-        (rating,) = rate(Asked(row["judgment"]), [PROMPT], ["…"])
+        (rating,) = SamplerRater(Asked(row["judgment"])).rate([PROMPT], ["…"])
         assert rating.value == row["score"]

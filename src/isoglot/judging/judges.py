@@ -7,14 +7,8 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Judge
 from isoglot.evals.graders import GRADERS
-from isoglot.models.judge import (
-    JudgeConfig,
-    OracleJudge,
-    RatingConfig,
-    Reading,
-    SamplerRater,
-    ScorerJudge,
-)
+from isoglot.models.judges.comparison import JudgeConfig, OracleJudge, Reading, ScorerJudge
+from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.models.load import (
     ModelConfig,
     answer_settings,

@@ -20,7 +20,7 @@ from isoglot.judging.answers import AnswerColumns, SingleAnswer, read_answers
 from isoglot.judging.folder import JudgedFolder, JudgingKind, count_prompts
 from isoglot.judging.judges import RaterSource
 from isoglot.judging.ratings import graded_ratings, rate_answers, rating_metrics, rating_replies
-from isoglot.models.judge import SamplerRater
+from isoglot.models.judges.rating import SamplerRater
 from isoglot.report.results.ratings import RatingRecord, RatingResult, Ratings
 from isoglot.report.results.rows import RATING, GroupRow
 

@@ -12,7 +12,7 @@ from isoglot.core.records import Completion, Graded, Prompt, Rated
 from isoglot.core.stats import ratio
 from isoglot.evals.metric import Metric
 from isoglot.judging.verdicts import JudgeReply, is_answered
-from isoglot.models.judge import SamplerRater
+from isoglot.models.judges.rating import SamplerRater
 from isoglot.report.results.rows import RATING
 
 _BEST = 10

@@ -25,7 +25,8 @@ from isoglot.core.rows import is_rows_file
 from isoglot.core.section import validated
 from isoglot.core.yaml import read_yaml
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.judge import JudgeConfig, RatingConfig, SamplerJudge
+from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge
+from isoglot.models.judges.rating import RatingConfig
 from isoglot.models.local.transformers import TransformersConfig
 from isoglot.models.local.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
 from isoglot.models.server.openai import OPERATION, OpenAIConfig, server_revision
@@ -338,7 +339,7 @@ def _load_scorer(
 
             return Length()
         case JudgeScorerConfig():
-            from isoglot.models.judge_scorer import JudgeScorer
+            from isoglot.models.judges.rating import JudgeScorer
 
             asked = RatingConfig(show_gold=config.show_gold)
             return JudgeScorer(load_sampler(model_config(config.model)), asked)
