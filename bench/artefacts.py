@@ -36,7 +36,7 @@ from isoglot.data.artefacts import (
     find_artefacts,
     missing_numbers,
 )
-from isoglot.models.language.langid import RestrictedIdentifier
+from isoglot.models.language.identifier import RestrictedIdentifier
 
 TAGS = (
     *("de", "fr", "es", "ru", "fi", "sw", "tr", "vi", "hi", "am", "si", "my", "th", "ja"),

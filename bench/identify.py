@@ -26,9 +26,9 @@ import numpy as np
 from langid import LIBRARIES  # bench/langid.py
 
 from isoglot.core.languages import LANGUAGES, tag_from_flores, tag_from_ntrex
-from isoglot.models.language import langid_model
-from isoglot.models.language.langid import VARIETIES, Guess, RestrictedIdentifier
-from isoglot.models.language.scripts import dominant_script, words_of
+from isoglot.models.language import naive_bayes
+from isoglot.models.language.identifier import VARIETIES, Guess, RestrictedIdentifier
+from isoglot.models.language.scripts import dominant_scripts, extract_words
 
 Text = tuple[str, str]
 """Language (BCP-47) and text."""
@@ -71,7 +71,7 @@ def part_of(item: str) -> str:
 
 def with_script(tag: str, text: str) -> str | None:
     """The tag of the language in the script of a text, None where the table lacks that."""
-    script = dominant_script(words_of(text))
+    script = dominant_scripts([extract_words(text)])[0]
     if LANGUAGES[tag].script in (script, "Hans", "Hant", "Jpan") or script is None:
         return tag
     return f"{tag}-{script}" if f"{tag}-{script}" in LANGUAGES else None
@@ -120,9 +120,9 @@ def count_words(data: Path) -> None:
     for name, part, tag, text in texts(data):
         in_sib |= {tag} if name == "SIB-200" else set()
         if part == "words" and (name == "SIB-200" or (name == "NTREX" and tag not in in_sib)):
-            of_text[tag].update(words_of(text).split())
+            of_text[tag].update(extract_words(text).split())
     for tag, text in declarations(data):
-        of_declaration[tag].update(words_of(text).split())
+        of_declaration[tag].update(extract_words(text).split())
     for word, count in of_text["sr"].items():
         letters = [LATIN.get(c.lower(), c) for c in word]
         pairs = zip(letters, word, strict=True)
@@ -135,7 +135,7 @@ def count_words(data: Path) -> None:
             both = Counter(dict(some[0])) + Counter(dict(some[1]))
             ranked = sorted(both.items(), key=lambda pair: (-pair[1], pair[0]))
             lines += [f"{tag}\t" + " ".join(f"{w} {n}" for w, n in ranked)] if ranked else []
-    path = Path(langid_model.__file__).with_name("langid_words.tsv.gz")
+    path = Path(naive_bayes.__file__).with_name("langid_words.tsv.gz")
     path.write_bytes(gzip.compress("\n".join(lines).encode(), 9, mtime=0))
     print(f"{path}: {len(lines)} languages, {path.stat().st_size:,} bytes")
 
@@ -316,9 +316,9 @@ def speed_table(data: Path, sets: dict[str, list[Text]], repeats: int = 3) -> st
     for name, some in texts_of.items():
         speeds = []
         for _ in range(repeats):
-            langid_model.load_script_model.cache_clear()
+            naive_bayes.load_script_model.cache_clear()
             for script in ("Latn", "Cyrl", "Arab", "Deva", "Hebr", "Beng"):
-                langid_model.load_script_model(script)
+                naive_bayes.load_script_model(script)
             identifier = RestrictedIdentifier(THIRTY)
             seconds = []
             for identify in (identifier.identify, identifier.identify, rival):

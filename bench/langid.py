@@ -191,7 +191,7 @@ def sizes(libraries: Sequence[str]) -> str:
 
 def identifier_table(texts: dict[str, Texts]) -> str:
     """What isoglot's identifier makes of texts in its twelve candidates and in other languages."""
-    from isoglot.models.language.langid import RestrictedIdentifier
+    from isoglot.models.language.identifier import RestrictedIdentifier
 
     identifier = RestrictedIdentifier(["zh-Hans" if code == "zh" else code for code in TWELVE])
     lines = ["| set | n | wrong | unsure | n outside | forced | texts/s |", "|---" * 7 + "|"]

@@ -6,7 +6,7 @@ import pytest
 
 from isoglot.lab.build import build
 from isoglot.lab.shipped import MODELS, POLICY, lab_path
-from isoglot.models.local.transformers import model_revision
+from isoglot.models.local.weights import model_revision
 
 
 def test_the_shipped_policy_is_a_small_llama():

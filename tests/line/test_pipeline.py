@@ -13,7 +13,7 @@ from isoglot.core.store import DROPPED, read_shard, shard_paths, write_shard
 from isoglot.data.prompts import PromptFileConfig, read_prompts
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.line.pipeline import Round, run
-from isoglot.models.local.transformers import model_name
+from isoglot.models.local.weights import model_name
 
 RESULT_KEYS = {
     "task", "language", "trained", "metric", "value", "low", "high", "n", "unknown", "signature",

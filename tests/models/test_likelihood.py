@@ -12,7 +12,7 @@ from isoglot.core.records import Prompt
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.load import load_likelihood
 from isoglot.models.local.likelihood import Likelihood, TransformersLikelihood
-from isoglot.models.local.prefix_tree import TokenSequence, runs_of
+from isoglot.models.local.prefix_tree import TokenSequence, lay_out
 from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
 
 SHOTS = "How many apples are left? There are 7 apples left.\n\n"
@@ -226,7 +226,7 @@ def test_batches_keep_the_budget_and_have_little_padding(tiny_model):
     texts = ["How many" + " apples" * (i % 30) for i in range(60)]
     choices = [[" left"] if i % 3 else [" are left?", " 7"] for i in range(60)]
     sequences = model._sequences(prompts(texts), choices)
-    runs = runs_of(sequences, 0, 240, 256) + runs_of(sequences, 1000, 240, 256)
+    runs = lay_out(sequences, 0, 240, 256) + lay_out(sequences, 1000, 240, 256)
     rows = [run[0] for run in runs if len(run) == 1]
     batches = list(model._batches(rows))
     assert sorted(map(id, rows)) == sorted(id(row) for batch in batches for row in batch)
@@ -276,7 +276,7 @@ def test_a_row_holds_each_sequence_once(drawn, beginning, shared_length, small_r
         )
         for i, (place, ids) in enumerate(drawn)
     ]
-    runs = runs_of(sequences, shared_length, 20, small_row)
+    runs = lay_out(sequences, shared_length, 20, small_row)
     scored = [sequence.choice for run in runs for row in run for sequence, _ in row.scored]
     assert sorted(scored) == list(range(len(sequences)))
     for run in runs:
@@ -316,7 +316,7 @@ def test_rows_of_a_run_read_as_each_alone(tiny_model, small_row):
     texts = [prompt.text for prompt in shots_and_questions(24)]
     choices = [[" 7", " 8"], [" There are 7 apples", " left"], [" 7"]] * 8
     sequences = model._sequences(prompts(texts), choices)
-    runs = runs_of(sequences, model.shared_length, model.batch_tokens, small_row)
+    runs = lay_out(sequences, model.shared_length, model.batch_tokens, small_row)
     assert max(map(len, runs)) > 2
     assert_naive(model, texts, choices)
 
@@ -324,13 +324,13 @@ def test_rows_of_a_run_read_as_each_alone(tiny_model, small_row):
 def test_the_prompt_and_the_worked_examples_are_computed_once(plain):
     asked = shots_and_questions(24)
     sequences = plain._sequences(asked, [[" are left?", " quedan?"]] * 24)
-    ((*rows,),) = runs_of(sequences, plain.shared_length, 2000, 64)
+    ((*rows,),) = lay_out(sequences, plain.shared_length, 2000, 64)
     assert len(rows) > 2
     num_shots = len(plain.loaded.encode([SHOTS * 3])[0])
     computed = sum(len(row.ids) - row.num_known for row in rows)
     alone = sum(len(sequence.ids) - 1 for sequence in sequences)
     assert computed <= alone - (len(sequences) - 1) * (num_shots - 1)
-    ((*row,),) = runs_of(sequences, plain.shared_length, 2000, 2000)
+    ((*row,),) = lay_out(sequences, plain.shared_length, 2000, 2000)
     assert len(row) == 1
-    apart = runs_of(sequences, 0, 2000, 64)
+    apart = lay_out(sequences, 0, 2000, 64)
     assert sum(len(row.ids) for run in apart for row in run) == alone

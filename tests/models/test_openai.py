@@ -30,7 +30,12 @@ from isoglot.lab.shipped import POLICY
 from isoglot.models.load import ModelConfig, answer_settings, load_sampler, sampler_revision
 from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
 from isoglot.models.server.meter import CostCapReached
-from isoglot.models.server.openai import OPERATION, OpenAIConfig, OpenAISampler, server_revision
+from isoglot.models.server.openai import (
+    OPENAI_OPERATION,
+    OpenAIConfig,
+    OpenAISampler,
+    server_revision,
+)
 
 KEY = "sk-test-0123456789abcdef"
 ONE = Sampling(max_new_tokens=20)
@@ -509,7 +514,7 @@ def test_what_decides_an_answer_is_in_its_key(make):
         assert moved.usage.num_cached == 1
     assert make(url).name.startswith("m@127.0.0.1:")
     assert moved.name == "m@r1"
-    assert set(OpenAIConfig.model_fields) - OPERATION == {
+    assert set(OpenAIConfig.model_fields) - OPENAI_OPERATION == {
         "kind", "model", "revision", "extra", "prefill",
     }  # fmt: skip
     assert server_revision(OpenAIConfig(model="m")) == "api.openai.com"

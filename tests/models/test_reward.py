@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from isoglot.core.protocols import GoldConfig, LanguageMatchConfig, RewardModelConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.models.load import load_scorers, scorer_config, scorer_settings
-from isoglot.models.local.reward import GoldScorer, RewardModel
+from isoglot.models.local.reward import RewardModel
+from isoglot.models.scorers import GoldScorer
 
 WORDS = ("apples", "manzanas", "maapulo", "left", "quedan", "yamebaki", "7", "?")
 

@@ -23,7 +23,7 @@ from isoglot.models.load import (
 from isoglot.models.translation.seq2seq import (
     Seq2SeqConfig,
     Seq2SeqTranslator,
-    summed_log_probabilities,
+    sum_log_probabilities,
 )
 
 CODES = {
@@ -293,7 +293,7 @@ def test_the_probability_of_a_beam_is_that_of_its_tokens_and_no_slice_changes_it
     assert len({round(value, 3) for value in expected}) > 1
     for max_scores in (1, 400, 2**27):
         with torch.inference_mode():
-            sums = summed_log_probabilities(model, asked, found.sequences, 2, 2, max_scores)
+            sums = sum_log_probabilities(model, asked, found.sequences, 2, 2, max_scores)
         assert sums == pytest.approx(expected, abs=1e-4)
 
 

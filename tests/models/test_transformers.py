@@ -9,13 +9,9 @@ import pytest
 
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
-from isoglot.models.local.transformers import (
-    TransformersConfig,
-    TransformersSampler,
-    _left_padded,
-    model_name,
-    model_revision,
-)
+from isoglot.models.batches import pad
+from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.local.weights import model_name, model_revision
 
 SHORT = Sampling(max_new_tokens=12)
 
@@ -76,7 +72,7 @@ def test_a_primed_prefix_is_continued(sampler):
         [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": "There are"}],
         "en",
     )
-    assert sampler._render(primed).endswith("<|assistant|>There are")
+    assert sampler.loaded.render(primed).endswith("<|assistant|>There are")
 
 
 def test_sampling_is_seeded_by_seed_and_content(sampler):
@@ -195,7 +191,7 @@ def test_a_folder_without_weights(tmp_path):
 
 def test_an_unknown_hub_id_offline(tmp_path):
     code = (
-        "from isoglot.models.local.transformers import model_revision\n"
+        "from isoglot.models.local.weights import model_revision\n"
         "import sys\n"
         "try: model_revision('org/no-such-model')\n"
         "except ValueError as error: assert 'download it first' in str(error), error\n"
@@ -207,6 +203,6 @@ def test_an_unknown_hub_id_offline(tmp_path):
 
 
 def test_a_row_is_filled_with_tokens_of_its_own():
-    ids, mask = _left_padded([[7, 8], [9, 10, 11]])
+    ids, mask = pad([[7, 8], [9, 10, 11]], left=True)
     assert ids.tolist() == [[7, 7, 8], [9, 10, 11]]
     assert mask.tolist() == [[0, 1, 1], [1, 1, 1]]

@@ -3,7 +3,7 @@
 import pytest
 from fakes import FakeSampler
 
-from isoglot.core.protocols import Sampled, Sampling
+from isoglot.core.protocols import Sampled
 from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 
 
@@ -44,9 +44,7 @@ def test_own_template_prefill_and_pattern():
         template="{source}>{language}: {text}", prefill="", pattern="T=(.*)"
     )
     sampler = FakeSampler(lambda prompt, _: f"T={prompt.text}" * (len(prompt.prompt) == 1))
-    translator = PromptTranslator(
-        sampler, Sampling(), config.template, config.prefill, config.pattern
-    )
+    translator = PromptTranslator(sampler, config)
     assert translator.translate(["7"], ["en"], ["sw"]) == [Sampled("English>Swahili: 7", "stop")]
 
 

@@ -19,9 +19,9 @@ from isoglot.models.local.vllm import (
     VLLMConfig,
     engine_arguments,
     is_primed,
-    messages_of,
     read_output,
     sampling_arguments,
+    to_messages,
 )
 
 ASKED = Prompt.from_text("Habari?", language="sw")
@@ -101,7 +101,7 @@ def test_the_beginning_of_an_answer_is_continued():
     )  # fmt: skip
     assert is_primed(begun)
     assert not is_primed(ASKED)
-    assert messages_of(begun)[-1] == {"role": "assistant", "content": "b"}
+    assert to_messages(begun)[-1] == {"role": "assistant", "content": "b"}
 
 
 def test_it_has_the_name_of_the_model_and_a_key_of_the_recipe(tiny_model):

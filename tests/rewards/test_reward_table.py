@@ -13,7 +13,7 @@ from published import DATA, published
 from isoglot.core.records import FinishReason, Preference, Prompt
 from isoglot.evals.graders import grade_last_number
 from isoglot.models.load import load_identifier, load_scorers
-from isoglot.models.local.reward import GoldScorer
+from isoglot.models.scorers import GoldScorer
 from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
 from isoglot.rewards.table import Agreement, agreement_of, reward_table, rewarded
 

@@ -7,7 +7,8 @@ import pytest
 from architectures import SHAPES, save_model, trained_bpe
 from by_hand import demonstration_rows, largest_difference, weights, write_rows
 
-from isoglot.models.local.transformers import CausalModel, TransformersConfig, model_revision
+from isoglot.models.local.transformers import CausalModel, TransformersConfig
+from isoglot.models.local.weights import model_revision
 from isoglot.train.adapters import (
     LoraConfig,
     QuantizationConfig,

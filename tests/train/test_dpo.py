@@ -146,7 +146,7 @@ def test_same_seed_same_weights_other_seed_others(tiny_model, preferences, train
 def test_the_revision_of_a_policy_is_the_same_in_every_folder(
     tiny_model, preferences, training, tmp_path
 ):
-    from isoglot.models.local.transformers import model_revision
+    from isoglot.models.local.weights import model_revision
 
     config = TrainConfig(training={**training, "max_steps": 2})
     for name in ("a", "b"):

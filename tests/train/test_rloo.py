@@ -11,7 +11,7 @@ from by_hand import LANGUAGES, Killed, largest_difference, log_lines, weights
 
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import shard_path, write_shard
-from isoglot.models.local.reward import GoldScorer
+from isoglot.models.scorers import GoldScorer
 from isoglot.train.policy import Policy
 from isoglot.train.rloo import train_rloo
 from isoglot.train.settings import TrainConfig

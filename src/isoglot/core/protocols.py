@@ -5,6 +5,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.section import Section
 
@@ -30,6 +31,14 @@ class Sampling(Section):
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Strings before which an answer ends, beside the model's own end; they are not part of it."""
 
+    def require_distinct_samples(self) -> None:
+        """Raise InputError for several samples with greedy decoding, which would be equal."""
+        if self.num_samples > 1 and self.temperature == 0:
+            raise InputError(
+                f"expected temperature > 0 for several samples, got num_samples {self.num_samples} "
+                "with greedy decoding; set temperature or one sample"
+            )
+
 
 class Sampled(NamedTuple):
     """One answer of a model: its text and why it ended (`stop`, `length`, `error`)."""
@@ -42,7 +51,7 @@ class Sampled(NamedTuple):
 
 
 class Sampler(Protocol):
-    """A model that completes prompts: policy, teacher, judge, fake, or a file of completions."""
+    """A model that completes prompts: policy, teacher, judge, or a file of completions."""
 
     name: str
     """`model@revision`: who wrote a completion."""

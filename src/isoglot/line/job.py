@@ -88,9 +88,7 @@ class Job:
         if recipe.translators:
             tags = recipe.translated_languages(place)
             return load_translator(recipe.translators[place], config, tags)
-        return PromptTranslator(
-            self.model(), config.sampling, config.template, config.prefill, config.pattern
-        )
+        return PromptTranslator(self.model(), config)
 
     def identifier(self) -> Any:
         """Load the language identifier of the run."""

@@ -1,8 +1,8 @@
-"""The one place that knows the implementations."""
+"""Load models from their configs: the one module that knows every implementation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -24,12 +24,22 @@ from isoglot.core.records import content_id
 from isoglot.core.rows import is_rows_file
 from isoglot.core.section import validated
 from isoglot.core.yaml import read_yaml
-from isoglot.models.file import FileSamplerConfig
+from isoglot.models.file import FileSampler, FileSamplerConfig, file_revision
 from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge
-from isoglot.models.judges.rating import RatingConfig
-from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.judges.rating import JudgeScorer, RatingConfig
+from isoglot.models.local.likelihood import TransformersLikelihood
+from isoglot.models.local.reward import RewardModel
+from isoglot.models.local.template import read_template
+from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
 from isoglot.models.local.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
-from isoglot.models.server.openai import OPERATION, OpenAIConfig, server_revision
+from isoglot.models.local.weights import model_name, model_revision
+from isoglot.models.scorers import GoldScorer, LanguageMatch, LengthScorer
+from isoglot.models.server.openai import (
+    OPENAI_OPERATION,
+    OpenAIConfig,
+    OpenAISampler,
+    server_revision,
+)
 from isoglot.models.source import SOURCE, SourceConfig, SourceSampler
 from isoglot.models.translation.google import (
     GOOGLE_OPERATION,
@@ -42,7 +52,7 @@ from isoglot.models.translation.prompted import PromptTranslator, PromptTranslat
 from isoglot.models.translation.seq2seq import (
     Seq2SeqConfig,
     Seq2SeqTranslator,
-    seq2seq_codes,
+    check_languages_of_seq2seq,
     seq2seq_name,
     seq2seq_revision,
 )
@@ -50,7 +60,7 @@ from isoglot.models.translation.seq2seq import (
 ModelConfig = Annotated[
     TransformersConfig | FileSamplerConfig | OpenAIConfig | VLLMConfig, Field(discriminator="kind")
 ]
-"""Any model that answers prompts; `kind` says how it runs."""
+"""Any model that answers prompts; `kind` selects the engine."""
 
 TranslatorConfig = Annotated[
     TransformersConfig
@@ -61,39 +71,68 @@ TranslatorConfig = Annotated[
     | GoogleConfig,
     Field(discriminator="kind"),
 ]
-"""Any model that translates: one that is asked to, or one made for it (`seq2seq`, `google`)."""
+"""Any model that translates: a prompted sampler, or a translation model (`seq2seq`, `google`)."""
 
 PolicyConfig = TransformersConfig
-"""The model that is trained: its weights must be here."""
+"""The model to train: its weights must be local."""
+
+Graders = Mapping[str, Callable[[str, str], float | None]]
+"""Graders by name; each takes a completion and the gold."""
+
+
+class _Kind(NamedTuple):
+    """How the models of one kind are loaded and identified."""
+
+    load: Callable[[Any], Any]
+    revision: Callable[[Any], str]
+    name: Callable[[Any], str]
+    operation: frozenset[str]
+    """Settings that do not change the answers: speed, cost, and where the model is."""
+
+
+def _weights_name(config: TransformersConfig | VLLMConfig) -> str:
+    return model_name(config.path, config.revision)
+
+
+def _weights_revision(config: TransformersConfig | VLLMConfig) -> str:
+    revision = model_revision(config.path, config.revision)
+    template = getattr(config, "chat_template", None)
+    # The content of a template counts, not its path.
+    return f"{revision}+{content_id(read_template(template))}" if template else revision
+
+
+def _file_name(config: FileSamplerConfig) -> str:
+    return f"{config.sampler or config.path.name.split('.')[0]}@{file_revision(config.path)}"
+
+
+_LOCAL = frozenset({"path", "device", "chat_template", "batch_tokens"})
+_KINDS = {
+    "transformers": _Kind(TransformersSampler, _weights_revision, _weights_name, _LOCAL),
+    "vllm": _Kind(VLLMSampler, _weights_revision, _weights_name, _LOCAL | VLLM_OPERATION),
+    "openai": _Kind(
+        OpenAISampler,
+        server_revision,
+        lambda config: f"{config.model}@{server_revision(config)}",
+        OPENAI_OPERATION,
+    ),
+    "file": _Kind(FileSampler, lambda config: file_revision(config.path), _file_name, _LOCAL),
+    "source": _Kind(lambda _: SourceSampler(), lambda _: "", lambda _: SOURCE, frozenset()),
+    "seq2seq": _Kind(Seq2SeqTranslator, seq2seq_revision, seq2seq_name, _LOCAL),
+    "google": _Kind(GoogleTranslator, google_revision, google_name, GOOGLE_OPERATION),
+}
 
 
 def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
-    """The sampler that a config describes, with its weights in memory."""
-    match config:
-        case TransformersConfig():
-            from isoglot.models.local.transformers import TransformersSampler
-
-            return TransformersSampler(config)
-        case FileSamplerConfig():
-            from isoglot.models.file import FileSampler
-
-            return FileSampler(config)
-        case OpenAIConfig():
-            from isoglot.models.server.openai import OpenAISampler
-
-            return OpenAISampler(config)
-        case VLLMConfig():
-            return VLLMSampler(config)
-        case SourceConfig():
-            return SourceSampler()
+    """Load the sampler that a config describes."""
+    return _KINDS[config.kind].load(config)
 
 
 def load_translator(
     config: TranslatorConfig,
-    how: PromptTranslatorConfig | None = None,
+    prompted: PromptTranslatorConfig | None = None,
     languages: Sequence[str] = (),
 ) -> Translator:
-    """The translator that a config describes; `how` says how a sampler is asked for translations.
+    """Load the translator that a config describes; `prompted` has the prompt for a sampler.
 
     Raises InputError for a language that a model of kind seq2seq or google does not know.
     """
@@ -101,94 +140,67 @@ def load_translator(
         return Seq2SeqTranslator(config, languages)
     if isinstance(config, GoogleConfig):
         return GoogleTranslator(config, languages)
-    how = how or PromptTranslatorConfig()
-    return PromptTranslator(
-        load_sampler(config), how.sampling, how.template, how.prefill, how.pattern
-    )
+    return PromptTranslator(load_sampler(config), prompted)
 
 
 def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None:
     """Raise InputError for a language that a model of kind seq2seq or google does not know.
 
-    Only the vocabulary is read, or the service asked for its list; any other model is asked in
-    words, and may know any language.
+    This reads the vocabulary, or the list of the service; any language is accepted for a sampler.
     """
     if isinstance(config, Seq2SeqConfig):
-        seq2seq_codes(config, languages)
+        check_languages_of_seq2seq(config, languages)
     elif isinstance(config, GoogleConfig):
         GoogleTranslator(config, languages)
 
 
 def load_likelihood(config: ModelConfig) -> LikelihoodModel:
-    """The model that a config describes, ready to weigh given continuations.
+    """Load the model that a config describes for log-likelihoods of given continuations.
 
-    Raises InputError where its weights are not here: a file has none, and a chat server tells the
-    likelihood of an answer's first token only, which is a verdict but no choice between texts.
+    Raises InputError if its weights are not local: a file has none, and a chat server gives the
+    log-probabilities of the first token only, which suffices for a verdict but not for a text.
     """
     if not isinstance(config, TransformersConfig):
         raise InputError(
-            f"expected a model of kind transformers to weigh choices by their likelihood, got kind "
-            f"{config.kind}; name a model whose weights are here, or ask the task by generation"
+            f"expected a model of kind transformers to score choices by likelihood, got kind "
+            f"{config.kind}; name a model whose weights are local, or ask the task by generation"
         )
-    from isoglot.models.local.likelihood import TransformersLikelihood
-
     return TransformersLikelihood(config)
 
 
+def load_judge(config: ModelConfig, settings: JudgeConfig) -> SamplerJudge:
+    """Load a sampler as a judge; one with local weights also gives likelihoods."""
+    if isinstance(config, TransformersConfig) and settings.reading != "text":
+        sampler = TransformersSampler(config)
+        return SamplerJudge(sampler, settings, TransformersLikelihood(config, sampler.loaded))
+    return SamplerJudge(load_sampler(config), settings)
+
+
 def sampler_revision(config: TranslatorConfig | SourceConfig) -> str:
-    """What identifies the answers of a sampler, without loading it: for fingerprints."""
-    match config:
-        case Seq2SeqConfig():
-            return seq2seq_revision(config)
-        case GoogleConfig():
-            return google_revision(config)
-        case TransformersConfig() | VLLMConfig():
-            from isoglot.models.local.template import read_template
-            from isoglot.models.local.transformers import model_revision
-
-            revision = model_revision(config.path, config.revision)
-            template = getattr(config, "chat_template", None)
-            # The path of a template decides nothing, its content does.
-            return f"{revision}+{content_id(read_template(template))}" if template else revision
-        case FileSamplerConfig():
-            from isoglot.models.file import file_revision
-
-            return file_revision(config.path)
-        case OpenAIConfig():
-            return server_revision(config)
-        case SourceConfig():
-            return ""  # they are the prompts'
+    """Identify the answers of a model for fingerprints, without loading it."""
+    return _KINDS[config.kind].revision(config)
 
 
 def model_name_of(config: TranslatorConfig | SourceConfig) -> str:
-    """`model@revision`, without loading it: whose results these are."""
-    match config:
-        case Seq2SeqConfig():
-            return seq2seq_name(config)
-        case GoogleConfig():
-            return google_name(config)
-        case TransformersConfig() | VLLMConfig():
-            from isoglot.models.local.transformers import model_name
+    """Return `model@revision` without loading the model."""
+    return _KINDS[config.kind].name(config)
 
-            return model_name(config.path, config.revision)
-        case FileSamplerConfig():
-            name = config.sampler or config.path.name.split(".")[0]
-            return f"{name}@{sampler_revision(config)}"
-        case OpenAIConfig():
-            return f"{config.model}@{server_revision(config)}"
-        case SourceConfig():
-            return SOURCE
+
+def answer_settings(config: TranslatorConfig | SourceConfig) -> Mapping[str, Any]:
+    """Return the settings that decide the answers of a model, without its location and speed."""
+    settings = config.model_dump(mode="json", exclude=set(_KINDS[config.kind].operation))
+    return {**settings, "revision": sampler_revision(config)}
 
 
 def model_config(text: str) -> ModelConfig:
-    """The model that a user names in one word.
+    """Parse the name of a model, as given on the command line.
 
-    A folder or hub id, `ID@REVISION` at a commit, branch or tag; completions that are there
-    (JSONL, JSON, CSV, TSV, Parquet); `URL#MODEL`, a model on an OpenAI-compatible server, and
+    A folder or hub id, `ID@REVISION` for a commit, branch or tag; a file of completions (JSONL,
+    JSON, CSV, TSV, Parquet); `URL#MODEL`, a model on an OpenAI-compatible server, and
     `openai:MODEL`, one of OpenAI's; or a `.yaml` file with the settings of a model as in a recipe.
 
     Raises:
-        InputError: a file that does not hold the settings of a model; says which key is wrong.
+        InputError: a file without valid settings of a model; names the wrong key.
     """
     if text.endswith((".yaml", ".yml")):
         return _read_model(Path(text))
@@ -208,13 +220,13 @@ def model_config(text: str) -> ModelConfig:
 
 
 def with_cost_cap(config: ModelConfig, max_cost_usd: float) -> ModelConfig:
-    """The same model, which asks for nothing more once it has cost so much.
+    """Return the same model with a cap on its cost.
 
-    Raises InputError for a model that costs nothing, or whose prices are not given.
+    Raises InputError for a model without cost, or one whose prices are not given.
     """
     if not isinstance(config, OpenAIConfig):
         raise InputError(f"expected a model on a server with a cost cap, got kind {config.kind}")
-    return _validated({**config.model_dump(), "max_cost_usd": max_cost_usd}, config.model)
+    return _validate({**config.model_dump(), "max_cost_usd": max_cost_usd}, config.model)
 
 
 def _read_model(path: Path) -> ModelConfig:
@@ -222,52 +234,25 @@ def _read_model(path: Path) -> ModelConfig:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the model {path} ({error}); correct the file") from None
-    return _validated(read_yaml(text, f"model {path}"), str(path))
+    return _validate(read_yaml(text, f"model {path}"), str(path))
 
 
-def _validated(values: Any, name: str) -> ModelConfig:
+def _validate(values: Any, name: str) -> ModelConfig:
     return validated(ModelConfig, values, f"model {name}")  # type: ignore[arg-type]
 
 
-def answer_settings(config: TranslatorConfig | SourceConfig) -> Mapping[str, Any]:
-    """What decides the answers of a model: not where it lies, nor what only makes it fast."""
-    elsewhere = {
-        "path",
-        "device",
-        "chat_template",
-        "batch_tokens",
-        *OPERATION,
-        *VLLM_OPERATION,
-        *GOOGLE_OPERATION,
-    }
-    settings = config.model_dump(mode="json", exclude=elsewhere)
-    return {**settings, "revision": sampler_revision(config)}
-
-
-def load_judge(config: ModelConfig, how: JudgeConfig) -> SamplerJudge:
-    """The judge that a sampler makes; a model in this process also says likelihoods."""
-    sampler = load_sampler(config)
-    if isinstance(config, TransformersConfig) and how.reading != "text":
-        from isoglot.models.local.likelihood import TransformersLikelihood
-        from isoglot.models.local.transformers import TransformersSampler
-
-        assert isinstance(sampler, TransformersSampler)
-        return SamplerJudge(sampler, how, TransformersLikelihood(config, sampler.loaded))
-    return SamplerJudge(sampler, how)
-
-
 def load_identifier(languages: Sequence[str]) -> LanguageIdentifier:
-    """The language identifier, restricted to the languages of a run."""
-    from isoglot.models.language.langid import RestrictedIdentifier
+    """Load the language identifier, restricted to the languages of a run."""
+    from isoglot.models.language.identifier import RestrictedIdentifier
 
     return RestrictedIdentifier(languages)
 
 
 def scorer_config(text: str) -> ScorerConfig:
-    """The scorer that a user names in one word: `language_match`, `length`, `gold:GRADER`,
-    `judge:MODEL`, or the folder or hub id of a reward model."""
-    kind, separator, which = text.partition(":")
-    if separator and kind in ("gold", "judge") and not which:
+    """Parse the name of a scorer: `language_match`, `length`, `gold:GRADER`, `judge:MODEL`, or the
+    folder or hub id of a reward model."""
+    kind, separator, name = text.partition(":")
+    if separator and kind in ("gold", "judge") and not name:
         raise InputError(
             f"expected {kind}:NAME, got {text!r}; gold:last_number, judge:openai:gpt-4o"
         )
@@ -277,73 +262,51 @@ def scorer_config(text: str) -> ScorerConfig:
         case "length" if not separator:
             return LengthConfig()
         case "gold" if separator:
-            return GoldConfig(grader=which)
+            return GoldConfig(grader=name)
         case "judge" if separator:
-            return JudgeScorerConfig(model=which)
+            return JudgeScorerConfig(model=name)
     return RewardModelConfig(path=text)
+
+
+def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
+    """Return the settings that decide the rewards of a scorer, for fingerprints."""
+    settings = config.model_dump(mode="json", exclude={"path", "device", "batch_tokens"})
+    if isinstance(config, JudgeScorerConfig):
+        return {**settings, "model": answer_settings(model_config(config.model))}
+    if isinstance(config, RewardModelConfig):
+        return {**settings, "revision": model_revision(config.path, config.revision)}
+    return settings
 
 
 def load_scorers(
     configs: Sequence[ScorerConfig | str],
     identifier: LanguageIdentifier,
-    graders: Mapping[str, Callable[[str, str], float | None]] | None = None,
+    graders: Graders | None = None,
 ) -> list[Scorer]:
-    """The scorers that configs describe, or words as in `scorer_config`, in this order.
+    """Load scorers by their configs, or names as in `scorer_config`, in this order.
 
-    `graders` are those that a scorer of kind gold may name. Raises InputError for one that there is
-    not, and as the models do.
+    `graders` are those that a scorer of kind gold may name. Raises InputError for an unknown one,
+    and as the models do.
     """
-    return [
-        _load_scorer(
-            scorer_config(config) if isinstance(config, str) else config, identifier, graders
-        )
-        for config in configs
-    ]
+    read = [scorer_config(each) if isinstance(each, str) else each for each in configs]
+    return [_load_scorer(config, identifier, graders or {}) for config in read]
 
 
-def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
-    """What decides the rewards of a scorer, without loading it: for fingerprints."""
-    elsewhere = {"path", "device", "batch_tokens"}
-    settings = config.model_dump(mode="json", exclude=elsewhere)
-    if isinstance(config, JudgeScorerConfig):
-        return {**settings, "model": answer_settings(model_config(config.model))}
-    if not isinstance(config, RewardModelConfig):
-        return settings
-    from isoglot.models.local.transformers import model_revision
-
-    return {**settings, "revision": model_revision(config.path, config.revision)}
-
-
-def _load_scorer(
-    config: ScorerConfig,
-    identifier: LanguageIdentifier,
-    graders: Mapping[str, Callable[[str, str], float | None]] | None,
-) -> Scorer:
+def _load_scorer(config: ScorerConfig, identifier: LanguageIdentifier, graders: Graders) -> Scorer:
     match config:
         case LanguageMatchConfig():
-            from isoglot.models.language.match import LanguageMatch
-
             return LanguageMatch(identifier)
         case GoldConfig():
-            from isoglot.models.local.reward import GoldScorer
-
-            if config.grader not in (graders or {}):
+            if config.grader not in graders:
                 raise InputError(
-                    f"expected a grader among {', '.join(graders or {}) or '(none)'}, got "
+                    f"expected a grader among {', '.join(graders) or '(none)'}, got "
                     f"{config.grader!r}; correct `grader` of the scorer {config.name!r}"
                 )
-            assert graders is not None
             return GoldScorer(graders[config.grader], config.grader)
         case LengthConfig():
-            from isoglot.models.local.reward import Length
-
-            return Length()
+            return LengthScorer()
         case JudgeScorerConfig():
-            from isoglot.models.judges.rating import JudgeScorer
-
-            asked = RatingConfig(show_gold=config.show_gold)
-            return JudgeScorer(load_sampler(model_config(config.model)), asked)
+            sampler = load_sampler(model_config(config.model))
+            return JudgeScorer(sampler, RatingConfig(show_gold=config.show_gold))
         case RewardModelConfig():
-            from isoglot.models.local.reward import RewardModel
-
             return RewardModel(config)

@@ -12,7 +12,7 @@ from isoglot.core.records import content_id
 from isoglot.core.store import write_json
 from isoglot.execute.ledger import refuse_changes
 from isoglot.models.local.template import read_template
-from isoglot.models.local.transformers import model_revision
+from isoglot.models.local.weights import model_revision
 from isoglot.train.policy import Policy
 from isoglot.train.settings import TrainConfig
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.store import write_whole
-from isoglot.models.local.transformers import TransformersConfig, located
+from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.local.weights import located
 
 
 class Policy(NamedTuple):

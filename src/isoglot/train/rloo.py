@@ -12,7 +12,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.store import LATER
 from isoglot.core.text import without_thinking
-from isoglot.models.local.template import opens_thinking, rendered
+from isoglot.models.local.template import opens_thinking, render_chat
 from isoglot.train.adapters import adapter_arguments
 from isoglot.train.examples import load_columns
 from isoglot.train.order import LanguageBalanced, Repeated
@@ -102,7 +102,7 @@ class Rewarder:
         text = self._tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-        opened = opens_thinking(rendered(self._tokenizer, prompt.prompt))
+        opened = opens_thinking(render_chat(self._tokenizer, prompt.prompt))
         answer = without_thinking(text, opened=opened)
         is_whole = answer is not None and bool(ids) and ids[-1] in self.eos_ids
         return Completion(

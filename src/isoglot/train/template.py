@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message
-from isoglot.models.local.template import eos_ids, load_tokenizer, refused, rendered
+from isoglot.models.local.template import eos_ids, load_tokenizer, refusal, render_chat
 from isoglot.train.policy import Policy
 
 _SIDES = ("completion", "chosen", "rejected")
@@ -72,7 +72,7 @@ def end_ids(policy: Policy, tokenizer: Any) -> list[int]:
 
 def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -> RenderedRow:
     where, prompt = f"chat template, language {row['language']}", list(row["prompt"])
-    text = rendered(tokenizer, prompt)
+    text = render_chat(tokenizer, prompt)
     generated = tokenizer(text, add_special_tokens=False)["input_ids"]
     trained = _ids(tokenizer, prompt, add_generation_prompt=True)
     if generated != trained:
@@ -141,7 +141,7 @@ def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:
             "input_ids"
         ]
     except TemplateError as error:
-        raise InputError(refused(messages, error)) from error
+        raise InputError(refusal(messages, error)) from error
 
 
 def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""PEFT's adapters that stand in a folder of their own: merged into their base when loaded."""
+"""PEFT adapters in a folder of their own, merged into their base model on loading."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def base_of(path: str) -> tuple[str, str] | None:
-    """Path or hub id and revision of the base of a folder of adapters; None for a whole model."""
+    """Return path or hub id and revision of the base of adapters; None for a whole model."""
     folder = Path(path).expanduser()
     if not (folder / _CONFIG).is_file() or (folder / "config.json").exists():
         return None
@@ -25,9 +25,9 @@ def base_of(path: str) -> tuple[str, str] | None:
 
 
 def merge(base: Any, path: str) -> Any:
-    """The base with the adapters of a folder in its weights.
+    """Merge the adapters of a folder into the weights of their base.
 
-    Raises InputError where they are not made for it: another module, or other sizes.
+    Raises InputError if they do not fit it: unknown modules, or other sizes.
     """
     from peft import PeftModel
 
@@ -50,14 +50,13 @@ def _check_fits(base: Any, folder: Path) -> None:
             if weight is None:
                 raise InputError(
                     f"expected adapters for the modules of {name}, got {inner!r} in {folder}, "
-                    f"which it has not; take the base that they were trained on"
+                    f"which it lacks; take the base that they were trained on"
                 )
             side = 1 if ".lora_A." in key else 0
-            if ".lora_A." in key or ".lora_B." in key:
-                expected = weight.shape[side]
-                if got[side] != expected:
-                    raise InputError(
-                        f"expected {expected} {('outputs', 'inputs')[side]} in {inner} of {name}, "
-                        f"got {got[side]} in the adapters {folder}; take the base that they were "
-                        f"trained on"
-                    )
+            is_matrix = ".lora_A." in key or ".lora_B." in key
+            if is_matrix and got[side] != weight.shape[side]:
+                raise InputError(
+                    f"expected {weight.shape[side]} {('outputs', 'inputs')[side]} in {inner} of "
+                    f"{name}, got {got[side]} in the adapters {folder}; take the base that they "
+                    f"were trained on"
+                )

@@ -1,76 +1,37 @@
-"""Scorers of single answers: a reward model, a grader that knows the gold, and the length."""
+"""A reward model: a sequence classification model with one label, as a scorer."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
-from isoglot.models.local.transformers import located, model_name, placement
-
-
-class GoldScorer:
-    """Scorer: what a grader says of the answer against the prompt's gold.
-
-    None where there is no gold, where the grader cannot tell, and for an answer that failed or was
-    cut off, which may have been about to be right.
-    """
-
-    def __init__(self, grader: Callable[[str, str], float | None], name: str = "gold") -> None:
-        self.name = name
-        self._grader = grader
-
-    def score(
-        self, prompts: Sequence[Prompt], completions: Sequence[Completion]
-    ) -> list[float | None]:
-        """As in the protocol."""
-        return [
-            self._grader(completion.text, prompt.gold)
-            if prompt.gold is not None and completion.finish_reason == FinishReason.STOP
-            else None
-            for prompt, completion in zip(prompts, completions, strict=True)
-        ]
-
-
-class Length:
-    """Scorer: the number of characters; None for an answer that failed."""
-
-    name = "length"
-
-    def score(
-        self,
-        prompts: Sequence[Prompt],  # noqa: ARG002
-        completions: Sequence[Completion],
-    ) -> list[float | None]:
-        """As in the protocol."""
-        return [
-            None if row.finish_reason == FinishReason.ERROR else float(len(row.text))
-            for row in completions
-        ]
+from isoglot.models.batches import batches, pad
+from isoglot.models.local.weights import load_weights, located, model_name
 
 
 class _Row(NamedTuple):
-    place: int
+    completion: int
+    """Index of its completion."""
     ids: list[int]
 
 
 class RewardModel:
-    """Scorer: the one logit of a sequence classification model, of prompt and answer as one chat.
+    """Scorer: the one logit of a sequence classification model, for prompt and answer as one chat.
 
-    The model reads text, through its own tokenizer and chat template, so any model's answers can be
-    scored. None for an answer that is empty or failed, for one that does not fit into the context
-    window together with its prompt (nothing is cut off), and where the logit is not a number.
+    The model reads text, through its own tokenizer and chat template, so completions of any model
+    can be scored. None for a completion that is empty or failed, for one that does not fit into the
+    context window together with its prompt (nothing is truncated), and for a logit that is not
+    finite.
 
-    Loads safetensors only and never runs code from the checkpoint. Raises InputError where no
-    reward model stands: none at all, another number of labels, no trained head, no chat template.
+    Raises InputError if there is no reward model: no weights, another number of labels, an
+    untrained head, no chat template.
     """
 
     def __init__(self, config: RewardModelConfig) -> None:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # the stage has a bar of its own
         path, hub = located(config.path, config.revision)
         self.name = model_name(config.path, hub.get("revision", config.revision))
         self.batch_tokens = config.batch_tokens
@@ -78,62 +39,53 @@ class RewardModel:
         self.tokenizer = AutoTokenizer.from_pretrained(path, **hub)
         if self.tokenizer.chat_template is None:
             raise InputError(
-                f"expected a tokenizer with a chat template, got none in {config.path}; put the "
-                f"chat_template.jinja with which the reward model was trained beside it"
+                f"expected a tokenizer with a chat template, got none in {config.path}; add the "
+                f"chat_template.jinja with which the reward model was trained to its folder"
             )
-        device, device_map = placement(config.device)
-        self.model, loading = AutoModelForSequenceClassification.from_pretrained(
-            path,
-            dtype=config.dtype,
-            device_map=device_map,
-            use_safetensors=True,
-            output_loading_info=True,
-            **hub,
+        self.model, missing = load_weights(
+            AutoModelForSequenceClassification, path, hub, dtype=config.dtype, device=config.device
         )
-        if missing := sorted(loading["missing_keys"]):
+        if missing:
             raise InputError(
                 f"expected the weights of a reward model, got none for {missing[0]} in "
                 f"{config.path}; train it first (`isoglot train reward`)"
             )
-        self.model.eval()
-        if device is not None:
-            self.model.to(device)
         self._config = self.model.config.get_text_config()
         self._pad_id: int | None = self._config.pad_token_id
 
     @property
     def context_window(self) -> int | None:
-        """The most tokens that the model reads; None where its config does not say."""
+        """Maximum number of tokens; None if the model's config gives none."""
         return getattr(self._config, "max_position_embeddings", None)
 
     def score(
         self, prompts: Sequence[Prompt], completions: Sequence[Completion]
     ) -> list[float | None]:
-        """As in the protocol, in the precision of the model."""
+        """See `Scorer.score`. Computed in the precision of the model."""
         rewards: list[float | None] = [None] * len(completions)
-        for batch in self._batches(self._rows(prompts, completions)):
+        for batch in batches(self._rows(prompts, completions), self._fits):
             for row, reward in zip(batch, self._forward(batch), strict=True):
-                rewards[row.place] = reward if math.isfinite(reward) else None
+                rewards[row.completion] = reward if math.isfinite(reward) else None
         return rewards
 
     def _rows(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[_Row]:
-        """The answers that can be scored, the shortest first."""
-        places, texts = [], []
-        for place, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        """Encode the completions that can be scored, the shortest first."""
+        indices, texts = [], []
+        for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
             if completion.text.strip() and completion.finish_reason != FinishReason.ERROR:
-                places.append(place)
+                indices.append(i)
                 texts.append(self._render(prompt, completion.text))
         if not texts:
             return []
-        # The template writes the tokens that begin and end a text itself.
+        # The template writes the BOS and EOS tokens itself.
         ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         window = self.context_window
-        rows = [_Row(place, row) for place, row in zip(places, ids, strict=True)]
+        rows = [_Row(i, row) for i, row in zip(indices, ids, strict=True)]
         fitting = [row for row in rows if window is None or len(row.ids) <= window]
         return sorted(fitting, key=lambda row: len(row.ids))
 
     def _render(self, prompt: Prompt, answer: str) -> str:
-        """The whole conversation; an answer that continues a primed turn is one turn with it."""
+        """Render the whole conversation; a primed turn and its completion become one turn."""
         from jinja2 import TemplateError
 
         messages = [dict(message) for message in prompt.prompt]
@@ -149,41 +101,29 @@ class RewardModel:
                 f"({error}); leave out the turn that it does not know"
             ) from error
 
-    def _batches(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
-        """Neighbours in length that fit the budget; rows are sorted, so the last is the longest."""
-        batch: list[_Row] = []
-        for row in rows:
-            if batch and (len(batch) + 1) * len(row.ids) > self.batch_tokens:
-                yield batch
-                batch = []
-            batch.append(row)
-        if batch:
-            yield batch
+    def _fits(self, batch: list[_Row], row: _Row) -> bool:
+        return (len(batch) + 1) * len(row.ids) <= self.batch_tokens
 
     def _forward(self, batch: Sequence[_Row]) -> list[float]:
         import torch
 
-        pad = self._padding(batch)
-        if pad is None and len(batch) > 1:
+        pad_id = self._padding(batch)
+        if pad_id is None and len(batch) > 1:
             return [reward for row in batch for reward in self._forward([row])]
-        self._config.pad_token_id = pad
-        width = max(len(row.ids) for row in batch)
-        fill = 0 if pad is None else pad
-        ids = [row.ids + [fill] * (width - len(row.ids)) for row in batch]
-        mask = [[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch]
+        self._config.pad_token_id = pad_id
+        ids, mask = pad([row.ids for row in batch], pad_id)
         with torch.inference_mode():
             logits = self.model(
-                input_ids=torch.tensor(ids, device=self.model.device),
-                attention_mask=torch.tensor(mask, device=self.model.device),
+                input_ids=ids.to(self.model.device), attention_mask=mask.to(self.model.device)
             ).logits
         return logits[:, 0].float().tolist()
 
     def _padding(self, batch: Sequence[_Row]) -> int | None:
-        """The token that fills rows up; None where there is none, and none is needed for one row.
+        """Return the pad token; None if there is none, and for one row, which needs none.
 
-        The reward is read at the last token that is not padding. A model without a padding token
-        takes no batch of several rows: it is given a token that is in none of them, so that the
-        reward is read where it is for a row alone.
+        The reward is read at the last token that is not padding. A model without a pad token takes
+        no batch of several rows: it is given a token that occurs in none of them, so that the
+        reward is read at the same token as for the row alone.
         """
         if self._pad_id is not None or len(batch) == 1:
             return self._pad_id
@@ -198,7 +138,7 @@ def _check_labels(path: str, hub: dict[str, Any]) -> None:
     if not any("ForSequenceClassification" in name for name in config.architectures or []):
         raise InputError(
             f"expected a sequence classification model as reward model, got "
-            f"{', '.join(config.architectures or ['a model of no named kind'])} in {path}; train "
+            f"{', '.join(config.architectures or ['no named architecture'])} in {path}; train "
             f"a reward model from it (`isoglot train reward`)"
         )
     if config.num_labels != 1:

@@ -1,7 +1,7 @@
-"""How messages become the text and the tokens of a model: the one place for every engine's prompt.
+"""Chat templates: from messages to the text of a prompt, the same for every local engine.
 
-Training goes through the same tokenizer, and TRL through its chat template; `train/template.py`
-proves that they agree.
+Training uses the same tokenizer, and TRL its chat template; `train/template.py` checks that they
+agree.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from isoglot.core.records import Message, Prompt
 
 
 def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None = None) -> Any:
-    """A checkpoint's tokenizer, with the template of a file where the recipe names one.
+    """Load a checkpoint's tokenizer, with the chat template of a file if one is given.
 
-    Raises InputError where that file is not there or no template.
+    Raises InputError if that file is missing or no template.
     """
     from transformers import AutoTokenizer
 
@@ -26,7 +26,7 @@ def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None 
 
 
 def read_template(path: str) -> str:
-    """A chat template in Jinja; raises InputError where the file holds none."""
+    """Read a chat template in Jinja; raise InputError if the file holds none."""
     try:
         text = Path(path).expanduser().read_text("utf-8")
     except (OSError, UnicodeError) as error:
@@ -42,10 +42,10 @@ def read_template(path: str) -> str:
     return text
 
 
-def rendered(tokenizer: Any, messages: Sequence[Message]) -> str:
-    """The text that a model reads before it answers; an assistant's last turn stays open.
+def render_chat(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """Return the text that a model reads before it answers; an assistant's last turn stays open.
 
-    Raises InputError where the template refuses the turns, as some do a system message.
+    Raises InputError if the template refuses the turns, as some do a system message.
     """
     from jinja2 import TemplateError
 
@@ -58,11 +58,11 @@ def rendered(tokenizer: Any, messages: Sequence[Message]) -> str:
             continue_final_message=primed,
         )
     except TemplateError as error:
-        raise InputError(refused(messages, error)) from error
+        raise InputError(refusal(messages, error)) from error
 
 
-def refused(messages: Sequence[Message], error: Exception) -> str:
-    """What a user is told when a chat template refuses the turns of a row."""
+def refusal(messages: Sequence[Message], error: Exception) -> str:
+    """Return the message for a chat template that refuses the turns of a row."""
     return (
         f"expected a chat template that takes turns of "
         f"{', '.join(message['role'] for message in messages)}, got: {error}; leave the turn out "
@@ -71,22 +71,22 @@ def refused(messages: Sequence[Message], error: Exception) -> str:
 
 
 def opens_thinking(text: str) -> bool:
-    """Whether a rendered prompt leaves the model in the middle of its thinking."""
+    """True if a rendered prompt ends inside the model's thinking."""
     return text.rstrip().endswith("<think>")
 
 
 def eos_ids(*sources: int | list[int] | None) -> list[int]:
-    """The ids that end an answer, each once, of a model and of its tokenizer."""
+    """Merge the EOS ids of a model and of its tokenizer, without duplicates."""
     ids = [
         i for ids in sources if ids is not None for i in (ids if isinstance(ids, list) else [ids])
     ]
     return list(dict.fromkeys(ids))
 
 
-def plain(prompt: Prompt) -> str:
-    """The turns as bare text; worked examples stand before the question, a blank line between.
+def render_plain(prompt: Prompt) -> str:
+    """Return the turns as bare text, worked examples first, with blank lines between them.
 
-    A question alone stands as it is, so that what a benchmark continues is continued.
+    A single turn stays as it is, so that the model continues the text of a benchmark.
     """
     messages = list(prompt.prompt)
     roles = [message["role"] for message in messages]
@@ -94,16 +94,15 @@ def plain(prompt: Prompt) -> str:
         roles.append("user")
     if roles != ["user", "assistant"] * (len(roles) // 2) + ["user"]:
         raise InputError(
-            f"prompt {prompt.prompt_id}: expected turns of user and assistant in turn for format: "
-            f"plain, got turns of {', '.join(message['role'] for message in messages)}; set "
-            f"format: chat, or write the turns into one text"
+            f"prompt {prompt.prompt_id}: expected alternating turns of user and assistant for "
+            f"format: plain, got turns of {', '.join(message['role'] for message in messages)}; "
+            f"set format: chat, or write the turns into one text"
         )
     texts = [message["content"] for message in messages]
     if len(texts) <= 2:
         return "".join(texts)
-    worked = [
-        f"{question}\n{answer}"
-        for question, answer in zip(texts[:-2:2], texts[1:-1:2], strict=True)
+    examples = [
+        f"{user}\n{assistant}" for user, assistant in zip(texts[:-2:2], texts[1:-1:2], strict=True)
     ]
-    last = texts[-1] if len(texts) % 2 else texts[-2] + "\n" + texts[-1]
-    return "\n\n".join([*worked, last + ("\n" if len(texts) % 2 else "")])
+    last = texts[-1] + "\n" if len(texts) % 2 else texts[-2] + "\n" + texts[-1]
+    return "\n\n".join([*examples, last])

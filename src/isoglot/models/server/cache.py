@@ -1,4 +1,4 @@
-"""Answers that a server gave before, in one SQLite file, so that none is paid for twice."""
+"""A cache of a server's answers in one SQLite file, so that none is paid for twice."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ from isoglot.core.errors import InputError
 
 _VERSION = 1
 _BUSY_SECONDS = 60
-"""How long one process waits for another to finish its write."""
+"""Time that one process waits for another to finish its write."""
 
 
 def answer_key(*parts: Any) -> str:
-    """SHA-256 of what decides an answer, as JSON with sorted keys."""
+    """Hash everything that decides an answer: SHA-256 of JSON with sorted keys."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def user_cache() -> Path:
-    """`answers.sqlite` in the folder that ISOGLOT_CACHE names, else in the user's cache folder."""
+    """Return the path of `answers.sqlite` in ISOGLOT_CACHE, or else in the user's cache folder."""
     if folder := os.environ.get("ISOGLOT_CACHE"):
         return Path(folder).expanduser() / "answers.sqlite"
     if sys.platform == "win32":
@@ -35,11 +35,11 @@ def user_cache() -> Path:
 
 
 class AnswerCache:
-    """Answers by key, each on the disk before `put` returns: a killed run has what it was given.
+    """Answers by key, each on disk before `put` returns, so that a killed run loses none.
 
-    Threads share one, processes share the file. Only answers and keys are in it, no prompt and no
-    credential, and only its owner may read it. Raises InputError where the file is not a cache of
-    this version or cannot be written.
+    Threads share an instance, processes the file. It contains answers and hashed keys, but no
+    prompts and no credentials, and only its owner may read it. Raises InputError if the file is not
+    a cache of this version or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +56,7 @@ class AnswerCache:
             raise self._unusable(error) from None
 
     def get(self, key: str) -> Mapping[str, Any] | None:
-        """The answer of a key, or None."""
+        """Return the answer of a key, or None."""
         with self._lock:
             try:
                 row = self._db.execute(
@@ -67,7 +67,7 @@ class AnswerCache:
         return None if row is None else json.loads(row[0])
 
     def put(self, key: str, answer: Mapping[str, Any]) -> None:
-        """Keep an answer; where another process was faster, its answer stays."""
+        """Store an answer; if another process was faster, its answer stays."""
         row = (key, json.dumps(answer))
         with self._lock:
             try:
@@ -76,14 +76,14 @@ class AnswerCache:
                 raise self._unusable(error) from None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
     def _open(self) -> None:
-        self._is_new()  # before the first change to a file that may be somebody else's
+        self._is_new()  # before the first write to a file that may not be a cache
         self._write_ahead()
         self._db.execute("PRAGMA synchronous = NORMAL")  # survives a kill; a power cut loses little
-        self._db.execute("BEGIN IMMEDIATE")  # another process may be making the same file
+        self._db.execute("BEGIN IMMEDIATE")  # another process may be creating the same file
         if self._is_new():
             self._db.execute(
                 "CREATE TABLE answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID"
@@ -92,7 +92,7 @@ class AnswerCache:
         self._db.execute("COMMIT")
 
     def _write_ahead(self) -> None:
-        """Turn the log on; SQLite itself waits for no other process that is doing the same."""
+        """Enable WAL; SQLite itself does not wait for another process that is doing the same."""
         deadline = time.monotonic() + _BUSY_SECONDS
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Asking a chat server over HTTP: paced, metered, and again where that can help."""
+"""Requests to a chat server over HTTP: paced, metered, and retried."""
 
 import json
 import math
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import FinishReason
@@ -18,11 +19,11 @@ from isoglot.models.server.meter import Charge, Meter, Pace
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-_AGAIN = {408, 409, 425, 429}
+_RETRIED = {408, 409, 425, 429}
 _PAUSE = {429, 503}
-_LONGEST_WAIT_SECONDS = 600
-"""A server that asks for more than this has a quota, and the run ends."""
-_LONGEST_BACKOFF_SECONDS = 60
+_MAX_WAIT_SECONDS = 600
+"""A server that wants a longer wait has a quota, and the run ends."""
+_MAX_BACKOFF_SECONDS = 60
 _CONNECT_SECONDS = 10
 _FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -31,29 +32,29 @@ _FINISH_REASONS = {
     "length": FinishReason.LENGTH,
     "max_tokens": FinishReason.LENGTH,
 }
-"""Anything else (`content_filter`, `tool_calls`, none) is an error."""
-_OF_THE_PROMPT = re.compile(
+"""Any other reason (`content_filter`, `tool_calls`, none) is an error."""
+_PROMPT_AT_FAULT = re.compile(
     r"context.?(length|window|size)|too long|content.?(filter|policy|management)", re.IGNORECASE
 )
-"""What a 400 says when only this prompt is at fault."""
+"""Message of a status 400 that concerns this prompt only."""
 NO_LOG_PROBABILITIES = "no log-probabilities"
 _TIME_OUT = "time-out"
 _BROKEN_OFF = "broken off"
 
 
-class Reply(NamedTuple):
-    """What the server answered."""
+class ChatReply(NamedTuple):
+    """A chat completion; the answer cache holds its fields by name."""
 
     text: str
     finish_reason: str
     prompt_tokens: int | None
     completion_tokens: int | None
     top: list[tuple[str, float]] | None
-    """The likeliest first tokens with their log-probabilities, best first; None if not told."""
+    """The most likely first tokens with their log-probabilities, best first; None if absent."""
 
 
 class NoReply(Exception):
-    """No answer to this prompt, for a reason that may pass or that lies in the prompt itself."""
+    """No reply to this prompt; `again` says that a retry may help."""
 
     def __init__(self, reason: str, *, again: bool, wait_seconds: float = 0.0) -> None:
         super().__init__(reason)
@@ -63,10 +64,10 @@ class NoReply(Exception):
 
 
 class ChatServer:
-    """`POST URL/chat/completions`, from as many threads as there are connections.
+    """Client for `POST URL/chat/completions`, for as many threads as there are connections.
 
-    Raises InputError for what asking again cannot mend: no server at the address, a key that is
-    refused, a model or a setting that the server does not know. The key is in no message.
+    Raises InputError for errors that a retry cannot mend: no server at the address, a key that is
+    refused, a model or a setting that the server does not know. No message contains the key.
     """
 
     def __init__(
@@ -87,8 +88,8 @@ class ChatServer:
             import tenacity  # noqa: F401
         except ModuleNotFoundError as error:
             raise InputError(
-                f"expected the packages that ask a server, got no {error.name}; pip install "
-                f"'isoglot[openai]'"
+                f"expected the packages of the client for servers, got no {error.name}; "
+                f"pip install 'isoglot[openai]'"
             ) from None
         self._url = url
         self._key = api_key
@@ -108,14 +109,14 @@ class ChatServer:
             limits=httpx2.Limits(
                 max_connections=max_connections, max_keepalive_connections=max_connections
             ),
-            trust_env=not is_loopback(url),  # a proxy does not know this machine's ports
+            trust_env=not _is_loopback(url),  # a proxy cannot reach this machine's ports
         )
 
-    def ask(self, body: Mapping[str, Any], charge: Charge, stop: threading.Event) -> Reply:
-        """The answer to one request; NoReply once the attempts are used up or `stop` is set."""
+    def post(self, body: Mapping[str, Any], charge: Charge, stop: threading.Event) -> ChatReply:
+        """Send one request; raise NoReply once the attempts are used up or `stop` is set."""
         import tenacity
 
-        again = tenacity.Retrying(
+        retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda e: isinstance(e, NoReply) and e.again),
             stop=tenacity.stop_any(
                 tenacity.stop_after_attempt(self._max_attempts), tenacity.stop_when_event_set(stop)
@@ -125,7 +126,7 @@ class ChatServer:
             reraise=True,
         )
         content = json.dumps(body).encode()
-        return again(self._attempt, content, str(body.get("model")), charge, stop)
+        return retrying(self._attempt, content, str(body.get("model")), charge, stop)
 
     def close(self) -> None:
         """Close the connections."""
@@ -135,12 +136,14 @@ class ChatServer:
         import tenacity
 
         backoff = tenacity.wait_random_exponential(
-            multiplier=self._backoff_seconds, max=_LONGEST_BACKOFF_SECONDS
+            multiplier=self._backoff_seconds, max=_MAX_BACKOFF_SECONDS
         )(state)
         failure = state.outcome.exception() if state.outcome else None
         return backoff + (failure.wait_seconds if isinstance(failure, NoReply) else 0.0)
 
-    def _attempt(self, content: bytes, model: str, charge: Charge, stop: threading.Event) -> Reply:
+    def _attempt(
+        self, content: bytes, model: str, charge: Charge, stop: threading.Event
+    ) -> ChatReply:
         self._pace.wait(sum(charge), stop)
         if stop.is_set() or not self._meter.reserve(charge, stop):
             raise NoReply("stopped", again=False)
@@ -148,15 +151,14 @@ class ChatServer:
         try:
             status, headers, answer = self._post(content)
             if status == 200:
-                spent = (None, None)  # whatever it holds, it may be on the bill
-                reply = _read(answer)
+                spent = (None, None)  # whatever it contains, it may be billed
+                reply = _read_reply(answer)
                 spent = (reply.prompt_tokens, reply.completion_tokens)
                 return reply
             raise self._refusal(status, headers, answer, model)
         except NoReply as failure:
             if failure.reason in (_TIME_OUT, _BROKEN_OFF):
-                # the server may have written an answer, and billed it
-                spent = (None, None)
+                spent = (None, None)  # the server may have written an answer, and billed it
             raise
         finally:
             if spent is None:
@@ -168,7 +170,7 @@ class ChatServer:
                 self._pace.refund(sum(charge) - sum(known) if len(known) == 2 else 0)
 
     def _post(self, content: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and the whole body, within the time-out from beginning to end."""
+        """Return status, headers and body, within one time-out for the whole request."""
         import httpx2
 
         deadline = time.monotonic() + self._timeout_seconds
@@ -176,7 +178,7 @@ class ChatServer:
         try:
             with self._client.stream("POST", self._url, content=content) as response:
                 self._reached = True
-                # The client's own time-out is for each read, and a server may drip.
+                # The client's own time-out is for each read, and a server may send byte by byte.
                 for part in response.iter_bytes():
                     answer += part
                     if time.monotonic() > deadline:
@@ -196,25 +198,25 @@ class ChatServer:
 
     def _refusal(
         self, status: int, headers: Mapping[str, str], answer: bytes, model: str
-    ) -> NoReply | ValueError:
-        """What to raise for an answer that is no success."""
-        said = self._clean(_said(answer))
-        got = f"got HTTP {status}" + (f" ({said})" if said else "")
+    ) -> NoReply | InputError:
+        """Return the exception for a status other than 200."""
+        message = self._clean(_error_message(answer))
+        got = f"got HTTP {status}" + (f" ({message})" if message else "")
         if status == 429 and "insufficient_quota" in answer.decode(errors="replace"):
             return InputError(f"expected an account with credit left at {self._url}, {got}; top up")
-        if status in _AGAIN or status >= 500:
-            return self._later(status, headers, got)
-        if status == 413 or (status in (400, 422) and _OF_THE_PROMPT.search(said)):
-            return NoReply(f"refused: {said or status}", again=False)
-        if status in (400, 422) and "logprob" in said:
+        if status in _RETRIED or status >= 500:
+            return self._postpone(status, headers, got)
+        if status == 413 or (status in (400, 422) and _PROMPT_AT_FAULT.search(message)):
+            return NoReply(f"refused: {message or status}", again=False)
+        if status in (400, 422) and "logprob" in message:
             return NoReply(NO_LOG_PROBABILITIES, again=False)
         if status in (401, 403):
-            where = (
+            mend = (
                 f"set {self._key_name} to a valid one"
                 if self._key_name
                 else "name the environment variable that holds it in api_key_env"
             )
-            return InputError(f"expected a key that {self._url} accepts, {got}; {where}")
+            return InputError(f"expected a key that {self._url} accepts, {got}; {mend}")
         if status == 404:
             return InputError(
                 f"expected model {model!r} at {self._url}, {got}; correct model or base_url, "
@@ -225,35 +227,32 @@ class ChatServer:
             f"model, base_url or sampling, or take a setting out with null in `extra`"
         )
 
-    def _later(self, status: int, headers: Mapping[str, str], got: str) -> NoReply | ValueError:
-        wait_seconds = retry_after_seconds(headers)
-        if wait_seconds > _LONGEST_WAIT_SECONDS:
+    def _postpone(self, status: int, headers: Mapping[str, str], got: str) -> NoReply | InputError:
+        wait_seconds = _retry_after_seconds(headers)
+        if wait_seconds > _MAX_WAIT_SECONDS:
             return InputError(
-                f"expected an answer of {self._url} within {_LONGEST_WAIT_SECONDS} s, {got} and a "
+                f"expected an answer of {self._url} within {_MAX_WAIT_SECONDS} s, {got} and a "
                 f"wait of {wait_seconds:.0f} s; give the same command after that"
             )
         if status in _PAUSE:
-            self._pace.pause(wait_seconds)  # for every thread, not this one alone
+            self._pace.pause(wait_seconds)  # for all threads
         return NoReply(f"HTTP {status}", again=True, wait_seconds=wait_seconds)
 
     def _clean(self, text: str) -> str:
-        """One short line without the key, which some servers repeat."""
+        """Shorten to one line without the key, which some servers repeat."""
         if self._key:
             text = text.replace(self._key, "***")
         printable = "".join(char if char.isprintable() else " " for char in text)
         return " ".join(printable.split())[:200]
 
 
-def is_loopback(url: str) -> bool:
-    """Whether a URL is of this machine."""
-    from urllib.parse import urlsplit
-
+def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float:
-    """The wait that `Retry-After` asks for, as seconds or as a date (RFC 9110, 10.2.3); else 0."""
+def _retry_after_seconds(headers: Mapping[str, str]) -> float:
+    """Read `Retry-After`, as seconds or as a date (RFC 9110, 10.2.3); 0 without it."""
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
@@ -261,39 +260,38 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float:
         until = parsedate_to_datetime(value)
         now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
         return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):  # no date; a date without a zone beside one with it
+    except (ValueError, TypeError):  # no date; only one of the two with a time zone
         return 0.0
 
 
-def _read(answer: bytes) -> Reply:
-    """The reply that a body holds; NoReply where it is not what the API says."""
+def _read_reply(answer: bytes) -> ChatReply:
+    """Parse a body; raise NoReply if it does not follow the API."""
     try:
         body = json.loads(answer)
         choice = body["choices"][0]
-        message = choice["message"]
-        text = without_thinking(_text(message.get("content")))
+        content = _text(choice["message"].get("content"))
         reason = _FINISH_REASONS.get(choice.get("finish_reason"), FinishReason.ERROR)
         usage = body.get("usage") or {}
-        return Reply(
-            text or "",
-            FinishReason.LENGTH if text is None else reason,
-            _count(usage.get("prompt_tokens")),
-            _count(usage.get("completion_tokens")),
-            _top(choice.get("logprobs")),
+        prompt_tokens, completion_tokens = (
+            _count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")
         )
+        top = _top(choice.get("logprobs"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise NoReply("nonsense", again=True) from None
+    text = without_thinking(content)
+    reason = FinishReason.LENGTH if text is None else reason
+    return ChatReply(text or "", reason, prompt_tokens, completion_tokens, top)
 
 
 def _text(content: Any) -> str:
-    """The text of a message; thinking, which stands beside it or in parts of its own, is none."""
+    """Return the text of a message, without parts that hold thinking."""
     if content is None:
         return ""
     if isinstance(content, list):
         content = "".join(part["text"] for part in content if part.get("type") == "text")
     if not isinstance(content, str):
         raise TypeError
-    # Half a surrogate pair, the end of a cut-off emoji, can be written nowhere.
+    # A lone surrogate, the end of a cut-off emoji, cannot be encoded.
     return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -311,15 +309,14 @@ def _count(value: Any) -> int | None:
     return value if is_count else None
 
 
-def _said(answer: bytes) -> str:
-    """The message in an error body: OpenAI's, FastAPI's, Ollama's form, or the text itself."""
+def _error_message(answer: bytes) -> str:
+    """Return the message in an error body: OpenAI's, FastAPI's, Ollama's form, or the text."""
     text = answer.decode(errors="replace")
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    said = body
     for key in ("error", "detail", "message"):
-        if isinstance(said, dict) and key in said:
-            said = said[key]
-    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+        if isinstance(body, dict) and key in body:
+            body = body[key]
+    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""How likely each of a few labels is, from the likeliest first tokens of an answer."""
+"""Likelihoods of labels from the most likely first tokens of an answer."""
 
 import math
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from isoglot.core.protocols import Likelihood
 def label_likelihoods(
     labels: Sequence[str], top: Sequence[tuple[str, float]]
 ) -> list[Likelihood | None]:
-    """The likelihood of each label, from tokens with their log-probabilities, best first.
+    """Return the likelihood of each label, from tokens with log-probabilities, best first.
 
-    A token counts for the label that it is, or whose beginning it is when no other label begins so;
-    blanks around it are nothing, case is. Of a label that no token begins, only a bound is known:
-    it is at most as likely as the last token, and as what all tokens leave; it gets that bound. A
-    token that could begin several labels makes each of them None, since they are not told apart,
-    and all are None where no token begins any: that is no answer to the question.
+    A token counts for the label that it equals, or that it begins if it begins no other;
+    surrounding spaces are ignored, case is not. A label that no token begins gets an upper bound:
+    the probability of the last token, or the remaining probability if that is lower. A token that
+    could begin several labels makes each of them None, since they cannot be distinguished; all are
+    None if no token begins any.
     """
     names = [label.strip() for label in labels]
     assert all(names), "an empty label"
@@ -26,7 +26,7 @@ def label_likelihoods(
     greedy: str | None = None
     for rank, (token, value) in enumerate(tokens):
         begun = {name for name in names if token and name.startswith(token)}
-        if token in begun:  # a longer label that has a token of its own does not begin with this
+        if token in begun:  # a longer label with a token of its own does not begin with this one
             begun = {token} | (begun - whole)
         if len(begun) == 1:
             (name,) = begun

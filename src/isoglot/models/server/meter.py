@@ -1,4 +1,4 @@
-"""What asking a server costs, and how fast it may be asked."""
+"""Cost and pace of the requests to a server."""
 
 import threading
 import time
@@ -8,32 +8,32 @@ from typing import NamedTuple
 
 from isoglot.core.errors import InputError
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 class CostCapReached(InputError):
-    """The next request could pass `max_cost_usd`; what was answered so far is in the cache."""
+    """The next request could exceed `max_cost_usd`; the answers so far are in the cache."""
 
 
 @dataclass(slots=True)
 class Usage:
-    """What was asked and spent so far, by this sampler in this process."""
+    """Requests, tokens and cost of one sampler in this process."""
 
     num_requests: int = 0
-    """Requests that were sent, repeated ones included."""
+    """Requests sent, including retries."""
     num_cached: int = 0
-    """Answers that came from the cache."""
+    """Answers from the cache."""
     num_unmetered: int = 0
-    """Requests whose tokens the server did not report; the cost counts their upper bound."""
+    """Requests whose tokens the server did not report; their cost is the upper bound."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    """Tokens as the server reports them, thinking included."""
+    """Tokens as reported by the server, including thinking."""
     cost_usd: float | None = None
-    """None where the config gives no prices."""
+    """None if the config gives no prices."""
     cached_cost_usd: float | None = None
-    """What the answers from the cache cost when they were asked, at the prices of now."""
+    """Original cost of the answers from the cache, at the present prices."""
     failures: Counter[str] = field(default_factory=Counter)
-    """Answers that never came, by the reason of the last attempt."""
+    """Requests without an answer, by the reason of the last attempt."""
 
     @property
     def num_failed(self) -> int:
@@ -41,17 +41,17 @@ class Usage:
 
 
 class Charge(NamedTuple):
-    """The most that a request can take; held back until its true figures are known."""
+    """Upper bound of a request, reserved until its actual figures are known."""
 
     prompt_tokens: int
     completion_tokens: int
 
 
 class Meter:
-    """Counts tokens and money over threads, and lets no request start that could pass the cap.
+    """Counts tokens and cost over threads, and lets no request start that could exceed the cap.
 
-    A request holds back its upper bound while it is under way, so the cap holds even if every
-    answer is as long as it may be.
+    A request reserves its upper bound while it is under way, so the cap holds even if every answer
+    has the maximum length.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class Meter:
         self.usage = Usage(cost_usd=zero, cached_cost_usd=zero)
 
     def reserve(self, charge: Charge, stop: threading.Event) -> bool:
-        """Hold back a charge, waiting for requests under way where the cap leaves no room now.
+        """Reserve a charge, waiting for requests under way if the cap leaves no room for it.
 
-        False when `stop` was set meanwhile. Raises CostCapReached where there would be no room even
-        if those cost nothing.
+        Returns False if `stop` was set meanwhile. Raises CostCapReached if there would be no room
+        even if those requests cost nothing.
         """
         bound = self._usd(*charge)
         with self._changed:
@@ -81,8 +81,13 @@ class Meter:
                 if stop.is_set():
                     return False
                 if self._spent + bound > self._cap:
-                    raise self._reached(bound)
-                self._changed.wait(_LOOK_SECONDS)
+                    raise CostCapReached(
+                        f"max_cost_usd is {self._cap:g} and {self._spent:.4f} USD are spent on "
+                        f"{self.usage.num_requests} requests, and the next may cost up to "
+                        f"{bound:.4f} USD; with `cache` on, the same command with a higher "
+                        f"max_cost_usd continues from here"
+                    )
+                self._changed.wait(_POLL_SECONDS)
             self._held += bound
             self.usage.num_requests += 1
             return True
@@ -90,7 +95,7 @@ class Meter:
     def settle(
         self, charge: Charge, prompt_tokens: int | None, completion_tokens: int | None
     ) -> None:
-        """Book what a request took; what the server does not say counts at its upper bound."""
+        """Record the actual figures of a request; unknown ones count at the upper bound."""
         with self._changed:
             self._held -= self._usd(*charge)
             if prompt_tokens is None or completion_tokens is None:
@@ -105,20 +110,20 @@ class Meter:
             self._changed.notify_all()
 
     def release(self, charge: Charge) -> None:
-        """Book a request that the server turned down: it cost nothing."""
+        """Release the charge of a request that the server refused: it cost nothing."""
         with self._changed:
             self._held -= self._usd(*charge)
             self._changed.notify_all()
 
     def count_cached(self, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        """Book an answer that was there already."""
+        """Record an answer from the cache."""
         with self._changed:
             self.usage.num_cached += 1
             if self.usage.cached_cost_usd is not None:
                 self.usage.cached_cost_usd += self._usd(prompt_tokens or 0, completion_tokens or 0)
 
     def count_failure(self, reason: str) -> None:
-        """Book an answer that will not come."""
+        """Record a request without an answer."""
         with self._changed:
             self.usage.failures[reason] += 1
 
@@ -129,18 +134,11 @@ class Meter:
     def _usd(self, prompt_tokens: int, completion_tokens: int) -> float:
         return self._prices[0] * prompt_tokens + self._prices[1] * completion_tokens
 
-    def _reached(self, bound: float) -> CostCapReached:
-        return CostCapReached(
-            f"max_cost_usd is {self._cap:g} and {self._spent:.4f} USD are spent on "
-            f"{self.usage.num_requests} requests, and the next may cost up to {bound:.4f} USD; "
-            f"with `cache` on, the same command with a higher max_cost_usd goes on from here"
-        )
-
 
 class Pace:
-    """Spaces requests evenly, so that neither requests nor tokens a minute pass their limit.
+    """Spaces requests evenly, so that requests and tokens per minute stay below their limits.
 
-    A request takes its upper bound of tokens; `refund` gives back what it did not use.
+    A request takes its upper bound of tokens; `refund` returns those that it did not use.
     """
 
     def __init__(
@@ -152,7 +150,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait(self, num_tokens: int, stop: threading.Event) -> None:
-        """Return when a request of so many tokens may start, or `stop` is set."""
+        """Block until a request of so many tokens may start, or `stop` is set."""
         with self._lock:
             now = time.monotonic()
             start = max(now, self._next_request, self._next_tokens)
@@ -163,11 +161,11 @@ class Pace:
             pass
 
     def refund(self, num_tokens: int) -> None:
-        """Give back tokens that a request did not use."""
+        """Return tokens that a request did not use."""
         with self._lock:
             self._next_tokens -= self._per_token * num_tokens
 
     def pause(self, seconds: float) -> None:
-        """Start no request for so long: the server asked for it."""
+        """Delay all further requests, as the server demanded."""
         with self._lock:
             self._resume = max(self._resume, time.monotonic() + seconds)

@@ -1,18 +1,27 @@
-"""What translation models call the languages of the table."""
+"""Codes by which translation models and services know the languages of the table."""
 
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.core.languages import ALIASES, language
+from isoglot.core.languages import ALIASES, Language, language
 
-_NLLB_CODES = {"sat_Olck": "sat_Beng"}  # the name of Santali in its vocabulary, whatever the script
+_NLLB_CODES = {"sat_Olck": "sat_Beng"}  # NLLB's code for Santali, although its script is Ol Chiki
+
+
+def names_of(row: Language) -> list[str]:
+    """Return the tag of a language, its aliases and, if it has one script, its ISO 639-3 code.
+
+    The language without its script is not among them: `zh` might answer in the other script.
+    """
+    names = [row.tag, *(alias for alias, known in ALIASES.items() if known == row.tag)]
+    return names if "-" in row.tag else [*names, row.iso639_3]
 
 
 class Codes:
-    """What the vocabulary of a translation model calls the languages of the table.
+    """Language tokens of a translation model, read from its vocabulary.
 
-    `nllb` writes `swh_Latn` before source and answer, `m2m100` writes `__sw__`, and `madlad` writes
-    `<2sw>` before the source, whose own language it is not told.
+    `nllb` has `swh_Latn` before source and answer, `m2m100` has `__sw__`, and `madlad` has `<2sw>`
+    before the source, whose own language is not given.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -22,19 +31,16 @@ class Codes:
         if not self.form:
             raise InputError(
                 "expected a translation model that has eng_Latn, __en__ or <2en> in its vocabulary "
-                "(NLLB-200, M2M100, MADLAD-400), came none of them; name such a model"
+                "(NLLB-200, M2M100, MADLAD-400), got none of them; name such a model"
             )
 
     def token(self, tag: str) -> str:
-        """The token of a language; raises InputError for one that the model does not know."""
+        """Return the token of a language; raise InputError if the model does not know it."""
         row = language(tag)
-        # Not the language without its script: `zh` would answer in the other one.
-        names = [row.tag, *(alias for alias, known in ALIASES.items() if known == row.tag)]
-        names += [] if "-" in row.tag else [row.iso639_3]
         tokens = {
             "nllb": [_NLLB_CODES.get(row.flores, row.flores), row.flores],
-            "m2m100": [f"__{name}__" for name in names],
-            "madlad": [f"<2{name.replace('-', '_')}>" for name in names],
+            "m2m100": [f"__{name}__" for name in names_of(row)],
+            "madlad": [f"<2{name.replace('-', '_')}>" for name in names_of(row)],
         }[self.form]
         known = next((token for token in tokens if token and self._knows(token)), None)
         if known is None:

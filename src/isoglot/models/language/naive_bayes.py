@@ -1,13 +1,12 @@
-"""How likely the words of a text are in each language of a script: a naive Bayes over byte n-grams.
+"""Naive Bayes over byte n-grams: the likelihood of words in each language of a script.
 
-The n-grams and their frequencies in 140 languages are py3langid's, whose model lies in its package.
-They are adapted to the word frequencies in `langid_words.tsv.gz` (a language that py3langid lacks
-starts from the mean of its script), and to `langid_words_by_hand.tsv` for languages of which no
-text was at hand. `bench/langid.py --count-words` writes the first file; docs/LOG.md says from what,
-and how well each language is told apart.
+The n-grams and their frequencies in 140 languages are those of py3langid's packaged model. They are
+adapted to the word frequencies in `langid_words.tsv.gz` (a language that py3langid lacks starts
+from the mean of its script), and to `langid_words_by_hand.tsv` for languages without a corpus.
+`bench/identify.py` writes the first file; docs/LOG.md has its sources and the accuracy by language.
 
-An n-gram may reach over the space before or after its word but not further, so the score of a text
-is a sum over its words, and a word is scored once for all texts of a process.
+An n-gram may include the space before or after its word but no more, so the score of a text is a
+sum over its words, and each word is scored once per process.
 """
 
 import gzip
@@ -23,33 +22,33 @@ import numpy as np
 from isoglot.core.languages import LANGUAGES
 from isoglot.models.language.scripts import is_in_script
 
-Counts = dict[str, float]
-"""How often each word of a language was counted."""
+WordCounts = dict[str, float]
+"""Frequency of each word of a language."""
 
-# How many n-grams of text the start of a language is worth beside its counted words.
-_START_OF_KNOWN = 20_000
-_START_OF_NEW = 3_000
-_NEVER = 1e-9  # of an n-gram that neither the start nor the words have
+# Weight of the initial frequencies against the counted words, as a number of n-grams.
+_PRIOR_OF_KNOWN = 20_000
+_PRIOR_OF_NEW = 3_000
+_NEVER = 1e-9  # for an n-gram that occurs in neither
 
 _WORDS = Path(__file__).with_name("langid_words.tsv.gz")
 _WORDS_BY_HAND = Path(__file__).with_name("langid_words_by_hand.tsv")
-_COUNT_BY_HAND = 60.0  # of the first word; the next ones fall as Zipf's law says
+_COUNT_BY_HAND = 60.0  # of the first word; the next ones follow Zipf's law
 
 _CODES = {"nb": "no", "ki": "kik", "gn": "gug"}
-# Start from a language nearby: py3langid has no column for these, but for a sister.
+# Languages that py3langid lacks start from a close relative.
 _STARTS = {"ckb": "sdh", "mey": "ar", "prs": "fa", "sr-Latn": "sr", "uz-Cyrl": "uz"}
-_SISTERS = ("ckb", "mey", "prs")
-# py3langid has two columns of these, one for each script.
+_RELATED = ("ckb", "mey", "prs")
+# py3langid has two columns for these languages, one per script; this word tells which is which.
 _PROBES = {"sr": "на", "sr-Latn": "na", "uz": "bilan", "uz-Cyrl": "билан"}
 
-_CHUNK = 512  # texts that are scored at once
-_MAX_BYTES_OF_WORD = 60  # what is longer is hardly a word
+_CHUNK = 512  # texts scored at once
+_MAX_BYTES_OF_WORD = 60
 
 
 class ScriptModel:
-    """The languages of one script, and how likely words are in each of them.
+    """Classifier for the languages of one script.
 
-    Instances remember up to `max_words` words that they saw, and may be shared by threads.
+    Instances cache the scores of up to `max_words` words, and may be shared by threads.
     """
 
     def __init__(
@@ -61,15 +60,15 @@ class ScriptModel:
         max_words: int = 60_000,
     ) -> None:
         self.labels = list(labels)
-        """BCP-47 tags, and py3langid's codes for languages that the table lacks."""
+        """BCP-47 tags; py3langid's codes for languages that the table lacks."""
         self._script = script
         self._table = log_probabilities
         self._max_words = max_words
         self._lock = Lock()
-        self._forget()
+        self._clear()
 
     def scores(self, texts: Sequence[Sequence[str]]) -> tuple[Any, Any]:
-        """The log-likelihood of each text's words in each language, and the number of n-grams.
+        """Return the log-likelihoods, texts * languages, and the number of n-grams of each text.
 
         Likelihoods are relative to the mean of the languages, n-gram by n-gram.
         """
@@ -77,25 +76,25 @@ class ScriptModel:
         num_ngrams = np.zeros((len(texts), 1), dtype=np.float32)
         with self._lock:
             for start in range(0, len(texts), _CHUNK):
-                some = texts[start : start + _CHUNK]
-                self._learn(set(chain.from_iterable(some)))
+                chunk = texts[start : start + _CHUNK]
+                self._add(set(chain.from_iterable(chunk)))
                 known = self._indices
-                flat = np.array([known[word] for words in some for word in words], dtype=np.int64)
-                lengths = np.array([len(words) for words in some])
+                flat = np.array([known[word] for words in chunk for word in words], dtype=np.int64)
+                lengths = np.array([len(words) for words in chunk])
                 scores[start : start + _CHUNK] = _sum_rows(self._scores, flat, lengths)
                 num_ngrams[start : start + _CHUNK] = _sum_rows(self._num_ngrams, flat, lengths)
         return scores, num_ngrams[:, 0]
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._indices: dict[str, int] = {}
         self._scores = np.zeros((0, len(self.labels)), dtype=np.float32)
         self._num_ngrams = np.zeros((0, 1), dtype=np.float32)
 
-    def _learn(self, words: set[str]) -> None:
-        """Keep the score of each word; forget the others when there are too many."""
+    def _add(self, words: set[str]) -> None:
+        """Cache the score of each word, after dropping all others if there are too many."""
         new = words - self._indices.keys()
         if len(self._indices) + len(new) > self._max_words and self._indices:
-            self._forget()
+            self._clear()
             new = words
         if not new:
             return
@@ -112,22 +111,22 @@ class ScriptModel:
 
 @cache
 def load_script_model(script: str) -> ScriptModel:
-    """The model of a script, with every language of the table or of py3langid in it."""
+    """Build the classifier of a script for every language of the table and of py3langid."""
     library, counted = _load_library(), load_word_counts()
     columns = {tag: _column_of(tag) for tag, row in LANGUAGES.items() if row.script == script}
     known = [_probabilities(column) for column in columns.values() if column is not None]
     mean = np.mean(known, axis=0) if known else np.exp(library.nb_ptc.astype(np.float32)).mean(1)
     mean /= mean.sum()
     others: list[int] = []
-    if script == "Latn":  # the others of py3langid are nearly all written in it
+    if script == "Latn":  # nearly all other languages of py3langid are written in it
         codes = {_CODES.get(tag, tag.split("-")[0]) for tag in LANGUAGES}
         others = [index for index, code in enumerate(library.nb_classes) if code not in codes]
     table = np.empty((len(mean), len(columns) + len(others)), dtype=np.float32)
     for index, (tag, column) in enumerate(columns.items()):
         start = mean if column is None else _probabilities(column)
-        worth = _START_OF_NEW if column is None or tag in _SISTERS else _START_OF_KNOWN
+        prior = _PRIOR_OF_NEW if column is None or tag in _RELATED else _PRIOR_OF_KNOWN
         counts = _count_ngrams(counted.get(tag, {}))
-        table[:, index] = np.log((counts + worth * start + _NEVER) / (counts.sum() + worth))
+        table[:, index] = np.log((counts + prior * start + _NEVER) / (counts.sum() + prior))
     table[:, len(columns) :] = library.nb_ptc[:, others]
     table -= table.mean(1, keepdims=True)
     labels = [*columns, *(library.nb_classes[index] for index in others)]
@@ -135,9 +134,9 @@ def load_script_model(script: str) -> ScriptModel:
 
 
 @cache
-def load_word_counts() -> dict[str, Counts]:
-    """The counted words of each language that has some."""
-    counted: dict[str, Counts] = {}
+def load_word_counts() -> dict[str, WordCounts]:
+    """Read the word counts of each language that has some, by BCP-47 tag."""
+    counted: dict[str, WordCounts] = {}
     for line in gzip.decompress(_WORDS.read_bytes()).decode("utf-8").splitlines():
         tag, _, pairs = line.partition("\t")
         fields = pairs.split(" ")
@@ -149,16 +148,16 @@ def load_word_counts() -> dict[str, Counts]:
     return counted
 
 
-def _count_ngrams(counted: Counts) -> Any:
+def _count_ngrams(counted: WordCounts) -> Any:
     flat, lengths = _ngrams(list(counted))
     weights = np.repeat(list(counted.values()), lengths)
     return np.bincount(flat, weights, minlength=len(_load_library().nb_ptc)).astype(np.float32)
 
 
 def _ngrams(words: Sequence[str]) -> tuple[Any, Any]:
-    """The n-grams of each word that py3langid knows, one word after the other, and their numbers.
+    """Return the known n-grams of all words, one word after the other, and their number per word.
 
-    Its automaton takes one step for each byte; here it takes the step of all words at once.
+    py3langid's automaton takes one step per byte; here it takes that step for all words at once.
     """
     steps, bases, found = _automaton()
     encoded = [
@@ -180,7 +179,7 @@ def _ngrams(words: Sequence[str]) -> tuple[Any, Any]:
 
 
 def _sum_rows(table: Any, flat: Any, lengths: Any) -> Any:
-    """The sums of the rows of a table; `flat` names the rows of each sum one after the other."""
+    """Sum rows of a table: `flat` lists the rows of each sum one after the other."""
     sums = np.zeros((len(lengths), table.shape[1]), dtype=np.float32)
     order = np.argsort(-lengths, kind="stable")
     starts = (np.cumsum(lengths) - lengths)[order]
@@ -193,7 +192,7 @@ def _sum_rows(table: Any, flat: Any, lengths: Any) -> Any:
 
 
 def _column_of(tag: str) -> int | None:
-    """py3langid's column of a language, None where it has none in this script."""
+    """Return py3langid's column of a language, or None if it has none in this script."""
     library = _load_library()
     start = _STARTS.get(tag, tag)
     if "-" in start and not start.startswith("zh"):
@@ -213,7 +212,7 @@ def _probabilities(column: int) -> Any:
 
 @cache
 def _automaton() -> tuple[Any, Any, Any]:
-    """The next state by row and byte, the row of each state, and the n-gram that ends in it."""
+    """Return the next state by row and byte, the row of each state, and the n-gram ending in it."""
     library = _load_library()
     return (
         np.asarray(library.tk_nextmove),

@@ -1,12 +1,12 @@
-"""A language identifier that chooses among the languages of a run, and may say that it is unsure.
+"""Language identifier restricted to the languages of a run, with None for unsure.
 
-Script first: a text is reduced to its words in the script that dominates, and only the languages
-written in it are asked about. Between those a naive Bayes over byte n-grams decides
-(`langid_model.py`), whose probabilities are calibrated; docs/LOG.md has the errors by language.
+The dominant script comes first: only candidates written in it are considered. A naive Bayes
+classifier over byte n-grams (`naive_bayes.py`) with calibrated probabilities decides between them;
+docs/LOG.md has the errors by language.
 
-Limits: a few words with a name in them ("Maria ha 8 mele") are mostly unsure. Varieties in
-`VARIETIES` are told apart only where several of them are candidates, and then often not: where one
-is, a text in another counts as in it. A text in two languages is either one of them or unsure.
+Limits: a few words that include a name ("Maria ha 8 mele") are mostly unsure. `VARIETIES` are
+distinguished only if several of them are candidates, and then unreliably; if only one is, a text in
+another counts as that one. A text in two languages is either one of them or unsure.
 """
 
 import importlib.metadata
@@ -17,8 +17,8 @@ import numpy as np
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import LANGUAGES, language
-from isoglot.models.language.langid_model import load_script_model
-from isoglot.models.language.scripts import dominant_scripts, words_of
+from isoglot.models.language.naive_bayes import load_script_model
+from isoglot.models.language.scripts import dominant_scripts, extract_words
 
 VARIETIES = (
     frozenset({"ar", "acm", "acq", "aeb", "ajp", "apc", "ars", "ary", "arz", "mey", "shi"}),
@@ -32,14 +32,14 @@ VARIETIES = (
     frozenset({"hi-Latn", "ur-Latn"}),
     frozenset({"nd", "zu"}),
 )
-"""Languages that are written so alike that one which is no candidate is taken for one that is."""
+"""Languages written so alike that a text in a non-candidate counts as the candidate."""
 
 _HAN = {"Hans": "Hani", "Hant": "Hani"}
-_OUTSIDE = 0.1  # prior probability of a language that is no candidate
-_MAX_WORDS = 100  # of a long text; evenly spread over it
-_OF_ITS_SCRIPT = 0.999  # confidence where the script is the answer
+_OUTSIDE = 0.1  # prior probability of all languages that are no candidates
+_MAX_WORDS = 100  # taken from a long text, evenly spread
+_SCRIPT_CONFIDENCE = 0.999  # if the script alone decides
 
-# The most frequent characters of one way to write Chinese and not of another.
+# The most frequent characters that distinguish one written form of Chinese from the others.
 _SIMPLIFIED = (
     "们来个时为说国过这还没对后学会从发问样经开两长进点无现应体当间关门见书给买卖总钱数块边"
 )
@@ -48,29 +48,28 @@ _TRADITIONAL = (
 )
 _CANTONESE = "嘅係唔喺咗佢冇嚟哋啲嗰畀咁噉乜嘢"
 _MANDARIN = "的是不在了他她們们這这那沒没也和"
-_CHINESE = ("zh-Hans", "zh-Hant", "yue")
-_OF_A_CHARACTER = 2.0  # log odds that one of these characters gives
+_CHARACTER_LOG_ODDS = 2.0  # for each of these characters
 
 
 class Guess(NamedTuple):
-    """The best candidate for a text, and how sure that is."""
+    """The best candidate for a text, with its probability."""
 
     language: str | None
-    """None where no candidate is written in the script of the text, or it has no words."""
+    """None if no candidate is written in the script of the text, or the text has no words."""
     confidence: float
-    """The probability that the text is in this language and no other; 0 without a language."""
+    """Probability that the text is in this language; 0 without a language."""
 
 
 class RestrictedIdentifier:
     """Identifies a text as one of the candidate languages, or as None.
 
-    A text is None when it has no words, or several that all begin with a capital (names); when no
-    candidate is written in its script; and when the best candidate is less probable than
-    `threshold`: because another is as good, or because a language outside the candidates is better,
-    so an answer in a language of nobody's choice is not forced onto one. A text in Han is the one
-    Chinese candidate, whichever it is.
+    None for a text without words or of several capitalised words only (names), for a script in
+    which no candidate is written, and if the best candidate is less probable than `threshold`,
+    because another candidate or a language outside them fits as well: a text in an unexpected
+    language is not forced onto a candidate. If there is one Chinese candidate, any text in Han
+    counts as that one.
 
-    Instances may be shared by threads, and what they say of a text does not depend on other texts.
+    Instances may be shared by threads. The result for a text does not depend on other texts.
 
     Raises:
         InputError: no candidates, or a language that the table lacks.
@@ -89,13 +88,13 @@ class RestrictedIdentifier:
         self.name = f"isoglot-langid@1+py3langid@{version}:{len(tags)}"
 
     def identify(self, texts: Sequence[str]) -> list[str | None]:
-        """A BCP-47 tag among the candidates for each text, or None when unsure."""
+        """Return a BCP-47 tag among the candidates for each text, or None if unsure."""
         guesses = self.guess(texts)
         return [each.language if each.confidence >= self._threshold else None for each in guesses]
 
     def guess(self, texts: Sequence[str]) -> list[Guess]:
-        """The best candidate for each text with its probability, however small."""
-        texts = [_without_names(words_of(text)) for text in texts]
+        """Return the best candidate for each text with its probability, however small."""
+        texts = [_without_names(extract_words(text)) for text in texts]
         guesses = [Guess(None, 0.0)] * len(texts)
         of_script: dict[str, list[int]] = {}
         for index, script in enumerate(dominant_scripts(texts)):
@@ -112,10 +111,10 @@ class RestrictedIdentifier:
         if script == "Hani":
             return _guess_chinese(texts, candidates)
         if sum(row.script == script for row in LANGUAGES.values()) == 1:
-            return [Guess(candidates[0], _OF_ITS_SCRIPT)] * len(texts)
+            return [Guess(candidates[0], _SCRIPT_CONFIDENCE)] * len(texts)
         model = load_script_model(script)
-        scores, num_ngrams = model.scores([_some(text.split()) for text in texts])
-        # N-grams overlap, so their likelihoods are not independent: this calibrates the sum.
+        scores, num_ngrams = model.scores([_subsample(text.split()) for text in texts])
+        # Overlapping n-grams are not independent: this calibrates the sum of their likelihoods.
         scores /= np.sqrt(np.maximum(num_ngrams, 1))[:, None]
         inside = [model.labels.index(tag) for tag in candidates]
         alike = {tag for group in VARIETIES if group & set(candidates) for tag in group}
@@ -132,14 +131,14 @@ class RestrictedIdentifier:
 
 
 def _without_names(text: str) -> str:
-    """The text, lower-cased if it is all capitals; nothing if each of its words has a capital."""
+    """Lower-case a text in capitals; return "" if each of several words is capitalised."""
     if text.isupper():
         return text.lower()
     words = text.split()
     return "" if len(words) > 1 and all(word[0].isupper() for word in words) else text
 
 
-def _some(words: list[str]) -> list[str]:
+def _subsample(words: list[str]) -> list[str]:
     return words if len(words) <= _MAX_WORDS else words[:: -(-len(words) // _MAX_WORDS)]
 
 
@@ -149,11 +148,11 @@ def _softmax(scores: Any) -> Any:
 
 
 def _guess_chinese(texts: list[str], candidates: list[str]) -> list[Guess]:
-    """The candidate whose characters a text has more of; its one candidate, whichever it is."""
+    """Choose the candidate of whose typical characters a text has the most."""
     if len(candidates) == 1:
-        return [Guess(candidates[0], _OF_ITS_SCRIPT)] * len(texts)
-    marks = (_SIMPLIFIED, _TRADITIONAL, _CANTONESE, _MANDARIN)
-    counts = np.array([[sum(map(text.count, some)) for some in marks] for text in texts])
+        return [Guess(candidates[0], _SCRIPT_CONFIDENCE)] * len(texts)
+    typical = (_SIMPLIFIED, _TRADITIONAL, _CANTONESE, _MANDARIN)
+    counts = np.array([[sum(map(text.count, each)) for each in typical] for text in texts])
     simplified, traditional, cantonese, mandarin = counts.T.astype(float)
     scores = {
         "zh-Hans": simplified + mandarin,
@@ -161,6 +160,6 @@ def _guess_chinese(texts: list[str], candidates: list[str]) -> list[Guess]:
         "yue": traditional + 2 * cantonese,
     }
     table = np.stack([scores[tag] for tag in candidates], axis=1)
-    probabilities = _softmax(_OF_A_CHARACTER * table)
+    probabilities = _softmax(_CHARACTER_LOG_ODDS * table)
     best = probabilities.argmax(1).tolist()
     return [Guess(candidates[i], float(row[i])) for row, i in zip(probabilities, best, strict=True)]
