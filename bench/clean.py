@@ -28,7 +28,7 @@ from isoglot.core.ngrams import gram_chars, ngrams
 from isoglot.core.records import Demonstration, content_id
 from isoglot.data.clean import CleanConfig, compared_text, row_id
 from isoglot.data.contamination import EvaluationItem
-from isoglot.line.demonstrations import fit
+from isoglot.line.demonstrations import find_drops
 
 TAGS = (
     *("en", "de", "tr", "vi", "sw", "id", "ru", "kk", "ka", "ar", "ur", "hi", "ta", "ml", "si"),
@@ -122,7 +122,7 @@ def contamination(
     innocent = [row(tag, a, b, "clean") for a, b in zip(clean, [*others, *clean], strict=False)]
     items = [EvaluationItem("planted", tag, content_id(text), text) for text in texts]
     config = CleanConfig(max_similarity=None)
-    fitted = fit([rows + innocent], items, config)
+    fitted = find_drops([rows + innocent], items, config)
     drops, unknown = fitted["drops"], fitted["contamination"][0]["unknown_items"]
     found = [f"{sum(id in drops for id in ids)}/{len(ids)}" for ids in planted.values()]
     return [
@@ -141,7 +141,9 @@ def twins(tag: str, texts: Sequence[str], clean: Sequence[str]) -> list[str]:
         originals = [row(tag, text, "", "original") for text in texts]
         copies = [row(tag, change(text, draw), "", name) for text in texts]
         others = [row(tag, text, "", "clean") for text in clean]
-        drops = fit([originals + copies + others], (), CleanConfig(max_overlap=None))["drops"]
+        drops = find_drops([originals + copies + others], (), CleanConfig(max_overlap=None))[
+            "drops"
+        ]
         pairs = zip(originals, copies, strict=True)
         cells.append(
             f"{sum(row_id(a) in drops or row_id(b) in drops for a, b in pairs)}/{len(texts)}"
@@ -197,7 +199,7 @@ def speed(data: Path, num_rows: int) -> None:
         ("contamination", CleanConfig(max_similarity=None), index_items),
     ):
         before, start = _peak(), time.process_time()
-        drops = fit(shards, of, config)["drops"]
+        drops = find_drops(shards, of, config)["drops"]
         took = time.process_time() - start
         print(f"{name}: {num_rows / took:.0f} rows/s, peak memory +{_peak() - before:.0f} MB, "
               f"{len(drops)} dropped", flush=True)  # fmt: skip
@@ -234,7 +236,7 @@ def peer(rows: Sequence[Demonstration]) -> None:
         print("datasketch is not installed: no peer")
         return
     start = time.process_time()
-    ours = fit([rows], (), CleanConfig(max_overlap=None))["drops"]
+    ours = find_drops([rows], (), CleanConfig(max_overlap=None))["drops"]
     own = time.process_time() - start
     start = time.process_time()
     index, theirs = MinHashLSH(threshold=0.8, num_perm=128), set()

@@ -11,7 +11,7 @@ from isoglot.core.records import Demonstration, Prompt, content_id
 from isoglot.core.store import shards_of
 from isoglot.data.clean import CleanConfig, Drop, clean, compared_text, comparison_group, row_id
 from isoglot.data.contamination import EvaluationIndex, EvaluationItem, evaluation_items
-from isoglot.line.demonstrations import fit
+from isoglot.line.demonstrations import find_drops
 
 SENTENCES = {
     "en": "The old lighthouse keeper wrote a letter to his daughter every single evening.",
@@ -61,7 +61,8 @@ rows = st.builds(
 
 def cleaned(shards, items=(), **config):
     drops = {
-        id: Drop(*drop) for id, drop in fit(shards, items, CleanConfig(**config))["drops"].items()
+        id: Drop(*drop)
+        for id, drop in find_drops(shards, items, CleanConfig(**config))["drops"].items()
     }
     return [each for shard in shards for each in clean(shard, drops)[0]], drops
 
@@ -172,7 +173,7 @@ def test_contamination_is_the_share_of_the_item_and_not_of_the_row() -> None:
         EvaluationItem("task", "en", "q2", "Why?"),
     ]
     rows = [row("Tell me more. " * 20 + SENTENCES["en"] + " Or less? " * 20), row("Why?")]
-    found = fit([rows], items, CleanConfig())
+    found = find_drops([rows], items, CleanConfig())
     assert found["drops"] == {row_id(rows[0]): Drop("contaminated", 1.0, "task q1")}
     assert found["contamination"] == [
         {"task": "task", "language": "en", "rows": 2, "contaminated": 1, "rate": 0.5, "items": 2,
@@ -220,6 +221,6 @@ def test_questions_and_long_gold_are_items() -> None:
 def test_nothing_left_is_one_line() -> None:
     items = [EvaluationItem("task", "en", "q1", SENTENCES["en"])]
     with pytest.raises(ValueError, match=r"of 1 none is left \(each holds an item.*max_overlap"):
-        fit([[row(SENTENCES["en"])]], items, CleanConfig())
+        find_drops([[row(SENTENCES["en"])]], items, CleanConfig())
     with pytest.raises(ValueError, match="none came"):
-        fit([[]], (), CleanConfig())
+        find_drops([[]], (), CleanConfig())

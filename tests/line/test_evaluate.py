@@ -8,7 +8,12 @@ import pytest
 from isoglot.commands.main import main
 from isoglot.core.records import Choice, Graded, Prompt
 from isoglot.core.store import read_shard
-from isoglot.line.evaluate import Asked, benchmark_tasks, evaluate, write_questions
+from isoglot.line.evaluate import (
+    EvaluationRequest,
+    benchmark_tasks,
+    evaluate_model,
+    write_prompts_file,
+)
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.local.transformers import TransformersConfig
 
@@ -50,14 +55,14 @@ def data(tmp_path_factory) -> Path:
     return folder
 
 
-def asked(data, *tasks, languages=("de", "sw"), **options) -> Asked:
+def request(data, *tasks, languages=("de", "sw"), **options) -> EvaluationRequest:
     made = benchmark_tasks(tasks, data=data, **options)
-    return Asked(made, languages, families_per_shard=3, silent=True)
+    return EvaluationRequest(made, languages, families_per_shard=3, silent=True)
 
 
 def completions(folder, data, answer, name="completions") -> FileSamplerConfig:
     """What a model would have answered that knows `answer` of each prompt."""
-    write_questions(asked(data, "mgsm"), folder / "questions.jsonl")
+    write_prompts_file(request(data, "mgsm"), folder / "questions.jsonl")
     lines = (folder / "questions.jsonl").read_text().splitlines()
     path = folder / f"{name}.jsonl"
     rows = [json.loads(line) for line in lines]
@@ -82,35 +87,35 @@ def gold_of(folder):
 
 def test_gold_is_right_and_anything_else_wrong(data, tmp_path):
     first = completions(tmp_path, data, lambda _: "?")
-    evaluate(first, asked(data, "mgsm"), tmp_path / "first")
+    evaluate_model(first, request(data, "mgsm"), tmp_path / "first")
     gold = gold_of(tmp_path / "first")
     perfect = completions(tmp_path, data, lambda row: f"Jibu ni {gold[row['prompt_id']]}.", "right")
-    results = evaluate(
-        perfect, asked(data, "mgsm"), tmp_path / "right", baseline=tmp_path / "first"
+    results = evaluate_model(
+        perfect, request(data, "mgsm"), tmp_path / "right", baseline=tmp_path / "first"
     )
     for row in rows_of(results).values():
         assert (row.value, row.n, row.unknown) == (1.0, 8, 0)
         assert row.low <= row.value <= row.high
-        before = rows_of(evaluate(first, asked(data, "mgsm"), tmp_path / "first"))
+        before = rows_of(evaluate_model(first, request(data, "mgsm"), tmp_path / "first"))
         assert row.change == row.value - before[row.language].value
     groups = {group.group: group for group in results.groups if group.metric == "accuracy"}
     assert groups["mean"].value == groups["worst"].value == 1.0
     assert groups["tier:low"].languages == ["sw"]
     wrong = completions(tmp_path, data, lambda _: "Jibu ni 1000.", "wrong")
-    results = evaluate(wrong, asked(data, "mgsm"), tmp_path / "wrong")
+    results = evaluate_model(wrong, request(data, "mgsm"), tmp_path / "wrong")
     assert [row.value for row in rows_of(results).values()] == [0.0, 0.0]
 
 
 def test_off_target_stands_beside_the_accuracy(data, tmp_path):
     swahili = completions(tmp_path, data, lambda _: "Nadhani jibu la swali hili ni saba kabisa.")
-    results = evaluate(swahili, asked(data, "mgsm"), tmp_path / "out")
+    results = evaluate_model(swahili, request(data, "mgsm"), tmp_path / "out")
     off_target = rows_of(results, "off_target_rate")
     assert (off_target["de"].value, off_target["sw"].value) == (1.0, 0.0)
 
 
 def test_choices_by_likelihood_and_the_folder(data, tmp_path, tiny_model):
     model = TransformersConfig(path=str(tiny_model), device="cpu")
-    results = evaluate(model, asked(data, "xcopa", languages=("sw",)), tmp_path)
+    results = evaluate_model(model, request(data, "xcopa", languages=("sw",)), tmp_path)
     row = rows_of(results)["sw"]
     assert (row.n, row.unknown) == (4, 0)
     assert row.signature.startswith("xcopa|")
@@ -127,20 +132,20 @@ def test_choices_by_likelihood_and_the_folder(data, tmp_path, tiny_model):
 
 def test_what_stands_is_kept_and_graded_again_without_a_model(data, tmp_path, tiny_policy):
     model = TransformersConfig(path=str(tiny_policy), device="cpu")
-    maths = asked(data, "mgsm", max_new_tokens=4)
-    before = evaluate(model, maths, tmp_path)
+    maths = request(data, "mgsm", max_new_tokens=4)
+    before = evaluate_model(model, maths, tmp_path)
     answers = tmp_path / "mgsm/completions/part-00001.parquet"
     written = answers.stat().st_mtime_ns
     (tmp_path / "mgsm/graded.parquet").unlink()
-    assert evaluate(model, maths, tmp_path, regrade=True) == before
+    assert evaluate_model(model, maths, tmp_path, regrade=True) == before
     (tmp_path / "mgsm/done.json").unlink()
     (tmp_path / "mgsm/completions/part-00000.parquet").unlink()
-    assert evaluate(model, maths, tmp_path) == before
+    assert evaluate_model(model, maths, tmp_path) == before
     assert answers.stat().st_mtime_ns == written
 
 
 def test_a_sample_has_the_same_questions_in_every_language(data, tmp_path):
-    write_questions(asked(data, "mgsm", limit=3), tmp_path / "questions.jsonl")
+    write_prompts_file(request(data, "mgsm", limit=3), tmp_path / "questions.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "questions.jsonl").read_text().splitlines()]
     numbers = {
         tag: sorted(
@@ -163,17 +168,19 @@ def command(capsys, *arguments):
 
 def test_bad_input_has_one_line(data, tmp_path, tiny_policy, capsys):
     model = TransformersConfig(path=str(tiny_policy), device="cpu")
-    few = asked(data, "mgsm", max_new_tokens=2, limit=2)
-    evaluate(model, few, tmp_path / "few")
+    few = request(data, "mgsm", max_new_tokens=2, limit=2)
+    evaluate_model(model, few, tmp_path / "few")
     other = completions(tmp_path, data, lambda _: "Jibu ni 7.")
     with pytest.raises(ValueError, match=r"holds the results of tiny@.*choose another --out"):
-        evaluate(other, few, tmp_path / "few")
+        evaluate_model(other, few, tmp_path / "few")
     with pytest.raises(ValueError, match="expected the same examples on both sides"):
-        evaluate(other, asked(data, "mgsm"), tmp_path / "all", baseline=tmp_path / "few")
+        evaluate_model(other, request(data, "mgsm"), tmp_path / "all", baseline=tmp_path / "few")
     with pytest.raises(ValueError, match=r"has no results of xcopa"):
-        evaluate(model, asked(data, "xcopa"), tmp_path / "choices", baseline=tmp_path / "few")
+        evaluate_model(
+            model, request(data, "xcopa"), tmp_path / "choices", baseline=tmp_path / "few"
+        )
     with pytest.raises(ValueError, match="without --regrade first"):
-        evaluate(model, asked(data, "mgsm"), tmp_path / "new", regrade=True)
+        evaluate_model(model, request(data, "mgsm"), tmp_path / "new", regrade=True)
     for arguments, message in (
         (["--tasks", "mgms"], "did you mean 'mgsm'"),
         (["--tasks", "mgsm", "--languages", "swahili"], "unknown language 'swahili'"),

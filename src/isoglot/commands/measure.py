@@ -129,16 +129,16 @@ def evaluate(
         cut_off=cut_off,
         stop=("\n\n",) if plain and shots else (),  # a blank line stands between worked examples
     )
-    asked = measuring.Asked(made, expand(_listed(languages)), seed)
+    request = measuring.EvaluationRequest(made, expand(_listed(languages)), seed)
     if questions:
-        return print(f"{measuring.write_questions(asked, questions)} questions: {questions}")
+        return print(f"{measuring.write_prompts_file(request, questions)} questions: {questions}")
     folder = out or Path("runs") / f"evaluate-{measuring.folder_name(model)}"
     from isoglot.recipe.models import model_of
 
     measured = model_of(model, plain=plain)
     base = measuring.baseline_of(baseline, plain=plain) if baseline else None
     again = {"regrade": regrade, "redo": redo}
-    results = measuring.evaluate(measured, asked, folder, baseline=base, **again)
+    results = measuring.evaluate_model(measured, request, folder, baseline=base, **again)
     _show_evaluation(results.model_dump(mode="json"), folder)
 
 

@@ -4,16 +4,16 @@ Both make one pass over all shards, whose result is a small file in the folder o
 then one pass over each shard.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Demonstration, Dropped, Prompt
-from isoglot.core.store import DROPPED, read_shard, shard_paths, write_json
+from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.data.clean import (
     CONTAMINATED,
     NEAR_DUPLICATE,
@@ -39,6 +39,7 @@ from isoglot.data.route import (
     languages_without,
     route,
 )
+from isoglot.execute.ledger import make_once
 from isoglot.execute.local import map_shards
 from isoglot.line.job import Job
 
@@ -56,7 +57,9 @@ def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
     """Select one answer per prompt by the route chosen for its language; see `routes.json`."""
     config = job.recipe.route
     assert config is not None
-    routes = {row.language: row.route for row in _routes(job, out / _ROUTES) if row.is_chosen}
+    table = make_once(out / _ROUTES, lambda: _decide(job))["ways"]
+    chosen = [row for row in map(RouteEstimate.from_row, table) if row.is_chosen]
+    routes = {row.language: row.route for row in chosen}
 
     def stage(prompts: list[Prompt], rows: list[Completion], identifier: Any) -> Any:
         return route(prompts, rows, identifier, config, routes)
@@ -69,13 +72,10 @@ def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
     return {**counts.kept_and_dropped, "num_languages": len(routes)}
 
 
-def _routes(job: Job, path: Path) -> list[RouteEstimate]:
-    """The decision table, made once from the development families of all shards."""
+def _decide(job: Job) -> Mapping[str, Any]:
+    """Choose the routes by the development families of all shards."""
     recipe, config = job.recipe, job.recipe.route
     assert config is not None
-    if path.exists():
-        rows = json.loads(path.read_text(encoding="utf-8"))["ways"]
-        return [RouteEstimate.from_row(row) for row in rows]
     parts, answers = (shard_paths(each.folder) for each in job.shards("prompts", "completions"))
     families = development_families(
         (row.family for part in parts for row in read_shard(part, Prompt)),
@@ -95,10 +95,16 @@ def _routes(job: Job, path: Path) -> list[RouteEstimate]:
             )
             bar.reach(place)
     table = choose_routes(examined, recipe.languages, config)
-    without = languages_without(table, recipe.languages)
-    ways = [each.to_row() for each in table]
-    write_json(path, {"num_families": len(families), "ways": ways, "without": without})
-    return table
+    return {
+        "num_families": len(families),
+        "ways": [each.to_row() for each in table],
+        "without": languages_without(table, recipe.languages),
+    }
+
+
+def read_routes(folder: Path) -> dict[str, Any]:
+    """Read the decision table in the folder of the stage."""
+    return read_json(folder / _ROUTES, mend=f"delete {folder} and run again")
 
 
 def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
@@ -112,10 +118,11 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
     """
     (routed,) = job.shards("route")
     with job.bar("clean", 2 * routed.num_rows) as bar:
-        if not (out / _DROPS).exists():
-            fitted = fit(_Folder(routed.folder), _items(job), job.recipe.clean, bar.reach)
-            write_json(out / _DROPS, fitted)
-        drops = {id: Drop(*drop) for id, drop in read_fit(out)["drops"].items()}
+        shards = _Folder(routed.folder)
+        made = make_once(
+            out / _DROPS, lambda: find_drops(shards, _items(job), job.recipe.clean, bar.reach)
+        )
+        drops = {id: Drop(*drop) for id, drop in made["drops"].items()}
 
         def stage(rows: list[Demonstration]) -> Any:
             return clean(rows, drops)
@@ -126,7 +133,7 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
     return {**counts.kept_and_dropped, "empty_languages": empty}
 
 
-def fit(
+def find_drops(
     shards: DemonstrationShards,
     items: Iterable[EvaluationItem],
     config: CleanConfig,
@@ -168,9 +175,9 @@ def fit(
     return {"drops": dict(sorted(drops.items())), "contamination": rates.table()}
 
 
-def read_fit(folder: Path) -> dict[str, Any]:
-    """Read the result of `fit` from the folder of the stage."""
-    return json.loads((folder / _DROPS).read_text(encoding="utf-8"))
+def read_drops(folder: Path) -> dict[str, Any]:
+    """Read the dropped ids and contamination rates in the folder of the stage."""
+    return read_json(folder / _DROPS, mend=f"delete {folder} and run again")
 
 
 def count_by_language(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,14 +1,15 @@
-"""`isoglot evaluate`: one model on many benchmarks, each language side by side.
+"""`isoglot evaluate`: one model on several tasks.
 
-Leaves in its folder, for each task, prompts, answers, `graded.parquet` and `results.json`, and for
-all of them `evaluation.json` (what was asked for) and `results.json`.
+The folder has a sub-folder for each task, with prompts, answers, `graded.parquet` and
+`results.json`; and for all of them `evaluation.json`, the request, and `results.json`.
 """
 
 import json
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
 from isoglot.benchmarks.catalogue import benchmark_of
 from isoglot.benchmarks.examples import available_languages
+from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.core.records import Graded, Prompt
@@ -27,12 +29,12 @@ from isoglot.execute.ledger import Ledger
 from isoglot.line.sources import PromptSelection, file_revisions
 from isoglot.line.task import (
     Measurement,
-    ask,
-    grade,
-    measure,
+    grade_task,
+    measure_task,
     read_graded,
     read_results,
     task_metrics,
+    write_examples,
 )
 from isoglot.models.load import (
     ModelConfig,
@@ -49,17 +51,17 @@ from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.rows import GroupRow, ResultRow
 
 CODE_VERSION = 2
-"""Raised when what an evaluation writes changes."""
+"""Raise it when an evaluation writes something else."""
 
 DOMINANT = "en"
-"""Answers in another language than asked are mostly in this one: always a candidate."""
+"""Always a candidate of the identifier: most off-target answers are in this language."""
 
 RECORD = "evaluation.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a user wants to know of a model."""
+class EvaluationRequest:
+    """The tasks and languages of an evaluation."""
 
     tasks: tuple[EvaluationTask, ...]
     languages: tuple[str, ...]
@@ -69,13 +71,13 @@ class Asked:
 
 
 def baseline_of(text: str, *, plain: bool = False) -> "ModelConfig | Path":
-    """The folder of an evaluation, or else a model."""
+    """Parse a baseline: the folder of an evaluation, or else a model."""
     folder = Path(text)
     return folder if (folder / RECORD).exists() else model_of(text, plain=plain)
 
 
 def folder_name(text: str) -> str:
-    """A model's name as part of a folder's name."""
+    """Turn a model's name into a folder's name."""
     return re.sub(r"[^\w.-]+", "-", text.rstrip("/").rpartition("/")[2]) or "model"
 
 
@@ -87,12 +89,12 @@ def benchmark_tasks(
     cut_off: CutOff = "graded",
     stop: tuple[str, ...] = (),
     revisions: Mapping[str, str] = MappingProxyType({}),
-    **asking: Any,
+    **form: Any,
 ) -> tuple[EvaluationTask, ...]:
-    """Published benchmarks as tasks; `limit` families of each language, None for all.
+    """Make tasks of published benchmarks, with `limit` families each, None for all.
 
-    `stop` are strings that end an answer; `revisions` says at which commit of the hub a task is
-    read; `asking` are other keys of `BenchmarkConfig`: shots, variant, answering, data.
+    `stop` are strings that end an answer, `revisions` the commits of tasks on the hub, and `form`
+    other keys of `BenchmarkConfig`: shots, variant, answering, data.
     """
     if not names:
         raise InputError("expected the name of a task, came none; see `isoglot benchmarks`")
@@ -101,7 +103,7 @@ def benchmark_tasks(
             f"expected revisions of the tasks {', '.join(names)}, came one of {unknown[0]}; leave "
             "it out, or add the task"
         )
-    if revisions and asking.get("data"):
+    if revisions and form.get("data"):
         raise InputError(
             "expected revisions of tasks that are read from the hub, came --data, whose files have "
             "none; leave one of them out"
@@ -115,7 +117,7 @@ def benchmark_tasks(
                     "kind": "benchmark",
                     "benchmark": name,
                     "revision": revisions.get(name),
-                    **asking,
+                    **form,
                 },
                 "num_families": limit,
                 "decoding": {
@@ -130,33 +132,33 @@ def benchmark_tasks(
     )
 
 
-def evaluate(
+def evaluate_model(
     model: ModelConfig,
-    asked: Asked,
+    request: EvaluationRequest,
     out: Path,
     *,
     baseline: "ModelConfig | Path | None" = None,
     regrade: bool = False,
     redo: bool = False,
 ) -> Evaluation:
-    """Measure a model on every task, and beside a baseline: a model, or a folder of an evaluation.
+    """Evaluate a model on every task, and compare it with a baseline: a model or its evaluation.
 
-    What stands in `out` is kept: the same command goes on where it stopped, and `regrade` grades
-    the answers again without a model.
+    Answers in `out` are kept: the same call resumes, and `regrade` grades the answers again
+    without a model.
 
     Raises:
         InputError: `out` holds another model's evaluation, a task was made with other settings, the
-            baseline answered other questions, a benchmark or a language is unknown.
+            baseline has other prompts, or a benchmark or a language is unknown.
     """
     base = baseline
     if base is not None and not isinstance(base, Path):
-        evaluate(base, asked, out / "baseline", regrade=regrade, redo=redo)
+        evaluate_model(base, request, out / "baseline", regrade=regrade, redo=redo)
         base = out / "baseline"
-    answered = _answer(model, asked, out, regrade=regrade, redo=redo)
-    rows, groups = _results(answered, asked, out, base)
+    _measure(model, request, out, regrade=regrade, redo=redo)
+    rows, groups = _results(request, out, base)
     results = Evaluation(
         model=model_name_of(model),
-        seed=asked.seed,
+        seed=request.seed,
         baseline=_record(base)["model"] if base else None,
         results=rows,
         groups=groups,
@@ -165,24 +167,24 @@ def evaluate(
     return results
 
 
-def write_questions(asked: Asked, path: Path) -> int:
-    """Write the questions as JSON lines, to be answered elsewhere; returns how many there are.
+def write_prompts_file(request: EvaluationRequest, path: Path) -> int:
+    """Write the prompts as JSON lines, to be completed elsewhere; returns their number.
 
-    A file of completions with `prompt_id` and `completion` in each row is a model then.
+    A file of rows with `prompt_id` and `completion` can then be evaluated as a model.
     """
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for task in asked.tasks:
+        for task in request.tasks:
             place = Path(folder) / task.name
-            ask(_measurement(task, asked), place)
+            write_examples(_measurement(task, request), place)
             for shard in shard_paths(place / "prompts"):
-                lines += [_question(task.name, prompt) for prompt in read_shard(shard, Prompt)]
+                lines += [_json_line(task.name, prompt) for prompt in read_shard(shard, Prompt)]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, "".join(lines).encode())
     return len(lines)
 
 
-def _question(task: str, prompt: Prompt) -> str:
+def _json_line(task: str, prompt: Prompt) -> str:
     row = {
         "task": task,
         "prompt_id": prompt.prompt_id,
@@ -192,34 +194,34 @@ def _question(task: str, prompt: Prompt) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _measurement(task: EvaluationTask, asked: Asked) -> Measurement:
+def _measurement(task: EvaluationTask, request: EvaluationRequest) -> Measurement:
     selection = PromptSelection(
-        _languages(task, asked.languages),
+        _languages(task, request.languages),
         task.num_families,
-        asked.seed,
-        families_per_shard=asked.families_per_shard,
+        request.seed,
+        families_per_shard=request.families_per_shard,
     )
-    return Measurement(task, selection, (), task.name, asked.silent)
+    return Measurement(task, selection, (), task.name, request.silent)
 
 
-def _answer(
-    model: ModelConfig, asked: Asked, out: Path, *, regrade: bool, redo: bool
-) -> Sequence[EvaluationTask]:
-    """The folder of each task: questions, answers, grades."""
+def _measure(
+    model: ModelConfig, request: EvaluationRequest, out: Path, *, regrade: bool, redo: bool
+) -> None:
+    """Make the folder of each task: prompts, answers, grades."""
     name = model_name_of(model)
     _check_owner(out, name)
-    options = {"languages": asked.languages, "seed": asked.seed}
-    tasks = {task.name: task.model_dump(mode="json") for task in asked.tasks}
+    options = {"languages": request.languages, "seed": request.seed}
+    tasks = {task.name: task.model_dump(mode="json") for task in request.tasks}
     record = {"model": name, **options, "tasks": tasks, "versions": versions()}
     ledger = Ledger(out, record, redo=redo, record_name=RECORD)
     loaded = _Loaded(model)
-    for task in asked.tasks:
-        measurement = _measurement(task, asked)
+    for task in request.tasks:
+        measurement = _measurement(task, request)
         candidates = dict.fromkeys((*measurement.selection.languages, DOMINANT))
         identifier = load_identifier(tuple(candidates))
         if regrade:
             _check_answered(out / task.name, task.name)
-            grade(measurement, identifier, out / task.name)
+            grade_task(measurement, identifier, out / task.name)
             continue
         ledger.once(
             task.name,
@@ -230,17 +232,12 @@ def _answer(
                 **options,
                 "code_version": CODE_VERSION,
             },
-            _maker(measurement, loaded, identifier),
+            partial(measure_task, measurement, loaded, identifier),
         )
-    return asked.tasks
-
-
-def _maker(measurement: Measurement, loaded: "_Loaded", identifier: Any) -> Callable[[Path], Any]:
-    return lambda folder: measure(measurement, loaded, identifier, folder)
 
 
 class _Loaded:
-    """The model, loaded when it is first needed and once in each form."""
+    """A model that is loaded at its first use, once for each way of answering."""
 
     def __init__(self, config: ModelConfig) -> None:
         self._config = config
@@ -254,7 +251,7 @@ class _Loaded:
 
 
 def _languages(task: EvaluationTask, languages: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of a task: all that the benchmark has where none were asked for."""
+    """Return the languages of a task; by default all languages of the benchmark."""
     if not isinstance(task.prompts, BenchmarkConfig):
         return languages
     if not languages:
@@ -263,21 +260,21 @@ def _languages(task: EvaluationTask, languages: tuple[str, ...]) -> tuple[str, .
 
 
 def _results(
-    tasks: Sequence[EvaluationTask], asked: Asked, out: Path, base: Path | None
+    request: EvaluationRequest, out: Path, base: Path | None
 ) -> tuple[list[ResultRow], list[GroupRow]]:
     rows: list[ResultRow] = []
     groups: list[GroupRow] = []
-    for task in tasks:
+    for task in request.tasks:
         graded, metrics = read_graded(out / task.name), task_metrics(task)
         before = _baseline(base, task.name) if base else []
-        found = compare(graded, before, metrics, seed=asked.seed) if base else []
+        found = compare(graded, before, metrics, seed=request.seed) if base else []
         changes = {(each.metric, each.language): each for each in found}
         for row in read_results(out / task.name).results:
             change = changes.get((row.metric, row.language))
             rows.append(
                 row.with_change(change.value, change.low, change.high, change.p) if change else row
             )
-        over = aggregate_groups(graded, metrics, seed=asked.seed, base=before)
+        over = aggregate_groups(graded, metrics, seed=request.seed, base=before)
         groups += [GroupRow.of(group, task=task.name) for group in over]
     return rows, groups
 
@@ -299,7 +296,7 @@ def _check_answered(folder: Path, task: str) -> None:
 
 
 def _check_owner(out: Path, name: str) -> None:
-    """Raise InputError where the folder holds another model's evaluation, or something else."""
+    """Raise InputError if the folder holds another model's evaluation, or other files."""
     if (out / RECORD).exists():
         owner = _record(out)["model"]
         if owner != name:
@@ -311,14 +308,9 @@ def _check_owner(out: Path, name: str) -> None:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """What an evaluation was asked; raises InputError for a folder that is none."""
-    path = folder / RECORD
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {**record, "model": str(record["model"])}
-    except FileNotFoundError:
-        raise InputError(
-            f"no {RECORD} in {folder}: expected the folder of an evaluation (`isoglot evaluate`)"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"cannot read {path} ({error}): evaluate again into a new --out") from None
+    """Read the request of an evaluation."""
+    mend = "name the folder of an evaluation (`isoglot evaluate`), or evaluate into a new --out"
+    record = read_json(folder / RECORD, mend=mend)
+    if not isinstance(record.get("model"), str):
+        raise InputError(f"{folder / RECORD}: expected the name of a model, came none: {mend}")
+    return record

@@ -1,6 +1,5 @@
-"""`summary.json`: the results of a whole run, read off the folders of its stages."""
+"""`summary.json`: the results of a whole run, read from the folders of its stages."""
 
-import json
 from collections import Counter, defaultdict
 from dataclasses import asdict, replace
 from statistics import fmean
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from isoglot.core.documents import read_json
 from isoglot.core.records import (
     Completion,
     Dropped,
@@ -22,9 +22,9 @@ from isoglot.evals.aggregate import compare
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.reward_accuracy import RewardAccuracyCounter
 from isoglot.execute.ledger import Done, Ledger, make_once
-from isoglot.line.demonstrations import count_by_language, read_fit
+from isoglot.line.demonstrations import count_by_language, read_drops, read_routes
 from isoglot.line.sources import identifier_of
-from isoglot.line.task import by_language, read_graded, read_results, task_metrics
+from isoglot.line.task import graded_views, read_graded, read_results, task_metrics
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.results.rows import ResultRow
 from isoglot.report.results.summary import FILE as SUMMARY
@@ -46,7 +46,7 @@ from isoglot.report.results.summary import (
 
 
 def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSummary:
-    """Write `summary.json` of what is done so far, and return it.
+    """Write `summary.json` of the stages done so far, and return it.
 
     Round t holds the results of policy M_t and the pairs that trained M_{t+1}.
     """
@@ -87,8 +87,10 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
 
 
 def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[ResultRow]]:
-    """The rows of every task by the language of the prompt, and of cross-lingual tasks by direction
-    and by the language of the answer; each with its paired change to M0."""
+    """Return the result rows of every task with their paired change from M0.
+
+    Cross-lingual tasks have rows by direction and by the language of the answer, too.
+    """
     found: dict[str, list[ResultRow]] = {"results": [], "directions": [], "answer_languages": []}
     trained = recipe.trained_languages(recipe.num_rounds)
     for task in recipe.evaluate.all_tasks:
@@ -97,7 +99,7 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[Resul
             continue
         base = ledger.done[f"round-0/evaluate/{task.name}"].folder
         new, old = (
-            by_language(task, folder, read_graded(folder)) for folder in (done.folder, base)
+            graded_views(task, folder, read_graded(folder)) for folder in (done.folder, base)
         )
         results = read_results(done.folder)
         for name, graded in new.items():
@@ -114,20 +116,21 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[Resul
 
 
 def _choice(ledger: Ledger, round: int) -> CheckpointChoice | None:
-    """The step of a round's training that was saved, and the checks that it was chosen by."""
+    """Return the selected checkpoint of a round, and the checks behind the selection."""
     trained = ledger.done.get(f"round-{round}/train")
     if trained is None:
         return None
-    facts = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
+    facts = read_json(trained.folder / "train.json", mend=f"delete {trained.folder}")
     if "curve" not in facts:
         return None
     return CheckpointChoice(chosen_step=facts["chosen_step"], curve=facts["curve"])
 
 
 def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, dict[str, MeanChange]]:
-    """Task → group of languages → mean paired change from M0 to the last policy, in points of 0..1.
+    """Return the mean paired change from M0 to the last policy, by task and group of languages.
 
-    The bootstrap draws families, in all languages of the group at once: they share the problems.
+    Changes are differences of rates. The bootstrap draws families in all languages of the group
+    at once, since they share the problems.
     """
     trained = recipe.trained_languages(recipe.num_rounds)
     others = [tag for tag in trained if tag != recipe.dominant_language]
@@ -152,15 +155,15 @@ def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, dict[str, MeanCha
 
 
 def _as_one(graded: list[Graded], tags: list[str]) -> list[Graded]:
-    """The rows of several languages as if they were one."""
+    """Merge the rows of several languages into one language."""
     return [replace(row, language="mean") for row in graded if row.language in tags]
 
 
 def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[TranslationCounts]:
-    """What became of translated prompts, and of a pool's translated answers, by language.
+    """Count the translated prompts, and a pool's translated answers, by language and fault.
 
-    A prompt that is not kept is no prompt of the run; an answer with an artefact stays to be
-    rejected, unless a gate keeps it out. `log_probability` is the mean over what is kept.
+    A prompt with a fault leaves the run; an answer with a fault may still be rejected, unless a
+    gate keeps it out. `log_probability` is the mean over the translations that are kept.
     """
     found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     likely: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -176,9 +179,9 @@ def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[Translatio
             else:
                 rows = [c for c in read_shard(path, Completion) if c.translated_from]
             for row in rows:
-                fate = _fate(row)
-                found[what, row.language][fate] += 1
-                if not fate and row.translation_log_probability is not None:
+                fault = _fault(row)
+                found[what, row.language][fault] += 1
+                if not fault and row.translation_log_probability is not None:
                     likely[what, row.language].append(row.translation_log_probability)
     return [
         TranslationCounts(
@@ -192,8 +195,8 @@ def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[Translatio
     ]
 
 
-def _fate(row: Prompt | Dropped | Completion) -> str:
-    """Why a translation is none, or empty where it is one."""
+def _fault(row: Prompt | Dropped | Completion) -> str:
+    """Name the fault of a translation; empty for a good one."""
     match row:
         case Dropped():
             return row.reason
@@ -207,19 +210,19 @@ def _fate(row: Prompt | Dropped | Completion) -> str:
 
 
 def _cleaned(ledger: Ledger, round: int) -> CleaningCounts | None:
-    """What became of a round's demonstrations, by language, and what evaluation sets they held."""
+    """Count the cleaned demonstrations by language, with the contamination report."""
     done = ledger.done.get(f"round-{round}/clean")
     if done is None:
         return None
     return CleaningCounts(
         empty_languages=done.counts["empty_languages"],
         by_language=count_by_language(done.folder),
-        contamination=read_fit(done.folder)["contamination"],
+        contamination=read_drops(done.folder)["contamination"],
     )
 
 
 def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> PairCounts | None:
-    """`_count_pairs` of a round, kept in its folder: a summary is written after each round."""
+    """Count the pairs of a round, once: the summary is written after every round."""
     filtered = ledger.done.get(f"round-{round}/filter")
     if filtered is None:
         return None
@@ -232,7 +235,7 @@ def _pairs(recipe: Recipe, ledger: Ledger, round: int) -> PairCounts | None:
 
 
 def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> PairCounts:
-    """Counts, lengths and reward accuracy of a round's pairs, one shard in memory at a time."""
+    """Count the pairs with their lengths and reward accuracy, one shard in memory at a time."""
     kept: Counter[str] = Counter()
     pair_types: Counter[str] = Counter()
     dropped: dict[str, Counter[str]] = defaultdict(Counter)
@@ -273,8 +276,7 @@ def _count_pairs(recipe: Recipe, ledger: Ledger, filtered: Done, round: int) -> 
 
 
 def _demonstrations(ledger: Ledger, round: int) -> DemonstrationCounts | None:
-    """The decision table of a round's routes, and what became of its prompts, by the language of
-    the answer."""
+    """Return the decision table of the routes, and count the demonstrations by answer language."""
     routed = ledger.done.get(f"round-{round}/route")
     if routed is None:
         return None
@@ -284,12 +286,12 @@ def _demonstrations(ledger: Ledger, round: int) -> DemonstrationCounts | None:
         kept=sum(row["kept"] for row in rows.values()),
         dropped=dict(dropped),
         by_language=rows,
-        **json.loads((routed.folder / "routes.json").read_text(encoding="utf-8")),
+        **read_routes(routed.folder),
     )
 
 
 def _lengths(counts: Counter[int]) -> Lengths | None:
-    """Mean and deciles in characters, of how often each length occurs; None of nothing."""
+    """Return mean and deciles in characters of a histogram of lengths; None if it is empty."""
     if not counts:
         return None
     values = np.repeat(*(np.array(column) for column in zip(*counts.items(), strict=True)))
@@ -298,7 +300,7 @@ def _lengths(counts: Counter[int]) -> Lengths | None:
 
 
 def _audit(recipe: Recipe, ledger: Ledger) -> Audit:
-    """Off-target rate of each sampler and language; of a pool also of what was translated."""
+    """Return the off-target rate of each sampler and language, after the translations of a pool."""
     from isoglot.data.audit import off_target_rates
 
     stage = "translate" if recipe.is_translated_pool else "generate"

@@ -1,9 +1,10 @@
-"""Measuring a policy on one task: answers first, grades second, results with their signatures."""
+"""Evaluation of a policy on one task: prompts, answers, grades, and results with a signature.
 
-import json
-import math
+Answers are stored before they are graded, so that grading needs no model.
+"""
+
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from isoglot.benchmarks.examples import (
     score_choices,
     select_families,
 )
+from isoglot.core.documents import read_json
 from isoglot.core.protocols import LanguageIdentifier, Tick
-from isoglot.core.records import Choice, Completion, Graded, Prompt, Result
+from isoglot.core.records import Choice, Completion, Graded, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, write_shard
-from isoglot.evals.aggregate import Group, aggregate
+from isoglot.core.version import __version__
+from isoglot.evals.aggregate import aggregate
 from isoglot.evals.grading import OFF_TARGET_RATE, grade_choices, grade_completions, grader_metric
 from isoglot.evals.metric import Metric
 from isoglot.execute.local import map_shards
@@ -35,7 +38,7 @@ from isoglot.report.results.rows import ResultRow
 
 
 class _NoIdentifier:
-    """Knows no language: for metrics that only turn sums into values."""
+    """A language identifier that is always unsure, for metrics that only turn sums into values."""
 
     name = "none"
 
@@ -45,10 +48,10 @@ class _NoIdentifier:
 
 NO_IDENTIFIER = _NoIdentifier()
 
-_QUESTIONS = "questions.json"
+_FACTS = "questions.json"
 
 Load = Callable[[Answering], Any]
-"""The model to be measured: a sampler for `generation`, a `LikelihoodModel` for `likelihood`."""
+"""Loads the model: a sampler for `generation`, a `LikelihoodModel` for `likelihood`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +61,24 @@ class Measurement:
     task: EvaluationTask
     selection: PromptSelection
     trained: Collection[str]
-    """Languages that the model was trained on in a run."""
+    """Languages that the run has trained the model on."""
     title: str
     silent: bool = False
     executor: MapShards = map_shards
 
     @property
     def answering(self) -> Answering:
-        """How the task is answered."""
+        """Generation, or choice scoring by likelihood."""
         prompts = self.task.prompts
         return answering_of(prompts) if isinstance(prompts, BenchmarkConfig) else "generation"
 
 
 def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
-    """The evaluation of a round's policy as a stage of its run."""
+    """Evaluate the policy of the round on the task of the job."""
     recipe, task = job.recipe, job.task
     assert task is not None
     selection = PromptSelection(
-        # Neither their order nor what a run will train on changes how M0 is measured.
+        # Neither their order nor the trained languages change the evaluation of M0.
         tuple(sorted(recipe.all_languages)),
         task.num_families,
         recipe.seed,
@@ -85,21 +88,23 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
     title = job.title(f"evaluate {task.name}")
     trained = recipe.trained_languages(job.round)
     measurement = Measurement(task, selection, trained, title, job.silent, job.executor)
-    return measure(measurement, job.model, job.identifier(), out)
+    return measure_task(measurement, job.model, job.identifier(), out)
 
 
-def measure(
+def measure_task(
     measurement: Measurement, load: Load, identifier: LanguageIdentifier, out: Path
 ) -> Mapping[str, Any]:
-    """Ask, then grade: leaves prompts, answers, `graded.parquet` and `results.json` in `out`."""
-    ask(measurement, out)
-    answer = {"generation": _write_answers, "likelihood": _weigh_choices}[measurement.answering]
+    """Write prompts, answers, `graded.parquet` and `results.json` into `out`."""
+    write_examples(measurement, out)
+    answer = {"generation": _complete, "likelihood": _score_choices}[measurement.answering]
     answer(measurement, load, out)
-    return grade(measurement, identifier, out)
+    return grade_task(measurement, identifier, out)
 
 
-def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -> Mapping[str, Any]:
-    """The grades and results of the answers that stand in `out`; needs no model."""
+def grade_task(
+    measurement: Measurement, identifier: LanguageIdentifier, out: Path
+) -> Mapping[str, Any]:
+    """Grade the answers in `out` and write the results; needs no model."""
     task, metrics = measurement.task, task_metrics(measurement.task, identifier)
     graded: list[Graded] = []
     for folder in (out, *sorted(out.glob("turn-*"))):
@@ -126,8 +131,8 @@ def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -
         )
         return [ResultRow.of(row) for row in results]
 
-    results = by_language(task, out, graded)
-    rows = {name: rows_of(part) for name, part in results.items()}
+    views = graded_views(task, out, graded)
+    rows = {name: rows_of(part) for name, part in views.items()}
     TaskResults(**rows).write(out / RESULTS)
     return {"rows": num_rows(out / "prompts", Prompt)}
 
@@ -135,9 +140,9 @@ def grade(measurement: Measurement, identifier: LanguageIdentifier, out: Path) -
 def task_metrics(
     task: EvaluationTask, identifier: LanguageIdentifier = NO_IDENTIFIER
 ) -> list[Metric]:
-    """The metrics of a task, its own first; the off-target rate is the last.
+    """Return the metrics of a task, its main one first and the off-target rate last.
 
-    Where grades are read and not given, no identifier is needed.
+    Reading grades needs no identifier; giving them does.
     """
     if isinstance(task.prompts, BenchmarkConfig):
         return [*metrics_of(task.prompts, identifier), OFF_TARGET_RATE]
@@ -145,17 +150,17 @@ def task_metrics(
 
 
 def read_graded(folder: Path) -> list[Graded]:
-    """The grades that `measure` left in its folder."""
+    """Read the grades in the folder of a task."""
     return read_shard(folder / "graded.parquet", Graded)
 
 
-def by_language(
+def graded_views(
     task: EvaluationTask, folder: Path, graded: list[Graded]
 ) -> dict[str, list[Graded]]:
-    """The grades that stand in `folder` as `results`, by the language of the prompt.
+    """Return the grades by the language of the prompt (`results`).
 
-    Those of a cross-lingual task also with another thing in its place: `directions` has `high→low`
-    and so on there, `answer_languages` the language asked for.
+    A cross-lingual task has two more views of the same grades: `directions` with `high→low` and so
+    on in place of the language, and `answer_languages` with the language of the answer.
     """
     if task.cross_lingual is None:
         return {"results": graded}
@@ -170,38 +175,38 @@ def by_language(
 
 
 def read_results(folder: Path) -> TaskResults:
-    """The results that `measure` left in its folder."""
+    """Read the results in the folder of a task."""
     return TaskResults.read(folder / RESULTS, mend="delete the folder, and run the command again")
 
 
-def ask(measurement: Measurement, out: Path) -> None:
-    """The questions, in shards of whole families: prompts, offered choices, later turns."""
+def write_examples(measurement: Measurement, out: Path) -> None:
+    """Write the prompts in shards of whole families, with their choices and later turns."""
     task, selection = measurement.task, measurement.selection
     if not isinstance(task.prompts, BenchmarkConfig):
-        across = task.cross_lingual
-        own = out / "own-prompts" if across else out / "prompts"
+        config = task.cross_lingual
+        own = out / "own-prompts" if config else out / "prompts"
         write_prompts(task.prompts, selection, own)
-        if across:
-            write_cross_lingual(own, across, selection.languages, selection.seed, out / "prompts")
+        if config:
+            write_cross_lingual(own, config, selection.languages, selection.seed, out / "prompts")
         return
     examples, revisions = read_examples(task.prompts, selection.languages)
     shards = select_families(
         examples, selection.num_families, selection.families_per_shard, seed=selection.seed
     )
     for index, shard in enumerate(shards):
-        said = [with_system(example.prompt, selection.system) for example in shard]
-        offered = [choice for example in shard for choice in example.unscored_choices()]
-        write_shard(shard_path(out / "offered", index), offered, Choice)
+        prompts = [with_system(example.prompt, selection.system) for example in shard]
+        choices = [choice for example in shard for choice in example.unscored_choices()]
+        write_shard(shard_path(out / "offered", index), choices, Choice)
         for turn, follow_ups in enumerate(zip(*(e.follow_ups for e in shard), strict=True), 2):
             write_shard(shard_path(_turn(out, turn) / "asked", index), follow_ups, Prompt)
-        write_shard(shard_path(out / "prompts", index), said, Prompt)
-    asked = [example for shard in shards for example in shard]
-    facts = {"content": content_of(asked), "num": len(asked), "hub_revisions": revisions}
-    write_json(out / _QUESTIONS, facts)
+        write_shard(shard_path(out / "prompts", index), prompts, Prompt)
+    selected = [example for shard in shards for example in shard]
+    facts = {"content": content_of(selected), "num": len(selected), "hub_revisions": revisions}
+    write_json(out / _FACTS, facts)
 
 
-def _write_answers(measurement: Measurement, load: Load, out: Path) -> None:
-    """The answers, then those to each later turn, which has a folder `turn-2` of its own."""
+def _complete(measurement: Measurement, load: Load, out: Path) -> None:
+    """Complete the prompts, then each later turn in a folder of its own, `turn-2` and so on."""
     folder, turn = out, 1
     while True:
         run_sampler(
@@ -217,14 +222,18 @@ def _write_answers(measurement: Measurement, load: Load, out: Path) -> None:
         folder = _turn(out, turn)
         if not folder.exists():
             return
-        answered = [(before / "prompts", Prompt), (before / "completions", Completion)]
-        map_shards(_later, [*answered, (folder / "asked", Prompt)], folder / "prompts", Prompt)
+        inputs = [
+            (before / "prompts", Prompt),
+            (before / "completions", Completion),
+            (folder / "asked", Prompt),
+        ]
+        map_shards(_next_turns, inputs, folder / "prompts", Prompt)
 
 
-def _later(
+def _next_turns(
     prompts: list[Prompt], answers: list[Completion], follow_ups: list[Prompt]
 ) -> list[Prompt]:
-    """The conversations so far, each with its next user turn."""
+    """Append the answer and the next user turn to each conversation."""
     text_of = {(answer.family, answer.prompt_id): answer.text for answer in answers}
     return [
         next_turn(prompt, text_of[prompt.family, prompt.prompt_id], follow_up)
@@ -236,14 +245,15 @@ def _turn(out: Path, turn: int) -> Path:
     return out / f"turn-{turn}"
 
 
-def _weigh_choices(measurement: Measurement, load: Load, out: Path) -> None:
+def _score_choices(measurement: Measurement, load: Load, out: Path) -> None:
+    """Score the choices of every prompt by their likelihood."""
     with Bars(silent=measurement.silent) as bars:
         bar = bars.bar(measurement.title, num_rows(out / "prompts", Prompt))
 
         def stage(
-            prompts: list[Prompt], offered: list[Choice], model: Any, tick: Tick
+            prompts: list[Prompt], choices: list[Choice], model: Any, tick: Tick
         ) -> list[Choice]:
-            return score_choices(prompts, offered, model, tick)
+            return score_choices(prompts, choices, model, tick)
 
         inputs = [(out / "prompts", Prompt), (out / "offered", Choice)]
         measurement.executor(
@@ -258,31 +268,23 @@ def _weigh_choices(measurement: Measurement, load: Load, out: Path) -> None:
 
 
 def _signature(measurement: Measurement, identifier: str, out: Path) -> str:
-    """How a number was made, so that two of them can be compared or not."""
-    from isoglot.core.version import __version__
-
+    """Describe how a number was made, so that only comparable numbers are compared."""
     task, selection = measurement.task, measurement.selection
     decoding = task.decoding
     how = "greedy" if decoding.temperature == 0 else f"temp={decoding.temperature}"
-    asked, shots = f"grader:{task.grader}", 0
+    prompts, shots = f"grader:{task.grader}", 0
     if isinstance(task.prompts, BenchmarkConfig):
         shots = task.prompts.shots
-        facts = json.loads((out / _QUESTIONS).read_text(encoding="utf-8"))
+        facts = read_json(out / _FACTS, mend="delete the folder, and run the command again")
         commits = "".join(f"|hub:{commit[:12]}" for commit in facts["hub_revisions"])
         variant = task.prompts.variant or "default"
-        asked = f"variant:{variant}|data:{facts['content']}{commits}"
-    answered = (
+        prompts = f"variant:{variant}|data:{facts['content']}{commits}"
+    answers = (
         "likelihood"
         if measurement.answering == "likelihood"
         else f"decode:{how}|max:{decoding.max_new_tokens}|cut_off:{task.cut_off}|lid:{identifier}"
     )
     return (
-        f"{task.name}|{asked}|n:{selection.num_families or 'all'}|shots:{shots}|{answered}"
+        f"{task.name}|{prompts}|n:{selection.num_families or 'all'}|shots:{shots}|{answers}"
         f"|seed:{selection.seed}|v:{__version__}"
     )
-
-
-def json_row(row: Result | Group) -> dict[str, Any]:
-    """A row of results; NaN, the mean of nothing, is null in JSON."""
-    nan = lambda value: isinstance(value, float) and math.isnan(value)  # noqa: E731
-    return {name: None if nan(value) else value for name, value in asdict(row).items()}

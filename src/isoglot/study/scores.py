@@ -7,7 +7,7 @@ from typing import Any
 
 from isoglot.core.records import Graded
 from isoglot.evals.aggregate import RESAMPLES, GroupDraws, draw_groups
-from isoglot.line.task import by_language, read_graded, task_metrics
+from isoglot.line.task import graded_views, read_graded, task_metrics
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.study.contests import folders_of
 from isoglot.study.grid import Cell, languages_of
@@ -69,5 +69,5 @@ def _rows(
 
 
 def _graded(task: EvaluationTask, folder: Path) -> list[Graded]:
-    found = by_language(task, folder, read_graded(folder))
+    found = graded_views(task, folder, read_graded(folder))
     return found.get("answer_languages", found["results"])
