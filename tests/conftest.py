@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from published import ABSENT
 from tiny_model import save_tiny_model
 from tiny_run import stopping_copy, tiny_recipe
 
@@ -41,3 +42,11 @@ def isoglot(capsys):
         return ended.value.code, printed.out, printed.err
 
     return call
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in one line how many tests wanted data that is not here."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    num = sum(ABSENT in str(report.longrepr) for report in skipped)
+    if num:
+        terminalreporter.write_line(f"{num} tests were skipped because {ABSENT}")

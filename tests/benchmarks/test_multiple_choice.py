@@ -1,6 +1,5 @@
 """Multiple choice: gold scores 1 and every wrong answer 0, in every language, both ways."""
 
-import gzip
 import json
 import math
 import tomllib
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from published import published
+from published import published_rows
 
 from isoglot.benchmarks.arc import ARC
 from isoglot.benchmarks.belebele import BELEBELE
@@ -538,13 +537,8 @@ def test_the_cloze_of_paws_x_cannot_be_written() -> None:
 # Real rows
 
 
-def real_rows(name: str) -> list[Row]:
-    with gzip.open(published(name) / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
 def test_the_real_rows_of_xcopa_are_questions_in_every_language() -> None:
-    rows = real_rows("xcopa")
+    rows = published_rows("xcopa/xcopa.jsonl.gz")
     families = {}
     for tag, code in XCOPA.languages.items():
         own = [row for row in rows if row["lang"] == code]
@@ -562,7 +556,7 @@ def test_the_real_rows_of_xcopa_are_questions_in_every_language() -> None:
 
 
 def test_the_real_rows_of_xwinograd_are_questions_in_every_language() -> None:
-    rows = real_rows("xwinograd")
+    rows = published_rows("xwinograd/xwinograd.jsonl.gz")
     num = Counter(row["lang"] for row in rows)
     seen: set[str] = set()
     for tag, code in XWINOGRAD.languages.items():

@@ -1,7 +1,7 @@
 """Open questions are asked word for word, and a second turn follows the model's own answer."""
 
 import pytest
-from published import published
+from published import is_whole, published
 
 from isoglot.benchmarks.benchmark import PromptFormat
 from isoglot.benchmarks.conversations import content_of, next_turn
@@ -86,10 +86,13 @@ def test_bad_questions(change, reason):
 
 @pytest.mark.parametrize(
     ("benchmark", "folder", "tags", "num"),
-    [(X_ALPACAEVAL, "x_alpacaeval", "ar de en es fr ja ru sw th zh-Hans", 429),
-     (MT_BENCH, "mt_bench_x", "de en es fr ja", 80), (SELF_INSTRUCT, "self_instruct", "en", 127)],
+    [
+        (X_ALPACAEVAL, "x_alpacaeval", "ar de en es fr ja ru sw th zh-Hans", 429),
+        (MT_BENCH, "mt_bench_x", "de en es fr ja", 80),
+        (SELF_INSTRUCT, "self_instruct", "en", 127),
+    ],
     ids=["x_alpacaeval", "mt_bench", "self_instruct"],
-)  # fmt: skip
+)
 def test_real_questions_are_parallel(benchmark, folder, tags, num):
     data = published(folder)
     families = []
@@ -98,4 +101,5 @@ def test_real_questions_are_parallel(benchmark, folder, tags, num):
         families.append(sorted(example.prompt.family for example in examples))
         prompts = [p for e in examples for p in (e.prompt, *e.follow_ups)]
         assert len({prompt.prompt_id for prompt in prompts}) == len(prompts)
-    assert all(len(family) == num and family == families[0] for family in families)
+    assert all(family == families[0] for family in families)
+    assert len(families[0]) == (num if is_whole(data) else {"mt_bench": 4}.get(benchmark.name, 20))

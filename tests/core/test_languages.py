@@ -1,19 +1,16 @@
 """The language table: complete, unique, and in agreement with the codes of real data sets."""
 
-import csv
 import gzip
 import json
 import math
-import os
-from pathlib import Path
 
 import pytest
+from published import is_whole, published, published_rows
 
 from isoglot.benchmarks.catalogue import BENCHMARKS
 from isoglot.core.language_sets import SETS
 from isoglot.core.languages import ALIASES, LANGUAGES, language, tag_from_flores, tag_from_ntrex
 
-DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ROWS = pytest.mark.parametrize("row", LANGUAGES.values(), ids=lambda row: row.tag)
 # What the benchmarks have beside FLORES-200, whose codes are tested on the data below.
 NEEDED = {
@@ -25,27 +22,21 @@ NEEDED = {
 }
 
 
-def data(file: str) -> Path:
-    path = DATA / file
-    if not path.exists():
-        pytest.skip(f"the data set {file} is not on this machine")
-    return path
-
-
-def codes(file: str, column: str = "lang") -> set[str]:
-    with gzip.open(data(file), "rt", encoding="utf-8") as lines:
-        return {json.loads(line)[column] for line in lines}
+def codes(file: str) -> set[str]:
+    return {row["lang"] for row in published_rows(file)}
 
 
 def linguameta() -> dict[str, dict[str, str]]:
-    with gzip.open(data("lang_metadata/linguameta.tsv.gz"), "rt", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return {row["bcp_47_code"]: row for row in rows}
+    return {row["bcp_47_code"]: row for row in published_rows("lang_metadata/linguameta.tsv.gz")}
+
+
+def has_all_of_linguameta() -> bool:
+    return is_whole(published("lang_metadata/linguameta.tsv.gz"))
 
 
 def cldr(name: str) -> dict:
-    with gzip.open(data(f"lang_metadata/cldr/{name}.json.gz"), "rt", encoding="utf-8") as file:
-        return json.load(file)
+    packed = published(f"lang_metadata/cldr/{name}.json.gz").read_bytes()
+    return json.loads(gzip.decompress(packed))
 
 
 def test_table_has_the_languages_of_the_benchmarks():
@@ -139,7 +130,7 @@ def test_every_code_of_sib200_has_one_row(part):
 
 
 def test_every_code_of_ntrex_has_one_row():
-    lines = data("ntrex/LANGUAGES.tsv").read_text(encoding="utf-8").splitlines()
+    lines = published("ntrex/LANGUAGES.tsv").read_text(encoding="utf-8").splitlines()
     listed = {line.split()[0] for line in lines} | codes("ntrex/ntrex.jsonl.gz")
     assert {code for row in LANGUAGES.values() for code in row.ntrex} == listed
 
@@ -173,7 +164,7 @@ def test_codes_scripts_and_names_are_those_of_linguameta():
     unlisted = {"la", "sa"}
     for tag, row in LANGUAGES.items():
         stem = tag.split("-")[0]
-        if stem in unlisted:
+        if stem in unlisted or (stem not in known and not has_all_of_linguameta()):
             continue
         theirs = known[stem]
         members = theirs["individual_language_bcp_47_code"].split(", ")
@@ -192,7 +183,7 @@ def test_speakers_are_of_the_order_that_linguameta_gives():
             compared += 1
             assert row.speakers is not None
             assert row.speakers <= int(number) < 10 * row.speakers
-    assert compared > 200
+    assert compared >= (200 if has_all_of_linguameta() else 20)
 
 
 def test_a_tag_is_the_one_that_cldr_has_for_its_code_and_back():
@@ -220,12 +211,11 @@ def test_a_language_without_a_script_in_its_tag_is_in_its_usual_one():
 
 
 def test_codes_and_scripts_are_those_of_url_nlp():
-    with gzip.open(data("lang_metadata/language_metadata.tsv.gz"), "rt", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    rows = published_rows("lang_metadata/language_metadata.tsv.gz")
     known = {row["BCP-47 code"]: row for row in rows}
     macrolanguages = {tag: row["iso_639_3_code"] for tag, row in linguameta().items()}
     compared = [tag for tag in LANGUAGES if "-" not in tag and tag in known]
-    assert len(compared) >= 195
+    assert len(compared) >= (195 if has_all_of_linguameta() else 18)
     for tag in compared:
         row, theirs = LANGUAGES[tag], known[tag]
         assert theirs["ISO 639 code"] in (row.iso639_3, macrolanguages.get(tag))
@@ -234,9 +224,8 @@ def test_codes_and_scripts_are_those_of_url_nlp():
 
 
 def test_names_are_those_of_cldr():
-    path = data("lang_metadata/cldr/display_names.jsonl.gz")
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        names = {row["lang"]: row["languages"] for row in map(json.loads, lines)}
+    rows = published_rows("lang_metadata/cldr/display_names.jsonl.gz")
+    names = {row["lang"]: row["languages"] for row in rows}
     # Bangla, Divehi, Kanuri, Kurdish and Māori there.
     renamed = {"bn", "dv", "kr", "ku", "mi"}
     english = {tag: names["en"][tag] for tag in LANGUAGES if "-" not in tag and tag in names["en"]}

@@ -1,15 +1,11 @@
 """Every check fires on its fault and stays silent on a good translation."""
 
-import gzip
-import json
-import os
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("sentencex", reason="splits sentences")
 
 from fakes import FakeIdentifier, FakeTranslator
+from published import is_whole, published, published_rows
 
 from isoglot.core.languages import tag_from_flores
 from isoglot.core.lengths import length_deviation
@@ -26,7 +22,6 @@ from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import UNTRANSLATABLE, untranslatable
 from isoglot.models.load import load_identifier
 
-DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared/data"))
 GOOD = (
     "The bridge over the river was closed in 1998. It was opened again 12 years later.",
     "Die Brücke über den Fluss wurde 1998 geschlossen. Sie wurde 12 Jahre später wieder geöffnet.",
@@ -198,13 +193,12 @@ def test_prompts_are_checked_and_routed_around(identifier):
     ]
 
 
-@pytest.mark.skipif(not (DATA / "sib200").is_dir(), reason="needs shared/data/sib200")
 def test_professional_translations_pass_and_planted_faults_do_not(identifier):
     tags = {"de", "fr", "sw", "ja", "zh-Hans", "hi", "ar"}
-    texts = {}
-    with gzip.open(DATA / "sib200/sib200_dev.jsonl.gz", "rt", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            texts[tag_from_flores(row["lang"]), row["index_id"]] = row["text"]
+    texts = {
+        (tag_from_flores(row["lang"]), row["index_id"]): row["text"]
+        for row in published_rows("sib200/sib200_dev.jsonl.gz")
+    }
     keys = sorted((tag, i) for tag, i in texts if tag in tags and ("en", i) in texts)
     english, theirs = [texts["en", i] for _, i in keys], [texts[key] for key in keys]
     targets = [tag for tag, _ in keys]
@@ -215,7 +209,7 @@ def test_professional_translations_pass_and_planted_faults_do_not(identifier):
         found = find_artefacts(rows, identifier, ArtefactConfig())
         return sum(bool(set(names or CHECKS) & set(faults)) for faults in found) / len(keys)
 
-    assert len(keys) > 600
+    assert len(keys) >= (600 if is_whole(published("sib200")) else 7)
     assert share(theirs) < 0.05
     assert share(english, "copied_source") > 0.95
     assert share([text[: len(text) // 4] for text in theirs], "length_ratio") > 0.9

@@ -1,7 +1,5 @@
 """The values are sacreBLEU's and rouge-score's to 1e-9, and ROUGE sees every script."""
 
-import gzip
-import json
 import re
 import unicodedata
 import warnings
@@ -10,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from published import published
+from published import published_rows
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU as SacreBleu
 from sacrebleu.metrics import CHRF as SacreChrf
@@ -135,9 +133,8 @@ def test_a_missing_reference_is_refused(metric, gold):
 
 def real_lines(name: str, file: str, column: str) -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {}
-    with gzip.open(published(name) / file, "rt", encoding="utf-8") as rows:
-        for row in map(json.loads, rows):
-            lines.setdefault(row[column], []).append(row["text"])
+    for row in published_rows(f"{name}/{file}"):
+        lines.setdefault(row[column], []).append(row["text"])
     return lines
 
 

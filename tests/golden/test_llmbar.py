@@ -13,7 +13,7 @@ def judge_runs(shared_rows):
     A is the answer that the set labels as better.
     """
     gold = {}
-    for row in shared_rows("llmbar/items.jsonl.gz"):
+    for row in shared_rows("llmbar/items.jsonl.gz", whole=True):
         gold.setdefault(row["subset"], []).append(str(row["label"]))
     published = {key(row): row for row in shared_rows("llmbar/published_statistics.jsonl.gz")}
     return [

@@ -18,7 +18,7 @@ def value_of(families: list, statistics: list) -> float:
 
 def test_wildbench(shared_rows):
     scores = defaultdict(list)
-    for row in shared_rows("wildbench/scores.gpt-4o.jsonl.gz"):
+    for row in shared_rows("wildbench/scores.gpt-4o.jsonl.gz", whole=True):
         scores[row["model"]].append((row["session_id"], float(row["score"])))
     published = {row["model"]: row["WB_score"] for row in shared_rows("wildbench/published.jsonl")}
     listed = scores.keys() & published.keys()
@@ -40,9 +40,10 @@ def test_m_ifeval(name, shared_rows, shared_data):
     text = shared_data("m_ifeval/published_leaderboard.md").read_text(encoding="utf-8")
     table = [[cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines()]
     (published,) = [line[2:5] for line in table if line[0] == M_IFEVAL[name]]
+    all_rows = shared_rows(f"m_ifeval/{name}", whole=True)
     ours = []
     for language in ("es", "fr", "ja"):
-        rows = [row for row in shared_rows(f"m_ifeval/{name}") if row["lang"] == language]
+        rows = [row for row in all_rows if row["lang"] == language]
         counts = [(sum(row["strict"]), len(row["strict"])) for row in rows]
         ours.append(f"{100 * value_of([row['i'] for row in rows], counts):.1f}")
     assert ours == [f"{float(number):.1f}" for number in published]
@@ -71,7 +72,7 @@ def test_wmt_mqm(name, shared_rows, shared_data):
     }
     assert len(published) == num_systems
     scores = defaultdict(list)
-    for row in shared_rows(f"mqm/{name}"):
+    for row in shared_rows(f"mqm/{name}", whole=True):
         if row["mqm"] is not None:
             scores[system_name(row["system"])].append((row["seg_id"], (row["mqm"], 1)))
     for system, theirs in published.items():

@@ -5,15 +5,14 @@ extracts the answer and grades it in its own way; isoglot gets the text that lm-
 gold from its own reading of the same rows.
 """
 
-import gzip
 import json
-import os
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from published import published_rows
 
 from isoglot.benchmarks.benchmark import PromptFormat
 from isoglot.benchmarks.maths import answer_number
@@ -26,9 +25,6 @@ from isoglot.lab.shipped import POLICY
 from isoglot.models.local.likelihood import TransformersLikelihood
 from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
 
-DATA = Path(
-    os.environ.get("ISOGLOT_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-).resolve()
 TESTED = "0.4.13"
 
 
@@ -51,12 +47,8 @@ XCOPA_LABELS = ("choice1", "choice2")
 PAWS_LABELS = ("different", "paraphrase")
 
 
-def published(name: str) -> list[dict]:
-    path = DATA / name / f"{name}.jsonl.gz"
-    if not path.is_file():
-        pytest.skip(f"no {path}: put the data there, or its folder into ISOGLOT_DATA")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+def rows_of(name: str) -> list[dict]:
+    return published_rows(f"{name}/{name}.jsonl.gz", whole=True)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +118,7 @@ def compare_choices(model, results, samples, benchmark, labels, rows, tag):
 
 @pytest.mark.parametrize("code", ["sw", "th", "zh"])
 def test_xcopa(code, lm, model, tmp_path):
-    rows = [r for r in published("xcopa") if r["lang"] == code and r["split"] == "test"][:200]
+    rows = [r for r in rows_of("xcopa") if r["lang"] == code and r["split"] == "test"][:200]
     results, samples = by_lm_eval(lm, tmp_path, f"xcopa/default_{code}.yaml", rows)
     tag = {"zh": "zh-Hans"}.get(code, code)
     compare_choices(model, results, samples, XCOPA, XCOPA_LABELS, rows, tag)
@@ -135,7 +127,7 @@ def test_xcopa(code, lm, model, tmp_path):
 def pairs(code: str) -> list[dict]:
     """Rows in the format of PAWS-X: a real sentence, and itself or with two words exchanged."""
     rows = []
-    sentences = [r["text"] for r in published("tatoeba") if r["lang"] == code]
+    sentences = [r["text"] for r in rows_of("tatoeba") if r["lang"] == code]
     for i, text in enumerate(sentences):
         words = text.split(" ") if " " in text else list(text)
         if len(words) < 4:
@@ -171,7 +163,7 @@ def compare_numbers(lm, tmp_path, code: str, num: int) -> list[str]:
     sampler = TransformersSampler(TransformersConfig(path=str(POLICY)))
     fits = [
         row
-        for row in published("mgsm")
+        for row in rows_of("mgsm")
         if row["lang"] == code and len(sampler.tokenizer(row["question"])["input_ids"]) < 400
     ][:num]
     golds = [row["answer"].replace(",", "") for row in fits]

@@ -1,8 +1,5 @@
-import gzip
 import hashlib
 import itertools
-import json
-import os
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from published import published_rows
 
 from isoglot.core.languages import LANGUAGES, tag_from_flores
 from isoglot.models.language.identifier import VARIETIES, Guess, RestrictedIdentifier
 from isoglot.models.language.naive_bayes import ScriptModel, load_script_model, load_word_counts
 from isoglot.models.language.scripts import dominant_scripts, extract_words, is_in_script
 
-DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 GOLD_FILE = Path(__file__).parents[1] / "gold" / "langid.toml"
 GOLD = tomllib.loads(GOLD_FILE.read_text(encoding="utf-8"))
 LAB = tuple(GOLD)
@@ -307,14 +304,10 @@ THIRTY = (
 
 def sib200():
     """Texts of SIB-200 whose words were not counted (the half that bench/identify.py holds out)."""
-    path = DATA / "sib200" / "sib200_dev.jsonl.gz"
-    if not path.exists():
-        pytest.skip("the data set sib200 is not on this machine")
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            key = hashlib.sha256(f"sib{row['index_id']}".encode()).hexdigest()
-            if int(key, 16) % 1000 >= 500:
-                yield tag_from_flores(row["lang"]), row["text"]
+    for row in published_rows("sib200/sib200_dev.jsonl.gz", whole=True):
+        key = hashlib.sha256(f"sib{row['index_id']}".encode()).hexdigest()
+        if int(key, 16) % 1000 >= 500:
+            yield tag_from_flores(row["lang"]), row["text"]
 
 
 def test_sentences_among_thirty_candidates():

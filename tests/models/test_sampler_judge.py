@@ -1,16 +1,13 @@
 """Judges: what they are shown cannot fake a verdict, and what they write is read or is None."""
 
-import gzip
-import json
-import os
 import re
 from math import inf, log, nan
-from pathlib import Path
 
 import pytest
 from fakes import FakeSampler, FakeScorer
 from hypothesis import given
 from hypothesis import strategies as st
+from published import is_whole, published, published_rows
 
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, no_tick
 from isoglot.core.records import FinishReason, Prompt
@@ -21,7 +18,6 @@ from isoglot.models.load import load_judge
 from isoglot.models.local.transformers import TransformersConfig
 
 PROMPT = Prompt.from_text("Je, mji mkuu wa Kenya ni upi?", language="sw", gold="Nairobi")
-DATA = Path(os.environ.get("ISOGLOT_DATA", Path(__file__).parents[2].parent / "shared/data"))
 
 texts = st.text(
     st.sampled_from("aB \n<>/{}0123456789") | st.characters(codec="utf-8"), max_size=60
@@ -294,12 +290,8 @@ def test_rating_of_a_second_turn_shows_the_whole_conversation_and_gold_on_reques
 
 
 def test_ratings_of_gpt_4_are_read_as_they_were_published():
-    path = DATA / "mt_bench_x" / "judgment.gpt-4_single.ja.jsonl.gz"
-    if not path.exists():
-        pytest.skip(f"no data at {path}: set ISOGLOT_DATA")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    assert len(rows) == 564
+    rows = published_rows("mt_bench_x/judgment.gpt-4_single.ja.jsonl.gz")
+    assert len(rows) == (564 if is_whole(published("mt_bench_x")) else 28)
     for row in rows:
         (rating,) = SamplerRater(Asked(row["judgment"])).rate([PROMPT], ["…"])
         assert rating.value == row["score"]
