@@ -29,13 +29,9 @@ from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.shipped import POLICY
 from isoglot.models.load import ModelConfig, answer_settings, load_sampler, sampler_revision
 from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.server.config import OPENAI_OPERATION, OpenAIConfig, server_revision
 from isoglot.models.server.meter import CostCapReached
-from isoglot.models.server.openai import (
-    OPENAI_OPERATION,
-    OpenAIConfig,
-    OpenAISampler,
-    server_revision,
-)
+from isoglot.models.server.openai import OpenAISampler
 
 KEY = "sk-test-0123456789abcdef"
 ONE = Sampling(max_new_tokens=20)
@@ -540,7 +536,8 @@ RUN = """
 import sys
 from pathlib import Path
 from isoglot.core.records import Prompt
-from isoglot.models.server.openai import OpenAIConfig, OpenAISampler
+from isoglot.models.server.config import OpenAIConfig
+from isoglot.models.server.openai import OpenAISampler
 from isoglot.core.protocols import Sampling
 config = OpenAIConfig(model="m", base_url=sys.argv[1], cache=Path(sys.argv[2]), max_concurrency=3)
 prompts = [Prompt.from_text(f"p{i}", language="sw") for i in range(12)]

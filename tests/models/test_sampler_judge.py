@@ -12,10 +12,11 @@ from published import is_whole, published, published_rows
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.lab.shipped import POLICY
-from isoglot.models.judges.comparison import JudgeConfig, OracleJudge, SamplerJudge, ScorerJudge
+from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge, ScorerJudge
 from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.models.load import load_judge
 from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.scorers import GoldScorer
 
 PROMPT = Prompt.from_text("Je, mji mkuu wa Kenya ni upi?", language="sw", gold="Nairobi")
 
@@ -221,7 +222,7 @@ def test_nothing_asked_is_nothing_judged():
     for judge in (
         SamplerJudge(Likely(-1.0)),
         ScorerJudge(FakeScorer({})),
-        OracleJudge(lambda text, gold: 1.0),  # noqa: ARG005
+        ScorerJudge(GoldScorer(lambda text, gold: 1.0)),  # noqa: ARG005
     ):
         assert judge.judge([], [], []) == []
 
@@ -242,8 +243,8 @@ def test_scorer_judge_prefers_the_higher_reward_and_scores_each_answer_once():
     assert sorted(scored) == ["also bad", "bad", "good", "unknown"]
 
 
-def test_oracle_judge_grades_against_the_gold():
-    judge = OracleJudge(lambda text, gold: None if not text else float(gold in text))
+def test_a_gold_scorer_judges_against_the_gold():
+    judge = ScorerJudge(GoldScorer(lambda text, gold: None if not text else float(gold in text)))
     prompts = [PROMPT, PROMPT, PROMPT, Prompt.from_text("?", language="sw")]
     judged = judge.judge(prompts, ["Nairobi", "x", "Nairobi", "a"], ["x", "y", "", "b"])
     assert [judgement.score for judgement in judged] == [1.0, 0.5, None, None]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Judge
 from isoglot.evals.graders import GRADERS
-from isoglot.models.judges.comparison import JudgeConfig, OracleJudge, Reading, ScorerJudge
+from isoglot.models.judges.comparison import JudgeConfig, Reading, ScorerJudge
 from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.models.load import (
     ModelConfig,
@@ -19,6 +19,7 @@ from isoglot.models.load import (
     scorer_settings,
     with_cost_cap,
 )
+from isoglot.models.scorers import GoldScorer
 from isoglot.recipe.models import model_of, scorer_of
 
 
@@ -111,7 +112,8 @@ def named_judge(name: str) -> JudgeSource | None:
                 f"expected oracle:NAME with one of {', '.join(GRADERS)} as judge, got {name!r}"
             )
         grader = GRADERS[which]  # type: ignore[index]
-        return JudgeSource({"name": name}, lambda languages: OracleJudge(grader, name))  # noqa: ARG005
+        oracle = ScorerJudge(GoldScorer(grader, name))
+        return JudgeSource({"name": name}, lambda languages: oracle)  # noqa: ARG005
     if kind != "scorer":
         return None
     if not which:

@@ -1,4 +1,4 @@
-"""Completions that the user already has, as a sampler."""
+"""A file of completions, as a sampler."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,28 +13,28 @@ from isoglot.core.section import Section
 
 
 class FileSamplerConfig(Section):
-    """Where the completions lie and which columns say what."""
+    """A file of completions and the meaning of its columns."""
 
     kind: Literal["file"] = "file"
     path: Path
-    """JSONL, JSON, CSV, TSV or Parquet, one completion in a row."""
+    """JSONL, JSON, CSV, TSV or Parquet, one completion per row."""
     id_columns: tuple[str, ...] = ()
-    """The columns, in order, that the prompts were read with as `id`; left out, `prompt_id`."""
+    """The columns, in order, that were the `id` of the prompts; by default `prompt_id`."""
     text_column: str = "completion"
     finish_reason_column: str | None = None
-    """`stop`, `length` or `error`; without it every completion counts as finished (`stop`)."""
+    """`stop`, `length` or `error`; without this column every completion counts as `stop`."""
     sampler_column: str | None = None
-    """The model that wrote the completion; without it the name of the file stands for it."""
+    """The model that wrote the completion; by default the name of the file stands for it."""
     sampler: str | None = None
-    """The one to read where `sampler_column` names several."""
+    """The model to read if `sampler_column` has several."""
 
 
 class FileSampler:
-    """Answers with what the file has; a prompt without a completion has finish reason `error`.
+    """Returns the completions of a file; a prompt without one has finish reason `error`.
 
-    Rows join on the content id of `id_columns`; without those, on a column `prompt_id` as it is.
+    Rows are matched by the content id of `id_columns`, or else by the column `prompt_id` as it is.
     Several rows of one prompt are its samples, in the order of the file. Raises InputError for a
-    file, column or finish reason that is not as the config says.
+    missing file or column, and for an unknown finish reason.
     """
 
     def __init__(self, config: FileSamplerConfig) -> None:
@@ -67,7 +67,7 @@ class FileSampler:
     def sample(
         self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
     ) -> list[list[Sampled]]:
-        """As in the protocol; of `sampling` only `num_samples` has a meaning here."""
+        """See `Sampler.sample`. Of `sampling` only `num_samples` has an effect."""
         missing = Sampled("", FinishReason.ERROR)
         answers = []
         for prompt in prompts:
@@ -78,7 +78,7 @@ class FileSampler:
 
 
 def file_revision(path: Path) -> str:
-    """First 12 hexadecimal digits of the SHA-256 of a file; InputError where there is none."""
+    """Return 12 hexadecimal digits of a file's SHA-256; raise InputError if it is missing."""
     if not path.is_file():
         raise InputError(
             f"expected a file of completions, got {path}, which is not there; correct `path`"

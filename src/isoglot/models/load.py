@@ -34,12 +34,8 @@ from isoglot.models.local.transformers import TransformersConfig, TransformersSa
 from isoglot.models.local.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
 from isoglot.models.local.weights import model_name, model_revision
 from isoglot.models.scorers import GoldScorer, LanguageMatch, LengthScorer
-from isoglot.models.server.openai import (
-    OPENAI_OPERATION,
-    OpenAIConfig,
-    OpenAISampler,
-    server_revision,
-)
+from isoglot.models.server.config import OPENAI_OPERATION, OpenAIConfig, server_revision
+from isoglot.models.server.openai import OpenAISampler
 from isoglot.models.source import SOURCE, SourceConfig, SourceSampler
 from isoglot.models.translation.google import (
     GOOGLE_OPERATION,
@@ -81,7 +77,7 @@ Graders = Mapping[str, Callable[[str, str], float | None]]
 
 
 class _Kind(NamedTuple):
-    """How the models of one kind are loaded and identified."""
+    """Functions that load and identify the models of one kind."""
 
     load: Callable[[Any], Any]
     revision: Callable[[Any], str]

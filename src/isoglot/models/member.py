@@ -1,4 +1,4 @@
-"""A sampler as a member of a pool: which languages it serves, and how it answers in them."""
+"""Samplers and translators of a recipe: a model, the languages that it serves, and how."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,20 @@ from isoglot.core.section import Section
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.local.transformers import TransformersConfig
 from isoglot.models.local.vllm import VLLMConfig
-from isoglot.models.server.openai import OpenAIConfig
+from isoglot.models.server.config import OpenAIConfig
 from isoglot.models.source import SourceConfig
 from isoglot.models.translation.google import GoogleConfig
 from isoglot.models.translation.seq2seq import Seq2SeqConfig
 
 
 class Serving(Section):
-    """What a model of a recipe has beside its settings, where there are several of its kind."""
+    """Settings of one of several models of a recipe, in addition to its own."""
 
     languages: Annotated[Tags, Field(min_length=1)] | None = None
-    """The languages that it serves, or sets of them; left out, all of the recipe."""
+    """The languages that it serves, or names of sets; by default all languages of the recipe."""
 
     def serves(self, tag: str) -> bool:
-        """Whether it is asked for a language of the recipe."""
+        """True if it answers in this language of the recipe."""
         return self.languages is None or tag in self.languages
 
 
@@ -34,68 +34,67 @@ class Member(Serving):
     """A sampler of a recipe."""
 
     answers_in: Literal["prompt", "dominant"] = "prompt"
-    """`prompt`: it answers each prompt in the language that this asks for. `dominant`: it answers
-    the prompts of the dominant language only, and the recipe's translator brings the answers into
+    """`prompt`: it answers each prompt in the prompt's answer language. `dominant`: it answers only
+    the prompts in the dominant language, and the recipe's translator translates the answers into
     the other languages that it serves (as in arXiv:2407.02552)."""
     sampling: Sampling | None = None
-    """How it decodes, where that is not `generate.sampling`; keys that are left out are those of
-    `generate.sampling`."""
+    """Decoding settings in place of those of `generate.sampling`, key by key."""
 
 
 class PolicyMember(Member):
-    """The policy of the round, beside other samplers."""
+    """The policy of the round."""
 
     kind: Literal["policy"] = "policy"
 
 
 class TransformersMember(TransformersConfig, Member):
-    """A model of this process, as a member."""
+    """A sampler of this process."""
 
 
 class FileMember(FileSamplerConfig, Member):
-    """A file of completions, as a member."""
+    """A file of completions."""
 
 
 class OpenAIMember(OpenAIConfig, Member):
-    """A model on a server, as a member."""
+    """A sampler on a server."""
 
 
 class VLLMMember(VLLMConfig, Member):
-    """A model that vLLM runs, as a member."""
+    """A sampler that vLLM runs."""
 
 
 class SourceMember(SourceConfig, Member):
-    """The answers of the prompts' source, as a member."""
+    """The completions of the prompts' source."""
 
 
 MemberConfig = Annotated[
     PolicyMember | TransformersMember | FileMember | OpenAIMember | VLLMMember | SourceMember,
     Field(discriminator="kind"),
 ]
-"""Any sampler of a recipe; `kind` says how it runs."""
+"""Any sampler of a recipe; `kind` selects the engine."""
 
 
 class TransformersTranslator(TransformersConfig, Serving):
-    """A model of this process, asked to translate."""
+    """A model of this process, prompted to translate."""
 
 
 class FileTranslator(FileSamplerConfig, Serving):
-    """A file of what a model answered when it was asked to translate."""
+    """A file of completions of a model that was prompted to translate."""
 
 
 class OpenAITranslator(OpenAIConfig, Serving):
-    """A model on a server, asked to translate."""
+    """A model on a server, prompted to translate."""
 
 
 class VLLMTranslator(VLLMConfig, Serving):
-    """A model that vLLM runs, asked to translate."""
+    """A model that vLLM runs, prompted to translate."""
 
 
-class Seq2SeqServing(Seq2SeqConfig, Serving):
+class Seq2SeqMember(Seq2SeqConfig, Serving):
     """A translation model of this process."""
 
 
-class GoogleServing(GoogleConfig, Serving):
+class GoogleMember(GoogleConfig, Serving):
     """Google's service."""
 
 
@@ -104,26 +103,22 @@ TranslatorMember = Annotated[
     | FileTranslator
     | OpenAITranslator
     | VLLMTranslator
-    | Seq2SeqServing
-    | GoogleServing,
+    | Seq2SeqMember
+    | GoogleMember,
     Field(discriminator="kind"),
 ]
-"""Any translator of a recipe; `kind` says how it runs."""
+"""Any translator of a recipe; `kind` selects the engine."""
 
 
-def check_languages(pool: Sequence[Member], languages: Sequence[str], dominant: str) -> None:
-    """Raise InputError for a member that serves what the recipe does not have, or cannot serve."""
-    for place, member in enumerate(pool):
-        if odd := [tag for tag in member.languages or () if tag not in languages]:
+def check_members(pool: Sequence[Member], languages: Sequence[str], dominant: str) -> None:
+    """Raise InputError for a sampler that serves a language outside the recipe, or that answers in
+    the dominant language without serving it."""
+    _check_serving("samplers", pool, languages)
+    for i, member in enumerate(pool):
+        serves_dominant = dominant in languages and member.serves(dominant)
+        if member.answers_in == "dominant" and not serves_dominant:
             raise InputError(
-                f"samplers.{place}: expected languages of the recipe ({', '.join(languages)}), "
-                f"got {odd[0]!r}; leave it out, or add it to `languages`"
-            )
-        if member.answers_in == "dominant" and not (
-            dominant in languages and member.serves(dominant)
-        ):
-            raise InputError(
-                f"samplers.{place}: answers_in dominant answers in {dominant!r}, which is not "
+                f"samplers.{i}: answers_in dominant answers in {dominant!r}, which is not "
                 "among its languages; add it to them and to `languages` of the recipe"
             )
 
@@ -131,14 +126,9 @@ def check_languages(pool: Sequence[Member], languages: Sequence[str], dominant: 
 def check_translators(
     translators: Sequence[Serving], languages: Sequence[str], translates_prompts: bool
 ) -> None:
-    """Raise InputError for one that serves what the recipe does not have, or a first one that does
-    not serve all, where it translates the prompts."""
-    for place, each in enumerate(translators):
-        if odd := [tag for tag in each.languages or () if tag not in languages]:
-            raise InputError(
-                f"translator.{place}: expected languages of the recipe ({', '.join(languages)}), "
-                f"got {odd[0]!r}; leave it out, or add it to `languages`"
-            )
+    """Raise InputError for a translator that serves a language outside the recipe, and for a first
+    one that does not serve all languages although it translates the prompts."""
+    _check_serving("translator", translators, languages)
     left = [tag for each in translators[:1] for tag in languages if not each.serves(tag)]
     if translates_prompts and left:
         raise InputError(
@@ -147,16 +137,22 @@ def check_translators(
         )
 
 
-def check_candidates(
-    pool: Sequence[Member],
-    num_translators: Mapping[str, int],
-    sampling: Sampling,
-    method: str,
-) -> None:
-    """Raise InputError where a language has fewer than two completions of each prompt to rank.
+def _check_serving(key: str, models: Sequence[Serving], languages: Sequence[str]) -> None:
+    for i, model in enumerate(models):
+        if unknown := [tag for tag in model.languages or () if tag not in languages]:
+            raise InputError(
+                f"{key}.{i}: expected languages of the recipe ({', '.join(languages)}), "
+                f"got {unknown[0]!r}; leave it out, or add it to `languages`"
+            )
 
-    `num_translators` says how many translate an answer in the dominant language into each one, 1
-    where it needs no translation.
+
+def check_candidates(
+    pool: Sequence[Member], num_translators: Mapping[str, int], sampling: Sampling, method: str
+) -> None:
+    """Raise InputError for a language with fewer than two completions of each prompt to rank.
+
+    `num_translators` is the number of translators from the dominant language into each language, 1
+    for the dominant language itself.
     """
     num: Counter[str] = Counter()
     for member in pool:

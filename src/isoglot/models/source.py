@@ -1,4 +1,4 @@
-"""The answers that stand beside the prompts in their source, as a sampler."""
+"""Completions that the source of the prompts provides, as a sampler."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,24 +8,24 @@ from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.section import Section
 
 SOURCE = "source"
-"""Whose answers these are."""
+"""Sampler name of these completions."""
 
 
 class SourceConfig(Section):
-    """The set's own answers: the column `completion` or `messages` of `prompts.source`."""
+    """The source's own completions: the column `completion` or `messages` of `prompts.source`."""
 
     kind: Literal["source"] = "source"
 
 
 class SourceSampler:
-    """Answers with the completion of the prompt; one without has finish reason `error`."""
+    """Returns the completion of the prompt; one without has finish reason `error`."""
 
     name = SOURCE
 
     def sample(
         self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
     ) -> list[list[Sampled]]:
-        """As in the protocol, one answer for each prompt, whatever `sampling` says."""
+        """See `Sampler.sample`. There is one completion per prompt, whatever `sampling` says."""
         assert sampling.num_samples >= 1
         answers = []
         for prompt in prompts:

@@ -24,7 +24,7 @@ from isoglot.models.member import (
     SourceMember,
     TranslatorMember,
     check_candidates,
-    check_languages,
+    check_members,
     check_translators,
 )
 from isoglot.models.translation.prompted import PromptTranslatorConfig
@@ -327,7 +327,7 @@ class Recipe(Section):
             )
 
     def _pool_consistent(self) -> None:
-        check_languages(self.pool, self.languages, self.dominant_language)
+        check_members(self.pool, self.languages, self.dominant_language)
         if self.is_translated_pool:
             self._has_translator("answers_in: dominant")
         if any(isinstance(member, SourceMember) for member in self.pool):

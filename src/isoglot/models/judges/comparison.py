@@ -1,7 +1,7 @@
-"""Judges that compare two completions: by a model's verdict, a scorer's rewards or a grader."""
+"""Judges that compare two completions: by a model's verdict, or by a scorer's rewards."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import exp, isfinite, isnan
 from typing import Literal, cast
 
@@ -183,34 +183,10 @@ class ScorerJudge:
         judged = []
         for prompt, *answers in zip(prompts, first, second, strict=True):
             one, other = (reward_of[prompt.family, prompt.prompt_id, text] for text in answers)
-            judged.append(_judge_by_value(one, other))
-            tick(1, prompt.language)
-        return judged
-
-
-class OracleJudge:
-    """Judge that prefers the completion with the higher grade against the prompt's gold.
-
-    Equal grades are a tie; None without a gold, or with a completion that cannot be graded.
-    """
-
-    def __init__(self, grader: Callable[[str, str], float | None], name: str = "oracle") -> None:
-        self.name = name
-        self._grader = grader
-
-    def judge(
-        self,
-        prompts: Sequence[Prompt],
-        first: Sequence[str],
-        second: Sequence[str],
-        tick: Tick = no_tick,
-    ) -> list[Judgement]:
-        """See `Judge.judge`."""
-        judged = []
-        for prompt, *answers in zip(prompts, first, second, strict=True):
-            gold = prompt.gold
-            one, other = (None if gold is None else self._grader(text, gold) for text in answers)
-            judged.append(_judge_by_value(one, other))
+            score = None
+            if one is not None and other is not None:
+                score = 0.5 if one == other else float(one > other)
+            judged.append(Judgement(score, f"{one} against {other}"))
             tick(1, prompt.language)
         return judged
 
@@ -228,10 +204,3 @@ def _judge_by_likelihood(logs: Sequence[float]) -> Judgement | None:
     a, b, tie = (exp(log - highest) for log in logs)
     figures = ", ".join(f"{label} {log:.4f}" for label, log in zip(_LABELS, logs, strict=True))
     return Judgement((a + tie / 2) / (a + b + tie), f"log-probabilities: {figures}")
-
-
-def _judge_by_value(one: float | None, other: float | None) -> Judgement:
-    text = f"{one} against {other}"
-    if one is None or other is None:
-        return Judgement(None, text)
-    return Judgement(0.5 if one == other else float(one > other), text)

@@ -7,7 +7,8 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,35 +46,26 @@ class AnswerCache:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser()
         self._lock = threading.Lock()
-        try:
+        with self._usable():
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(
                 self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             self._open()
-        except (OSError, sqlite3.Error) as error:
-            raise self._unusable(error) from None
 
     def get(self, key: str) -> Mapping[str, Any] | None:
         """Return the answer of a key, or None."""
-        with self._lock:
-            try:
-                row = self._db.execute(
-                    "SELECT answer FROM answers WHERE key = ?", (key,)
-                ).fetchone()
-            except sqlite3.Error as error:
-                raise self._unusable(error) from None
+        query = "SELECT answer FROM answers WHERE key = ?"
+        with self._lock, self._usable():
+            row = self._db.execute(query, (key,)).fetchone()
         return None if row is None else json.loads(row[0])
 
     def put(self, key: str, answer: Mapping[str, Any]) -> None:
         """Store an answer; if another process was faster, its answer stays."""
         row = (key, json.dumps(answer))
-        with self._lock:
-            try:
-                self._db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", row)
-            except sqlite3.Error as error:
-                raise self._unusable(error) from None
+        with self._lock, self._usable():
+            self._db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", row)
 
     def close(self) -> None:
         """Close the file."""
@@ -113,8 +105,13 @@ class AnswerCache:
             raise sqlite3.DatabaseError(f"version {version}, not {_VERSION}")
         return is_new
 
-    def _unusable(self, error: Exception) -> InputError:
-        return InputError(
-            f"expected an answer cache that can be written at {self.path}, got "
-            f"{type(error).__name__} ({error}); mend or move the file, or give `cache` another path"
-        )
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(
+                f"expected an answer cache that can be written at {self.path}, got "
+                f"{type(error).__name__} ({error}); mend or move the file, or give `cache` another "
+                "path"
+            ) from None

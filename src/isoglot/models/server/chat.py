@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from isoglot.core.errors import InputError
 from isoglot.core.records import FinishReason
 from isoglot.core.text import without_thinking
+from isoglot.models.server.config import OpenAIConfig
+from isoglot.models.server.key import read_key
 from isoglot.models.server.meter import Charge, Meter, Pace
 
 if TYPE_CHECKING:
@@ -70,19 +72,7 @@ class ChatServer:
     refused, a model or a setting that the server does not know. No message contains the key.
     """
 
-    def __init__(
-        self,
-        url: str,
-        api_key: str | None,
-        key_name: str | None,
-        *,
-        meter: Meter,
-        pace: Pace,
-        max_connections: int,
-        timeout_seconds: float,
-        max_attempts: int,
-        backoff_seconds: float,
-    ) -> None:
+    def __init__(self, config: OpenAIConfig, meter: Meter) -> None:
         try:
             import httpx2
             import tenacity  # noqa: F401
@@ -91,25 +81,21 @@ class ChatServer:
                 f"expected the packages of the client for servers, got no {error.name}; "
                 f"pip install 'isoglot[openai]'"
             ) from None
-        self._url = url
-        self._key = api_key
-        self._key_name = key_name
+        self._config = config
         self._meter = meter
-        self._pace = pace
-        self._timeout_seconds = timeout_seconds
-        self._max_attempts = max_attempts
-        self._backoff_seconds = backoff_seconds
+        self._pace = Pace(config.requests_per_minute, config.tokens_per_minute)
+        self._url = f"{config.base_url}/chat/completions"
+        self._key = read_key(config.key_name, config.base_url) if config.key_name else None
         self._reached = False
+        timeout, connections = config.timeout_seconds, config.max_concurrency
         self._client = httpx2.Client(
             headers={"User-Agent": "isoglot", "Content-Type": "application/json"}
-            | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-            timeout=httpx2.Timeout(
-                timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS), pool=None
-            ),
+            | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
+            timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS), pool=None),
             limits=httpx2.Limits(
-                max_connections=max_connections, max_keepalive_connections=max_connections
+                max_connections=connections, max_keepalive_connections=connections
             ),
-            trust_env=not _is_loopback(url),  # a proxy cannot reach this machine's ports
+            trust_env=not _is_loopback(config.base_url),  # a proxy cannot reach this machine
         )
 
     def post(self, body: Mapping[str, Any], charge: Charge, stop: threading.Event) -> ChatReply:
@@ -119,7 +105,8 @@ class ChatServer:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda e: isinstance(e, NoReply) and e.again),
             stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(self._max_attempts), tenacity.stop_when_event_set(stop)
+                tenacity.stop_after_attempt(self._config.max_attempts),
+                tenacity.stop_when_event_set(stop),
             ),
             wait=self._wait_seconds,
             sleep=tenacity.sleep_using_event(stop),
@@ -136,7 +123,7 @@ class ChatServer:
         import tenacity
 
         backoff = tenacity.wait_random_exponential(
-            multiplier=self._backoff_seconds, max=_MAX_BACKOFF_SECONDS
+            multiplier=self._config.backoff_seconds, max=_MAX_BACKOFF_SECONDS
         )(state)
         failure = state.outcome.exception() if state.outcome else None
         return backoff + (failure.wait_seconds if isinstance(failure, NoReply) else 0.0)
@@ -173,7 +160,7 @@ class ChatServer:
         """Return status, headers and body, within one time-out for the whole request."""
         import httpx2
 
-        deadline = time.monotonic() + self._timeout_seconds
+        deadline = time.monotonic() + self._config.timeout_seconds
         answer = bytearray()
         try:
             with self._client.stream("POST", self._url, content=content) as response:
@@ -212,8 +199,8 @@ class ChatServer:
             return NoReply(NO_LOG_PROBABILITIES, again=False)
         if status in (401, 403):
             mend = (
-                f"set {self._key_name} to a valid one"
-                if self._key_name
+                f"set {self._config.key_name} to a valid one"
+                if self._config.key_name
                 else "name the environment variable that holds it in api_key_env"
             )
             return InputError(f"expected a key that {self._url} accepts, {got}; {mend}")

@@ -4,123 +4,23 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
-from urllib.parse import urlsplit
-
-from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
+from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt
-from isoglot.core.section import Section
 from isoglot.models.server.cache import AnswerCache, answer_key, user_cache
 from isoglot.models.server.chat import NO_LOG_PROBABILITIES, ChatReply, ChatServer, NoReply
-from isoglot.models.server.key import KeyVariable, read_key
+from isoglot.models.server.config import OpenAIConfig, server_revision
 from isoglot.models.server.labels import label_likelihoods
-from isoglot.models.server.meter import Charge, Meter, Pace, Usage
+from isoglot.models.server.meter import Charge, Meter, Usage
 
-_VENDOR = "api.openai.com"
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _TOP_LOGPROBS = 20
 """OpenAI's maximum."""
 _TEMPLATE_TOKENS = 64
 _TEMPLATE_TOKENS_PER_MESSAGE = 16
 _GIVE_UP_AFTER = 20
-OPENAI_OPERATION = frozenset(
-    {
-        "base_url",
-        "api_key_env",
-        "max_concurrency",
-        "requests_per_minute",
-        "tokens_per_minute",
-        "timeout_seconds",
-        "max_attempts",
-        "backoff_seconds",
-        "cache",
-        "usd_per_million_prompt_tokens",
-        "usd_per_million_completion_tokens",
-        "max_cost_usd",
-    }
-)
-"""Settings that do not change answers; `server_revision` covers the address."""
-
-
-class OpenAIConfig(Section):
-    """A model on a server with OpenAI's chat completions API: a vendor's, vLLM, TGI, llama.cpp,
-    Ollama, `transformers serve`."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)  # it may be a key in the wrong place
-
-    kind: Literal["openai"] = "openai"
-    model: str
-    base_url: str = f"https://{_VENDOR}/v1"
-    api_key_env: KeyVariable = None
-    """The environment variable with the key. By default OPENAI_API_KEY for OpenAI's own address and
-    none for any other: a key is sent only where it belongs."""
-    revision: str = ""
-    """The version that the server runs under this name, such as a commit: part of the sampler's
-    name and of the cache key. By default the address."""
-    extra: dict[str, JsonValue] = Field(default_factory=dict)
-    """Added to every request as it is; null removes a setting that the server does not know."""
-    prefill: dict[str, JsonValue] = Field(default_factory=dict)
-    """Added to a request whose last turn is the assistant's, so that the server continues it.
-    vLLM and SGLang: `{add_generation_prompt: false, continue_final_message: true}`; llama.cpp
-    continues by itself; OpenAI and `transformers serve` begin a new turn, and a prefill that the
-    answer repeats is removed."""
-    max_concurrency: int = Field(8, ge=1)
-    requests_per_minute: float | None = Field(None, gt=0)
-    tokens_per_minute: float | None = Field(None, gt=0)
-    """Limit for prompts and completions together."""
-    timeout_seconds: float = Field(300, gt=0)
-    """For one request, from its start to the end of the answer."""
-    max_attempts: int = Field(6, ge=1)
-    backoff_seconds: float = Field(1.0, ge=0)
-    """Upper bound of the first wait; it doubles with each attempt, the wait is drawn below it."""
-    cache: Path | Literal["user"] | None = "user"
-    """A SQLite file; `user` is the one in the user's cache folder (or in ISOGLOT_CACHE), null is
-    none."""
-    usd_per_million_prompt_tokens: float | None = Field(None, ge=0)
-    usd_per_million_completion_tokens: float | None = Field(None, ge=0)
-    max_cost_usd: float | None = Field(None, gt=0)
-    """No request starts that could exceed it; cached answers are free."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise InputError(
-                "expected a base_url without user, key or query; put keys in api_key_env"
-            )
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"expected a base_url such as http://localhost:8000/v1, got {url!r}")
-        return url.rstrip("/")
-
-    @field_validator("extra")
-    @classmethod
-    def _keeps_own_settings(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        if taken := {"model", "messages", "stream", "n", "logprobs"} & extra.keys():
-            raise InputError(
-                f"expected no {min(taken)!r} in extra, which isoglot sets; leave it out"
-            )
-        return extra
-
-    @model_validator(mode="after")
-    def _cap_has_prices(self) -> Self:
-        prices = (self.usd_per_million_prompt_tokens, self.usd_per_million_completion_tokens)
-        if self.max_cost_usd is not None and None in prices:
-            raise InputError(
-                "max_cost_usd needs usd_per_million_prompt_tokens and "
-                "usd_per_million_completion_tokens; give the server's prices"
-            )
-        return self
-
-
-def server_revision(config: OpenAIConfig) -> str:
-    """Return the revision of the config, or the address, where the name may be another model's."""
-    parts = urlsplit(config.base_url)
-    return config.revision or parts.netloc + parts.path.removesuffix("/v1")
 
 
 class _Request(NamedTuple):
@@ -143,23 +43,12 @@ class OpenAISampler:
         path = config.model.rstrip("/").rpartition("/")[2] if config.model[:1] == "/" else ""
         self.name = f"{path or config.model}@{server_revision(config)}"
         self._config = config
-        key_name = config.api_key_env or ("OPENAI_API_KEY" if _is_vendor(config) else None)
         self._meter = Meter(
             config.usd_per_million_prompt_tokens,
             config.usd_per_million_completion_tokens,
             config.max_cost_usd,
         )
-        self._server = ChatServer(
-            f"{config.base_url}/chat/completions",
-            read_key(key_name, config.base_url) if key_name else None,
-            key_name,
-            meter=self._meter,
-            pace=Pace(config.requests_per_minute, config.tokens_per_minute),
-            max_connections=config.max_concurrency,
-            timeout_seconds=config.timeout_seconds,
-            max_attempts=config.max_attempts,
-            backoff_seconds=config.backoff_seconds,
-        )
+        self._server = ChatServer(config, self._meter)
         cache = user_cache() if config.cache == "user" else config.cache
         self._cache = None if cache is None else AnswerCache(cache)
         self._lock = threading.Lock()
@@ -230,7 +119,7 @@ class OpenAISampler:
         config = self._config
         messages = [dict(message) for message in prompt.prompt]
         # OpenAI's newer models refuse the name that all other servers use.
-        limit = {_LIMITS[_is_vendor(config)]: max_tokens}
+        limit = {_LIMITS[config.is_vendor]: max_tokens}
         primed = config.prefill if messages[-1]["role"] == "assistant" else {}
         body = {"model": config.model, "messages": messages, **limit, **decoding, **primed}
         body = {key: value for key, value in (body | config.extra).items() if value is not None}
@@ -330,8 +219,3 @@ def _decoding(sampling: Sampling, sample: int) -> dict[str, Any]:
     if sampling.repetition_penalty != 1:  # not in OpenAI's API, though in most servers
         decoding["repetition_penalty"] = sampling.repetition_penalty
     return decoding
-
-
-def _is_vendor(config: OpenAIConfig) -> bool:
-    host = urlsplit(config.base_url).hostname or ""
-    return f".{host}".endswith(f".{_VENDOR}")  # eu.api.openai.com too
