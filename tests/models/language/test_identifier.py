@@ -16,7 +16,7 @@ from isoglot.models.language.identifier import VARIETIES, Guess, RestrictedIdent
 from isoglot.models.language.naive_bayes import ScriptModel, load_script_model, load_word_counts
 from isoglot.models.language.scripts import dominant_scripts, extract_words, is_in_script
 
-GOLD_FILE = Path(__file__).parents[1] / "gold" / "langid.toml"
+GOLD_FILE = Path(__file__).parents[2] / "gold" / "langid.toml"
 GOLD = tomllib.loads(GOLD_FILE.read_text(encoding="utf-8"))
 LAB = tuple(GOLD)
 
