@@ -10,8 +10,9 @@ from isoglot.core.store import read_shard, shard_paths
 from isoglot.line.pipeline import run
 from isoglot.planning.plan import plan_of
 from isoglot.recipe.recipe import Recipe
-from isoglot.report.directions import direction_tables
 from isoglot.report.pages.run import write_report
+from isoglot.report.pages.run_results import direction_tables
+from isoglot.report.results.summary import RunSummary
 
 ACROSS = (
     "{pairs_per_family: 5, directions: ['high->high', 'high->low', 'low->high'], "
@@ -81,8 +82,8 @@ def test_results_go_by_direction_and_by_the_language_of_the_answer(across_folder
     page = write_report(across_folder).read_text()
     assert "by direction" in page
     assert "High → low" in page
-    (table,) = direction_tables(summary)
-    assert table.row_count == 4
+    (table,) = direction_tables(RunSummary.read_from(across_folder))
+    assert len(table.rows) == 4
 
 
 def test_the_plan_counts_what_the_run_asks(across_run):

@@ -9,8 +9,8 @@ from isoglot.core.records import Demonstration, Dropped
 from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.line.pipeline import run
 from isoglot.recipe.recipe import Recipe
-from isoglot.report.cleaning import cleaning_tables, empty_languages
 from isoglot.report.pages.run import write_report
+from isoglot.report.pages.run_data import cleaning_table, empty_languages, overlap_table
 
 QUESTION = {
     "en": "Why does the old lighthouse keeper write a letter to his daughter every single evening?",
@@ -88,10 +88,8 @@ def test_the_page_and_the_console_say_so(cleaned):
     page = write_report(folder / "run").read_text(encoding="utf-8")
     assert "Evaluation items found in demonstrations" in page
     assert "no demonstration is left in Japanese" in page
-    assert [table.row_count for table in cleaning_tables(summary.model_dump(mode="json"))] == [3, 3]
-    assert empty_languages(summary.model_dump(mode="json")) == [
-        "Round 0: no demonstration is left in Japanese"
-    ]
+    assert [len(make(summary).rows) for make in (cleaning_table, overlap_table)] == [3, 3]
+    assert empty_languages(summary) == ["Round 0: no demonstration is left in Japanese"]
 
 
 def test_what_stands_is_not_made_again_and_what_is_lost_is(cleaned, tiny_policy):

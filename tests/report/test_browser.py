@@ -6,8 +6,9 @@ from pathlib import Path
 import chromium
 import pytest
 from chromium import Tab
-from test_report import summary, write_run
-from written_folders import HOSTILE, write_evaluation, write_judged, write_rated
+from made_evaluation import HOSTILE, write_evaluation
+from made_run import run_summary, write_run
+from written_folders import write_judged, write_rated
 
 from isoglot.report.pages.comparison import write_comparison
 from isoglot.report.pages.evaluation import write_evaluation_report
@@ -37,7 +38,7 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     one = write_evaluation(base / "one", f"one{HOSTILE}", baseline="other")
     other = write_evaluation(base / "other", f"other{HOSTILE}")
     return {
-        "run": write_report(write_run(base / "run", summary(HOSTILE, HOSTILE), HOSTILE)),
+        "run": write_report(write_run(base / "run", run_summary(HOSTILE, HOSTILE), HOSTILE)),
         "evaluation": write_evaluation_report(one),
         "judged": write_judge_report(write_judged(base / "judged")),
         "rated": write_judge_report(write_rated(base / "rated")),

@@ -7,20 +7,27 @@ from pathlib import Path
 
 import pytest
 from html_of_pages import Elements, data_of, without_library
+from made_evaluation import HOSTILE, LANGUAGES, NUM, UNKNOWN, write_evaluation
 from rich.console import Console
-from written_folders import HOSTILE, LANGUAGES, NUM, UNKNOWN, write_evaluation
 
-from isoglot.report.cards.answers import NUM_CARDS, answer_browser
-from isoglot.report.cards.browser import MAX_CHARS, drawn
-from isoglot.report.pages.evaluation import evaluation_table, sentence, write_evaluation_report
-from isoglot.report.results.measures import Measure, in_sentence
-from isoglot.report.results.old_evaluation import (
-    by_language,
+from isoglot.core.store import write_json
+from isoglot.report.cards.answers import NUM_ANSWERS, answer_cards
+from isoglot.report.cards.card import MAX_CHARS, drawn
+from isoglot.report.pages.evaluation import write_evaluation_report
+from isoglot.report.pages.evaluation_headline import sentence
+from isoglot.report.pages.evaluation_tables import measure_table, task_table
+from isoglot.report.results.evaluation import Evaluation, read_evaluation
+from isoglot.report.results.names import in_sentence, tier
+from isoglot.report.results.rows import (
+    MEAN,
+    Measure,
+    ResultRow,
     groups_of,
     language_order,
-    read_results,
-    tier,
+    measures_of,
+    rows_of,
 )
+from isoglot.report.table import Table
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +41,9 @@ def page(folder: Path) -> str:
     return write_evaluation_report(folder).read_text(encoding="utf-8")
 
 
-def printed(table: object, width: int = 150) -> str:
+def printed(table: Table, width: int = 150) -> str:
     console = Console(width=width, record=True, file=StringIO())
-    console.print(table)
+    console.print(table.to_rich())
     return console.export_text()
 
 
@@ -47,15 +54,13 @@ def row_of(page: str, name: str) -> str:
 
 
 def test_each_language_has_value_interval_change_and_counts(folder: Path, page: str) -> None:
-    for row in read_results(folder)["results"]:
-        if row["task"] == "mgsm" and row["metric"] == "accuracy" and row["value"] is not None:
-            name = {"de": "German", "ar": "Arabic", "sw": "Swahili"}.get(row["language"])
-            if name:
-                line = row_of(page, name)
-                for value in (row["value"], row["low"], row["high"], row["change"]):
-                    assert f"{100 * abs(value):.1f}" in line
-                assert f'<td class="r">{row["n"]}</td>' in line
-                assert f'<td class="r">{row["unknown"]}</td>' in line
+    found = rows_of(read_evaluation(folder).results, Measure("mgsm", "accuracy"))
+    for tag, name in {"de": "German", "ar": "Arabic", "sw": "Swahili"}.items():
+        line, row = row_of(page, name), found[tag]
+        for value in (row.value, row.low, row.high, row.change):
+            assert f"{100 * abs(value):.1f}" in line
+        assert f'<td class="r">{row.n}</td>' in line
+        assert f'<td class="r">{row.unknown}</td>' in line
 
 
 def test_language_without_a_value_has_a_row_and_no_bar(page: str) -> None:
@@ -69,16 +74,24 @@ def test_language_without_a_value_has_a_row_and_no_bar(page: str) -> None:
 
 
 def test_groups_stand_in_the_table(page: str) -> None:
-    for name in ("Mean", "Low-resource mean", r"Worst language \(Swahili\)", "Democratisation"):
+    for name in ("Mean", "Low-resource mean", r"Worst language \(\w+\)", "Democratisation"):
         row_of(page, name)
+
+
+def test_the_worst_language_is_that_with_the_least_value(folder: Path) -> None:
+    table = measure_table(read_evaluation(folder), Measure("mgsm", "accuracy"))
+    worst = next(row for row in table.rows if row.head.startswith("Worst language ("))
+    values = [
+        row.cells[1].value for row in table.rows if row.tag and row.cells[1].value is not None
+    ]
+    assert worst.cells[1].value == min(values)
 
 
 def test_off_target_rates_stand_beside_generated_values_only(folder: Path, page: str) -> None:
     generated, _, chosen, _ = data_of(page)["charts"]
     assert "xaxis2" in generated["layout"]
     assert "xaxis2" not in chosen["layout"]
-    results = read_results(folder)
-    groups = [row["group"] for row in groups_of(results, Measure("mgsm", "off_target_rate"))]
+    groups = groups_of(read_evaluation(folder).groups, Measure("mgsm", "off_target_rate"))
     assert "mean" in groups
     assert "worst" not in groups
 
@@ -91,10 +104,11 @@ def test_difference_plot_needs_a_baseline(tmp_path: Path, page: str) -> None:
 
 def test_hostile_answers_and_names_are_inert(tmp_path: Path) -> None:
     folder = write_evaluation(tmp_path / "x", HOSTILE, baseline=HOSTILE)
-    results = json.loads((folder / "results.json").read_text())
-    results["results"].append(results["results"][0] | {"language": HOSTILE, "signature": HOSTILE})
-    results["groups"].append(results["groups"][0] | {"group": HOSTILE})
-    (folder / "results.json").write_text(json.dumps(results))
+    results = read_evaluation(folder)
+    row = results.results[0].model_copy(update={"language": HOSTILE, "signature": HOSTILE})
+    group = results.groups[0].model_copy(update={"group": HOSTILE})
+    more = {"results": [*results.results, row], "groups": [*results.groups, group]}
+    results.model_copy(update=more).write(folder / "results.json")
     page = write_evaluation_report(folder).read_text(encoding="utf-8")
     elements = Elements(without_library(page)).found
     assert not [tag for tag, _ in elements if tag in {"img", "a", "iframe"}]
@@ -106,7 +120,7 @@ def test_hostile_answers_and_names_are_inert(tmp_path: Path) -> None:
 
 
 def test_cards_have_grade_gold_and_identified_language(folder: Path) -> None:
-    browser = answer_browser(folder, ["mgsm", "xcopa"], [])
+    browser = answer_cards(folder, ["mgsm", "xcopa"], [])
     assert {card.language for card in browser.cards} == set(LANGUAGES)
     unknown = [card for card in browser.cards if card.language == UNKNOWN]
     assert {card.facets["grade"] for card in unknown} == {"unknown"}
@@ -114,21 +128,21 @@ def test_cards_have_grade_gold_and_identified_language(folder: Path) -> None:
     off_target = [card for card in browser.cards if card.flag]
     assert off_target
     assert all(card.facets["tongue"] == "other" for card in off_target)
-    assert all("identified: en" in card.sides[0]["note"] for card in off_target)
+    assert all("identified: en" in card.sides[0].note for card in off_target)
     graded = [card for card in browser.cards if card.facets["grade"] == "high"]
     assert all("Accuracy 100.0" in card.meta for card in graded)
     choices = next(card for card in browser.cards if card.facets["task"] == "xcopa")
-    assert [side["name"] for side in choices.sides] == ["gold", "answer"]
-    assert "A · gold" in choices.sides[0]["note"]
+    assert [side.name for side in choices.sides] == ["gold", "answer"]
+    assert "A · gold" in choices.sides[0].note
 
 
 def test_sample_of_answers_is_bounded_cut_and_repeatable(tmp_path: Path) -> None:
     folder = write_evaluation(tmp_path / "many", tasks=("mgsm",), num=150)
-    browser = answer_browser(folder, ["mgsm"], [])
-    assert len(browser.cards) <= NUM_CARDS
+    browser = answer_cards(folder, ["mgsm"], [])
+    assert len(browser.cards) <= NUM_ANSWERS
     assert len(browser.cards) < 150 * len(LANGUAGES)
-    assert browser == answer_browser(folder, ["mgsm"], [])
-    texts = [side["text"] for card in browser.cards for side in card.sides]
+    assert browser == answer_cards(folder, ["mgsm"], [])
+    texts = [side.text for card in browser.cards for side in card.sides]
     assert max(map(len, texts)) < MAX_CHARS + 50
     assert any("characters more]" in text for text in texts)
 
@@ -142,12 +156,12 @@ def test_draw_does_not_hang_on_the_order_of_the_rows() -> None:
 
 def test_turns_of_a_conversation_are_all_shown(tmp_path: Path) -> None:
     folder = write_evaluation(tmp_path / "chat", tasks=("mgsm",))
-    whole = answer_browser(folder, ["mgsm"], []).cards
+    whole = answer_cards(folder, ["mgsm"], []).cards
     later = folder / "mgsm" / "turn-2"
     later.mkdir()
     for name in ("prompts", "completions"):
         (folder / "mgsm" / name).rename(later / name)
-    assert answer_browser(folder, ["mgsm"], []).cards == whole
+    assert answer_cards(folder, ["mgsm"], []).cards == whole
 
 
 def test_broken_shard_is_one_note(tmp_path: Path) -> None:
@@ -158,48 +172,59 @@ def test_broken_shard_is_one_note(tmp_path: Path) -> None:
 
 
 def test_folder_without_answers_is_a_page_without_a_browser(tmp_path: Path) -> None:
-    rows = [{"language": "sw", "metric": "accuracy", "task": "mgsm", "value": None}]
-    (tmp_path / "results.json").write_text(json.dumps({"model": "m", "results": rows}))
+    row = ResultRow(language="sw", metric="accuracy", task="mgsm", value=None)
+    Evaluation(model="m", results=[row]).write(tmp_path / "results.json")
     page = write_evaluation_report(tmp_path).read_text(encoding="utf-8")
     assert "no prompts and answers to show" in page
 
 
 def test_no_results_yet_is_said(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text(json.dumps({"model": "m", "results": []}))
+    results = Evaluation(model="m", results=[])
+    results.write(tmp_path / "results.json")
     page = write_evaluation_report(tmp_path).read_text(encoding="utf-8")
     assert page.count("This evaluation has no results yet.") == 2
-    printed(evaluation_table({"results": []}))
+    printed(task_table(results, "mgsm"))
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("[]", "a list `results`"),
-        ("{}", "a list `results`"),
-        ('{"results": [{"language": "sw", "value": 1}]}', "result 1 has no metric"),
-        ("{", "expected JSON"),
+        ("[]", "expected an object, came list"),
+        ("{}", "results: Field required"),
+        ('{"results": [{"language": "sw", "value": 1}]}', r"results\.0\.metric: Field required"),
+        ("{", "cannot read"),
     ],
 )
 def test_broken_results_are_the_users_error(tmp_path: Path, content: str, says: str) -> None:
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(ValueError, match=says):
-        read_results(tmp_path)
+        read_evaluation(tmp_path)
+
+
+def test_results_of_an_earlier_isoglot_are_read(folder: Path, tmp_path: Path) -> None:
+    content = json.loads((folder / "results.json").read_text())
+    del content["version"]
+    for row in content["results"]:
+        assert ("change" in row) == (row["language"] != UNKNOWN)
+    write_json(tmp_path / "results.json", content)
+    assert read_evaluation(tmp_path) == read_evaluation(folder)
 
 
 def test_missing_results_are_the_users_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"results\.json, found no such file"):
+    with pytest.raises(ValueError, match=r"expected a file .*results\.json, came none"):
         write_evaluation_report(tmp_path)
 
 
 def test_table_has_every_language_then_the_groups(folder: Path) -> None:
-    text = printed(evaluation_table(read_results(folder)))
+    results = read_evaluation(folder)
+    text = printed(task_table(results, "mgsm"))
     lines = text.splitlines()
     places = [next(i for i, line in enumerate(lines) if f"({tag})" in line) for tag in LANGUAGES]
-    mean = next(i for i, line in enumerate(lines) if line.startswith("│Mean"))
+    mean = next(i for i, line in enumerate(lines) if line.startswith(" Mean"))
     assert max(places) < mean
     swahili = next(line for line in lines if "(sw)" in line)
-    found = by_language(read_results(folder)["results"], Measure("mgsm", "accuracy"))["sw"]
-    assert f"{100 * found['value']:.1f} [{100 * found['low']:.1f}, " in swahili
+    found = rows_of(results.results, Measure("mgsm", "accuracy"))["sw"]
+    assert f"{100 * found.value:.1f} [{100 * found.low:.1f}, " in swahili
     assert "●" in swahili
     unknown = next(line for line in lines if f"({UNKNOWN})" in line)
     assert not re.search(r"\d", unknown)
@@ -207,29 +232,37 @@ def test_table_has_every_language_then_the_groups(folder: Path) -> None:
 
 
 def test_many_measures_have_short_intervals(folder: Path) -> None:
-    results = read_results(folder)
-    extra = [row | {"task": "third"} for row in results["results"]]
-    text = printed(evaluation_table(results | {"results": results["results"] + extra}))
+    results = read_evaluation(folder)
+    of_task = [row for row in results.results if row.task == "mgsm"]
+    extra = [row.model_copy(update={"metric": f"{row.metric}{i}"}) for row in of_task for i in "ab"]
+    text = printed(task_table(results.model_copy(update={"results": [*of_task, *extra]}), "mgsm"))
     assert "±" in text
-    assert "[" not in text.split("│Mean")[0].split("(en)")[1]
+    assert "[" not in text.split("Mean")[0].split("(en)")[1]
 
 
 def test_markup_in_a_name_is_text(folder: Path) -> None:
-    results = read_results(folder)
-    rows = [row | {"language": "[red]x"} for row in results["results"][:1]]
-    assert "[red]x" in printed(evaluation_table(results | {"results": rows}))
+    results = read_evaluation(folder)
+    row = results.results[0].model_copy(update={"language": "[red]x"})
+    assert "[red]x" in printed(task_table(results.model_copy(update={"results": [row]}), row.task))
 
 
 def test_sentence_weighs_the_change(folder: Path) -> None:
-    results = read_results(folder)
-    assert "+4.0 points (+1.0 to +7.0) from old@9f." in sentence(results)
-    for row in results["groups"]:
-        row["change_low"] = -0.01
-    assert "no measurable change" in sentence(results)
+    results = read_evaluation(folder)
+    main = measures_of(results.results)[0]
+
+    def with_mean(low: float) -> Evaluation:
+        groups = [
+            row.with_change(0.04, low, 0.07) if (row.measure, row.group) == (main, MEAN) else row
+            for row in results.groups
+        ]
+        return results.model_copy(update={"groups": groups})
+
+    assert "+4.0 points (+1.0 to +7.0) from old@9f." in sentence(with_mean(0.01))
+    assert "no measurable change" in sentence(with_mean(-0.01))
 
 
 def test_languages_are_in_order_of_their_tiers(folder: Path) -> None:
-    order = language_order(read_results(folder)["results"])
+    order = language_order(read_evaluation(folder).results)
     tiers = ["high", "mid", "low", ""]
     assert [tiers.index(tier(tag)) for tag in order] == sorted(tiers.index(tier(t)) for t in order)
 

@@ -1,4 +1,4 @@
-"""The page says what the summary says, opens offline, and no model text can act in it."""
+"""The page of a run says what its summary says, opens offline, and no model text can act in it."""
 
 import json
 import re
@@ -6,95 +6,51 @@ from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from html_of_pages import Elements, data_of, without_library
 from hypothesis import given
 from hypothesis import strategies as st
+from made_run import (
+    LANGUAGES,
+    pair_counts,
+    preference,
+    result,
+    run_summary,
+    with_last_results,
+    write_run,
+)
 from rich.console import Console
 
-from isoglot.report.cards.browser import MAX_CHARS
-from isoglot.report.cards.pairs import NUM_DROPPED, NUM_KEPT, sample_pairs
+from isoglot.core.store import write_json, write_shard
+from isoglot.report.cards.card import MAX_CHARS
+from isoglot.report.cards.pairs import NUM_DROPPED, NUM_KEPT, pair_cards
 from isoglot.report.charts.canvas import label
-from isoglot.report.charts.figures import spread
-from isoglot.report.pages.run import render, write_report
-from isoglot.report.results.measures import Measure, changes
-from isoglot.report.tables import UNKNOWN, console_table, headline
+from isoglot.report.charts.rounds import spread
+from isoglot.report.escape import UNKNOWN
+from isoglot.report.pages.headline import Headline
+from isoglot.report.pages.run import write_report
+from isoglot.report.pages.run_results import language_table
+from isoglot.report.results.progress import Progress
+from isoglot.report.results.rows import Measure
+from isoglot.report.results.summary import Audit, AuditRow, RoundSummary, RunSummary
 
 HOSTILE = "</script><img src=x onerror=alert(1)><a href='https://evil.example/'>x</a><!--"
-LANGUAGES = {"en": True, "sw": True, "de": True, "it": False}
-VALUES = {"en": (0.827, 0.763), "sw": (0.484, 0.72), "de": (0.698, 0.76), "it": (0.513, 0.579)}
+ACCURACY = Measure("lab_math", "accuracy")
 
 
-def result(language: str, value: float, metric: str = "accuracy", **columns) -> dict:
-    bounds = {"low": value - 0.03, "high": value + 0.03}
-    return {
-        "task": "lab_math", "language": language, "trained": LANGUAGES.get(language, False),
-        "metric": metric, "value": value, **bounds, "n": 1000, "unknown": 3, "signature": "greedy",
-        **columns,
-    }  # fmt: skip
+def page_of(summary: RunSummary, folder: Path, text: str = "39") -> str:
+    return write_report(write_run(folder, summary, text)).read_text(encoding="utf-8")
 
 
-def chars(median: float) -> dict:
-    return {"mean": median, "deciles": [median + 10 * i for i in range(-5, 6)]}
-
-
-def summary(name: str = "lidr-lab", reason: str = "wrong_language") -> dict:
-    part = {
-        "kept": 321, "dropped": {reason: 17},
-        "chosen_chars": chars(90), "rejected_chars": chars(80),
-        "reward_accuracy": {"value": 0.9, "low": 0.87, "high": 0.93, "n": 321},
-    }  # fmt: skip
-    pairs = {**part, "by_language": {"sw": part, "de": part}}
-    rounds = [
-        {
-            "round": index,
-            "policy": f"M{index}@abc",
-            "pairs": None if index else pairs,
-            "results": [result(tag, VALUES[tag][index]) for tag in LANGUAGES]
-            + [result(tag, 0.041 - 0.02 * index, "off_target_rate") for tag in LANGUAGES],
-        }
-        for index in range(2)
-    ]
-    seconds = {"round-0/generate": 12.3}
-    return {"recipe": name, "seed": 42, "stopped": None, "rounds": rounds, "seconds": seconds}
-
-
-def preference(language: str, index: int, text: str = "39") -> dict:
-    return {
-        "prompt": [{"role": "user", "content": f"Q{index}"}],
-        "chosen": [{"role": "assistant", "content": text}],
-        "rejected": [{"role": "assistant", "content": "7"}],
-        "prompt_id": f"{language}{index}", "language": language, "score_chosen": None,
-        "pair_type": "translated_vs_direct",
-    }  # fmt: skip
-
-
-def write_run(run: Path, content: dict, text: str = "39", num_pairs: int = 3) -> Path:
-    dropped = run / "round-0" / "filter" / "dropped"
-    dropped.mkdir(parents=True)
-    (run / "summary.json").write_text(json.dumps(content))
-    kept = [preference(tag, i, text) for i in range(num_pairs) for tag in ("sw", "de")]
-    pq.write_table(pa.Table.from_pylist(kept), dropped.parent / "part-00000.parquet")
-    rows = [
-        {
-            "prompt_id": str(i),
-            "language": "sw",
-            "reason": text,
-            "chosen_text": text,
-            "rejected_text": "b",
-        }
-        for i in range(num_pairs)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), dropped / "part-00000.parquet")
-    return run
+def page_without_pairs(summary: RunSummary, folder: Path) -> str:
+    summary.write(folder / "summary.json")
+    return write_report(folder).read_text(encoding="utf-8")
 
 
 def test_page_has_the_values_of_every_language(tmp_path: Path) -> None:
-    page = write_report(write_run(tmp_path, summary())).read_text(encoding="utf-8")
+    page = page_of(run_summary(), tmp_path)
     for name, first, last in (("Swahili", "48.4", "72.0"), ("Italian", "51.3", "57.9")):
-        row = re.search(rf"<tr><td>{name}.*?</tr>", page, re.DOTALL)
+        row = re.search(rf'<tr><th scope="row">{name}.*?</tr>', page, re.DOTALL)
         assert row
         assert first in row.group()
         assert last in row.group()
@@ -104,7 +60,7 @@ def test_page_has_the_values_of_every_language(tmp_path: Path) -> None:
 
 
 def test_page_loads_nothing(tmp_path: Path) -> None:
-    page = without_library(write_report(write_run(tmp_path, summary())).read_text(encoding="utf-8"))
+    page = without_library(page_of(run_summary(), tmp_path))
     assert not re.search(r"https?://|url\(|@import", page)
     for tag, attributes in Elements(page).found:
         assert "src" not in attributes, tag
@@ -114,13 +70,12 @@ def test_page_loads_nothing(tmp_path: Path) -> None:
 
 
 def test_hostile_text_is_inert(tmp_path: Path) -> None:
-    content = summary(HOSTILE, HOSTILE)
-    content["stopped"] = HOSTILE
-    content["rounds"][0]["results"].append(result(HOSTILE, 0.5, signature=HOSTILE))
-    content["audit"] = {"rows": [{"sampler": HOSTILE, "language": HOSTILE, "off_target_rate": 0.5}]}
-    run = write_run(tmp_path, content, HOSTILE)
-    (run / "run.json").write_text(json.dumps({"versions": {HOSTILE: HOSTILE}}))
-    page = write_report(run).read_text(encoding="utf-8")
+    audit = Audit(rows=[AuditRow(sampler=HOSTILE, language=HOSTILE, off_target_rate=0.5)])
+    summary = run_summary(HOSTILE, HOSTILE, stopped=HOSTILE, audit=audit)
+    hostile = result(HOSTILE, 0.5, signature=HOSTILE)
+    rounds = [r.model_copy(update={"results": [*r.results, hostile]}) for r in summary.rounds]
+    summary = summary.model_copy(update={"rounds": rounds, "seconds": {HOSTILE: 1.0}})
+    page = page_of(summary, tmp_path, HOSTILE)
     elements = Elements(without_library(page)).found
     assert not [tag for tag, _ in elements if tag in {"img", "a", "iframe"}]
     assert sum(tag == "script" for tag, _ in elements) == 3
@@ -137,113 +92,122 @@ def test_labels_have_no_markup(text: str) -> None:
     assert not set("<>") & set(label(text))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [{}, {"rounds": []}, {"rounds": [{"round": 0, "policy": "x", "results": None, "pairs": None}]}],
-)
-def test_missing_parts_are_named(content: dict) -> None:
-    page = render(content, {})
+@pytest.mark.parametrize("rounds", [[], [RoundSummary(round=0, policy="x")]])
+def test_missing_parts_are_named(tmp_path: Path, rounds: list[RoundSummary]) -> None:
+    page = page_without_pairs(RunSummary(rounds=rounds), tmp_path)
     assert page.count('class="missing"') >= 6
     assert "This run has no results yet" in page
+    assert "A run without a recipe" in page
 
 
-def test_one_policy_has_no_change() -> None:
-    content = summary()
-    content["rounds"] = content["rounds"][:1]
-    assert "M0 only" in headline(content).sentence
-    assert "A change needs the results of two policies." in render(content, {})
+def test_one_policy_has_no_change(tmp_path: Path) -> None:
+    summary = run_summary(num_rounds=1)
+    assert "M0 only" in Headline(Progress(summary)).sentence
+    assert "A change needs the results of two policies." in page_of(summary, tmp_path)
 
 
-def test_value_unknown_is_a_dash_and_no_zero() -> None:
-    content = summary()
-    content["rounds"][1]["results"][1]["value"] = None
-    assert "sw" not in changes(content, Measure("lab_math", "accuracy"))
-    assert UNKNOWN in render(content, {})
+def test_value_unknown_is_a_dash_and_no_zero(tmp_path: Path) -> None:
+    summary = with_last_results(
+        run_summary(),
+        lambda row: result("sw", None, row.metric) if row.language == "sw" else row,
+    )
+    assert "sw" not in Progress(summary).changes(ACCURACY)
+    assert f'<td class="r">{UNKNOWN}</td>' in page_of(summary, tmp_path)
 
 
-def test_results_without_any_value_are_shown_as_unknown() -> None:
-    rows = [
-        result("sw", 0.5, metric) | {"value": None} for metric in ("accuracy", "off_target_rate")
-    ]
-    page = render({"rounds": [{"round": 0, "policy": "x", "results": rows, "pairs": None}]}, {})
+def test_results_without_any_value_are_shown_as_unknown(tmp_path: Path) -> None:
+    rows = [result("sw", None, metric) for metric in ("accuracy", "off_target_rate")]
+    summary = RunSummary(rounds=[RoundSummary(round=0, policy="x", results=rows)])
+    page = page_without_pairs(summary, tmp_path)
     assert "This run has no off-target rates." in page
     assert f'<td class="r">{UNKNOWN}</td>' in page
 
 
-def test_audit_has_a_heat_map_and_a_table() -> None:
+def test_audit_has_a_heat_map_and_a_table(tmp_path: Path) -> None:
     rows = [
-        {
-            "sampler": name,
-            "language": tag,
-            "off_target_rate": rate,
-            "low": 0,
-            "high": 1,
-            "n": 9,
-            "unknown": 2,
-        }
+        AuditRow(sampler=name, language=tag, off_target_rate=rate, low=0, high=1, n=9, unknown=2)
         for name in ("one", "two")
         for tag, rate in (("sw", 0.25), ("de", None))
     ]
-    page = render({"recipe": "own", "audit": {"rows": rows}}, {})
+    audit = Audit(rows=rows)
+    page = page_without_pairs(RunSummary(recipe="own", audit=audit), tmp_path)
     assert "An audit of 2 models in 2 languages." in page
     assert "25.0" in page
     (chart,) = data_of(page)["charts"]
     assert chart["data"][0]["z"] == [[None, None], [25.0, 25.0]]
     assert 'id="rounds-0"' not in page, "an audit asks for no results"
-    pairs = summary()["rounds"][0]["pairs"]
-    page = render({"audit": {"rows": rows}, "rounds": [{"round": 0, "pairs": pairs}]}, {})
+    rounds = [RoundSummary(round=0, pairs=pair_counts())]
+    page = page_without_pairs(RunSummary(audit=audit, rounds=rounds), tmp_path)
     assert 'id="rounds-0"' not in page
     assert 'id="pairs"' in page
 
 
 def test_folder_without_summary_is_the_users_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"summary\.json, found no such file"):
+    with pytest.raises(ValueError, match=r"expected a file .*summary\.json, came none"):
+        write_report(tmp_path)
+
+
+def test_a_field_that_nobody_knows_is_refused_with_its_name(tmp_path: Path) -> None:
+    content = run_summary().model_dump(mode="json")
+    write_json(tmp_path / "summary.json", {**content, "no_such_field": 1})
+    with pytest.raises(ValueError, match=r"summary\.json: no_such_field.*run the recipe again"):
         write_report(tmp_path)
 
 
 def test_headline_is_the_mean_over_the_trained_others() -> None:
-    head = headline(summary())
+    head = Headline(Progress(run_summary()))
     assert head.trained
     assert head.trained.value == pytest.approx((0.236 + 0.062) / 2)
-    assert head.worst
-    assert head.worst.name == "de"
+    assert head.worst == "de"
     assert head.dominant
     assert head.dominant.value == pytest.approx(-0.064)
     assert head.never_trained
     assert head.never_trained.value == pytest.approx(0.066)
-    assert (head.off_target_first, head.off_target_last) == pytest.approx((0.041, 0.021))
+    assert head.off_target == pytest.approx((0.041, 0.021))
     assert "rose by 14.9 points" in head.sentence
     assert "English, the dominant one, fell by 6.4 points" in head.sentence
 
 
 def test_paired_change_goes_before_the_marginal_one() -> None:
-    content = summary()
-    content["rounds"][1]["results"][1] |= {"change": 0.2, "change_low": 0.19, "change_high": 0.21}
-    found = changes(content, Measure("lab_math", "accuracy"))
+    summary = with_last_results(
+        run_summary(),
+        lambda row: row.with_change(0.2, 0.19, 0.21) if row.language == "sw" else row,
+    )
+    found = Progress(summary).changes(ACCURACY)
     assert (found["sw"].value, found["sw"].low, found["sw"].high) == (0.2, 0.19, 0.21)
     assert found["de"].low == pytest.approx(0.062 - 0.03 * 2**0.5)
 
 
 def test_change_within_its_interval_is_not_called_a_gain() -> None:
-    content = summary()
-    for row in content["rounds"][1]["results"]:
-        row |= {"change": 0.01, "change_low": -0.02, "change_high": 0.04}
-    assert "rose" not in headline(content).sentence
+    summary = with_last_results(run_summary(), lambda row: row.with_change(0.01, -0.02, 0.04))
+    assert "rose" not in Headline(Progress(summary)).sentence
 
 
 def test_sample_is_bounded_cut_and_repeatable(tmp_path: Path) -> None:
-    run = write_run(tmp_path, summary(), "x" * (MAX_CHARS + 5), num_pairs=NUM_KEPT + 10)
-    pairs, notes = sample_pairs(run)
-    kept = [pair for pair in pairs if pair["kind"] == "kept"]
+    run = write_run(tmp_path, run_summary(), "x" * (MAX_CHARS + 5), num_pairs=NUM_KEPT + 10)
+    notes: list[str] = []
+    cards = pair_cards(run, notes).cards
+    kept = [card for card in cards if card.facets["kind"] == "kept"]
     assert len(kept) == 2 * NUM_KEPT
-    assert len(pairs) - len(kept) == NUM_DROPPED
-    assert pairs[0]["chosen"].endswith("[5 characters more]")
-    assert (pairs, notes) == sample_pairs(run)
+    assert len(cards) - len(kept) == NUM_DROPPED
+    assert cards[0].sides[0].text.endswith("[5 characters more]")
+    assert cards == pair_cards(run, notes).cards
     assert not notes
 
 
+def test_card_says_who_wrote_which_side_and_what_it_scored(tmp_path: Path) -> None:
+    write_shard(tmp_path / "round-0/filter/part-00000.parquet", [preference("sw", 0)],
+                type(preference("sw", 0)))  # fmt: skip
+    (card,) = pair_cards(tmp_path, []).cards
+    assert card.meta == "round 0 · Swahili · translated_vs_direct"
+    assert [side.note for side in card.sides] == [
+        "chosen · strong · identified: sw",
+        "rejected · weak · score 0.250",
+    ]
+
+
 def test_broken_shard_is_a_note(tmp_path: Path) -> None:
-    run = write_run(tmp_path, summary())
+    run = write_run(tmp_path, run_summary())
     (run / "round-0" / "filter" / "part-00001.parquet").write_bytes(b"PAR1 cut off")
     assert "part-00001.parquet could not be read" in write_report(run).read_text(encoding="utf-8")
 
@@ -256,11 +220,16 @@ def test_labels_are_spread(wanted: list[float], gap: float) -> None:
     assert sum(places) == pytest.approx(sum(wanted), abs=1e-6)
 
 
-def test_console_table_prints_every_language_and_no_markup() -> None:
-    content = summary()
-    content["rounds"][0]["results"].append(result("[red]x", 0.5))
+def test_table_has_every_language_and_no_markup() -> None:
+    summary = run_summary()
+    first = summary.rounds[0]
+    rows = [*first.results, result("[red]x", 0.5)]
+    rounds = [first.model_copy(update={"results": rows}), *summary.rounds[1:]]
     console = Console(width=120, record=True, file=StringIO())
-    console.print(console_table(content))
+    table = language_table(Progress(summary.model_copy(update={"rounds": rounds})))
+    console.print(table.to_rich())
     text = console.export_text()
     assert "[red]x" in text
     assert all(part in text for part in ("Swahili", "48.4", "72.0", "+23.6", "4.1 → 2.1"))
+    assert all(mark in text for mark in "★●○")
+    assert len(table.rows) == len(LANGUAGES) + 1

@@ -16,11 +16,11 @@ from isoglot.report.table import (
     Cell,
     Column,
     Row,
+    Steps,
     Table,
     Toned,
     bounds,
     number,
-    steps,
     value_and_bounds,
 )
 
@@ -158,9 +158,22 @@ def test_grades_and_bars_and_texts() -> None:
     assert number(-0.031, POINTS) == "−3.1"
     assert bounds(Interval(0.5)) == "–"
     assert value_and_bounds(SWAHILI) == "45.2 (41.0 to 49.3)"
-    assert [steps(v) for v in ([], [0.04], [0.04, 0.03, 0.02])] == ["–", "4.0", "4.0 → 2.0"]
+    steps = table_of(Steps([]), Steps([0.04]), Steps([0.04, None, 0.02]))
+    assert r"– & 4.0 & 4.0 → 2.0 \\".replace("–", "--") in steps.to_latex()
+    assert cells_of(steps.to_html()) == ["–", "4.0", "4.0 → – → 2.0"]
+    assert steps.to_csv().splitlines()[1] == "Swahili,,0.04,0.04  0.02"
     assert '<i style="width:25.00%"></i>' in table_of(Bar(0.25)).to_html()
     assert "█████" in printed(table_of(Bar(0.25)))
     badge = table_of(Badge("never trained", "○"))
     assert '<span class="group never-trained">never trained</span>' in badge.to_html()
     assert "○" in printed(badge)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_number_and_no_head_is_broken_in_a_narrow_terminal(width: int) -> None:
+    columns = [Column(f"a long title of column {i}", form="half") for i in range(4)]
+    rows = [Row("Chinese (Simplified)", [SWAHILI, 12345, None, "x"], tag="zh-Hans")]
+    text = printed(Table("T", [Column("Language"), *columns], rows), width)
+    for word in ("Chinese", "45.2 ±4.2 (+3.1)", "12345"):
+        assert word in text
+    assert "…" not in text

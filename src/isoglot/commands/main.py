@@ -187,10 +187,10 @@ def audit(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
 ) -> None:
     """Print how often each model answers in another language than asked."""
-    from isoglot.report.audit import audit_table
+    from isoglot.report.pages.audit import audit_table
     from isoglot.report.results.summary import RunSummary
 
-    _console().print(audit_table(RunSummary.read_from(run).model_dump(mode="json")))
+    _console().print(audit_table(RunSummary.read_from(run)).to_rich())
 
 
 app.command("import-rankings")(import_rankings)
@@ -258,39 +258,37 @@ def _run(recipe_name: str, overrides: list[str], out: Path | None, redo: bool) -
     _show(run_recipe(recipe, folder, redo=redo), folder)
 
 
-def _show(results: "RunSummary", folder: Path) -> None:
-    from isoglot.report.audit import audit_table
-    from isoglot.report.charts.pair_figures import kinds_of
-    from isoglot.report.cleaning import cleaning_tables, empty_languages
-    from isoglot.report.directions import direction_tables
+def _show(summary: "RunSummary", folder: Path) -> None:
+    from isoglot.report.pages.audit import audit_table
+    from isoglot.report.pages.headline import Headline
     from isoglot.report.pages.run import write_report
-    from isoglot.report.routes import route_tables, without_route
-    from isoglot.report.tables import console_table, headline
-    from isoglot.report.translations import translation_tables
+    from isoglot.report.pages.run_data import empty_languages
+    from isoglot.report.pages.run_results import direction_tables, language_table
+    from isoglot.report.pages.run_routes import data_tables, languages_without_route
+    from isoglot.report.results.progress import Progress
 
-    console = _console()
-    summary = results.model_dump(mode="json")
-    if summary["audit"]:
-        console.print(audit_table(summary))
-    for table in (*translation_tables(summary), *route_tables(summary), *cleaning_tables(summary)):
-        many = f"{table.title}: {table.row_count} rows, all on the page"
-        console.print(table if table.row_count <= MOST_ROWS else many)
-    for line in (*without_route(summary), *empty_languages(summary)):
+    console, progress = _console(), Progress(summary)
+    if summary.audit:
+        console.print(audit_table(summary).to_rich())
+    for table in data_tables(summary):
+        many = f"{table.title}: {len(table.rows)} rows, all on the page"
+        console.print(table.to_rich() if len(table.rows) <= MOST_ROWS else many)
+    for line in (*languages_without_route(summary), *empty_languages(summary)):
         console.print(line, markup=False)
-    if any(round["results"] for round in summary["rounds"]):
-        console.print(console_table(summary))
-        console.print(headline(summary).sentence)
+    if progress.rounds:
+        console.print(language_table(progress).to_rich())
+        console.print(Headline(progress).sentence)
     for table in direction_tables(summary):
-        console.print(table)
-    for round in summary["rounds"]:
-        if pairs := round["pairs"]:
-            dropped = ", ".join(f"{n} {why}" for why, n in sorted(pairs["dropped"].items()))
+        console.print(table.to_rich())
+    for entry in summary.rounds:
+        if pairs := entry.pairs:
+            dropped = ", ".join(f"{n} {why}" for why, n in sorted(pairs.dropped.items()))
             console.print(
-                f"round {round['round']}: {pairs['kept']} pairs ({kinds_of(pairs) or 'no types'}); "
+                f"round {entry.round}: {pairs.kept} pairs ({pairs.types or 'no types'}); "
                 f"dropped: {dropped or 0}"
             )
-    if summary["stopped"]:
-        console.print(f"Stopped: {summary['stopped']}.")
+    if summary.stopped:
+        console.print(f"Stopped: {summary.stopped}.")
     console.print(f"report: {write_report(folder)}", soft_wrap=True)
 
 

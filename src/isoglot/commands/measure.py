@@ -12,6 +12,7 @@ from isoglot.core.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from isoglot.report.results.evaluation import Evaluation
     from isoglot.report.results.judging import JudgedComparison
     from isoglot.report.results.ratings import Ratings
 
@@ -139,7 +140,7 @@ def evaluate(
     base = measuring.baseline_of(baseline, plain=plain) if baseline else None
     again = {"regrade": regrade, "redo": redo}
     results = measuring.evaluate_model(measured, request, folder, baseline=base, **again)
-    _show_evaluation(results.model_dump(mode="json"), folder)
+    _show_evaluation(results, folder)
 
 
 def benchmarks() -> None:
@@ -372,14 +373,12 @@ def _pinned(words: list[str]) -> dict[str, str]:
     return {task: revision for task, _, revision in pairs}
 
 
-def _show_evaluation(results: dict, folder: Path) -> None:
-    from isoglot.report.pages.evaluation import evaluation_table, write_evaluation_report
+def _show_evaluation(results: "Evaluation", folder: Path) -> None:
+    from isoglot.report.pages.evaluation import write_evaluation_report
+    from isoglot.report.pages.evaluation_tables import task_table
+    from isoglot.report.results.rows import tasks_of
 
     screen = console()
-    for task in dict.fromkeys(row["task"] for row in results["results"]):
-        of_task = {
-            key: [row for row in results[key] if row["task"] == task]
-            for key in ("results", "groups")
-        }
-        screen.print(evaluation_table({**results, **of_task}))
+    for task in tasks_of(results.results):
+        screen.print(task_table(results, task).to_rich())
     screen.print(f"report: {write_evaluation_report(folder)}", soft_wrap=True)

@@ -11,6 +11,7 @@
 The first column is the head of each row, a text. A cell is
 
 - a text, or `Toned` (a coloured text), `Badge` (a short label), `Bar` (a share of a length);
+  `Steps` (a rate over rounds);
 - a count (int), a rate (float) or an `Interval`: a value with bounds, change, n. Values stay rates;
   the column's `scale` turns them into percent, points or grades here and nowhere else;
 - None where it is unknown, which is drawn as a dash.
@@ -23,20 +24,24 @@ numbers as they are. Every form escapes the texts, which may come from a model.
 import csv
 import html
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from isoglot.report.escape import (
+    MINUS,
+    UNKNOWN,
+    escape_csv,
+    escape_latex,
+    escape_markdown,
+    one_line,
+)
 from isoglot.report.results.names import language_name, own_name
 from isoglot.report.results.rows import Interval, Measure
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
     from rich.text import Text
-
-UNKNOWN = "\u2013"
-MINUS = "\u2212"  # as wide as a plus, which keeps columns straight
 
 NUM_OPEN = 40
 """Tables with more rows are folded on a page, and left out of the terminal."""
@@ -61,7 +66,8 @@ GRADE_STEPS = Scale(10, 2, "grades", "grades", is_signed=True)
 INDEX = Scale(1, 2, "")
 """A coefficient, such as Krippendorff's alpha."""
 INDEX_3 = Scale(1, 3, "")
-SECONDS = Scale(1, 1, "s")
+UNITS = Scale(1, 0, "")
+"""A count or an amount."""
 
 
 def scale_of(measure: Measure) -> Scale:
@@ -97,12 +103,6 @@ def value_and_bounds(interval: Interval | None, scale: Scale = PERCENT) -> str:
     return f"{value} ({bounds(interval, scale)})"
 
 
-def steps(values: Sequence[float | None], scale: Scale = PERCENT) -> str:
-    """`4.1 → 2.1`: the first and the last of a series; one value where there is one."""
-    ends = [values[0], values[-1]][: len(values)] if values else []
-    return " → ".join(number(value, scale) for value in ends) or UNKNOWN
-
-
 Tone = Literal["good", "bad", "unsure"]
 
 
@@ -129,7 +129,18 @@ class Bar:
     share: float
 
 
-Cell: TypeAlias = str | int | float | Interval | Toned | Badge | Bar | None
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A value over rounds: `4.1 → 3.0 → 2.1` on a page, its ends in the other forms."""
+
+    values: Sequence[float | None]
+
+    def text(self, scale: Scale, *, is_whole: bool = False) -> str:
+        values = self.values if is_whole else [*self.values[:1], *self.values[1:][-1:]]
+        return " → ".join(number(value, scale) for value in values) or UNKNOWN
+
+
+Cell: TypeAlias = str | int | float | Interval | Toned | Badge | Bar | Steps | None
 
 
 _Part: TypeAlias = Literal["value", "bounds", "change", "change bounds", "words"]
@@ -237,7 +248,13 @@ class Table:
         for place, column in enumerate(self.columns):
             is_left = column.is_text or not place
             justify: Literal["left", "right"] = "left" if is_left else "right"
-            table.add_column(Text(column.title), justify=justify, no_wrap=not is_left)
+            least = self._width(place)
+            table.add_column(
+                Text(column.title),
+                justify=justify,
+                width=None if is_left else least,
+                min_width=least,
+            )
         shown = [row for row in self.rows if not row.is_group]
         shown += [row for row in self.rows if row.is_group]
         for before, row in zip([None, *shown], shown, strict=False):
@@ -273,9 +290,21 @@ class Table:
                 cells = zip(row.cells, self.columns[1:], strict=True)
                 body.append(self._latex_line([row.head, *(plain(*pair) for pair in cells)]))
         align = "".join("l" if c.is_text or not i else "r" for i, c in enumerate(self.columns))
-        head = [f"% {_one_line(note)}" for note in self.notes]
+        head = [f"% {one_line(note)}" for note in self.notes]
         start = [*head, rf"\begin{{tabular}}{{{align}}}", r"\toprule"]
         return "\n".join([*start, *body, r"\bottomrule", r"\end{tabular}", ""])
+
+    def _width(self, place: int) -> int:
+        """The width of a column of numbers, which are never broken; the least one of a text."""
+        column = self.columns[place]
+        if not place:
+            return min(16, max((len(row.head) for row in self.rows), default=1))
+        widest = max(
+            (_rich_cell(row.cells[place - 1], column).cell_len for row in self.rows), default=1
+        )
+        if column.is_text:
+            return min(12, widest)
+        return max([widest, *map(len, column.title.split())])
 
     def _plans(self) -> list[list[_Part]]:
         """The columns that each column but the first takes in HTML and CSV."""
@@ -299,7 +328,7 @@ class Table:
             heads += [f"{column.title} {name}".removesuffix(" value") for name in names]
         writer.writerow(heads)
         for row in self.rows:
-            line: list[object] = [_inert(row.head)]
+            line: list[object] = [escape_csv(row.head)]
             for cell, parts in zip(row.cells, plans, strict=True):
                 line += [_raw(cell, part) for whole in parts for part in _CSV_PARTS[whole]]
             writer.writerow(line)
@@ -349,6 +378,8 @@ def _html_cell(cell: Cell, column: Column, part: _Part) -> str:
             return f'<span class="group {shown.replace(" ", "-")}">{shown}</span>'
         case Bar(share):
             return f'<i style="width:{100 * share:.2f}%"></i>'
+        case Steps():
+            return cell.text(column.scale, is_whole=True)
         case Interval():
             text = html.escape(_part_text(cell, column, part))
             signed = cell.change if part == "change" else cell if column.scale.is_signed else None
@@ -380,6 +411,8 @@ def plain(cell: Cell, column: Column) -> str:
             return text
         case Bar(share):
             return "█" * max(1, round(20 * share))
+        case Steps():
+            return cell.text(column.scale)
         case str() | bool() | int():
             return str(cell)
         case float():
@@ -430,7 +463,7 @@ def _markdown_cell(cell: Cell, column: Column) -> str:
         case Toned(text):
             return f"**{escape_markdown(text)}**"
         case Badge(text):
-            return f"`{_one_line(text).translate({ord('`'): chr(39), ord('|'): chr(92) + '|'})}`"
+            return f"`{one_line(text).translate({ord('`'): chr(39), ord('|'): chr(92) + '|'})}`"
     return escape_markdown(plain(cell, column))
 
 
@@ -446,39 +479,6 @@ def _raw(cell: Cell, part: str) -> object:
             return share
     if part != "value" or cell is None:
         return ""
-    return _inert(cell.text if isinstance(cell, Toned | Badge) else cell)
-
-
-def _inert(value: object) -> object:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        value = f"'{value}"
-    return value.replace("\r", " ") if isinstance(value, str) else value
-
-
-def escape_markdown(text: str) -> str:
-    """The text on one line, in which nothing is Markdown or HTML."""
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", _one_line(text))
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    **{character: f"\\{character}" for character in "{}$&#%_"},
-}
-
-
-def escape_latex(text: str) -> str:
-    """The text on one line, in which nothing is a command."""
-    escaped = "".join(_LATEX.get(character, character) for character in _one_line(text))
-    # A row that starts with a bracket would be read as an argument of the row before.
-    guard = "{}" if escaped.startswith(("[", "*")) else ""
-    return guard + escaped.replace(UNKNOWN, "--").replace(MINUS, "$-$")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    if isinstance(cell, Steps):
+        return " ".join("" if value is None else repr(value) for value in cell.values)
+    return escape_csv(cell.text if isinstance(cell, Toned | Badge) else cell)

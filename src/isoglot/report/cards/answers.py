@@ -1,67 +1,87 @@
-"""A sample of an evaluation's prompts with their answers and grades, small enough for a page."""
+"""Cards of an evaluation: prompts with their answers and grades."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from isoglot.core.records import Choice, Completion, Graded, Prompt
 from isoglot.core.store import shard_paths
-from isoglot.report.cards.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
-from isoglot.report.results.measures import OFF_TARGET, language_name, metric_name
-from isoglot.report.tables import percent
+from isoglot.report.cards.card import (
+    Card,
+    Cards,
+    Facet,
+    PromptKey,
+    Side,
+    by_prompt,
+    conversation,
+    cut,
+    joined,
+    language_facet,
+    prompt_key,
+    read_records,
+    sample,
+)
+from isoglot.report.results.names import language_name, metric_name
+from isoglot.report.results.rows import OFF_TARGET
+from isoglot.report.table import number
 
-NUM_CARDS = 1500
-"""About so many in a page, over all tasks, languages and grades."""
+NUM_ANSWERS = 1500
+"""About so many cards in a page, over all tasks, languages and grades."""
 
 _GRADES = {"high": "50 % and more", "low": "under 50 %", "unknown": "no value"}
-_TONGUES = {"asked": "in the language asked for", "other": "off-target", "unknown": "unknown"}
-_GRADED = ("family", "prompt_id", "language", "metric", "value")
+_LANGUAGES = {"asked": "in the language asked for", "other": "off-target", "unknown": "unknown"}
 
-Key = tuple[str, str]
-"""Family and prompt id."""
+_Grades = Mapping[str, Sequence[float | None]]  # metric → value of each answer to a prompt
 
 
-def answer_browser(folder: Path, tasks: Sequence[str], notes: list[str]) -> Browser:
-    """The browser of an evaluation's folder: an even draw that is the same each time.
+def answer_cards(folder: Path, tasks: Sequence[str], notes: list[str]) -> Cards:
+    """An even draw of answers, the same each time.
 
     A task whose answers are not in the folder is left out.
     """
     present = [task for task in tasks if (folder / task / "graded.parquet").exists()]
-    cards = [card for task in present for card in _cards(folder / task, task, len(present), notes)]
-    tags = sorted({card.language for card in cards}, key=language_name)
-    return Browser(
+    cards = [card for task in present for card in _cards(folder / task, len(present), notes)]
+    return Cards(
         title="Prompts and answers, one by one",
         caption="A sample that is the same each time, drawn from each task, language and grade.",
         missing="The folder has no prompts and answers to show.",
         noun="answers",
         cards=cards,
         facets=[
-            Facet("task", "Task", [(task, task) for task in present], next(iter(present), "")),
-            Facet("language", "Language", [(t, language_name(t)) for t in tags]),
-            Facet("grade", "Grade", list(_GRADES.items())),
-            Facet("tongue", "Answer is", list(_TONGUES.items())),
+            Facet("task", "Task", {task: task for task in present}, next(iter(present), "")),
+            language_facet(cards),
+            Facet("grade", "Grade", _GRADES),
+            Facet("tongue", "Answer is", _LANGUAGES),
         ],
     )
 
 
-def _cards(folder: Path, task: str, num_tasks: int, notes: list[str]) -> Iterator[Card]:
-    path = folder / "graded.parquet"
-    metric = next((str(row["metric"]) for row in read_rows([path], _GRADED, notes)), "")
-    tags = {row["language"] for row in read_rows([path], ("language",), notes)}
-    limit = max(2, NUM_CARDS // (num_tasks * max(1, len(tags)) * len(_GRADES)))
-    main = (row for row in read_rows([path], _GRADED, notes) if row["metric"] == metric)
-    chosen = {_key(row) for row in drawn(main, limit, _cell, _key)}
-    grades: dict[Key, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for row in read_rows([path], _GRADED, notes):
-        if (key := _key(row)) in chosen:
-            grades[key][row["metric"]].append(row["value"])
-    asked = read_rows(
-        _shards(folder, "prompts"), ("family", "prompt_id", "language", "prompt", "gold"), notes
-    )
-    prompts = {_key(row): row for row in asked if _key(row) in chosen}
-    for key, index, sides in _answers(folder, prompts, notes):
-        graded = {name: _nth(values, index) for name, values in grades[key].items()}
-        yield _card(task, prompts[key], metric, graded, sides)
+def _cards(folder: Path, num_tasks: int, notes: list[str]) -> Iterator[Card]:
+    read = partial(read_records, [folder / "graded.parquet"], Graded, notes)
+    metric = next((row.metric for row in read()), "")
+    num = NUM_ANSWERS // num_tasks
+    chosen = sample(lambda: (r for r in read() if r.metric == metric), _kind, prompt_key, num)
+    keys = {prompt_key(row) for row in chosen}
+    grades: dict[PromptKey, dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
+    for row in read():
+        if prompt_key(row) in keys:
+            grades[prompt_key(row)][row.metric].append(row.value)
+    prompts = by_prompt(read_records(_shards(folder, "prompts"), Prompt, notes), keys)
+    seen: dict[PromptKey, int] = defaultdict(int)
+    for answer in read_records(_shards(folder, "completions"), Completion, notes):
+        if (key := prompt_key(answer)) in prompts:
+            yield _card(
+                folder.name, prompts[key], metric, grades[key], seen[key], [_answer(answer)]
+            )
+            seen[key] += 1
+    choices: dict[PromptKey, list[Choice]] = defaultdict(list)
+    for choice in read_records(_shards(folder, "choices"), Choice, notes):
+        if prompt_key(choice) in prompts:
+            choices[prompt_key(choice)].append(choice)
+    for key, offered in choices.items():
+        sides = [_choice(choice, prompts[key].gold) for choice in offered]
+        yield _card(folder.name, prompts[key], metric, grades[key], 0, sides)
 
 
 def _shards(folder: Path, name: str) -> list[Path]:
@@ -70,93 +90,54 @@ def _shards(folder: Path, name: str) -> list[Path]:
     return [path for turn in turns for path in shard_paths(turn / name)]
 
 
-def _key(row: Mapping[str, Any]) -> Key:
-    return str(row["family"]), str(row["prompt_id"])
-
-
-def _cell(row: Mapping[str, Any]) -> tuple[str, str]:
-    return str(row["language"]), _grade(row["value"])
+def _kind(row: Graded) -> tuple[str, str]:
+    return row.language, _grade(row.value)
 
 
 def _grade(value: float | None) -> str:
     return "unknown" if value is None else "high" if value >= 0.5 else "low"
 
 
-def _tongue(off_target: float | None) -> str:
-    return "unknown" if off_target is None else "other" if off_target else "asked"
+def _answer(row: Completion) -> Side:
+    tag, ended = row.identified_language, row.finish_reason
+    facts = ["answer", tag and f"identified: {tag}", None if ended == "stop" else ended]
+    return Side("answer", joined(facts), cut(row.text))
 
 
-def _nth(values: Sequence[Any], index: int) -> Any:
-    """The grade of a prompt's answer; None where grades and answers do not go together."""
-    return values[index] if index < len(values) else None
-
-
-def _answers(
-    folder: Path, prompts: Mapping[Key, Mapping[str, Any]], notes: list[str]
-) -> Iterator[tuple[Key, int, list[dict[str, str]]]]:
-    """Key of the prompt, number of the answer, and what a card shows of it."""
-    columns = ("family", "prompt_id", "text", "finish_reason", "identified_language", "sample")
-    seen: dict[Key, int] = defaultdict(int)
-    for row in _chosen(read_rows(_shards(folder, "completions"), columns, notes), prompts):
-        yield _key(row), seen[_key(row)], [_answer(row)]
-        seen[_key(row)] += 1
-    columns = ("family", "prompt_id", "label", "text", "log_probability", "num_tokens")
-    choices: dict[Key, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in _chosen(read_rows(_shards(folder, "choices"), columns, notes), prompts):
-        choices[_key(row)].append(row)
-    for key, rows in choices.items():
-        yield key, 0, [_choice(row, str(prompts[key].get("gold"))) for row in rows]
-
-
-def _chosen(
-    rows: Iterable[Mapping[str, Any]], prompts: Mapping[Key, Any]
-) -> Iterator[Mapping[str, Any]]:
-    return (row for row in rows if _key(row) in prompts)
-
-
-def _answer(row: Mapping[str, Any]) -> dict[str, str]:
-    tag, ended = row.get("identified_language"), row.get("finish_reason")
-    facts = ["answer", tag and f"identified: {tag}", ended not in ("stop", None) and f"{ended}"]
-    note = " · ".join(str(fact) for fact in facts if fact)
-    return {"name": "answer", "note": note, "text": cut(str(row["text"]))}
-
-
-def _choice(row: Mapping[str, Any], gold: str) -> dict[str, str]:
-    likelihood, is_gold = row.get("log_probability"), row["label"] == gold
+def _choice(row: Choice, gold: str | None) -> Side:
+    value, is_gold = row.log_probability, row.label == gold
     facts = [
-        str(row["label"]),
+        row.label,
         "gold" if is_gold else "",
-        "likelihood unknown" if likelihood is None else f"log-probability {likelihood:.2f}",
-        f"{row.get('num_tokens')} tokens",
+        "likelihood unknown" if value is None else f"log-probability {value:.2f}",
+        f"{row.num_tokens} tokens",
     ]
-    note = " · ".join(fact for fact in facts if fact)
-    return {"name": "gold" if is_gold else "answer", "note": note, "text": cut(str(row["text"]))}
+    return Side("gold" if is_gold else "answer", joined(facts), cut(row.text))
 
 
 def _card(
-    task: str,
-    prompt: Mapping[str, Any],
-    metric: str,
-    graded: Mapping[str, Any],
-    sides: Sequence[dict[str, str]],
+    task: str, prompt: Prompt, metric: str, grades: _Grades, index: int, sides: Sequence[Side]
 ) -> Card:
-    tag, off_target = str(prompt["language"]), graded.get(OFF_TARGET)
-    values = [
-        f"{metric_name(name)} {percent(value)}"
-        for name, value in graded.items()
-        if name != OFF_TARGET
-    ]
-    gold = f"gold: {cut(str(prompt['gold']))}" if prompt.get("gold") is not None else ""
+    """The card of one answer, the `index`th to its prompt."""
+    # No grade where grades and answers do not go together.
+    graded = {name: _nth(values, index) for name, values in grades.items()}
+    off_target = graded.get(OFF_TARGET)
+    values = [f"{metric_name(n)} {number(v)}" for n, v in graded.items() if n != OFF_TARGET]
+    gold = "" if prompt.gold is None else f"gold: {cut(prompt.gold)}"
     return Card(
         facets={
             "task": task,
-            "language": tag,
+            "language": prompt.language,
             "grade": "unknown" if metric == OFF_TARGET else _grade(graded.get(metric)),
-            "tongue": _tongue(off_target),
+            "tongue": "unknown" if off_target is None else "other" if off_target else "asked",
         },
-        meta=" · ".join(part for part in [task, language_name(tag), *values, gold] if part),
+        meta=joined([task, language_name(prompt.language), *values, gold]),
         flag="off-target" if off_target else "",
-        language=tag,
-        prompt=cut(conversation(prompt)),
+        language=prompt.language,
+        prompt=conversation(prompt.prompt),
         sides=sides,
     )
+
+
+def _nth(values: Sequence[float | None], index: int) -> float | None:
+    return values[index] if index < len(values) else None

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from isoglot.report.charts.canvas import INK, LINE, MUTED, Chart, finished, label, new_figure
 from isoglot.report.results.names import language_name
 from isoglot.report.results.rows import Interval
-from isoglot.report.table import PERCENT, Scale, number
+from isoglot.report.table import PERCENT, POINTS, Scale, number
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -60,7 +60,7 @@ class Series:
     """Rows whose dot is a ring."""
     is_beside: bool = False
     hover_name: str = ""
-    """What a tooltip names in addition to the row; empty for nothing."""
+    """What a tooltip names after the row; empty for nothing."""
     hovers: Mapping[str, str] = field(default_factory=dict)
     """Row → tooltip, in place of row, value, interval and counts."""
 
@@ -158,6 +158,31 @@ def interval_chart(
     return Chart(title, finished(figure), list(legend), width, is_wide)
 
 
+def differences(
+    title: str,
+    x_title: str,
+    found: Mapping[str, Interval],
+    group_of: Mapping[str, str],
+    colours: Mapping[str, str],
+    scale: Scale = POINTS,
+) -> Chart | None:
+    """A dot per row about the line of zero, coloured by group; None of nothing.
+
+    Groups stand in the order of `colours`, the best of each first.
+    """
+    if not found:
+        return None
+    rank = list(colours)
+    order = sorted(found, key=lambda t: (rank.index(group_of[t]), -(found[t].value or 0.0)))
+    series = [
+        Series(name, colour, {row: found[row] for row in order if group_of[row] == name})
+        for name, colour in colours.items()
+        if name in {group_of[row] for row in order}
+    ]
+    axis = Axis(x_title, scale, line_at=0)
+    return interval_chart(title, order, series, axis, group_of=group_of.__getitem__, lane_px=18)
+
+
 def hover(name: str, point: Interval, scale: Scale = PERCENT) -> str:
     """`name: value (low to high), n`, as text that plotly shows verbatim."""
     value, low, high = (number(each, scale) for each in (point.value, point.low, point.high))
@@ -233,7 +258,7 @@ def _add_series(
     found = {row: point for row, point in found.items() if point.value is not None}
     if not found:
         return
-    prefix = f"{series.hover_name}, " if series.hover_name else ""
+    suffix = f", {series.hover_name}" if series.hover_name else ""
     shared = {
         "x": [scale.factor * (point.value or 0.0) for point in found.values()],
         "y": [bands.y(row, series.lane) for row in found],
@@ -241,7 +266,7 @@ def _add_series(
         "hovertext": [
             label(series.hovers[row])
             if row in series.hovers
-            else hover(f"{prefix}{named(row)}", point, scale)
+            else hover(f"{named(row)}{suffix}", point, scale)
             for row, point in found.items()
         ],
         "hoverinfo": "text",

@@ -1,0 +1,71 @@
+"""The off-target rate of every model and language as tables."""
+
+from collections.abc import Sequence
+
+from isoglot.core.errors import InputError
+from isoglot.report.results.names import language_name, without_revisions
+from isoglot.report.results.summary import AuditRow, RunSummary
+from isoglot.report.table import Column, Row, Scale, Table
+
+
+def audit_rows(summary: RunSummary) -> list[AuditRow]:
+    """Off-target rates of the samplers, or of the policies M_t of a run that has no audit."""
+    if summary.audit:
+        return list(summary.audit.rows)
+    return [
+        AuditRow(
+            sampler=f"{entry.policy} {row.task}",
+            language=row.language,
+            off_target_rate=row.value,
+            low=row.low,
+            high=row.high,
+            n=row.n,
+            unknown=row.unknown,
+        )
+        for entry in summary.rounds
+        for row in entry.results
+        if row.measure.is_off_target
+    ]
+
+
+def audit_table(summary: RunSummary) -> Table:
+    """Models down, languages across, rate in percent; `?` where no language was identified.
+
+    Raises:
+        InputError: the run has no rates yet.
+    """
+    rows = audit_rows(summary)
+    if not rows:
+        raise InputError("the run has no completions to audit yet: expected `generate` to be done")
+    tags = sorted({row.language for row in rows})
+    rates = {(row.sampler, row.language): row.off_target_rate for row in rows}
+    models = list(dict.fromkeys(row.sampler for row in rows))
+    scale = Scale(100, 0, "%")
+    return Table(
+        "Off-target rate, %",
+        [Column("Model"), *(Column(tag, scale) for tag in tags)],
+        [
+            Row(
+                name,
+                [
+                    ("" if (model, tag) not in rates else "?")
+                    if (rate := rates.get((model, tag))) is None
+                    else rate
+                    for tag in tags
+                ],
+            )
+            for model, name in zip(models, without_revisions(models), strict=True)
+        ],
+    )
+
+
+def audit_list(rows: Sequence[AuditRow]) -> Table:
+    """A row for each model and language, with intervals and counts."""
+    columns = [Column("Model"), Column("Language", is_text=True)]
+    columns += [Column(name) for name in ("Off-target, %", "n", "Unknown")]
+    return Table(
+        "Off-target rate of each model",
+        columns,
+        [Row(r.sampler, [language_name(r.language), r.interval, r.n, r.unknown]) for r in rows],
+        is_open=False,
+    )

@@ -1,0 +1,67 @@
+"""The sections of a run's page on its data: translations, demonstrations, checkpoint selection."""
+
+from isoglot.report.charts.curves import checkpoint_choices
+from isoglot.report.page import PageSection
+from isoglot.report.pages.run_data import cleaning_table, overlap_table, translation_table
+from isoglot.report.pages.run_routes import demonstration_table, route_table
+from isoglot.report.results.summary import RunSummary
+
+_TRANSLATED = {
+    "prompts": "A prompt that is not kept is left out of its family.",
+    "answers": "An answer with an artefact stays to be rejected and is never chosen; the gate "
+    "artefact leaves it out.",
+}
+_ROUTES = (
+    "Measured on n answers to the development families, in %: usable ones (Use), chrF++ against "
+    "references, answers in another language (Off), translations with an artefact (Art), answers "
+    "that failed, were cut off or are empty (Fail). A dash is unknown or does not apply. Rank is "
+    "the weighted mean by which a route is chosen among those that miss no threshold."
+)
+_OVERLAP = (
+    "Rows that hold an item are dropped. Rate: such rows, of all rows of the language. Items that "
+    "are too short to be found are unknown."
+)
+_CHOICE = (
+    "Mean reward of greedy answers to prompts that were kept out of training. The policy of the "
+    "marked step was saved, so a training that went on too long does no harm."
+)
+
+
+def translation_sections(summary: RunSummary) -> list[PageSection]:
+    """Prompts and answers kept and lost, where the run translated them."""
+    likely = " Log-probability: the translator's own, mean of a token, of what was kept."
+    found = []
+    for what, caption in _TRANSLATED.items():
+        if table := translation_table(summary, what):
+            has_likely = table.columns[-1].title == "Log-probability"
+            text = caption + likely * has_likely
+            found.append(PageSection(f"translated-{what}", table.title, text, (), [table]))
+    return found
+
+
+def demonstration_sections(summary: RunSummary) -> list[PageSection]:
+    """For each round with routes, what each was measured at, and the demonstrations; cleaning."""
+    captions = [("routes", _ROUTES), ("demonstrations", "Prompts without a demonstration are "
+                                      "counted by reason.")]  # fmt: skip
+    found = [
+        PageSection(f"{anchor}-{entry.round}", table.title, caption, (), [table])
+        for entry in summary.rounds
+        for (anchor, caption), table in zip(
+            captions, (route_table(entry), demonstration_table(entry)), strict=True
+        )
+        if table
+    ]
+    cleaned = "Of near-duplicates one stays. Character n-grams are compared, within a language."
+    parts = [("cleaned", cleaned, cleaning_table(summary)),
+             ("contamination", _OVERLAP, overlap_table(summary))]  # fmt: skip
+    return found + [
+        PageSection(anchor, table.title, caption, (), [table])
+        for anchor, caption, table in parts
+        if table
+    ]
+
+
+def choice_section(summary: RunSummary) -> list[PageSection]:
+    """The checks that checkpoints were selected by, where there are any."""
+    charts = checkpoint_choices(summary)
+    return [PageSection("choice", "Checkpoint selection", _CHOICE, charts)] if charts else []

@@ -1,0 +1,109 @@
+"""The results of a run as tables: languages over rounds, and directions of cross-lingual tasks."""
+
+from collections.abc import Mapping, Sequence
+
+from isoglot.report.results.names import language_name
+from isoglot.report.results.progress import Progress, change_over
+from isoglot.report.results.rows import OFF_TARGET, Interval, Measure, ResultRow
+from isoglot.report.results.summary import RunSummary
+from isoglot.report.table import POINTS, Badge, Cell, Column, Row, Steps, Table
+
+_MARKS = {"dominant": "★", "trained": "●", "never trained": "○"}
+_DIRECTIONS = {
+    "high→high": "High → high",
+    "high→low": "High → low",
+    "low→high": "Low → high",
+    "low→low": "Low → low",
+    "same": "Same language",
+}
+
+
+def language_table(progress: Progress) -> Table:
+    """The primary measure by language and policy, its change, and off-target rates."""
+    main, rounds = progress.primary, progress.rounds
+    values, changes = progress.series(main), progress.changes(main)
+    rates = progress.series(progress.off_target)
+    columns = [Column("Language"), Column("", is_text=True), *_policies(rounds)]
+    columns += [Column("Change", POINTS)] * (len(rounds) > 1) + [Column("Off-target, %")]
+    rows = [
+        Row.of_language(
+            tag,
+            [
+                Badge(progress.group(tag), _MARKS[progress.group(tag)]),
+                *_values(values.get(tag, {}), rounds),
+                *([changes.get(tag)] * (len(rounds) > 1)),
+                Steps(_values(rates.get(tag, {}), rounds)),
+            ],
+            section=progress.group(tag),
+        )
+        for tag in progress.languages
+        if tag in values or tag in rates
+    ]
+    title = f"{main.title}, %" if main else "No results yet"
+    marks = "   ".join(f"{mark} {group}" for group, mark in _MARKS.items())
+    caption = f"{marks}   change: points, 95 % interval"
+    return Table(title, columns, rows, caption, is_open=len(rows) <= 16)
+
+
+def direction_tables(summary: RunSummary, *, with_languages: bool = False) -> list[Table]:
+    """A table for each measure of a cross-lingual task: by direction, then by answer language."""
+    rows = [row for entry in summary.rounds for row in entry.directions]
+    measures = dict.fromkeys(row.measure for row in rows)
+    rounds = [entry.round for entry in summary.rounds if entry.directions]
+    columns = ["Prompt → answer", *(f"M{index}" for index in rounds)]
+    columns += ["Change", "Off-target, %", "n", "Unknown"]
+    return [
+        Table(
+            f"{measure.title}, by direction, %",
+            [Column(name, POINTS if name == "Change" else Column("").scale) for name in columns],
+            [
+                *_direction_rows(summary, measure, "directions", rounds),
+                *(_direction_rows(summary, measure, "answer_languages", rounds)
+                  if with_languages else []),
+            ],
+        )
+        for measure in measures
+        if not measure.is_off_target
+    ]  # fmt: skip
+
+
+def _direction_rows(
+    summary: RunSummary, measure: Measure, name: str, rounds: Sequence[int]
+) -> list[Row]:
+    values, rates = (
+        _by_round(summary, wanted, name) for wanted in (measure, Measure(measure.task, OFF_TARGET))
+    )
+    order = [direction for direction in _DIRECTIONS if direction in values]
+    order += sorted((tag for tag in values if tag not in _DIRECTIONS), key=language_name)
+    rows = []
+    for each in order:
+        last = values[each][max(values[each])]
+        cells: list[Cell] = [
+            *_values(values[each], rounds),
+            change_over(values[each]),
+            Steps(_values(rates[each], rounds)) if each in rates else None,
+            last.n,
+            last.unknown,
+        ]
+        is_group = each in _DIRECTIONS
+        head = _DIRECTIONS.get(each) or language_name(each)
+        rows.append(Row(head, cells, "" if is_group else each, is_group=is_group))
+    return rows
+
+
+def _by_round(summary: RunSummary, measure: Measure, name: str) -> dict[str, dict[int, Interval]]:
+    found: dict[str, dict[int, Interval]] = {}
+    for entry in summary.rounds:
+        rows: Sequence[ResultRow] = getattr(entry, name)
+        for row in rows:
+            if row.measure == measure:
+                found.setdefault(row.language, {})[entry.round] = row.interval
+    return found
+
+
+def _policies(rounds: Sequence[int]) -> list[Column]:
+    return [Column(f"M{index}") for index in rounds]
+
+
+def _values(by_round: Mapping[int, Interval], rounds: Sequence[int]) -> list[float | None]:
+    return [by_round[index].value if index in by_round else None for index in rounds]

@@ -1,0 +1,36 @@
+"""`run.json`: how a run was made, as far as reports need it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from isoglot.core.documents import read_json
+
+
+class _Loose(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+
+class RecipeFacts(_Loose):
+    """The parts of a run's recipe that a data card names."""
+
+    name: str | None = None
+    seed: int | None = None
+    languages: Sequence[str] = ()
+    clean: Mapping[str, JsonValue] | None = None
+
+
+class RunFacts(_Loose):
+    """The recipe and the versions of a run."""
+
+    recipe: RecipeFacts = RecipeFacts()
+    versions: Mapping[str, str] = {}
+
+
+def read_run_facts(run: Path) -> RunFacts:
+    """The facts of a run directory; none where `run.json` is not there."""
+    path = run / "run.json"
+    if not path.exists():
+        return RunFacts()
+    return RunFacts.model_validate(read_json(path, mend="name a run directory (`isoglot run`)"))
