@@ -7,9 +7,9 @@ from isoglot.core.records import Completion, Graded, Outcome, Prompt
 from isoglot.core.store import shard_path, write_done, write_json, write_shard
 from isoglot.line.task import task_metrics
 from isoglot.recipe.recipe import load_recipe
-from isoglot.study.contests import Answered, Judges, Key, oracle, outcomes_of
-from isoglot.study.grid import Cell, OracleConfig
-from isoglot.study.running import Run
+from isoglot.study.contests import AnswerWorth, ExampleKey, Judges, oracle_worths, outcomes_of
+from isoglot.study.grid import GridCell, OracleConfig
+from isoglot.study.running import GridRun
 
 RECIPE = load_recipe("lidr-lab")
 TASK = RECIPE.evaluate.tasks[0]
@@ -42,11 +42,11 @@ GRADES = [
 
 def test_the_oracle_wants_the_right_answer_in_the_right_language():
     new, old = (graded(*side) for side in list(zip(*GRADES, strict=True))[:2])
-    outcomes = outcomes_of(oracle(new, TASK), oracle(list(reversed(old)), TASK))
-    keys = [Key("sw", f"f{i}", f"p{i}") for i in range(len(GRADES))]
+    outcomes = outcomes_of(oracle_worths(new, TASK), oracle_worths(list(reversed(old)), TASK))
+    keys = [ExampleKey("sw", f"f{i}", f"p{i}") for i in range(len(GRADES))]
     found = [outcomes[key] for key in keys]
     assert found == [Outcome(outcome) for _, _, outcome in GRADES]
-    other = outcomes_of(oracle(old, TASK), oracle(new, TASK))
+    other = outcomes_of(oracle_worths(old, TASK), oracle_worths(new, TASK))
     turned = {"win": "loss", "loss": "win", "tie": "tie", "invalid": "invalid"}
     assert [other[key] for key in keys] == [turned[outcome] for outcome in found]
 
@@ -57,21 +57,26 @@ def test_of_several_samples_each_is_held_against_its_own_language():
         for metric, value in (("accuracy", 1.0), ("off_target_rate", 1.0),
                               ("accuracy", 1.0), ("off_target_rate", 0.0))
     ]  # fmt: skip
-    assert oracle(rows, TASK)[Key("sw", "f", "p")].worth == 0.5
+    assert oracle_worths(rows, TASK)[ExampleKey("sw", "f", "p")].worth == 0.5
 
 
 def test_other_questions_are_refused():
-    new, old = oracle(graded((1.0, 0.0)), TASK), oracle(graded((1.0, 0.0), (1.0, 0.0)), TASK)
-    with pytest.raises(ValueError, match=r"expected the same questions .*came 1 and 2.*prompt p1"):
+    new, old = (
+        oracle_worths(graded((1.0, 0.0)), TASK),
+        oracle_worths(graded((1.0, 0.0), (1.0, 0.0)), TASK),
+    )
+    with pytest.raises(ValueError, match=r"expected the same prompts .*came 1 and 2.*prompt p1"):
         outcomes_of(new, old)
 
 
 def test_equal_texts_are_a_tie_however_their_rewards_round():
-    key = Key("sw", "f", "p")
-    new, old = Answered(0.1 + 0.2, "tano"), Answered(0.3, "tano")
+    key = ExampleKey("sw", "f", "p")
+    new, old = AnswerWorth(0.1 + 0.2, "tano"), AnswerWorth(0.3, "tano")
     assert outcomes_of({key: new}, {key: old})[key] == Outcome.TIE
-    assert outcomes_of({key: new}, {key: Answered(0.3, "sita")})[key] == Outcome.WIN
-    assert outcomes_of({key: Answered(None, "x")}, {key: Answered(None, "x")})[key] == "invalid"
+    assert outcomes_of({key: new}, {key: AnswerWorth(0.3, "sita")})[key] == Outcome.WIN
+    assert (
+        outcomes_of({key: AnswerWorth(None, "x")}, {key: AnswerWorth(None, "x")})[key] == "invalid"
+    )
 
 
 def answered(folder, text: str):
@@ -90,7 +95,7 @@ def answered(folder, text: str):
 
 
 def test_a_scorer_judges_the_answers_and_its_rewards_are_kept(tmp_path):
-    run = Run(Cell({"data": "one"}, {1: RECIPE}, None), 1, tmp_path)
+    run = GridRun(GridCell({"data": "one"}, {1: RECIPE}, None), 1, tmp_path)
     assert task_metrics(TASK)[0].name == "accuracy"
     answered(run.folder / "round-0/evaluate/lab_math", "I have five apples left in my basket.")
     answered(
@@ -112,7 +117,7 @@ def test_a_scorer_judges_the_answers_and_its_rewards_are_kept(tmp_path):
 
 
 def test_a_run_that_trained_nothing_has_no_contest(tmp_path):
-    run = Run(Cell({"data": "one"}, {1: RECIPE}, None), 1, tmp_path)
+    run = GridRun(GridCell({"data": "one"}, {1: RECIPE}, None), 1, tmp_path)
     write_json(run.folder / "summary.json", {"rounds": [{"round": 0}]})
     with pytest.raises(ValueError, match="expected a trained policy measured on lab_math"):
         Judges([OracleConfig()], tmp_path, ["sw"]).contest(run, TASK)

@@ -7,7 +7,7 @@ import pytest
 
 from isoglot.commands.main import main
 from isoglot.recipe.loading import packaged
-from isoglot.study.grid import cells_of, load_study, pairs_of
+from isoglot.study.grid import cells_of, compared_cells, load_study
 
 STUDY = """
 name: grid
@@ -85,7 +85,7 @@ def test_a_finding_compares_cells_that_agree_on_the_other_axes(written):
     study = load_study(str(written()))
     pairs = [
         ([cell.name for cell in better], [cell.name for cell in than])
-        for better, than in pairs_of(study.findings[0], cells_of(study))
+        for better, than in compared_cells(study.findings[0], cells_of(study))
     ]
     assert pairs == [
         (["dpo+ML-3", "dpo+1200"], ["dpo+EN-1"]),
@@ -125,7 +125,7 @@ def test_a_finding_compares_cells_that_agree_on_the_other_axes(written):
         (
             "task: lab_math",
             "task: lab_math\njudges: [{kind: reward_model, path: /no/model}]",
-            "got '/no/model', where no folder stands",
+            "got '/no/model', where no folder exists",
         ),
         (
             "task: lab_math",

@@ -8,23 +8,23 @@ from hypothesis import strategies as st
 from isoglot.core.records import Outcome
 from isoglot.core.stats import estimate, over_seeds
 from isoglot.recipe.recipe import load_recipe
-from isoglot.study.contests import Contest, Key
-from isoglot.study.grid import Cell, FindingConfig
-from isoglot.study.results import answer, draw, finding_row, win_rates
+from isoglot.study.contests import Contest, ExampleKey
+from isoglot.study.grid import FindingConfig, GridCell
+from isoglot.study.results import answer_claim, draw_win_rates, finding_row, win_rates
 
 W, T, L, X = Outcome.WIN, Outcome.TIE, Outcome.LOSS, Outcome.INVALID
 BASE = load_recipe("lidr-lab")
 
 
-def cell(name: str, trained: tuple[str, ...] = ("en", "sw")) -> Cell:
+def cell(name: str, trained: tuple[str, ...] = ("en", "sw")) -> GridCell:
     unseen = tuple(tag for tag in ("en", "sw", "it") if tag not in trained)
     recipe = BASE.model_copy(update={"languages": trained, "unseen_languages": unseen})
-    return Cell({"data": name}, {1: recipe, 2: recipe}, None)
+    return GridCell({"data": name}, {1: recipe, 2: recipe}, None)
 
 
 def contest(**outcomes: list[Outcome]) -> Contest:
     by_key = {
-        Key(tag, f"f{i}", f"{tag}{i}"): outcome
+        ExampleKey(tag, f"f{i}", f"{tag}{i}"): outcome
         for tag, found in outcomes.items()
         for i, outcome in enumerate(found)
     }
@@ -40,32 +40,32 @@ CONTESTS = {
 
 def test_counts_and_rates_by_hand():
     rows = {
-        row["language"]: row
-        for row in win_rates(A, CONTESTS, draw(CONTESTS, "oracle", [1, 2]), "oracle")
+        row.language: row
+        for row in win_rates(A, CONTESTS, draw_win_rates(CONTESTS, "oracle", [1, 2]), "oracle")
     }
     en, sw, it, trained = (rows[name] for name in ("en", "sw", "it", "trained"))
-    assert [en[k] for k in ("wins", "ties", "losses", "invalid", "n")] == [3, 3, 2, 0, 8]
-    assert en["win_rate_by_seed"] == pytest.approx([2.5 / 4, 2 / 4])
-    assert en["win_rate"] == pytest.approx((2.5 / 4 + 2 / 4) / 2)
-    assert en["decided_win_rate_by_seed"] == pytest.approx([2 / 3, 1 / 2])
-    assert (sw["invalid"], sw["n"]) == (2, 6)
-    assert sw["win_rate_by_seed"] == pytest.approx([1.5 / 2, 1.0])
-    assert it["decided_win_rate_by_seed"] == [0.0, None], "nothing was decided in seed 2"
-    assert trained["win_rate"] == pytest.approx((en["win_rate"] + sw["win_rate"]) / 2)
-    assert rows["unseen"]["win_rate"] == it["win_rate"]
-    assert (trained["off_target"], trained["base_off_target"]) == (0.25, 0.5)
-    assert [name for name in rows if rows[name]["trained"]] == ["en", "sw"]
+    assert [getattr(en, k) for k in ("wins", "ties", "losses", "invalid", "n")] == [3, 3, 2, 0, 8]
+    assert en.win_rate_by_seed == pytest.approx([2.5 / 4, 2 / 4])
+    assert en.win_rate == pytest.approx((2.5 / 4 + 2 / 4) / 2)
+    assert en.decided_win_rate_by_seed == pytest.approx([2 / 3, 1 / 2])
+    assert (sw.invalid, sw.n) == (2, 6)
+    assert sw.win_rate_by_seed == pytest.approx([1.5 / 2, 1.0])
+    assert it.decided_win_rate_by_seed == [0.0, None], "nothing was decided in seed 2"
+    assert trained.win_rate == pytest.approx((en.win_rate + sw.win_rate) / 2)
+    assert rows["unseen"].win_rate == it.win_rate
+    assert (trained.off_target, trained.base_off_target) == (0.25, 0.5)
+    assert [name for name in rows if rows[name].trained] == ["en", "sw"]
     for row in rows.values():
-        assert row["win_rate_low"] <= row["win_rate"] <= row["win_rate_high"]
+        assert row.win_rate_low <= row.win_rate <= row.win_rate_high
 
 
 def test_a_language_that_nothing_is_known_of_has_no_rate():
     contests = {("a", 1): contest(en=[W, W], sw=[X, X], it=[T, T])}
-    drawn = draw(contests, "oracle", [1, 2])
-    rows = {row["language"]: row for row in win_rates(A, contests, drawn, "oracle")}
-    assert (rows["sw"]["win_rate"], rows["sw"]["invalid"]) == (None, 2)
-    assert rows["trained"]["win_rate"] == 1.0, "the mean is over what is known"
-    assert rows["en"]["win_rate_by_seed"] == [1.0, None], "the second run failed"
+    drawn = draw_win_rates(contests, "oracle", [1, 2])
+    rows = {row.language: row for row in win_rates(A, contests, drawn, "oracle")}
+    assert (rows["sw"].win_rate, rows["sw"].invalid) == (None, 2)
+    assert rows["trained"].win_rate == 1.0, "the mean is over what is known"
+    assert rows["en"].win_rate_by_seed == [1.0, None], "the second run failed"
 
 
 bounds = st.floats(-1, 1)
@@ -74,12 +74,12 @@ bounds = st.floats(-1, 1)
 @given(low=bounds, high=bounds, margin=st.floats(0, 0.5))
 def test_the_answer_is_yes_no_or_undecided_by_the_interval(low, high, margin):
     low, high = min(low, high), max(low, high)
-    said = answer(low, high, margin)
+    said = answer_claim(low, high, margin)
     assert (said == "yes") == (low > -margin)
     assert (said == "no") == (high <= -margin)
-    assert answer(None, None, margin) == "undecided"
+    assert answer_claim(None, None, margin) == "undecided"
     if said == "yes":
-        assert answer(low, high, margin + 0.1) == "yes", "more margin takes no yes away"
+        assert answer_claim(low, high, margin + 0.1) == "yes", "more margin takes no yes away"
 
 
 B = cell("b", ("en",))
@@ -101,14 +101,14 @@ def test_a_clear_difference_is_answered_and_its_mirror_denied():
         for name, share in (("a", 0.8), ("b", 0.5))
         for n in (1, 2)
     }
-    drawn = draw(contests, "oracle", [1, 2])
+    drawn = draw_win_rates(contests, "oracle", [1, 2])
     row = finding_row(finding(), [A, B], drawn, "oracle")
-    assert row["answer"] == "yes"
-    assert row["value"] == pytest.approx(0.3, abs=0.08)
-    assert row["value"] == pytest.approx(np.mean(row["by_seed"]))
-    assert (row["num_comparisons"], row["num_seeds"]) == (1, 2)
+    assert row.answer == "yes"
+    assert row.value == pytest.approx(0.3, abs=0.08)
+    assert row.value == pytest.approx(np.mean(row.by_seed))
+    assert (row.num_comparisons, row.num_seeds) == (1, 2)
     mirror = finding(better={"data": "b"}, than={"data": "a"})
-    assert finding_row(mirror, [A, B], drawn, "oracle")["answer"] == "no"
+    assert finding_row(mirror, [A, B], drawn, "oracle").answer == "no"
 
 
 def test_languages_of_a_finding_are_those_that_both_sides_share():
@@ -116,16 +116,16 @@ def test_languages_of_a_finding_are_those_that_both_sides_share():
         ("a", 1): contest(en=[T, T], sw=[W, W], it=[L, L]),
         ("b", 1): contest(en=[T, T], sw=[T, T], it=[W, W]),
     }
-    drawn = draw(contests, "oracle", [1])
+    drawn = draw_win_rates(contests, "oracle", [1])
     found = {
-        name: finding_row(finding(languages=name), [A, B], drawn, "oracle")["value"]
+        name: finding_row(finding(languages=name), [A, B], drawn, "oracle").value
         for name in ("all", "trained", "unseen")
     }
     assert found == pytest.approx({"all": (0.5 - 1.0) / 3, "trained": 0.0, "unseen": -1.0})
     more = finding(languages=["sw"], more_than_in="unseen")
-    assert finding_row(more, [A, B], drawn, "oracle")["value"] == 1.5
+    assert finding_row(more, [A, B], drawn, "oracle").value == 1.5
     named = finding_row(finding(languages=["sw"]), [A, B], drawn, "oracle")
-    assert named["value"] == 0.5
+    assert named.value == 0.5
 
 
 def test_a_seed_with_a_run_missing_on_one_side_is_left_out():
@@ -133,16 +133,20 @@ def test_a_seed_with_a_run_missing_on_one_side_is_left_out():
         ("a", 1): contest(en=[W, W, W]), ("b", 1): contest(en=[T, T, T]),
         ("a", 2): contest(en=[L, L, L]),
     }  # fmt: skip
-    row = finding_row(finding(languages=["en"]), [A, B], draw(contests, "oracle", [1, 2]), "oracle")
-    assert (row["value"], row["by_seed"], row["num_seeds"]) == (0.5, [0.5, None], 1)
+    row = finding_row(
+        finding(languages=["en"]), [A, B], draw_win_rates(contests, "oracle", [1, 2]), "oracle"
+    )
+    assert (row.value, row.by_seed, row.num_seeds) == (0.5, [0.5, None], 1)
 
 
-def test_equal_cells_differ_by_nothing_in_every_draw():
+def test_equal_cells_differ_by_nothing_in_every_draw_win_rates():
     same = many(0.6, 1)
     contests = {(n, s): contest(en=same) for n in "ab" for s in (1, 2)}
-    row = finding_row(finding(languages=["en"]), [A, B], draw(contests, "oracle", [1, 2]), "oracle")
-    assert (row["value"], row["low"], row["high"]) == (0, 0, 0), "the same questions are drawn"
-    assert row["answer"] == "no"
+    row = finding_row(
+        finding(languages=["en"]), [A, B], draw_win_rates(contests, "oracle", [1, 2]), "oracle"
+    )
+    assert (row.value, row.low, row.high) == (0, 0, 0), "the same questions are drawn"
+    assert row.answer == "no"
 
 
 def test_seeds_that_disagree_widen_the_interval():

@@ -1,5 +1,6 @@
 """How a run of a study ends that fails: by the user's error, by a bug, by a killed process."""
 
+import json
 import os
 import signal
 
@@ -8,8 +9,8 @@ from tiny_run import tiny_recipe
 
 from isoglot.core.errors import InputError
 from isoglot.recipe.recipe import Recipe
-from isoglot.study.grid import Cell
-from isoglot.study.running import run_all, runs_of
+from isoglot.study.grid import GridCell
+from isoglot.study.running import grid_runs, run_all
 
 
 class Buggy(Recipe):
@@ -37,9 +38,11 @@ def ending(tiny_model, tmp_path, capfd):
     def of(kind):
         recipe = tiny_recipe(tiny_model)
         fields = {name: getattr(recipe, name) for name in Recipe.model_fields}
-        (run,) = runs_of([Cell({"a": "b"}, {1: kind.model_construct(**fields)}, None)], tmp_path)
-        run_all([run], num_processes=1, redo=False)
-        return run.error(), run.log.read_text(), capfd.readouterr().err
+        cell = GridCell({"a": "b"}, {1: kind.model_construct(**fields)}, None)
+        (run,) = grid_runs([cell], tmp_path)
+        errors = run_all([run], num_processes=1, redo=False)
+        assert errors == {run.name: json.loads(run.record.read_text())["error"]}
+        return errors[run.name], run.log.read_text(), capfd.readouterr().err
 
     return of
 

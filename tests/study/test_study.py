@@ -7,7 +7,8 @@ import pytest
 from tiny_run import tiny_overrides
 
 from isoglot.commands.main import main
-from isoglot.study.study import study
+from isoglot.report.results.study import Study, StudyCell
+from isoglot.study.study import run_study
 
 pytestmark = pytest.mark.slow
 
@@ -52,38 +53,38 @@ def file(tiny_policy, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(file) -> tuple[dict, Path]:
-    return study(file, file.parent / "out", num_processes=2, silent=True)
+def made(file) -> tuple[Study, Path]:
+    return run_study(file, file.parent / "out", num_processes=2, silent=True)
 
 
-def cell(content: dict, name: str) -> dict:
-    return next(each for each in content["cells"] if each["cell"] == name)
+def cell(content: Study, name: str) -> StudyCell:
+    return next(each for each in content.cells if each.cell == name)
 
 
 def test_a_cell_that_fails_stops_no_other_and_says_why(made):
     content, root = made
-    assert [
-        run["error"] for name in ("dpo+good", "sft+good") for run in cell(content, name)["runs"]
-    ] == [None] * 4
-    failed = [each["run"] for each in content["failures"]]
+    assert [run.error for name in ("dpo+good", "sft+good") for run in cell(content, name).runs] == [
+        None
+    ] * 4
+    failed = [each.run for each in content.failures]
     assert failed == ["dpo+broken/seed-1", "dpo+broken/seed-2"]
-    for each in content["failures"]:
-        assert "broken.jsonl" in each["error"]
-        assert "\n" not in each["error"]
-        assert "ValueError" in Path(each["log"]).read_text()
-    assert cell(content, "dpo+broken")["win_rates"][0]["win_rate"] is None
-    assert content["findings"][-1]["answer"] == "undecided"
-    assert json.loads((root / "study.json").read_text()) == content
+    for each in content.failures:
+        assert "broken.jsonl" in each.error
+        assert "\n" not in each.error
+        assert "InputError" in Path(each.log).read_text()
+    assert cell(content, "dpo+broken").win_rates[0].win_rate is None
+    assert content.findings[-1].answer == "undecided"
+    assert Study.read_from(root) == content
 
 
 def test_each_cell_that_ran_has_its_scores_beside_m0(made):
     content, root = made
-    scores = {(row["cell"], row["metric"], row["group"]): row for row in content["scores"]}
+    scores = {(row.cell, row.metric, row.group): row for row in content.scores}
     assert {name for name, _, _ in scores} == {"M0", "dpo+good", "sft+good"}
     base, row = scores["M0", "accuracy", "mean"], scores["sft+good", "accuracy", "mean"]
-    assert "change" not in base
-    assert row["num_languages"] == 3
-    assert row["change"] == pytest.approx(row["value"] - base["value"])
+    assert base.change is None
+    assert row.num_languages == 3
+    assert row.change == pytest.approx(row.value - base.value)
     seeds = [
         json.loads((root / f"sft+good/seed-{seed}/summary.json").read_text()) for seed in (1, 2)
     ]
@@ -91,8 +92,8 @@ def test_each_cell_that_ran_has_its_scores_beside_m0(made):
         [r["value"] for r in seed["rounds"][-1]["results"] if r["metric"] == "accuracy"]
         for seed in seeds
     ]
-    assert row["by_seed"] == pytest.approx([sum(values) / len(values) for values in means])
-    assert scores["sft+good", "accuracy", "unseen"]["num_languages"] == 1
+    assert row.by_seed == pytest.approx([sum(values) / len(values) for values in means])
+    assert scores["sft+good", "accuracy", "unseen"].num_languages == 1
 
 
 def test_what_cells_share_is_made_once(made):
@@ -111,20 +112,20 @@ def test_what_cells_share_is_made_once(made):
 
 def test_every_language_has_its_counts_and_costs_are_counted_where_they_were_made(made):
     content, _ = made
-    assert content["languages"] == ["en", "es", "it"]
+    assert content.languages == ["en", "es", "it"]
     one, other = (cell(content, f"{method}+good") for method in ("dpo", "sft"))
     for each in (one, other):
-        assert each["size"] == 7
-        for row in each["win_rates"]:
-            known = row["wins"] + row["ties"] + row["losses"]
-            assert known == row["n"]
-            assert known + row["invalid"] == 8 * {"all": 3, "trained": 2}.get(row["language"], 1)
-    assert {row["judge"] for row in one["win_rates"]} == {"oracle", "language_match"}
-    for first, later in zip(one["runs"], other["runs"], strict=True):
-        made_by = [run for run in (first, later) if "generate" in run["seconds"]]
+        assert each.size == 7
+        for row in each.win_rates:
+            known = row.wins + row.ties + row.losses
+            assert known == row.n
+            assert known + row.invalid == 8 * {"all": 3, "trained": 2}.get(row.language, 1)
+    assert {row.judge for row in one.win_rates} == {"oracle", "language_match"}
+    for first, later in zip(one.runs, other.runs, strict=True):
+        made_by = [run for run in (first, later) if "generate" in run.seconds]
         assert len(made_by) == 1
-        assert {"train", "evaluate"} <= first["seconds"].keys() & later["seconds"].keys()
-        assert first["total_seconds"] == pytest.approx(sum(first["seconds"].values()), abs=0.1)
+        assert {"train", "evaluate"} <= first.seconds.keys() & later.seconds.keys()
+        assert first.total_seconds == pytest.approx(sum(first.seconds.values()), abs=0.1)
 
 
 def test_the_same_command_again_runs_only_what_failed(made, file, capsys):
@@ -139,7 +140,7 @@ def test_the_same_command_again_runs_only_what_failed(made, file, capsys):
     assert "dpo+good" in printed.out
     assert "failed: seed 1" in printed.out
     assert {p: p.stat().st_mtime_ns for p in root.glob("*+good/**/*") if p.is_file()} == before
-    assert json.loads((root / "study.json").read_text()) == content
+    assert Study.read_from(root) == content
 
 
 def test_changed_settings_are_refused_by_each_run_unless_redone(made, file, tmp_path):
@@ -152,5 +153,5 @@ def test_changed_settings_are_refused_by_each_run_unless_redone(made, file, tmp_
         .replace("skip: [{method: sft,", "skip: [{data: more}, {method: sft}, {")
         .replace("findings:", "findings: []\nignored:").partition("ignored:")[0]
     )  # fmt: skip
-    content, _ = study(changed, root, silent=True)
-    assert "pair.dominant_pairs = 'all' (now 'none')" in content["failures"][0]["error"]
+    content, _ = run_study(changed, root, silent=True)
+    assert "pair.dominant_pairs = 'all' (now 'none')" in content.failures[0].error

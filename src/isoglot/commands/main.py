@@ -128,14 +128,14 @@ def study(
     """
     from isoglot.report.pages.study import write_study_report
     from isoglot.report.study_table import study_tables
-    from isoglot.study.study import study as run_study
+    from isoglot.study.study import run_study
 
-    content, folder = run_study(study, out, num_processes=num_processes, redo=redo)
+    results, folder = run_study(study, out, num_processes=num_processes, redo=redo)
     console = _console()
-    for table in study_tables(content):
+    for table in study_tables(results.model_dump(mode="json")):
         console.print(table)
     console.print(f"report: {write_study_report(folder)}", soft_wrap=True)
-    if content["failures"]:
+    if results.failures:
         raise typer.Exit(1)
 
 

@@ -1,13 +1,13 @@
-"""A trained policy against M0 on the same questions: who wins each of them, by which judge."""
+"""Contests of a trained policy with M0: which wins each example of a task, by which judge."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import GoldConfig, Scorer
+from isoglot.core.protocols import GoldConfig, Scorer, ScorerConfig
 from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id
 from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
 from isoglot.evals.graders import GRADERS
@@ -16,102 +16,110 @@ from isoglot.line.task import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.summary import RunSummary
-from isoglot.study.grid import JudgeConfig, OracleConfig
-from isoglot.study.running import Run
+from isoglot.study.grid import OracleConfig, StudyJudgeConfig
+from isoglot.study.running import GridRun
 
 
-class Key(NamedTuple):
-    """A question."""
+class ExampleKey(NamedTuple):
+    """Identifies an example of a task in one language."""
 
     language: str
     family: str
     prompt_id: str
 
 
-class Answered(NamedTuple):
-    """What a judge makes of a policy's answer to one question."""
+class AnswerWorth(NamedTuple):
+    """A judge's grade or reward of a policy's answer to one example."""
 
     worth: float | None
-    """None where it cannot tell."""
+    """None where the judge cannot tell."""
     text: str = ""
-    """What was answered, where the judge read it: equal texts are a tie."""
+    """The answer, where the judge read it: equal texts are a tie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
     """The last policy of a run against its M0."""
 
-    outcomes: Mapping[str, Mapping[Key, Outcome]]
+    outcomes: Mapping[str, Mapping[ExampleKey, Outcome]]
     """By judge, from the side of the new policy."""
     off_target: Mapping[str, tuple[float | None, float | None]]
     """Language → off-target rate of the new policy and of M0."""
 
 
 class Judges:
-    """The judges of a study, each loaded once and only where it has something new to read."""
+    """The judges of a study, each loaded once, and only where there is something new to judge."""
 
     def __init__(
-        self, configs: Sequence[JudgeConfig], root: Path, languages: Sequence[str]
+        self, configs: Sequence[StudyJudgeConfig], root: Path, languages: Sequence[str]
     ) -> None:
         self._configs = configs
         self._root = root
         self._languages = languages
         self._scorers: dict[str, Scorer] = {}
 
-    def contest(self, run: Run, task: EvaluationTask) -> Contest:
-        """Raises InputError where the run has no trained policy that was measured on the task."""
-        new, old = folders_of(run, task)
-        graded = read_graded(new), read_graded(old)
+    def contest(self, run: GridRun, task: EvaluationTask) -> Contest:
+        """Judge the last policy of a run against its M0.
+
+        Raises:
+            InputError: the run has no trained policy that was measured on the task.
+        """
+        folders = evaluation_folders(run, task)
+        graded = [read_graded(folder) for folder in folders]
         outcomes = {}
         for config in self._configs:
             if isinstance(config, OracleConfig):
-                sides = [oracle(rows, task) for rows in graded]
+                new, old = (oracle_worths(rows, task) for rows in graded)
             else:
-                sides = [self._rewards(config, folder) for folder in (new, old)]
-            outcomes[config.name] = outcomes_of(*sides)
-        return Contest(outcomes, _off_target(*graded))
+                new, old = (self._rewards(config, folder) for folder in folders)
+            outcomes[config.name] = outcomes_of(new, old)
+        rates = [_off_target_rates(rows) for rows in graded]
+        tags = sorted({row.language for row in graded[0]})
+        return Contest(outcomes, {tag: (rates[0].get(tag), rates[1].get(tag)) for tag in tags})
 
-    def _rewards(self, config: JudgeConfig, folder: Path) -> dict[Key, Answered]:
-        """What a scorer says of the answers in a folder; kept, so that M0 is scored once."""
-        assert not isinstance(config, OracleConfig)
+    def _rewards(self, config: ScorerConfig, folder: Path) -> dict[ExampleKey, AnswerWorth]:
+        """Score the answers in a folder; rewards are kept, so that M0 is scored once.
+
+        Their file is named after everything that decides them.
+        """
         done = read_done(folder)
         assert done is not None
         made_from = content_id(str(scorer_settings(config)), done["fingerprint"])
         kept = self._root / "rewards" / f"{made_from}.parquet"
         if not kept.exists():
             write_shard(kept, self._scored(config, folder), Completion)
-        answers: dict[Key, list[Completion]] = defaultdict(list)
+        answers: dict[ExampleKey, list[Completion]] = defaultdict(list)
         for row in read_shard(kept, Completion):
-            answers[Key(row.language, row.family, row.prompt_id)].append(row)
+            answers[ExampleKey(row.language, row.family, row.prompt_id)].append(row)
         return {
-            key: Answered(
+            key: AnswerWorth(
                 _mean([row.rewards[config.name] for row in rows]),
                 "\n".join(row.text for row in rows),
             )
             for key, rows in answers.items()
         }
 
-    def _scored(self, config: Any, folder: Path) -> list[Completion]:
+    def _scored(self, config: ScorerConfig, folder: Path) -> list[Completion]:
         if config.name not in self._scorers:
             graders = {str(name): grader for name, grader in GRADERS.items()}
             identifier = load_identifier(self._languages)
             self._scorers[config.name] = load_scorers([config], identifier, graders)[0]
         scored = []
         for path in shard_paths(folder / "prompts"):
-            prompts = {(p.family, p.prompt_id): p for p in read_shard(path, Prompt)}
+            prompt_of = {(p.family, p.prompt_id): p for p in read_shard(path, Prompt)}
             rows = read_shard(folder / "completions" / path.name, Completion)
-            asked = [prompts[row.family, row.prompt_id] for row in rows]
-            rewards = self._scorers[config.name].score(asked, rows)
+            prompts = [prompt_of[row.family, row.prompt_id] for row in rows]
+            rewards = self._scorers[config.name].score(prompts, rows)
             scored += [
-                # by the language of the question, as grades go
+                # by the language of the prompt, as grades are
                 replace(row, language=prompt.language, rewards={config.name: reward})
-                for prompt, row, reward in zip(asked, rows, rewards, strict=True)
+                for prompt, row, reward in zip(prompts, rows, rewards, strict=True)
             ]
         return scored
 
 
-def check_judges(configs: Sequence[JudgeConfig], task: EvaluationTask) -> None:
-    """Raise InputError for a judge that would fail only when every run is done."""
+def check_judges(configs: Sequence[StudyJudgeConfig], task: EvaluationTask) -> None:
+    """Raise InputError for a judge that would otherwise fail only when every run is done."""
     for config in configs:
         if isinstance(config, OracleConfig):
             _judged_metric(task)
@@ -123,40 +131,51 @@ def check_judges(configs: Sequence[JudgeConfig], task: EvaluationTask) -> None:
             )
 
 
-def oracle(graded: Sequence[Graded], task: EvaluationTask) -> dict[Key, Answered]:
-    """The grade of each question by the task's first metric, 0 for an answer in another language.
+def oracle_worths(graded: Sequence[Graded], task: EvaluationTask) -> dict[ExampleKey, AnswerWorth]:
+    """Return the grade of each example by the task's first metric, 0 for an off-target answer.
 
-    An answer whose language the identifier is not sure of keeps its grade. Of several samples it is
-    the mean. Raises InputError for a metric of which less is better.
-    """
-    metric = _judged_metric(task)
-    grades, elsewhere = _by_question(graded, metric), _by_question(graded, OFF_TARGET_RATE.name)
-    found = {}
-    for key, values in grades.items():
-        off = elsewhere.get(key) or [None] * len(values)
-        found[key] = Answered(
-            _mean(
-                [
-                    0.0 if value is not None and is_off else value
-                    for value, is_off in zip(values, off, strict=True)
-                ]
-            )
-        )
-    return found
-
-
-def outcomes_of(new: Mapping[Key, Answered], old: Mapping[Key, Answered]) -> dict[Key, Outcome]:
-    """Who wins each question: more is better, unknown on either side is invalid and never a tie.
+    An answer whose language the identifier is not sure of keeps its grade. The grade of several
+    samples is their mean.
 
     Raises:
-        InputError: the sides were not asked the same.
+        InputError: less of the metric is better.
+    """
+    grades = _by_example(graded, _judged_metric(task))
+    off_target = _by_example(graded, OFF_TARGET_RATE.name)
+    worths = {}
+    for key, values in grades.items():
+        off = off_target.get(key) or [None] * len(values)
+        worth = [
+            0.0 if value is not None and is_off else value
+            for value, is_off in zip(values, off, strict=True)
+        ]
+        worths[key] = AnswerWorth(_mean(worth))
+    return worths
+
+
+def outcomes_of(
+    new: Mapping[ExampleKey, AnswerWorth], old: Mapping[ExampleKey, AnswerWorth]
+) -> dict[ExampleKey, Outcome]:
+    """Compare both sides example by example; unknown on either side is invalid and never a tie.
+
+    Raises:
+        InputError: the sides have other examples.
     """
     if new.keys() != old.keys():
         raise InputError(
-            f"expected the same questions on both sides, came {len(new)} and {len(old)}, differing "
+            f"expected the same prompts on both sides, came {len(new)} and {len(old)}, differing "
             f"in prompt {min(new.keys() ^ old.keys()).prompt_id}; measure both on the same"
         )
     return {key: _outcome(new[key], old[key]) for key in sorted(new)}
+
+
+def evaluation_folders(run: GridRun, task: EvaluationTask) -> tuple[Path, Path]:
+    """Return the folders in which the last policy and M0 were measured."""
+    last = RunSummary.read_from(run.folder).rounds[-1].round
+    new, old = (run.folder / f"round-{round}/evaluate/{task.name}" for round in (last, 0))
+    if last == 0 or read_done(new) is None:
+        raise InputError(f"expected a trained policy measured on {task.name}, came none")
+    return new, old
 
 
 def _judged_metric(task: EvaluationTask) -> str:
@@ -169,7 +188,7 @@ def _judged_metric(task: EvaluationTask) -> str:
     return metric.name
 
 
-def _outcome(new: Answered, old: Answered) -> Outcome:
+def _outcome(new: AnswerWorth, old: AnswerWorth) -> Outcome:
     if new.worth is None or old.worth is None:
         return Outcome.INVALID
     # A model in batches gives one text two rewards that differ in the last digits.
@@ -178,38 +197,24 @@ def _outcome(new: Answered, old: Answered) -> Outcome:
     return Outcome.WIN if new.worth > old.worth else Outcome.LOSS
 
 
-def folders_of(run: Run, task: EvaluationTask) -> tuple[Path, Path]:
-    """Where the last policy and M0 were measured."""
-    last = RunSummary.read_from(run.folder).rounds[-1].round
-    new, old = (run.folder / f"round-{round}/evaluate/{task.name}" for round in (last, 0))
-    if last == 0 or read_done(new) is None:
-        raise InputError(f"expected a trained policy measured on {task.name}, came none")
-    return new, old
-
-
-def _by_question(graded: Sequence[Graded], metric: str) -> dict[Key, list[float | None]]:
-    values: dict[Key, list[float | None]] = defaultdict(list)
+def _by_example(graded: Sequence[Graded], metric: str) -> dict[ExampleKey, list[float | None]]:
+    values: dict[ExampleKey, list[float | None]] = defaultdict(list)
     for row in graded:
         if row.metric == metric:
-            values[Key(row.language, row.family, row.prompt_id)].append(row.value)
+            values[ExampleKey(row.language, row.family, row.prompt_id)].append(row.value)
     return values
 
 
-def _off_target(
-    new: Sequence[Graded], old: Sequence[Graded]
-) -> dict[str, tuple[float | None, float | None]]:
-    rates: list[Callable[[str], float | None]] = []
-    for graded in (new, old):
-        values: dict[str, list[float]] = defaultdict(list)
-        for row in graded:
-            if row.metric == OFF_TARGET_RATE.name and row.value is not None:
-                values[row.language].append(row.value)
-        rates.append({tag: _mean(known) for tag, known in values.items()}.get)
-    tags = {row.language for row in new}
-    return {tag: (rates[0](tag), rates[1](tag)) for tag in sorted(tags)}
+def _off_target_rates(graded: Sequence[Graded]) -> dict[str, float | None]:
+    """Language → mean over the answers whose language is known."""
+    values: dict[str, list[float | None]] = defaultdict(list)
+    for row in graded:
+        if row.metric == OFF_TARGET_RATE.name and row.value is not None:
+            values[row.language].append(row.value)
+    return {tag: _mean(known) for tag, known in values.items()}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """None where any is unknown."""
+    """The mean; None where any value is unknown."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None

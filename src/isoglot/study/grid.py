@@ -1,4 +1,4 @@
-"""A study: one YAML file, and the grid of recipes that it stands for."""
+"""The YAML file of a study, and the grid of recipes that it describes."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,48 +18,43 @@ from isoglot.recipe.loading import load_yaml
 from isoglot.recipe.models import resolve_paths
 from isoglot.recipe.recipe import Recipe, load_recipe
 
-SIZE = "size"
-"""A key of an axis' value that is none of the recipe: how much data it stands for."""
-
-RECIPE = "recipe"
-"""Another: the recipe that the value stands for, in place of the study's."""
+_SIZE, _RECIPE = "size", "recipe"
+"""Keys of an axis' value that are the study's own: see `StudyConfig.axes`."""
 
 
 class OracleConfig(Section):
-    """Judges by the grades of the task; an answer in another language than asked is worth 0."""
+    """Judges by the grades of the task; an off-target answer has the grade 0."""
 
     kind: Literal["oracle"] = "oracle"
     name: str = "oracle"
 
 
-JudgeConfig = Annotated[OracleConfig | ScorerConfig, Field(discriminator="kind")]
-"""How the answers of two policies to one question are judged; of a scorer, more reward wins."""
+StudyJudgeConfig = Annotated[OracleConfig | ScorerConfig, Field(discriminator="kind")]
+"""The judge of two policies' answers to one prompt; by a scorer, the higher reward wins."""
 
-
-def _text(value: Any) -> Any:
-    """YAML reads `1200` as a number, which is a fine name."""
-    return str(value) if isinstance(value, int | float) else value
-
-
-Name = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[\w.=-]*\w[\w.=-]*$")]
+_Name = Annotated[
+    str,
+    # YAML reads `1200` as a number, which is a fine name.
+    BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value),
+    Field(pattern=r"^[\w.=-]*\w[\w.=-]*$"),
+]
 """Part of a folder's name: letters, digits and `_ . = -`."""
 
-Values = Annotated[
-    tuple[Name, ...],
+_Values = Annotated[
+    tuple[_Name, ...],
     BeforeValidator(lambda value: value if isinstance(value, list | tuple) else (value,)),
 ]
 
-Selector = dict[Name, Values]
-"""Cells by their values on some axes; of an axis that is not named, every value."""
+Selector = dict[_Name, _Values]
+"""Cells by their values on some axes; an axis that is not named may have every value."""
 
-
-Tags = Annotated[
+_Tags = Annotated[
     tuple[str, ...],
     BeforeValidator(lambda value: expand(value) if isinstance(value, list | tuple) else value),
 ]
 """Tags and names of sets, as a recipe takes them."""
 
-Languages = Literal["all", "trained", "unseen"] | Tags
+_Languages = Literal["all", "trained", "unseen"] | _Tags
 
 
 class FindingConfig(Section):
@@ -68,19 +63,19 @@ class FindingConfig(Section):
     claim: str
     better: Selector
     than: Selector
-    languages: Languages = "all"
-    """Where the win-rates are taken: of cells that are compared, the languages that all of them
-    train, or that none does; or these."""
-    more_than_in: Languages | None = None
+    languages: _Languages = "all"
+    """The languages of the win rates: these, or those of the compared cells that all of them train,
+    or that none does."""
+    more_than_in: _Languages | None = None
     """For claims that a difference is larger in `languages` than in these others."""
     margin: float = Field(0.0, ge=0, lt=1)
-    """How much worse still counts, for claims of "at least as good"; of a win-rate from 0 to 1."""
+    """Loss that still counts, for claims of "at least as good"; of a win rate from 0 to 1."""
 
 
 class StudyConfig(Section):
-    """A grid over recipe keys, and what is asked of it."""
+    """A grid over recipe keys, and the claims to check with it."""
 
-    name: Name
+    name: _Name
     description: str = ""
     recipe: str
     """A `.yaml` file, or a name that `isoglot recipes` lists."""
@@ -89,26 +84,26 @@ class StudyConfig(Section):
     seeds: tuple[int, ...] = Field(min_length=1)
     task: str
     """The task of the recipe on which the last policy is compared with M0."""
-    judges: tuple[JudgeConfig, ...] = Field((OracleConfig(),), min_length=1)
+    judges: tuple[StudyJudgeConfig, ...] = Field((OracleConfig(),), min_length=1)
     """The first is the judge of record."""
-    axes: dict[Name, dict[Name, dict[str, Any]]] = Field(min_length=1)
-    """Axis → value → the recipe keys that it sets; of two axes that set one, the later wins. Two
-    more keys are the study's own: `recipe`, another one to set them in, and `size`, how much data
-    the value stands for."""
+    axes: dict[_Name, dict[_Name, dict[str, Any]]] = Field(min_length=1)
+    """Axis → value → the recipe keys that it sets; the later of two axes that set one wins. Two
+    more keys are the study's own: `recipe`, another one to set them in, and `size`, the amount of
+    data of the value."""
     skip: tuple[Selector, ...] = ()
     """Cells that are not run."""
     findings: tuple[FindingConfig, ...] = ()
 
     @field_validator("judges", mode="before")
     @classmethod
-    def _kinds(cls, judges: Any) -> Any:
+    def _expand_kinds(cls, judges: Any) -> Any:
         if not isinstance(judges, list | tuple):
             return judges
         return tuple({"kind": entry} if isinstance(entry, str) else entry for entry in judges)
 
     @field_validator("axes", mode="before")
     @classmethod
-    def _empty(cls, axes: Any) -> Any:
+    def _fill_empty(cls, axes: Any) -> Any:
         """`dpo:` alone changes nothing of the recipe."""
         if not isinstance(axes, dict) or not all(isinstance(each, dict) for each in axes.values()):
             return axes
@@ -116,21 +111,25 @@ class StudyConfig(Section):
 
     @field_validator("seeds")
     @classmethod
-    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+    def _check_distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
             raise InputError(f"{twice[0]} stands there twice; leave one out")
         return seeds
 
+    def settings_of(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """Merge the keys that a cell's values set."""
+        return {k: v for axis, value in values.items() for k, v in self.axes[axis][value].items()}
 
-@dataclass(frozen=True)  # without slots, for what is worked out once
-class Cell:
+
+@dataclass(frozen=True)  # without slots, for the cached property
+class GridCell:
     """One combination of the axes' values, as a recipe for each seed."""
 
     values: Mapping[str, str]
     """Axis → value."""
     recipes: Mapping[int, Recipe]
     size: float | None
-    """How much data it trains on: the `size` of its values, else families times languages."""
+    """The amount of data: the `size` of its values, else families times languages."""
 
     @property
     def name(self) -> str:
@@ -138,29 +137,30 @@ class Cell:
 
     @property
     def recipe(self) -> Recipe:
-        """That of any seed: they differ in nothing else."""
+        """The recipe of any seed: they differ in nothing else."""
         return next(iter(self.recipes.values()))
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
-        """Those that are trained, in the last round where rounds differ."""
+        """The languages that are trained, in the last round where rounds differ."""
         return self.recipe.different_rounds[-1].languages
 
 
 def load_study(name_or_path: str) -> StudyConfig:
-    """The study of a file, or of the package by its name.
+    """Load the study of a file, or of the package by its name.
 
-    Raises InputError with what is wrong in it and where.
+    Raises:
+        InputError: something is wrong in it; says what and where.
     """
     values = load_yaml("study", name_or_path)
     return validated(StudyConfig, resolve_paths(values), f"study {name_or_path}")
 
 
-def cells_of(study: StudyConfig) -> list[Cell]:
-    """The cells that are run, in the order of the axes' values.
+def cells_of(study: StudyConfig) -> list[GridCell]:
+    """Return the cells that are run, in the order of the axes' values.
 
-    Every cell is evaluated in all languages that any cell, or the recipe, trains or evaluates: what
-    a cell does not train is unseen there.
+    Every cell is evaluated in all languages that any cell, or the recipe, trains or evaluates;
+    those that a cell does not train are unseen there.
 
     Raises:
         InputError: a recipe that cannot be loaded; no such task, axis or value; nothing to compare.
@@ -170,11 +170,13 @@ def cells_of(study: StudyConfig) -> list[Cell]:
     combinations = [
         dict(zip(study.axes, each, strict=True)) for each in product(*study.axes.values())
     ]
-    wanted = [v for v in combinations if not any(matches(v, skip) for skip in study.skip)]
+    wanted = [v for v in combinations if not any(_matches(v, skip) for skip in study.skip)]
     if not wanted:
         raise InputError("skip: expected some cell that is run, got none; leave an entry out")
-    loaded = [(values, _load(study, _settings(study, values), "+".join(values.values())))
-              for values in wanted]  # fmt: skip
+    loaded = [
+        (values, _load(study, study.settings_of(values), "+".join(values.values())))
+        for values in wanted
+    ]
     tags = [*base.all_languages, *(tag for _, recipe in loaded for tag in recipe.all_languages)]
     evaluated = tuple(dict.fromkeys(tags))
     cells = [_cell(study, values, recipe, evaluated) for values, recipe in loaded]
@@ -183,31 +185,26 @@ def cells_of(study: StudyConfig) -> list[Cell]:
     return cells
 
 
-def matches(values: Mapping[str, str], selector: Selector) -> bool:
-    """Whether a cell is among those of a selector."""
-    return all(values[axis] in wanted for axis, wanted in selector.items())
-
-
-def pairs_of(
-    finding: FindingConfig, cells: Sequence[Cell]
-) -> Iterator[tuple[list[Cell], list[Cell]]]:
-    """The cells on both sides of a finding, for each combination of the axes that it leaves open.
+def compared_cells(
+    finding: FindingConfig, cells: Sequence[GridCell]
+) -> Iterator[tuple[list[GridCell], list[GridCell]]]:
+    """Yield the cells on both sides of a finding, for each combination of the other axes.
 
     Combinations that have cells on one side only are left out.
     """
     named = {*finding.better, *finding.than}
-    groups: dict[tuple[str, ...], tuple[list[Cell], list[Cell]]] = {}
+    groups: dict[tuple[str, ...], tuple[list[GridCell], list[GridCell]]] = {}
     for cell in cells:
         key = tuple(value for axis, value in cell.values.items() if axis not in named)
         sides = groups.setdefault(key, ([], []))
         for side, selector in zip(sides, (finding.better, finding.than), strict=True):
-            if matches(cell.values, selector):
+            if _matches(cell.values, selector):
                 side.append(cell)
     return ((better, than) for better, than in groups.values() if better and than)
 
 
-def languages_of(group: str | Sequence[str], cells: Sequence[Cell]) -> list[str]:
-    """Those of a group: `trained` are trained by all of the cells, `unseen` by none of them."""
+def group_languages(group: str | Sequence[str], cells: Sequence[GridCell]) -> list[str]:
+    """Return the languages of a group: all of the cells train `trained`, none of them `unseen`."""
     everyone = cells[0].recipe.all_languages
     if group == "trained":
         return [tag for tag in everyone if all(tag in cell.languages for cell in cells)]
@@ -216,8 +213,29 @@ def languages_of(group: str | Sequence[str], cells: Sequence[Cell]) -> list[str]
     return list(everyone) if group == "all" else list(group)
 
 
-def _check_finding(finding: FindingConfig, cells: Sequence[Cell]) -> None:
-    pairs = list(pairs_of(finding, cells))
+def _matches(values: Mapping[str, str], selector: Selector) -> bool:
+    return all(values[axis] in wanted for axis, wanted in selector.items())
+
+
+def _check_selectors(study: StudyConfig) -> None:
+    selectors = [("skip", selector) for selector in study.skip]
+    for finding in study.findings:
+        selectors += [("findings", finding.better), ("findings", finding.than)]
+    for key, selector in selectors:
+        for axis, values in selector.items():
+            if axis not in study.axes:
+                raise InputError(f"{key}: no axis {axis!r}; {_hint(axis, study.axes)}")
+            for value in values:
+                if value not in study.axes[axis]:
+                    hint = _hint(value, study.axes[axis])
+                    raise InputError(f"{key}: no value {value!r} on axis {axis!r}; {hint}")
+    names = [judge.name for judge in study.judges]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"judges: {twice[0]!r} names two; give one of them another `name`")
+
+
+def _check_finding(finding: FindingConfig, cells: Sequence[GridCell]) -> None:
+    pairs = list(compared_cells(finding, cells))
     if not pairs:
         raise InputError(
             f"findings: {finding.claim!r} compares nothing: expected cells of `better` and "
@@ -231,43 +249,43 @@ def _check_finding(finding: FindingConfig, cells: Sequence[Cell]) -> None:
                     f"findings: {finding.claim!r}: no cell is evaluated in {tag!r}; "
                     f"{_hint(tag, everyone)}"
                 )
-        if group is not None and not any(languages_of(group, [*a, *b]) for a, b in pairs):
+        if group is not None and not any(group_languages(group, [*a, *b]) for a, b in pairs):
             raise InputError(
                 f"findings: {finding.claim!r} has no language: none is {group} in all of the cells "
                 "that it compares; take other languages"
             )
 
 
-def _settings(study: StudyConfig, values: Mapping[str, str]) -> dict[str, Any]:
-    return {k: v for axis, value in values.items() for k, v in study.axes[axis][value].items()}
-
-
-def _load(study: StudyConfig, settings: Mapping[str, Any], where: str) -> Recipe:
-    # What a cell does not train is filled in later, so its own languages may be any.
+def _load(study: StudyConfig, settings: Mapping[str, Any], place: str) -> Recipe:
+    """Load the recipe with a cell's settings; `place` begins the messages."""
+    # The languages that a cell does not train are filled in later, so its own ones may be any.
     unseen: dict[str, Any] = {"unseen_languages": []} if "languages" in settings else {}
     given = {**study.overrides, **unseen, **settings}
     if "seed" in given:
-        raise InputError(f"{where}: expected no key seed, which `seeds` sets; remove it")
-    name = given.get(RECIPE, study.recipe)
+        raise InputError(f"{place}: expected no key seed, which `seeds` sets; remove it")
+    name = given.get(_RECIPE, study.recipe)
     if not isinstance(name, str):
-        raise InputError(f"{where}: recipe: expected the name of one, got {name!r:.60}")
-    texts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()
-             if key not in (SIZE, RECIPE)]  # fmt: skip
+        raise InputError(f"{place}: recipe: expected the name of one, got {name!r:.60}")
+    overrides = [
+        f"{key}={json.dumps(value, ensure_ascii=False)}"
+        for key, value in given.items()
+        if key not in (_SIZE, _RECIPE)
+    ]
     try:
-        recipe = load_recipe(name, texts)
+        recipe = load_recipe(name, overrides)
     except InputError as error:
-        raise InputError(f"{where}: {error}") from None
+        raise InputError(f"{place}: {error}") from None
     names = [task.name for task in recipe.evaluate.tasks]
     if study.task not in names:
         raise InputError(
-            f"{where}: no task {study.task!r} in `evaluate`; {_hint(study.task, names)}"
+            f"{place}: no task {study.task!r} in `evaluate`; {_hint(study.task, names)}"
         )
     return recipe
 
 
 def _cell(
     study: StudyConfig, values: Mapping[str, str], recipe: Recipe, evaluated: Sequence[str]
-) -> Cell:
+) -> GridCell:
     name = "+".join(values.values())
     if not recipe.num_trainings:
         raise InputError(f"{name}: expected a recipe that trains, got one without `train:`")
@@ -276,29 +294,12 @@ def _cell(
         seed: recipe.model_copy(update={"seed": seed, "unseen_languages": unseen})
         for seed in study.seeds
     }
-    size = _settings(study, values).get(SIZE)
+    size = study.settings_of(values).get(_SIZE)
     if size is None and recipe.prompts.num_families is not None:
         size = recipe.prompts.num_families * len(recipe.languages)
     if size is not None and (isinstance(size, bool) or not isinstance(size, int | float)):
         raise InputError(f"{name}: size: expected a number, got {size!r}")
-    return Cell(values, recipes, size)
-
-
-def _check_selectors(study: StudyConfig) -> None:
-    places: list[tuple[str, Selector]] = [("skip", selector) for selector in study.skip]
-    for finding in study.findings:
-        places += [("findings", finding.better), ("findings", finding.than)]
-    for place, selector in places:
-        for axis, values in selector.items():
-            if axis not in study.axes:
-                raise InputError(f"{place}: no axis {axis!r}; {_hint(axis, study.axes)}")
-            for value in values:
-                if value not in study.axes[axis]:
-                    hint = _hint(value, study.axes[axis])
-                    raise InputError(f"{place}: no value {value!r} on axis {axis!r}; {hint}")
-    names = [judge.name for judge in study.judges]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"judges: {twice[0]!r} names two; give one of them another `name`")
+    return GridCell(values, recipes, size)
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
