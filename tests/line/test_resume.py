@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from tiny_run import contents, mtimes, tiny_overrides
@@ -124,9 +123,7 @@ def test_a_finished_run_repeated_loads_nothing_and_writes_no_shard(
 ):
     shutil.copytree(finished_run, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.*")}
-    start = time.monotonic()
     done = process(command(tiny_policy, tmp_path / "run"))
-    assert time.monotonic() - start < 5
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "False", "torch was imported"
     changed = {path.name for path, mtime in before.items() if path.stat().st_mtime_ns != mtime}

@@ -12,10 +12,10 @@ from email.utils import format_datetime
 import pytest
 from pydantic import TypeAdapter
 from serving import (
+    Drip,
     Misbehaving,
     TransformersServe,
     answer,
-    drip,
     free_port,
     half,
     nothing,
@@ -246,18 +246,17 @@ def test_answers(make, behaviour, expected):
         [raw(b"not gzip", headers={"Content-Encoding": "gzip"})],
         [answer(status=429), answer(status=408), answer(status=503)],
         [slow(1.0, answer())],
-        [drip],
+        [Drip()],
     ],
     ids=["500", "half", "nothing", "html", "empty", "bytes", "types", "200 error", "gzip", "429",
          "slow", "drip"],
 )  # fmt: skip
 def test_what_passes_is_asked_again(make, failures):
     server = Misbehaving(*failures)
-    begin = time.monotonic()
     with server.serve() as url:
         sampler = make(url, timeout_seconds=0.4)
         assert sampler.sample(prompts(1), ONE) == [[Sampled("P0", "stop")]]
-    assert time.monotonic() - begin < 5  # the drip would take ten seconds
+    assert all(each.was_cut.wait(9) for each in failures if isinstance(each, Drip))
     assert len(server.asked) == len(failures) + 1
     assert sampler.usage.num_requests == len(failures) + 1
     assert sampler.usage.num_failed == 0
@@ -344,10 +343,8 @@ def test_what_asking_again_cannot_mend_ends_at_once(make, monkeypatch, status, s
 
 
 def test_no_server_at_all(make):
-    begin = time.monotonic()
     with pytest.raises(ValueError, match=r"expected a server at .*start it or correct base_url"):
-        make(f"http://127.0.0.1:{free_port()}/v1", backoff_seconds=9).sample(prompts(9), ONE)
-    assert time.monotonic() - begin < 5
+        make(f"http://127.0.0.1:{free_port()}/v1", backoff_seconds=99_999).sample(prompts(9), ONE)
 
 
 def test_a_server_that_goes_and_comes_back(make):
