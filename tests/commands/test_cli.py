@@ -1,12 +1,15 @@
 """The command line: every verb answers, exit codes, and one line for what went wrong."""
 
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from tiny_run import tiny_overrides
+from typer.main import get_command
 
-from isoglot.commands.main import QUICK
+from isoglot.commands.main import QUICK, app
 from isoglot.recipe.loading import packaged
 from isoglot.recipe.recipe import load_recipe
 
@@ -46,11 +49,34 @@ def test_the_verbs_that_only_tell(isoglot):
         assert word in out
 
 
-def test_help_names_every_verb(isoglot):
-    code, out, _ = isoglot("--help")
-    assert code == 0
-    for verb in ("demo", "run", "report", "audit", "recipes", "languages", "env", "lab"):
-        assert verb in out
+def verbs(group=None, before=()):
+    """Every verb, such as `("train", "sft")`, with the first line of its help."""
+    for name, command in (group or get_command(app)).commands.items():
+        if hasattr(command, "commands"):
+            yield from verbs(command, (*before, name))
+        else:
+            yield (*before, name), (command.help or "").strip().split("\n")[0]
+
+
+def test_the_readme_has_a_row_for_every_verb_and_help_a_sentence(isoglot):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in readme.splitlines() if line.startswith("| `isoglot ")]
+    cells = [part for row in rows for part in row.split("|")[1].split("`")[1::2]]
+    named = {cell.removeprefix("isoglot ").split(" [")[0] for cell in cells}
+    for verb, sentence in verbs():
+        name = " ".join(verb)
+        assert any(cell == name or cell.startswith(f"{name} ") for cell in named), name
+        assert sentence[0].isupper(), name
+        assert sentence.endswith((".", ",")) or sentence[-1].isalpha(), name
+        code, out, _ = isoglot(*verb, "--help")
+        assert code == 0
+        assert re.search(rf"Usage: \S+ {name} \[OPTIONS\]", out)
+
+
+def test_help_lists_the_verbs_a_line_each(isoglot):
+    _, out, _ = isoglot("--help")
+    listed = set(re.findall(r"^│ ([a-z-]+) +[A-Z]", out, re.MULTILINE))
+    assert listed == {verb[0] for verb, _ in verbs()}
 
 
 def test_help_names_every_study(isoglot):

@@ -30,12 +30,47 @@ def classes_in(annotation) -> set[type[Section]]:
     return set().union(*(classes_in(part) for part in inner)) if inner else set()
 
 
-def names_that_are_read() -> set[str]:
-    """What follows a dot somewhere in the package: `config.beta`, or `"beta"` of a getattr."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in SRC.rglob("*.py")]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    read = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
-    return read | {"kind"}  # pydantic reads it, to choose the class
+def owners(root: type[Section]) -> dict[type[Section], set[str]]:
+    """Each section of a recipe, and the keys that hold one."""
+    found: dict[type[Section], set[str]] = {}
+    for section in sections(root):
+        for key, field in section.model_fields.items():
+            for kind in classes_in(field.annotation):
+                found.setdefault(kind, set()).add(key)
+    return found
+
+
+def names_in_modules() -> list[tuple[set[str], set[str]]]:
+    """Of each module the names that it uses, and the attributes that it reads."""
+    modules = []
+    for path in SRC.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        read = {n.attr for n in nodes if isinstance(n, ast.Attribute) and type(n.ctx) is ast.Load}
+        names = {n.id for n in nodes if isinstance(n, ast.Name)}
+        names |= {n.name for n in nodes if isinstance(n, ast.ClassDef)}
+        modules.append((names, read))
+    return modules
+
+
+def unread_keys(root: type[Section]) -> set[str]:
+    """Keys that no module reads which has the section in its hands.
+
+    That is a module that names the class, a base of it or `load_recipe`, or reads a key that holds
+    such a section.
+    """
+    modules, held_by = names_in_modules(), owners(root)
+    unread = set()
+    for section in sections(root):
+        classes = {base.__name__ for base in section.__mro__ if issubclass(base, Section)}
+        classes = classes - {"Section"} | (
+            {"load_recipe"} if issubclass(section, Recipe) else set()
+        )
+        holders = held_by.get(section, set())
+        reads = [read for names, read in modules if classes & names or holders & read]
+        # pydantic itself reads `kind`, to find the class
+        there = set().union({"kind"}, *reads)
+        unread |= {f"{section.__name__}.{key}" for key in section.model_fields if key not in there}
+    return unread
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -53,21 +88,29 @@ def test_the_recipes_of_the_package():
     assert {"lidr", "lidr-lab", "own-completions"} | aya <= set(recipe_names())
 
 
+class Unread(Section):
+    """A section whose keys have common names, and that nothing reads."""
+
+    path: str = ""
+    seed: int = 0
+
+
+class RecipeWithUnread(Recipe):
+    """A recipe with a section that nothing reads."""
+
+    forgotten: Unread = Unread()
+
+
 def test_every_key_of_every_section_is_read():
-    read = names_that_are_read()
     found = sections(Recipe)
     assert {section.__name__ for section in found} >= {
         "Recipe", "PromptsConfig", "LabPromptConfig", "PromptFileConfig", "PromptColumns",
         "TransformersConfig", "FileMember", "GenerateConfig", "Sampling", "TrainConfig",
         "LoraConfig", "PairConfig", "FilterConfig", "EvaluateConfig", "EvaluationTask",
     }  # fmt: skip
-    unread = {
-        f"{section.__name__}.{key}"
-        for section in found
-        for key in section.model_fields
-        if key not in read
-    }
-    assert unread == set()
+    assert unread_keys(Recipe) == set()
+    missed = unread_keys(RecipeWithUnread)
+    assert missed == {"RecipeWithUnread.forgotten", "Unread.path", "Unread.seed"}
 
 
 def test_every_key_of_a_shipped_recipe_is_explained_by_its_class():
