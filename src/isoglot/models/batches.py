@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 _Row = TypeVar("_Row")
 
 
-def batches(rows: Iterable[_Row], fits: Callable[[list[_Row], _Row], bool]) -> Iterator[list[_Row]]:
+def split_batches(
+    rows: Iterable[_Row], fits: Callable[[list[_Row], _Row], bool]
+) -> Iterator[list[_Row]]:
     """Split rows into batches of neighbours; `fits(batch, row)` decides if the row still joins."""
     batch: list[_Row] = []
     for row in rows:

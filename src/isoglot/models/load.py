@@ -48,7 +48,7 @@ from isoglot.models.translation.prompted import PromptTranslator, PromptTranslat
 from isoglot.models.translation.seq2seq import (
     Seq2SeqConfig,
     Seq2SeqTranslator,
-    check_languages_of_seq2seq,
+    load_codes,
     seq2seq_name,
     seq2seq_revision,
 )
@@ -145,7 +145,7 @@ def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None
     This reads the vocabulary, or the list of the service; any language is accepted for a sampler.
     """
     if isinstance(config, Seq2SeqConfig):
-        check_languages_of_seq2seq(config, languages)
+        load_codes(config, languages)
     elif isinstance(config, GoogleConfig):
         GoogleTranslator(config, languages)
 

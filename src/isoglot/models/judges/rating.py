@@ -111,16 +111,12 @@ class SamplerRater:
         return judge_request(prompt, self._config.template, blocks, _FORM)
 
 
-class JudgeScorer:
+class JudgeScorer(SamplerRater):
     """Scorer whose reward is the rating of a model, from 1 to 10.
 
     None if the rating cannot be read, and for a completion that is empty or failed, which is not
     sent to the judge.
     """
-
-    def __init__(self, sampler: Sampler, config: RatingConfig) -> None:
-        self.name = sampler.name
-        self._rater = SamplerRater(sampler, config)
 
     def score(
         self, prompts: Sequence[Prompt], completions: Sequence[Completion]
@@ -132,7 +128,7 @@ class JudgeScorer:
             if row.text.strip() and row.finish_reason != FinishReason.ERROR
         ]
         texts = [completions[i].text for i in rated]
-        ratings = self._rater.rate([prompts[i] for i in rated], texts)
+        ratings = self.rate([prompts[i] for i in rated], texts)
         rewards: list[float | None] = [None] * len(completions)
         for i, rating in zip(rated, ratings, strict=True):
             rewards[i] = rating.value

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
-from isoglot.models.batches import batches, pad
+from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.weights import load_weights, located, model_name
 
 
@@ -63,7 +63,7 @@ class RewardModel:
     ) -> list[float | None]:
         """See `Scorer.score`. Computed in the precision of the model."""
         rewards: list[float | None] = [None] * len(completions)
-        for batch in batches(self._rows(prompts, completions), self._fits):
+        for batch in split_batches(self._rows(prompts, completions), self._fits):
             for row, reward in zip(batch, self._forward(batch), strict=True):
                 rewards[row.completion] = reward if math.isfinite(reward) else None
         return rewards

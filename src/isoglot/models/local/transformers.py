@@ -11,7 +11,7 @@ from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.section import Section
 from isoglot.core.text import without_thinking
-from isoglot.models.batches import batches, pad
+from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.template import (
     eos_ids,
@@ -190,7 +190,7 @@ class TransformersSampler:
             num_tokens = (len(batch) + 1) * num_samples * (len(row.ids) + row.limit)
             return num_tokens <= self.batch_tokens and row.limit == batch[0].limit
 
-        return batches(rows, fits)
+        return split_batches(rows, fits)
 
     def _generate(self, batch: list[_Row], sampling: Sampling, seed: int) -> list[list[Sampled]]:
         import torch

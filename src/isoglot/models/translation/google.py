@@ -13,7 +13,7 @@ from isoglot.core.protected import FENCE, mask, unmask
 from isoglot.core.protocols import Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
-from isoglot.models.batches import batches
+from isoglot.models.batches import split_batches
 from isoglot.models.server.key import KeyVariable, read_key
 from isoglot.models.server.meter import CostCapReached
 from isoglot.models.translation.codes import names_of
@@ -130,7 +130,7 @@ class GoogleTranslator:
 
         done: dict[tuple[int, int], str] = {}
         for (source, target), sent in todo.items():
-            for batch in batches(sent, fits):
+            for batch in split_batches(sent, fits):
                 masked = [layouts[i][j].text for i, j in batch]
                 done |= zip(batch, self._request(masked, source, target), strict=True)
                 missing.subtract(i for i, _ in batch)

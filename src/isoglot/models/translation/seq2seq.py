@@ -6,7 +6,7 @@ They are trained on single sentences and drop or repeat some of several, so a te
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from isoglot.core.layout import Piece, joined, pieces_of
 from isoglot.core.protocols import Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
-from isoglot.models.batches import batches, pad
+from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.weights import (
     folder_revision,
     load_weights,
@@ -79,18 +79,6 @@ class _Generated(NamedTuple):
     log_probability: float = 0.0
     """Natural logarithm, summed over the tokens including EOS."""
 
-    @property
-    def num_tokens(self) -> int:
-        return len(self.ids) + self.ended
-
-
-class _Backend(Protocol):
-    window: int | None
-
-    def generate(self, rows: Sequence[_Row]) -> list[_Generated]:
-        """Translate each row."""
-        ...
-
 
 class Seq2SeqTranslator:
     """Translates with an encoder-decoder model.
@@ -107,9 +95,9 @@ class Seq2SeqTranslator:
     def __init__(self, config: Seq2SeqConfig, languages: Sequence[str] = ()) -> None:
         self.name = seq2seq_name(config)
         self._config = config
-        self._tokenizer, self.codes = _load_tokenizer(config, languages)
+        self._tokenizer, self.codes = load_codes(config, languages)
         backend = _CTranslate2Backend if config.backend == "ctranslate2" else _TransformersBackend
-        self._backend: _Backend = backend(config, self._tokenizer)
+        self._backend = backend(config, self._tokenizer)
 
     def translate(
         self,
@@ -133,7 +121,7 @@ class Seq2SeqTranslator:
         for i in (i for i, num in enumerate(num_sentences) if not num):
             tick(1, targets[i])
         # The longest first, so that a batch that is too large for the memory fails at once.
-        for batch in batches(sorted(rows, key=lambda row: -len(row.tokens)), self._fits):
+        for batch in split_batches(sorted(rows, key=lambda row: -len(row.tokens)), self._fits):
             for row, generated in zip(batch, self._generate(batch), strict=True):
                 text = self._tokenizer.decode(generated.ids, skip_special_tokens=True)
                 answers[row.text, row.sentence] = (text, generated)
@@ -295,11 +283,6 @@ def sum_log_probabilities(
     return sums
 
 
-def check_languages_of_seq2seq(config: Seq2SeqConfig, languages: Sequence[str]) -> None:
-    """Raise InputError as the translator does, without its weights."""
-    _load_tokenizer(config, languages)
-
-
 def seq2seq_revision(config: Seq2SeqConfig) -> str:
     """Identify the weights without loading them."""
     if config.backend == "transformers":
@@ -321,8 +304,11 @@ def seq2seq_name(config: Seq2SeqConfig) -> str:
     return f"{folder.name}@{seq2seq_revision(config)}"
 
 
-def _load_tokenizer(config: Seq2SeqConfig, languages: Sequence[str]) -> tuple[Any, Codes]:
-    """Load the tokenizer, and check that it has a token for each language."""
+def load_codes(config: Seq2SeqConfig, languages: Sequence[str]) -> tuple[Any, Codes]:
+    """Load the tokenizer, with its tokens of the languages.
+
+    Raises InputError for a language without a token.
+    """
     from transformers import AutoTokenizer
 
     path, hub = located(config.path, config.revision)
@@ -341,6 +327,6 @@ def _join(
     text = joined(pieces, [text for text, _ in sentences], target)
     if text is None:
         return Sampled("", FinishReason.ERROR)
-    num = sum(generated.num_tokens for _, generated in sentences)
+    num = sum(len(generated.ids) + generated.ended for _, generated in sentences)
     total = sum(generated.log_probability for _, generated in sentences)
     return Sampled(text, FinishReason.STOP, total / num if num else None)
