@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from torch import Tensor
 
-_Row = TypeVar("_Row")
+_T = TypeVar("_T")
 
 
-def split_batches(
-    rows: Iterable[_Row], fits: Callable[[list[_Row], _Row], bool]
-) -> Iterator[list[_Row]]:
+def split_batches(rows: Iterable[_T], fits: Callable[[list[_T], _T], bool]) -> Iterator[list[_T]]:
     """Split rows into batches of neighbours; `fits(batch, row)` decides if the row still joins."""
-    batch: list[_Row] = []
+    batch: list[_T] = []
     for row in rows:
         if batch and not fits(batch, row):
             yield batch
