@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
+from isoglot.core.layout import Piece
 from isoglot.core.protected import FENCE, mask, unmask
 from isoglot.core.protocols import Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
@@ -59,17 +60,6 @@ class GoogleConfig(Section):
     """Cap for this process: no request starts that could exceed it."""
 
 
-class _Piece(NamedTuple):
-    """A segment of a text between code blocks, or a code block."""
-
-    before: str
-    """Leading whitespace, or text that stays as it is."""
-    text: str
-    """Masked text to translate; may be empty."""
-    after: str
-    kept: list[str]
-
-
 class GoogleTranslator:
     """Translates whole texts; code, addresses and placeholders are kept byte for byte.
 
@@ -117,7 +107,7 @@ class GoogleTranslator:
             sent = [
                 (i, j)
                 for j, piece in enumerate(pieces)
-                if 0 < len(piece.text) <= _CHARACTERS_PER_REQUEST
+                if piece.is_sentence and len(piece.text) <= _CHARACTERS_PER_REQUEST
             ]
             todo[pair] += sent
             missing[i] = len(sent)
@@ -248,32 +238,34 @@ def _one_line(error: object) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _split(text: str) -> list[_Piece]:
-    pieces, end = [], 0
+def _split(text: str) -> list[Piece]:
+    """Split a text at its code blocks; Google translates whole segments, not single sentences."""
+    pieces: list[Piece] = []
+    end = 0
     for fence in FENCE.finditer(text):
-        pieces += [_masked(text[end : fence.start()]), _Piece(fence[0], "", "", [])]
+        pieces += [*_segment(text[end : fence.start()]), Piece(fence[0], False)]
         end = fence.end()
-    return [*pieces, _masked(text[end:])]
+    return [*pieces, *_segment(text[end:])]
 
 
-def _masked(text: str) -> _Piece:
+def _segment(text: str) -> list[Piece]:
     inner = text.strip()
-    start = text.find(inner)
     masked, kept = mask(inner)
-    if not any(letter.isalpha() for letter in masked):
-        return _Piece(text, "", "", [])
-    return _Piece(text[:start], masked, text[start + len(inner) :], kept)
+    if not any(map(str.isalpha, masked)):
+        return [Piece(text, False)]
+    before, _, after = text.partition(inner)
+    return [Piece(before, False), Piece(masked, True, tuple(kept)), Piece(after, False)]
 
 
-def _join(pieces: Sequence[_Piece], i: int, done: dict[tuple[int, int], str]) -> Sampled:
+def _join(pieces: Sequence[Piece], i: int, done: dict[tuple[int, int], str]) -> Sampled:
     failed = Sampled("", FinishReason.ERROR)
     out = []
     for j, piece in enumerate(pieces):
-        text: str | None = ""
-        if piece.text:
+        text: str | None = piece.text
+        if piece.is_sentence:
             text = unmask(done[i, j], piece.kept) if (i, j) in done else None
         if text is None:
             return failed
-        out.append(piece.before + text + piece.after)
+        out.append(text)
     whole = "".join(out)
     return Sampled(whole, FinishReason.STOP) if whole.strip() else failed
