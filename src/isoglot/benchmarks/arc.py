@@ -14,7 +14,7 @@ from isoglot.benchmarks.choices import (
     multiple_choice,
     named,
 )
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.rows import cell, position, text_cell
 
 _COLUMNS = {letter: f"option_{letter.lower()}" for letter in LETTERS[:5]}
 _OPTIONAL = ("D", "E")  # most questions have four options, some three or five
@@ -24,14 +24,14 @@ def _items(split: ItemSplit) -> list[ChoiceItem]:
     items = []
     for place, row in enumerate(split.rows):
         options = {
-            label: str(cell(row, column)).strip()
+            label: text_cell(row, column)
             for label, column in _COLUMNS.items()
             if label not in _OPTIONAL or row.get(column)
         }
         items.append(
             ChoiceItem(
                 family=family_of("arc", position(row, place, "id")),
-                text=str(cell(row, "instruction")).strip(),
+                text=text_cell(row, "instruction"),
                 options=options,
                 gold=named(cell(row, "answer"), {label: label for label in options}, "answer", row),
             )

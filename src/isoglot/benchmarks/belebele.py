@@ -16,7 +16,7 @@ from isoglot.benchmarks.choices import (
     multiple_choice,
     named,
 )
-from isoglot.benchmarks.rows import cell
+from isoglot.benchmarks.rows import cell, text_cell
 
 _COLUMNS = {letter: f"mc_answer{place}" for place, letter in enumerate(LETTERS[:4], start=1)}
 # `correct_answer_num` counts from 1, as its README says: 2 is mc_answer2.
@@ -27,10 +27,10 @@ def _items(split: ItemSplit) -> list[ChoiceItem]:
     return [
         ChoiceItem(
             family=family_of("belebele", cell(row, "link"), cell(row, "question_number")),
-            text=str(cell(row, "question")).strip(),
-            options={label: str(cell(row, column)).strip() for label, column in _COLUMNS.items()},
+            text=text_cell(row, "question"),
+            options={label: text_cell(row, column) for label, column in _COLUMNS.items()},
             gold=named(cell(row, "correct_answer_num"), _ANSWERS, "correct_answer_num", row),
-            passage=str(cell(row, "flores_passage")).strip(),
+            passage=text_cell(row, "flores_passage"),
         )
         for row in split.rows
     ]

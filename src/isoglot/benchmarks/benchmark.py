@@ -1,4 +1,4 @@
-"""Benchmarks: where their rows are published, how rows become prompts, and how answers are graded.
+"""Benchmarks: published rows, turned into examples, and the metrics of their answers.
 
 Each benchmark has a file that turns its rows into examples, its source in `sources.toml`, and its
 words, with all languages side by side, in a `.toml` of its name. Labels are named and never
@@ -82,7 +82,7 @@ class Example:
 
 
 class Source(NamedTuple):
-    """Where a benchmark is published, as `sources.toml` documents it."""
+    """Publication of a benchmark: the keys that `sources.toml` documents."""
 
     hub: str = ""
     config: str = "{code}"
@@ -138,7 +138,7 @@ class Benchmark:
 
     @property
     def source(self) -> Source:
-        """Where it is published."""
+        """Its entry in `sources.toml`."""
         return source_of(self.name)
 
     @property
@@ -152,7 +152,7 @@ class Benchmark:
         return self.source.languages
 
     def answering_of(self, prompt_format: PromptFormat) -> Answering:
-        """Return the requested way of answering, by default the first."""
+        """Return the requested answering, by default the first."""
         wanted = prompt_format.answering or self.answering[0]
         if wanted not in self.answering:
             raise InputError(

@@ -63,9 +63,9 @@ class ChoiceItem:
     subject: str = ""
     """Worked examples come from the same subject."""
     stem: str = ""
-    """By likelihood: the text that an option continues, if it does not answer the question."""
+    """Text that an option continues in a cloze, if it does not answer the question."""
     endings: Mapping[str, str] = field(default_factory=dict)
-    """By likelihood: label → continuation of the stem, with its leading blank."""
+    """Label → continuation of the stem in a cloze, with its leading blank."""
 
 
 Render = Callable[[str, Sequence[ChoiceItem], Sequence[ChoiceItem], PromptFormat], list[Example]]
@@ -284,7 +284,7 @@ def multiple_choice(
     by_likelihood: Render = cloze,
     by_generation: Render = lettered,
 ) -> Benchmark:
-    """Build a benchmark of items that are rendered in one way for each way of answering."""
+    """Build a benchmark of items, with a rendering for each kind of answering."""
 
     def read(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Example]:
         items = read_items(ItemSplit("test", rows("test"), tag, prompt_format))

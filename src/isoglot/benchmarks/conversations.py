@@ -1,12 +1,13 @@
-"""Conversations: a prompt with worked examples as earlier turns, and with later turns."""
+"""Conversations: prompts with worked examples as earlier turns, open generation, later turns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from isoglot.benchmarks.benchmark import Example
+from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message, Prompt, content_id
+from isoglot.core.rows import Row
 
 
 class Shot(NamedTuple):
@@ -45,6 +46,20 @@ def build_prompt(
         gold=gold,
         source=source,
     )
+
+
+def open_generation(
+    name: str, example_of: Callable[[Row, int, str], Example], *, max_new_tokens: int = 512
+) -> Benchmark:
+    """Build a benchmark whose answers a judge compares.
+
+    `example_of` takes a row, its place and its language.
+    """
+
+    def read(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]:
+        return [example_of(row, place, tag) for place, row in enumerate(rows("test"))]
+
+    return Benchmark(name, read, (), max_new_tokens=max_new_tokens, judged=True)
 
 
 def next_turn(prompt: Prompt, answer: str, follow_up: Prompt) -> Prompt:

@@ -5,24 +5,22 @@ arXiv:2402.06619. Translated by NLLB from databricks-dolly-15k. The languages he
 Open generation: a judge compares the answers.
 """
 
-from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit
-from isoglot.benchmarks.conversations import build_prompt
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.benchmark import Example
+from isoglot.benchmarks.conversations import build_prompt, open_generation
+from isoglot.benchmarks.rows import position, text_cell
+from isoglot.core.rows import Row
 
 
-def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]:
-    return [
-        Example(
-            build_prompt(
-                str(cell(row, "inputs")).strip(),
-                language=tag,
-                family=f"dolly-{position(row, place, 'id', 'source_id')}",
-                gold=str(row.get("targets") or "").strip() or None,
-                source="dolly",
-            )
+def _example(row: Row, place: int, tag: str) -> Example:
+    return Example(
+        build_prompt(
+            text_cell(row, "inputs"),
+            language=tag,
+            family=f"dolly-{position(row, place, 'id', 'source_id')}",
+            gold=str(row.get("targets") or "").strip() or None,
+            source="dolly",
         )
-        for place, row in enumerate(rows("test"))
-    ]
+    )
 
 
-DOLLY = Benchmark("dolly", _examples, (), max_new_tokens=1024, judged=True)
+DOLLY = open_generation("dolly", _example, max_new_tokens=1024)

@@ -16,7 +16,7 @@ from isoglot.core.store import shards_of
 
 
 def answering_of(config: BenchmarkConfig) -> Answering:
-    """Return the way of answering that a configuration requests, or the benchmark's default."""
+    """Return the answering that a configuration requests, or the benchmark's default."""
     return benchmark_of(config.benchmark).answering_of(config)
 
 
@@ -68,7 +68,7 @@ def benchmark_files(config: BenchmarkConfig) -> list[str]:
     ]
 
 
-def select_families(
+def select_examples(
     examples: Sequence[Example], num_families: int | None, families_per_shard: int, *, seed: int
 ) -> list[list[Example]]:
     """Select `num_families`, the same in every language, or all; return shards of whole families.
@@ -102,15 +102,7 @@ def score_choices(
     likelihoods = model.log_likelihoods(prompts, texts, tick)
     for own_choices, own_likelihoods in zip(of_prompt, likelihoods, strict=True):
         for choice, found in zip(own_choices, own_likelihoods, strict=True):
-            log_probability, num_tokens = (
-                (found.log_probability, found.num_tokens) if found else (None, 0)
-            )
-            scored.append(
-                replace(
-                    choice,
-                    sampler=model.name,
-                    log_probability=log_probability,
-                    num_tokens=num_tokens,
-                )
-            )
+            value, num_tokens = (found.log_probability, found.num_tokens) if found else (None, 0)
+            known = replace(choice, log_probability=value, num_tokens=num_tokens)
+            scored.append(replace(known, sampler=model.name))
     return scored

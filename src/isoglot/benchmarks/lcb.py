@@ -7,7 +7,7 @@ language; and of those, no line has an English word (only where the script is no
 
 import re
 import string
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from isoglot.benchmarks.benchmark import (
     ReadSplit,
 )
 from isoglot.benchmarks.conversations import build_prompt
-from isoglot.benchmarks.rows import cell
+from isoglot.benchmarks.rows import cell, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.protocols import LanguageIdentifier
@@ -49,7 +49,7 @@ def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]
         examples.append(
             Example(
                 build_prompt(
-                    str(cell(row, "prompt")).strip(),
+                    text_cell(row, "prompt"),
                     language=tag,
                     family=family,
                     source=f"lcb/{task}/{source}",
@@ -100,12 +100,19 @@ def lcb_metrics(
             return 0.0
         return None if None in lines or not lines else 1.0
 
+    known_words = frozenset(
+        word for word in english_words if word.islower() and len(word) >= _MIN_WORD_CHARS
+    )
+
+    def no_english_word(prompt: Prompt, text: str) -> float | None:
+        tag = prompt.answer_language
+        if language(tag).script == "Latn" or every_line(prompt, text) != 1.0:
+            return None
+        return float(known_words.isdisjoint(_words(long_lines(text, tag), tag)))
+
     metrics = [mean_of("line_pass_rate", every_line), mean_of("line_accuracy", share)]
     if english_words:
-        words = frozenset(
-            word for word in english_words if word.islower() and len(word) >= _MIN_WORD_CHARS
-        )
-        metrics.append(_word_pass_rate(every_line, words))
+        metrics.append(mean_of("word_pass_rate", no_english_word))
     return tuple(metrics)
 
 
@@ -133,20 +140,7 @@ def _num_tokens(line: str, tag: str) -> int:
     return num_latin + -(-len(rest) // 2)
 
 
-def _word_pass_rate(
-    every_line: Callable[[Prompt, str], float | None], words: Collection[str]
-) -> Metric:
-    def grade(prompt: Prompt, text: str) -> float | None:
-        tag = prompt.answer_language
-        if language(tag).script == "Latn" or every_line(prompt, text) != 1.0:
-            return None
-        found = _written_words(long_lines(text, tag), tag)
-        return float(not any(word in words for word in found))
-
-    return mean_of("word_pass_rate", grade)
-
-
-def _written_words(lines: Sequence[str], tag: str) -> list[str]:
+def _words(lines: Sequence[str], tag: str) -> list[str]:
     if language(tag).script in _UNSPACED:
         return [word for line in lines for word in _LATIN_WORD.findall(line)]
     return [word for line in lines for word in line.split()]

@@ -16,7 +16,7 @@ from isoglot.benchmarks.benchmark import (
     literals,
 )
 from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.rows import cell, position, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
 from isoglot.core.rows import Row
@@ -60,7 +60,7 @@ def maths_benchmark(
         return [
             Example(
                 build_prompt(
-                    f"{instruction}\n\n{str(cell(row, *question(tag))).strip()}",
+                    f"{instruction}\n\n{text_cell(row, *question(tag))}",
                     language=tag,
                     family=f"{name}-{position(row, place, 'i')}",
                     shots=shots,

@@ -17,7 +17,7 @@ from isoglot.benchmarks.choices import (
     multiple_choice,
     named,
 )
-from isoglot.benchmarks.rows import cell
+from isoglot.benchmarks.rows import cell, text_cell
 
 _COLUMNS = {letter: f"option_{letter.lower()}" for letter in LETTERS[:4]}
 _ANSWERS = {letter: letter for letter in _COLUMNS}
@@ -27,8 +27,8 @@ def _items(split: ItemSplit) -> list[ChoiceItem]:
     return [
         ChoiceItem(
             family=family_of("mmlu", cell(row, "sample_id")),
-            text=str(cell(row, "question")).strip(),
-            options={label: str(cell(row, column)).strip() for label, column in _COLUMNS.items()},
+            text=text_cell(row, "question"),
+            options={label: text_cell(row, column) for label, column in _COLUMNS.items()},
             gold=named(cell(row, "answer"), _ANSWERS, "answer", row),
             subject=str(cell(row, "subject")),
         )

@@ -7,13 +7,8 @@ reference answers (mathematics, reasoning, code) they are the gold, for the judg
 
 import re
 
-from isoglot.benchmarks.benchmark import (
-    Benchmark,
-    Example,
-    PromptFormat,
-    ReadSplit,
-)
-from isoglot.benchmarks.conversations import build_prompt
+from isoglot.benchmarks.benchmark import Example
+from isoglot.benchmarks.conversations import build_prompt, open_generation
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
 from isoglot.core.rows import Row
@@ -22,11 +17,7 @@ from isoglot.core.rows import Row
 _QUESTIONS_PER_CATEGORY = 10
 
 
-def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]:
-    return [_example(row, tag) for row in rows("test")]
-
-
-def _example(row: Row, tag: str) -> Example:
+def _example(row: Row, _place: int, tag: str) -> Example:
     turns, references = cell(row, "turns"), row.get("reference") or ()
     number = re.match(r"\d+", str(cell(row, "question_id")))
     if not isinstance(turns, list) or not turns or number is None:
@@ -49,4 +40,4 @@ def _example(row: Row, tag: str) -> Example:
     return Example(prompts[0], follow_ups=tuple(prompts[1:]))
 
 
-MT_BENCH = Benchmark("mt_bench", _examples, (), max_new_tokens=1024, judged=True)
+MT_BENCH = open_generation("mt_bench", _example, max_new_tokens=1024)

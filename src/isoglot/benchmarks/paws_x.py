@@ -21,7 +21,7 @@ from isoglot.benchmarks.choices import (
     multiple_choice,
     named,
 )
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.rows import cell, position, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.rows import Row
 
@@ -50,7 +50,7 @@ def _items(split: ItemSplit) -> list[ChoiceItem]:
 
 
 def _sentence(row: Row, column: str) -> str:
-    return str(cell(row, column)).strip() if row.get(column, "") is not None else ""
+    return text_cell(row, column) if row.get(column, "") is not None else ""
 
 
 def _item(split: ItemSplit, place: int, row: Row, first: str, second: str) -> ChoiceItem:

@@ -107,6 +107,11 @@ def cell(row: Row, *columns: str) -> Any:
     )
 
 
+def text_cell(row: Row, *columns: str) -> str:
+    """Return `cell` as text without the blanks around it."""
+    return str(cell(row, *columns)).strip()
+
+
 def position(row: Row, place: int, *columns: str) -> str:
     """Return the language-independent name of a row: one of the columns, or else its place."""
     return next((str(row[name]) for name in columns if row.get(name) is not None), str(place))
@@ -207,7 +212,8 @@ def _commit(hub: str, revision: str | None) -> str:
 def _from_files(wanted: _Wanted, data: Path) -> list[Row]:
     source, split = wanted.source, wanted.split
     if data.is_file():
-        return _of_language(list(_parsed_file(data, source)), wanted, must=True)
+        parsed = _parsed(data, source.columns, data.stat().st_mtime_ns)
+        return _of_language(list(parsed), wanted, must=True)
     folder = _folder(data, wanted.benchmark)
     names = dict.fromkeys((source.split_in_files.get(split, split), split))
     tried: dict[str, None] = {}
@@ -220,7 +226,7 @@ def _from_files(wanted: _Wanted, data: Path) -> list[Row]:
         paths = sorted(folder.glob(pattern))
         rows: list[Row] = []
         for path in paths:
-            parsed = _parsed_file(path, source)
+            parsed = _parsed(path, source.columns, path.stat().st_mtime_ns)
             if "*" in pattern:  # the path has facts that the rows lack
                 parsed = tuple({**row, "file": str(path.relative_to(folder))} for row in parsed)
             rows += [row for row in parsed if not holds_all or row.get("split") in names]
@@ -245,13 +251,9 @@ def _folder(data: Path, benchmark: str) -> Path:
     return next((path for path in named if path.name == benchmark), named[0] if named else data)
 
 
-def _parsed_file(path: Path, source: Source) -> tuple[Row, ...]:
-    return _parsed(path, path.stat().st_mtime_ns, source.columns)
-
-
 # A file may hold all languages, and is read for one after the other.
 @lru_cache(maxsize=2)
-def _parsed(path: Path, _modified: int, columns: tuple[str, ...]) -> tuple[Row, ...]:
+def _parsed(path: Path, columns: tuple[str, ...], _modified: int) -> tuple[Row, ...]:
     if is_rows_file(path.name):
         return tuple(row for _, row in read_rows(path, columns))
     # One text in each line; a blank one keeps its place, for the lines are parallel.

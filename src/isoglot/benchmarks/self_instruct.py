@@ -4,44 +4,29 @@ Open generation: a judge compares the answers. The published example answer is t
 the judge may read.
 """
 
-from isoglot.benchmarks.benchmark import (
-    Benchmark,
-    Example,
-    PromptFormat,
-    ReadSplit,
-)
-from isoglot.benchmarks.conversations import build_prompt
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.benchmark import Example
+from isoglot.benchmarks.conversations import build_prompt, open_generation
+from isoglot.benchmarks.rows import cell, position, text_cell
 from isoglot.core.rows import Row
 
 
-def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]:
-    examples = []
-    for place, row in enumerate(rows("test")):
-        text = str(cell(row, "instruction")).strip()
-        context, output = _instance(row)
-        examples.append(
-            Example(
-                build_prompt(
-                    f"{text}\n\n{context}" if context else text,
-                    language=tag,
-                    family=f"self_instruct-{position(row, place, 'id')}",
-                    gold=output or None,
-                    source="self_instruct",
-                )
-            )
-        )
-    return examples
-
-
-def _instance(row: Row) -> tuple[str, str]:
-    """Return input and output of the first instance: the hub has lists of both, files pairs."""
+def _example(row: Row, place: int, tag: str) -> Example:
     instances = cell(row, "instances")
+    # The first instance; the hub has lists of inputs and outputs, files have pairs.
     if isinstance(instances, dict):
         first = {name: values[0] for name, values in instances.items()}
     else:
         first = instances[0]
-    return str(cell(first, "input")).strip(), str(cell(first, "output")).strip()
+    text, context = text_cell(row, "instruction"), text_cell(first, "input")
+    return Example(
+        build_prompt(
+            f"{text}\n\n{context}" if context else text,
+            language=tag,
+            family=f"self_instruct-{position(row, place, 'id')}",
+            gold=text_cell(first, "output") or None,
+            source="self_instruct",
+        )
+    )
 
 
-SELF_INSTRUCT = Benchmark("self_instruct", _examples, (), judged=True)
+SELF_INSTRUCT = open_generation("self_instruct", _example)

@@ -284,8 +284,8 @@ def _reader(language: str, letters: tuple[str, ...]) -> _Reader:
     written = {letter: [letter] for letter in letters}
     for letter, others in zip(letters, own["letters"], strict=False):
         written[letter] += _plain(others).split()
-    ways = [way for each in written.values() for way in each]
-    anyhow, upper = f"(?P<letter>{_letter(ways)})", _letter(ways, upper_only=True)
+    forms = [form for each in written.values() for form in each]
+    any_case, upper = f"(?P<letter>{_letter(forms)})", _letter(forms, upper_only=True)
     # A word of one letter in capitals is the letter: "a A" is Portuguese for "the A".
     small = _any_of([word for word in both("fillers") if len(word) == 1])
     long = _any_of([word for word in both("fillers") if len(word) > 1])
@@ -293,32 +293,33 @@ def _reader(language: str, letters: tuple[str, ...]) -> _Reader:
     joins = _any_of(both("joins"))
     phrases = "|".join(map(_phrase, both("phrases")))
     return _Reader(
-        letter_of={way.upper(): letter for letter, each in written.items() for way in each},
+        letter_of={form.upper(): letter for letter, each in written.items() for form in each},
         phrase=re.compile(f"(?i:{phrases})"),
         signs=re.compile(f"[.!。{_SIGNS}]*"),
         fillers=re.compile(chain),
-        letter=re.compile(f"{chain}(?P<letter>{_letter(ways, upper_only=True, anchored=True)})"),
+        letter=re.compile(f"{chain}(?P<letter>{_letter(forms, upper_only=True, anchored=True)})"),
         small=re.compile(
-            f"{chain}(?P<letter>{_letter(ways, anchored=True)})(?= ?(?:{_STOP}|$))", re.MULTILINE
+            f"{chain}(?P<letter>{_letter(forms, anchored=True)})(?= ?(?:{_STOP}|$))",
+            re.MULTILINE,
         ),
         # "A, B is wrong" names only A.
         pair=re.compile(
             f"(?P<first>{upper}){_CLOSE}? *(?:[,、](?! ?[^ ]{{1,3}} [^ ])|[/&+]|{joins}) *"
             f"{_OPEN}?(?P<letter>{upper})"
         ),
-        line=re.compile(f"^[^\\w\\n]*{anyhow}[^\\w\\n]*$", re.MULTILINE),
-        lead=re.compile(f"^[^\\w\\n]*{anyhow} ?{_LEAD_STOP}", re.MULTILINE),
-        bracketed=re.compile(f"{_OPEN}[ \"']?{anyhow}[ \"']?{_CLOSE}"),
+        line=re.compile(f"^[^\\w\\n]*{any_case}[^\\w\\n]*$", re.MULTILINE),
+        lead=re.compile(f"^[^\\w\\n]*{any_case} ?{_LEAD_STOP}", re.MULTILINE),
+        bracketed=re.compile(f"{_OPEN}[ \"']?{any_case}[ \"']?{_CLOSE}"),
         stopped=re.compile(f"(?P<letter>{upper})(?={_STOP}|$)", re.MULTILINE),
         last=re.compile(f"(?P<letter>{upper})(?={_STOP}*$)", re.MULTILINE),
     )
 
 
-def _letter(ways: Iterable[str], *, upper_only: bool = False, anchored: bool = False) -> str:
+def _letter(forms: Iterable[str], *, upper_only: bool = False, anchored: bool = False) -> str:
     """Match a letter that is no part of a word; `anchored`: the text before it already matched."""
-    forms = {form for way in ways for form in ((way,) if upper_only else (way, way.lower()))}
-    latin = "|".join(sorted(form for form in forms if re.fullmatch(f"[{_LATIN}]", form)))
-    others = sorted(forms - set(latin.split("|")), key=lambda form: (-len(form), form))
+    cased = {each for form in forms for each in ((form,) if upper_only else (form, form.lower()))}
+    latin = "|".join(sorted(form for form in cased if re.fullmatch(f"[{_LATIN}]", form)))
+    others = sorted(cased - set(latin.split("|")), key=lambda form: (-len(form), form))
     # "C'est" and "C-vitamin" are words; Turkish "C'dir" is "it is C".
     goes_on = f"[{_LATIN}0-9]|-[{_LATIN}]|'(?![dt][ıiuü]r)[{_LATIN}]"
     either = f"(?<![{_LATIN}0-9])(?:{latin})(?!{goes_on})" if latin else "(?!)"

@@ -16,7 +16,7 @@ from isoglot.benchmarks.benchmark import (
     source_of,
 )
 from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.rows import position, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.rows import Row
@@ -99,7 +99,6 @@ def _pairs(
 def _sentences(rows: Sequence[Row]) -> dict[str, str]:
     """Map place to sentence, leaving out blank lines."""
     texts = {
-        position(row, place, *_PLACE): str(cell(row, *_TEXT)).strip()
-        for place, row in enumerate(rows)
+        position(row, place, *_PLACE): text_cell(row, *_TEXT) for place, row in enumerate(rows)
     }
     return {place: text for place, text in texts.items() if text}

@@ -22,7 +22,7 @@ from isoglot.benchmarks.choices import (
     named,
     ungraded,
 )
-from isoglot.benchmarks.rows import cell
+from isoglot.benchmarks.rows import cell, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.core.rows import Row
@@ -36,7 +36,7 @@ def _items(split: ItemSplit) -> list[ChoiceItem]:
     seen: dict[str, int] = {}
     items = []
     for row in split.rows:
-        text = str(cell(row, "question")).strip()
+        text = text_cell(row, "question")
         seen[text] = seen.get(text, 0) + 1
         answers = _answers(row)
         gold = next(label for label in answers if "mc1" in _sets(label) and _is_true(label))

@@ -4,23 +4,21 @@ German, French, Russian and more were added with Language Imbalance Driven Rewar
 2024, arXiv:2410.08964). Open generation: a judge compares the answers.
 """
 
-from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit
-from isoglot.benchmarks.conversations import build_prompt
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.benchmark import Example
+from isoglot.benchmarks.conversations import build_prompt, open_generation
+from isoglot.benchmarks.rows import position, text_cell
+from isoglot.core.rows import Row
 
 
-def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]:
-    return [
-        Example(
-            build_prompt(
-                str(cell(row, "instruction")).strip(),
-                language=tag,
-                family=f"x_alpacaeval-{position(row, place, 'index')}",
-                source=f"x_alpacaeval/{row.get('dataset', '')}",
-            )
+def _example(row: Row, place: int, tag: str) -> Example:
+    return Example(
+        build_prompt(
+            text_cell(row, "instruction"),
+            language=tag,
+            family=f"x_alpacaeval-{position(row, place, 'index')}",
+            source=f"x_alpacaeval/{row.get('dataset', '')}",
         )
-        for place, row in enumerate(rows("test"))
-    ]
+    )
 
 
-X_ALPACAEVAL = Benchmark("x_alpacaeval", _examples, (), max_new_tokens=2048, judged=True)
+X_ALPACAEVAL = open_generation("x_alpacaeval", _example, max_new_tokens=2048)

@@ -7,7 +7,7 @@ choice its capital by the rules of its language.
 """
 
 from isoglot.benchmarks.choices import ChoiceItem, ItemSplit, family_of, multiple_choice, named
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.rows import cell, position, text_cell
 
 _LABELS = {"0": "choice1", "1": "choice2"}  # the set's README: 0 is choice1 and 1 is choice2
 _RELATIONS = {"cause": "cause", "effect": "effect"}
@@ -24,8 +24,8 @@ def _items(split: ItemSplit) -> list[ChoiceItem]:
     items = []
     for place, row in enumerate(rows):
         relation = named(cell(row, "question"), _RELATIONS, "question", row)
-        premise = str(cell(row, "premise")).strip()
-        options = {label: str(cell(row, label)).strip() for label in _LABELS.values()}
+        premise = text_cell(row, "premise")
+        options = {label: text_cell(row, label) for label in _LABELS.values()}
         items.append(
             ChoiceItem(
                 family=family_of("xcopa", split.name, position(row, place, "idx")),

@@ -5,7 +5,7 @@ The articles are not parallel: each is a family of its own.
 
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, literals
 from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
-from isoglot.benchmarks.rows import cell
+from isoglot.benchmarks.rows import cell, text_cell
 from isoglot.evals.rouge import ROUGE_1, ROUGE_2, ROUGE_L
 
 
@@ -28,7 +28,7 @@ def _examples(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Ex
                 language=tag,
                 family=f"xlsum-{tag}-{cell(row, 'id')}",
                 shots=shots,
-                gold=str(cell(row, "summary")).strip(),
+                gold=text_cell(row, "summary"),
                 source="xlsum",
             )
         )

@@ -28,7 +28,7 @@ from isoglot.benchmarks.choices import (
     named,
     ungraded,
 )
-from isoglot.benchmarks.rows import cell
+from isoglot.benchmarks.rows import cell, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt
 from isoglot.core.rows import Row
@@ -83,13 +83,13 @@ def _published(row: Row) -> tuple[str, Mapping[str, str], str]:
     """Return sentence with a blank, options and gold label, from the hub or the repository."""
     if "tokens" in row:
         return _with_tokens(row)
-    sentence = str(cell(row, "sentence")).strip()
+    sentence = text_cell(row, "sentence")
     if sentence.count(_BLANK) != 1:
         raise InputError(
             f"sentence {sentence[:60]!r}: expected one blank `_`, came {sentence.count(_BLANK)}; "
             "give the set as it is published"
         )
-    options = {label: str(cell(row, label)).strip() for label in _ANSWERS.values()}
+    options = {label: text_cell(row, label) for label in _ANSWERS.values()}
     return sentence, options, named(cell(row, "answer"), _ANSWERS, "answer", row)
 
 

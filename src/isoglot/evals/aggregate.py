@@ -6,8 +6,9 @@ The interval of a mean over languages thus accounts for a hard problem being har
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import nan
 from typing import NamedTuple
@@ -189,13 +190,13 @@ def draw_groups(
         for group, tags in _groups(sorted(values), more or {}).items():
             if group == "democratisation" and metric.lower_is_better:
                 continue
-            over = _OVER.get(group, _mean_over)
+            over = _OVER.get(group, _mean)
             if group == "worst" and metric.lower_is_better:
-                over = _highest
+                over = partial(np.max, axis=0)
             column = over(np.array([values[tag] for tag in tags]))
             paired = [moved[tag] for tag in tags if tag in moved]
             has_change = paired and group not in _OVER
-            change = _mean_over(np.array(paired)) if has_change else None
+            change = _mean(np.array(paired)) if has_change else None
             if not np.isnan(column[0]):
                 yield GroupDraws(metric.name, group, tags, column, change)
 
@@ -209,24 +210,19 @@ def _groups(tags: Sequence[str], more: Mapping[str, Collection[str]]) -> dict[st
     return {name: tags for name, tags in groups.items() if tags}
 
 
-def _mean_over(values: np.ndarray) -> np.ndarray:
-    return np.mean(values, axis=0)
-
-
-def _worst_over(values: np.ndarray) -> np.ndarray:
-    return np.min(values, axis=0)
-
-
-def _highest(values: np.ndarray) -> np.ndarray:
-    return np.max(values, axis=0)
-
-
 def _democratisation(values: np.ndarray) -> np.ndarray:
     best = np.max(values, axis=0)
     return np.divide(np.mean(values, axis=0), best, out=np.full_like(best, nan), where=best > 0)
 
 
-_OVER = {"worst": _worst_over, "democratisation": _democratisation}
+_OVER: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "worst": partial(np.min, axis=0),
+    "democratisation": _democratisation,
+}
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values.mean(axis=0)
 
 
 class _Pairs(NamedTuple):

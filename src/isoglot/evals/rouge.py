@@ -24,12 +24,13 @@ _UNSPACED = (
 )
 
 
-def tokens(text: str, tag: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def tokens(text: str, tag: str) -> tuple[str, ...]:
     """Split a text into lower-case words, or into characters where it has no words."""
     if tag == "en":
-        return _ENGLISH.findall(text.lower())
+        return tuple(_ENGLISH.findall(text.lower()))
     composed = unicodedata.normalize("NFC", text).lower()
-    return _words().findall(composed) or list("".join(composed.split()))
+    return tuple(_words().findall(composed) or "".join(composed.split()))
 
 
 def _f_measure(num_common: int, num_words: int, num_gold: int) -> float:
@@ -68,18 +69,13 @@ def _common_subsequence(words: Sequence[str], gold: Sequence[str]) -> int:
     return len(gold) - row.bit_count()
 
 
-@lru_cache(maxsize=4096)
-def _words_of(text: str, tag: str) -> tuple[str, ...]:
-    return tuple(tokens(text, tag))
-
-
 def _sides(prompt: Prompt, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not prompt.gold:
         raise InputError(
             f"prompt {prompt.prompt_id}: expected a reference text as gold, came {prompt.gold!r}; "
             "give the set as it is published"
         )
-    return _words_of(text, prompt.answer_language), _words_of(prompt.gold, prompt.answer_language)
+    return tokens(text, prompt.answer_language), tokens(prompt.gold, prompt.answer_language)
 
 
 @cache

@@ -32,20 +32,9 @@ def bleu_tokeniser(tag: str) -> str:
     return "char" if script in _BY_CHARACTER else "13a"
 
 
-def _grade_chrf(prompt: Prompt, text: str) -> Statistics:
-    return _statistics(_chrf(), text, prompt)
-
-
-def _grade_bleu(prompt: Prompt, text: str) -> Statistics:
-    return _statistics(_bleu(bleu_tokeniser(prompt.answer_language)), text, prompt)
-
-
-def _grade_spbleu(prompt: Prompt, text: str) -> Statistics | None:
-    scorer = _bleu("flores200")
-    return None if scorer is None else _statistics(scorer, text, prompt)
-
-
-def _statistics(scorer: Any, text: str, prompt: Prompt) -> Statistics:
+def _statistics(scorer: Any, text: str, prompt: Prompt) -> Statistics | None:
+    if scorer is None:
+        return None
     if not prompt.gold:
         raise InputError(
             f"prompt {prompt.prompt_id}: expected a reference text as gold, came {prompt.gold!r}; "
@@ -118,11 +107,17 @@ def _over(numerator: np.ndarray, denominator: np.ndarray, where: np.ndarray) -> 
     return np.divide(numerator, denominator, out=np.zeros(np.shape(where)), where=where)
 
 
-CHRF = Metric("chrf++", _grade_chrf, _chrf_value)
+CHRF = Metric("chrf++", lambda prompt, text: _statistics(_chrf(), text, prompt), _chrf_value)
 """chrF++: character 6-grams and word 2-grams, as sacreBLEU's `CHRF(word_order=2)`."""
 
-BLEU = Metric("bleu", _grade_bleu, _bleu_value)
+BLEU = Metric(
+    "bleu",
+    lambda prompt, text: _statistics(_bleu(bleu_tokeniser(prompt.answer_language)), text, prompt),
+    _bleu_value,
+)
 """BLEU with the tokeniser of the answer's language, see `bleu_tokeniser`."""
 
-SPBLEU = Metric("spbleu", _grade_spbleu, _bleu_value)
+SPBLEU = Metric(
+    "spbleu", lambda prompt, text: _statistics(_bleu("flores200"), text, prompt), _bleu_value
+)
 """BLEU over the pieces of FLORES-200's SentencePiece model; unknown without that model."""

@@ -15,7 +15,7 @@ from isoglot.benchmarks.examples import (
     answering_of,
     read_examples,
     score_choices,
-    select_families,
+    select_examples,
 )
 from isoglot.core.documents import read_json
 from isoglot.core.protocols import LanguageIdentifier, Tick
@@ -190,7 +190,7 @@ def write_examples(measurement: Measurement, out: Path) -> None:
             write_cross_lingual(own, config, selection.languages, selection.seed, out / "prompts")
         return
     examples, revisions = read_examples(task.prompts, selection.languages)
-    shards = select_families(
+    shards = select_examples(
         examples, selection.num_families, selection.families_per_shard, seed=selection.seed
     )
     for index, shard in enumerate(shards):

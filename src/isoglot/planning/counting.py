@@ -11,7 +11,7 @@ from isoglot.benchmarks.examples import (
     answering_of,
     available_languages,
     read_examples,
-    select_families,
+    select_examples,
 )
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
@@ -417,7 +417,7 @@ class Counting:
     ) -> tuple[PromptCounts, float]:
         recipe = self.recipe
         examples = read_examples(source, recipe.all_languages).examples
-        shards = select_families(
+        shards = select_examples(
             examples, task.num_families, recipe.families_per_shard, seed=recipe.seed
         )
         selected = [example for shard in shards for example in shard]
