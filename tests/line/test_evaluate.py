@@ -10,12 +10,12 @@ from isoglot.core.records import Choice, Graded, Prompt
 from isoglot.core.store import read_shard
 from isoglot.line.evaluate import (
     EvaluationRequest,
-    benchmark_tasks,
     evaluate_model,
     write_prompts_file,
 )
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.local.transformers import TransformersConfig
+from isoglot.recipe.tasks import tasks_of
 
 PROBLEMS = {
     "en": "Ann has {a} apples and buys {b} more. How many does she have?",
@@ -56,7 +56,7 @@ def data(tmp_path_factory) -> Path:
 
 
 def request(data, *tasks, languages=("de", "sw"), **options) -> EvaluationRequest:
-    made = benchmark_tasks(tasks, data=data, **options)
+    made = tasks_of(tasks, data=data, **options)
     return EvaluationRequest(made, languages, families_per_shard=3, silent=True)
 
 

@@ -117,8 +117,9 @@ def evaluate(
     """
     from isoglot.core.language_sets import expand
     from isoglot.line import evaluate as measuring
+    from isoglot.recipe.tasks import tasks_of
 
-    made = measuring.benchmark_tasks(
+    made = tasks_of(
         _listed(tasks),
         shots=shots,
         variant=variant,

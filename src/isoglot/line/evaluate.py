@@ -7,24 +7,18 @@ The folder has a sub-folder for each task, with prompts, answers, `graded.parque
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
-from isoglot.benchmarks.catalogue import benchmark_of
-from isoglot.benchmarks.examples import available_languages
+from isoglot.benchmarks.benchmark import Answering
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.core.records import Graded, Prompt
-from isoglot.core.section import validated
 from isoglot.core.store import read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
-from isoglot.evals.grading import CutOff
 from isoglot.execute.ledger import Ledger
 from isoglot.line.sources import PromptSelection, file_revisions
 from isoglot.line.task import (
@@ -46,6 +40,7 @@ from isoglot.models.load import (
 )
 from isoglot.recipe.models import model_of
 from isoglot.recipe.sections import EvaluationTask
+from isoglot.recipe.tasks import task_languages
 from isoglot.report.results.evaluation import FILE as RESULTS
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.rows import GroupRow, ResultRow
@@ -79,57 +74,6 @@ def baseline_of(text: str, *, plain: bool = False) -> "ModelConfig | Path":
 def folder_name(text: str) -> str:
     """Turn a model's name into a folder's name."""
     return re.sub(r"[^\w.-]+", "-", text.rstrip("/").rpartition("/")[2]) or "model"
-
-
-def benchmark_tasks(
-    names: Sequence[str],
-    *,
-    limit: int | None = None,
-    max_new_tokens: int | None = None,
-    cut_off: CutOff = "graded",
-    stop: tuple[str, ...] = (),
-    revisions: Mapping[str, str] = MappingProxyType({}),
-    **form: Any,
-) -> tuple[EvaluationTask, ...]:
-    """Make tasks of published benchmarks, with `limit` families each, None for all.
-
-    `stop` are strings that end an answer, `revisions` the commits of tasks on the hub, and `form`
-    other keys of `BenchmarkConfig`: shots, variant, answering, data.
-    """
-    if not names:
-        raise InputError("expected the name of a task, came none; see `isoglot benchmarks`")
-    if unknown := [name for name in revisions if name not in names]:
-        raise InputError(
-            f"expected revisions of the tasks {', '.join(names)}, came one of {unknown[0]}; leave "
-            "it out, or add the task"
-        )
-    if revisions and form.get("data"):
-        raise InputError(
-            "expected revisions of tasks that are read from the hub, came --data, whose files have "
-            "none; leave one of them out"
-        )
-    return tuple(
-        validated(
-            EvaluationTask,
-            {
-                "name": name,
-                "prompts": {
-                    "kind": "benchmark",
-                    "benchmark": name,
-                    "revision": revisions.get(name),
-                    **form,
-                },
-                "num_families": limit,
-                "decoding": {
-                    "max_new_tokens": max_new_tokens or benchmark_of(name).max_new_tokens,
-                    "stop": stop,
-                },
-                "cut_off": cut_off,
-            },
-            f"task {name}",
-        )
-        for name in names
-    )
 
 
 def evaluate_model(
@@ -196,7 +140,7 @@ def _json_line(task: str, prompt: Prompt) -> str:
 
 def _measurement(task: EvaluationTask, request: EvaluationRequest) -> Measurement:
     selection = PromptSelection(
-        _languages(task, request.languages),
+        task_languages(task, request.languages),
         task.num_families,
         request.seed,
         families_per_shard=request.families_per_shard,
@@ -248,15 +192,6 @@ class _Loaded:
             load = {"generation": load_sampler, "likelihood": load_likelihood}[answering]
             self._models[answering] = load(self._config)
         return self._models[answering]
-
-
-def _languages(task: EvaluationTask, languages: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the languages of a task; by default all languages of the benchmark."""
-    if not isinstance(task.prompts, BenchmarkConfig):
-        return languages
-    if not languages:
-        return tuple(benchmark_of(task.prompts.benchmark).languages)
-    return tuple(available_languages(task.prompts, languages))
 
 
 def _results(

@@ -1,0 +1,100 @@
+"""Tasks named in one word: a published benchmark, or a task of the lab (`lab_math`, `lab_open`)."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from isoglot.benchmarks.benchmark import BenchmarkConfig
+from isoglot.benchmarks.catalogue import BENCHMARKS, benchmark_of
+from isoglot.benchmarks.examples import available_languages
+from isoglot.core.errors import InputError
+from isoglot.core.section import validated
+from isoglot.evals.grading import CutOff
+from isoglot.recipe.recipe import Recipe, load_recipe
+from isoglot.recipe.sections import EvaluationTask
+
+
+def tasks_of(
+    names: Sequence[str],
+    *,
+    limit: int | None = None,
+    max_new_tokens: int | None = None,
+    cut_off: CutOff = "graded",
+    stop: tuple[str, ...] = (),
+    revisions: Mapping[str, str] = MappingProxyType({}),
+    **form: Any,
+) -> tuple[EvaluationTask, ...]:
+    """Make the tasks of these names, with `limit` families each, None for all.
+
+    `stop` are strings that end an answer, `revisions` the commits of tasks on the hub, and `form`
+    other keys of `BenchmarkConfig`: shots, variant, answering, data. A task of the lab has one
+    form, its own decoding, and 300 or 100 families by default.
+
+    Raises:
+        InputError: no name, an unknown one, or an option that a task does not have.
+    """
+    if not names:
+        raise InputError("expected the name of a task, came none; see `isoglot benchmarks`")
+    if unknown := [name for name in revisions if name not in names]:
+        raise InputError(
+            f"expected revisions of the tasks {', '.join(names)}, came one of {unknown[0]}; leave "
+            "it out, or add the task"
+        )
+    if revisions and form.get("data"):
+        raise InputError(
+            "expected revisions of tasks that are read from the hub, came --data, whose files have "
+            "none; leave one of them out"
+        )
+    tasks = []
+    for name in names:
+        if name in lab_tasks():
+            given = [key for key, value in {**form, "stop": stop}.items() if value]
+            if given or name in revisions:
+                raise InputError(
+                    f"{name}: expected no {(given or ['revision'])[0]}, which is for benchmarks; "
+                    "leave it out"
+                )
+            tasks.append(_lab_task(lab_tasks()[name], limit, max_new_tokens))
+            continue
+        source = {"benchmark": name, "revision": revisions.get(name), **form}
+        length = max_new_tokens or benchmark_of(name).max_new_tokens
+        values = {
+            "name": name,
+            "prompts": {"kind": "benchmark", **source},
+            "num_families": limit,
+            "decoding": {"max_new_tokens": length, "stop": stop},
+            "cut_off": cut_off,
+        }
+        tasks.append(validated(EvaluationTask, values, f"task {name}"))
+    return tuple(tasks)
+
+
+def task_languages(task: EvaluationTask, languages: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the languages that a task has; all that it has if there are none."""
+    if not isinstance(task.prompts, BenchmarkConfig):
+        return tuple(languages) or _lab_recipe().all_languages
+    if not languages:
+        return tuple(benchmark_of(task.prompts.benchmark).languages)
+    return tuple(available_languages(task.prompts, languages))
+
+
+def lab_tasks() -> Mapping[str, EvaluationTask]:
+    """Return the tasks of the lab by name: those that its recipe evaluates."""
+    tasks = {task.name: task for task in _lab_recipe().evaluate.tasks}
+    assert not set(tasks) & set(BENCHMARKS)
+    return tasks
+
+
+@cache
+def _lab_recipe() -> Recipe:
+    return load_recipe("lidr-lab")
+
+
+def _lab_task(
+    task: EvaluationTask, limit: int | None, max_new_tokens: int | None
+) -> EvaluationTask:
+    length = max_new_tokens or task.decoding.max_new_tokens
+    decoding = task.decoding.model_copy(update={"max_new_tokens": length})
+    num = limit or task.num_families
+    return task.model_copy(update={"num_families": num, "decoding": decoding})
