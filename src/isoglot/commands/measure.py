@@ -176,8 +176,8 @@ By = Annotated[
     str,
     typer.Option(
         "--judge",
-        help="A model, named as for `evaluate`; `oracle:GRADER` where there is gold, `scorer:NAME` "
-        "for a reward.",
+        help="A model, named as for `evaluate`; `oracle` or `oracle:GRADER` for examples with "
+        "gold; `scorer:NAME` for a reward.",
     ),
 ]
 Task = Annotated[str | None, typer.Option(help="The task, where a folder has several.")]
@@ -237,7 +237,7 @@ def judge(
         results = compare.judge(
             a,
             b,
-            judges.judge_of(by, reading=reading, max_cost_usd=max_cost),
+            judges.judge_of(by, answers=a, task=task, reading=reading, max_cost_usd=max_cost),
             folder,
             task=task,
             languages=tags,

@@ -12,6 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
+from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import Sampling
@@ -21,6 +22,7 @@ from isoglot.core.section import Section
 from isoglot.core.store import read_shard, shard_paths, shards_of
 from isoglot.data.generate import generate
 from isoglot.data.prompts import PromptColumns, PromptFileConfig, read_prompts
+from isoglot.evals.graders import GraderName
 from isoglot.models.load import FileSamplerConfig, load_sampler
 
 PromptKey = tuple[str, str]
@@ -245,6 +247,20 @@ def _by_key(
         for item in items
         if not languages or item.prompt.answer_language in languages
     }
+
+
+def task_grader(path: Path, task: str | None) -> GraderName | None:
+    """Return the grader of an evaluated task; None for a benchmark, or a file of completions."""
+    if path.is_file():
+        return None
+    folder = _task_folder(path, task)
+    record = folder.parent / "evaluation.json"
+    if not record.is_file():
+        return None
+    tasks = read_json(record, mend="evaluate again into a new --out").get("tasks", {})
+    settings = tasks.get(folder.name, {})
+    is_benchmark = settings.get("prompts", {}).get("kind") == "benchmark"
+    return None if is_benchmark else settings.get("grader")
 
 
 def _task_folder(path: Path, task: str | None) -> Path:

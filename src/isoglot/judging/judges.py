@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Judge
 from isoglot.evals.graders import GRADERS
+from isoglot.judging.answers import task_grader
 from isoglot.models.judges.comparison import JudgeConfig, Reading, ScorerJudge
 from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.models.load import (
@@ -41,13 +42,29 @@ class RaterSource(NamedTuple):
 
 
 def judge_of(
-    name: str, *, reading: Reading = "auto", max_cost_usd: float | None = None
+    name: str,
+    *,
+    answers: Path,
+    task: str | None = None,
+    reading: Reading = "auto",
+    max_cost_usd: float | None = None,
 ) -> JudgeSource:
     """Return the judge that a user names: see `named_judge`, else a model, see `model_of`.
 
+    `oracle` alone has the grader of the task whose `answers` are compared.
+
     Raises:
-        InputError: a cap on the cost of a judge that costs nothing or has no prices.
+        InputError: a cap on the cost of a judge that costs nothing or has no prices, or an oracle
+            without a grader.
     """
+    if name == "oracle":
+        grader = task_grader(answers, task)
+        if grader is None:
+            raise InputError(
+                f"expected oracle:NAME with one of {', '.join(GRADERS)}, came 'oracle' for answers "
+                "of a benchmark or a file, which have no grader of their own; name one"
+            )
+        name = f"oracle:{grader}"
     if known := named_judge(name):
         if max_cost_usd is not None:
             raise InputError(f"expected a judge on a server with --max-cost, got {name!r}")
