@@ -1,6 +1,7 @@
 """Whatever is wrong with the input is one clear line and exit code 2, and nothing half-written."""
 
 import json
+import os
 import re
 import resource
 import shutil
@@ -13,6 +14,7 @@ from tiny_run import contents, tiny_overrides
 
 from isoglot.commands.main import main
 from isoglot.core.store import shard_path
+from isoglot.execute.lock import locked
 
 SHORT = ("evaluate.tasks=[]", "evaluate.validation=null", "rounds=1")
 
@@ -87,7 +89,7 @@ def refused(isoglot, tmp_path):
         ),
         ("prompts.num_families=null", r"rounds > 1 need .*num_families"),
         ("train=null", "rounds > 1 need `train:`"),
-        ("policy.path=/no/such/model", "got '/no/such/model', where no folder stands; correct"),
+        ("policy.path=/no/such/model", "got '/no/such/model', where no folder exists; correct"),
         ("samplers=[{kind: file, path: none.jsonl}]", "none.jsonl, which is not there; correct"),
         ("samplers=[{kind: fille, path: a}]", "samplers.0: .*'fille'.*expected tags.*'file'"),
         ("prompts.source={kind: file, path: no.jsonl, language: en}", "no.jsonl: .*came nothing"),
@@ -118,6 +120,14 @@ def test_the_folder_of_another_recipe_or_of_none(refused, finished_run, tiny_pol
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("precious")
     assert "holds other files than a run" in refused(out=tmp_path / "thesis")
+
+
+def test_a_folder_that_another_process_writes_into(refused, tiny_policy, tmp_path):
+    with locked(tmp_path / "run"):
+        before = contents(tmp_path)
+        error = refused("name=mine", *tiny_overrides(tiny_policy), out=tmp_path / "run")
+        assert contents(tmp_path) == before
+    assert f"{tmp_path / 'run'} is in use by process {os.getpid()} on " in error
 
 
 @contextmanager

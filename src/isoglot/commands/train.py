@@ -41,6 +41,7 @@ def train_reward(
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
     from isoglot.core.section import validated
+    from isoglot.execute.lock import locked
     from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
     from isoglot.train.policy import Policy
@@ -50,7 +51,8 @@ def train_reward(
     given = {"training": settings_of(training or ())}
     config = validated(RewardTrainConfig, given, "--set")
     measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
-    summary = train_on(preferences, Policy(model_path(model)), out, config, seed=seed)
+    with locked(out):
+        summary = train_on(preferences, Policy(model_path(model)), out, config, seed=seed)
     for tag, row in summary["languages"].items():
         print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
     print(f"reward model: {summary['policy']}")
@@ -107,6 +109,7 @@ def train_sft(
     Example: isoglot train sft aya.jsonl --model ./m --set lora.r=16 --set mixing.method=uniform
     """
     from isoglot.core.language_sets import expand
+    from isoglot.execute.lock import locked
     from isoglot.recipe.models import model_path
     from isoglot.train.examples import check_rows_in
     from isoglot.train.policy import Policy
@@ -116,13 +119,14 @@ def train_sft(
     config = _config(settings or ())
     check_training(config)
     tags = expand(languages.split(",")) if languages else ()
-    shards = _shards(files, language or None, tags, out)
-    check_rows_in(shards, tags)
-    policy = Policy(model_path(model), template=template)
-    if check:
-        _print_rows(shards, policy, out)
-        return
-    summary = train_on(shards, policy, out, config, seed=seed)
+    with locked(out):
+        shards = _shards(files, language or None, tags, out)
+        check_rows_in(shards, tags)
+        policy = Policy(model_path(model), template=template)
+        if check:
+            _print_rows(shards, policy, out)
+            return
+        summary = train_on(shards, policy, out, config, seed=seed)
     for tag, row in summary["languages"].items():
         print(
             f"{tag:8} {row['logp_chosen_per_token']:7.3f} a token, of the last {row['n']:.0f} rows"

@@ -13,6 +13,7 @@ from isoglot.core.protocols import Judge
 from isoglot.core.records import Verdict
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.core.version import __version__
+from isoglot.execute.lock import locked
 from isoglot.execute.progress import Bar, Bars
 from isoglot.judging.answers import AnswerColumns, AnswerPair, paired_answers, read_answers
 from isoglot.judging.folder import JudgedFolder, JudgingKind, count_prompts
@@ -70,18 +71,19 @@ def judge(
         settings=dict(judge.settings),
         sources={"a": str(ours.path), "b": str(theirs.path), "task": task},
     )
-    folder = JudgedFolder(out, head, _COMPARISON)
-    folder.check()
-    folder.add(lambda: paired_answers(ours, theirs), families_per_shard)
-    with Bars(silent=silent) as bars:
-        folder.judge_missing(
-            lambda: judge.load(ours.languages),
-            _judge_pairs,
-            bars.bar("judge", 2 * folder.num_items()),
-            retry_unreadable=again_invalid,
-        )
-    comparison = _summarise(folder, others, seed, resamples)
-    comparison.write(out / "results.json")
+    with locked(out):
+        folder = JudgedFolder(out, head, _COMPARISON)
+        folder.check()
+        folder.add(lambda: paired_answers(ours, theirs), families_per_shard)
+        with Bars(silent=silent) as bars:
+            folder.judge_missing(
+                lambda: judge.load(ours.languages),
+                _judge_pairs,
+                bars.bar("judge", 2 * folder.num_items()),
+                retry_unreadable=again_invalid,
+            )
+        comparison = _summarise(folder, others, seed, resamples)
+        comparison.write(out / "results.json")
     return comparison
 
 

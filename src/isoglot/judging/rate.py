@@ -15,6 +15,7 @@ from isoglot.core.records import Graded, Rated, Result
 from isoglot.core.store import write_shard
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES, aggregate, aggregate_groups
+from isoglot.execute.lock import locked
 from isoglot.execute.progress import Bar, Bars
 from isoglot.judging.answers import AnswerColumns, SingleAnswer, read_answers
 from isoglot.judging.folder import JudgedFolder, JudgingKind, count_prompts
@@ -66,14 +67,15 @@ def rate_model(
         settings=dict(rater.settings),
         sources={"model": str(answers.path)},
     )
-    folder = JudgedFolder(out, head, _RATINGS)
-    folder.check()
-    folder.add(answers.parts, families_per_shard)
-    with Bars(silent=silent) as bars:
-        bar = bars.bar("rate", folder.num_items())
-        folder.judge_missing(rater.load, _rate, bar, retry_unreadable=again_unreadable)
-    ratings = _summarise(folder, answers.task, out, seed, resamples)
-    ratings.write(out / "results.json")
+    with locked(out):
+        folder = JudgedFolder(out, head, _RATINGS)
+        folder.check()
+        folder.add(answers.parts, families_per_shard)
+        with Bars(silent=silent) as bars:
+            bar = bars.bar("rate", folder.num_items())
+            folder.judge_missing(rater.load, _rate, bar, retry_unreadable=again_unreadable)
+        ratings = _summarise(folder, answers.task, out, seed, resamples)
+        ratings.write(out / "results.json")
     return ratings
 
 

@@ -20,6 +20,7 @@ from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.execute.ledger import Ledger
+from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.line.sources import PromptSelection, file_revisions
 from isoglot.line.task import (
     Measurement,
@@ -98,16 +99,17 @@ def evaluate_model(
     if base is not None and not isinstance(base, Path):
         evaluate_model(base, request, out / "baseline", regrade=regrade, redo=redo)
         base = out / "baseline"
-    _measure(model, request, out, regrade=regrade, redo=redo)
-    rows, groups = _results(request, out, base)
-    results = Evaluation(
-        model=model_name_of(model),
-        seed=request.seed,
-        baseline=_record(base)["model"] if base else None,
-        results=rows,
-        groups=groups,
-    )
-    results.write(out / RESULTS)
+    with locked(out):
+        _measure(model, request, out, regrade=regrade, redo=redo)
+        rows, groups = _results(request, out, base)
+        results = Evaluation(
+            model=model_name_of(model),
+            seed=request.seed,
+            baseline=_record(base)["model"] if base else None,
+            results=rows,
+            groups=groups,
+        )
+        results.write(out / RESULTS)
     return results
 
 
@@ -238,7 +240,7 @@ def _check_owner(out: Path, name: str) -> None:
             raise InputError(
                 f"{out} holds the results of {owner}, not of {name}: choose another --out"
             )
-    elif out.exists() and any(path.name != "baseline" for path in out.iterdir()):
+    elif out.exists() and {path.name for path in out.iterdir()} - {"baseline", *LOCK_FILES}:
         raise InputError(f"{out} holds other files than an evaluation: choose an empty --out")
 
 

@@ -19,6 +19,7 @@ from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.evals.aggregate import compare, improved_languages
 from isoglot.execute.ledger import Done, Ledger
+from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.execute.siblings import Siblings
 from isoglot.line.checks import check_settings
 from isoglot.line.job import Job, Shards
@@ -48,23 +49,24 @@ def run(
     """
     _check_owner(recipe, out)
     check_settings(recipe, out)
-    record = {"recipe": resolved(recipe), "versions": versions()}
-    ledger = Ledger(out, record, redo=redo, siblings=siblings)
-    policy = recipe.policy.path
-    stopped = None
-    for number in range(recipe.num_rounds):
-        measured = Round(recipe, ledger, number, policy, silent)
-        measured.evaluate()
-        if number and (stopped := measured.no_gain()):
-            break
-        trained = Round(recipe.of_round(number), ledger, number, policy, silent).run_round()
-        write_summary(recipe, ledger, stopped)
-        if trained is None:
-            break
-        policy = trained
-    else:
-        Round(recipe, ledger, recipe.num_rounds, policy, silent).evaluate()
-    return write_summary(recipe, ledger, stopped)
+    with locked(out):
+        record = {"recipe": resolved(recipe), "versions": versions()}
+        ledger = Ledger(out, record, redo=redo, siblings=siblings)
+        policy = recipe.policy.path
+        stopped = None
+        for number in range(recipe.num_rounds):
+            measured = Round(recipe, ledger, number, policy, silent)
+            measured.evaluate()
+            if number and (stopped := measured.no_gain()):
+                break
+            trained = Round(recipe.of_round(number), ledger, number, policy, silent).run_round()
+            write_summary(recipe, ledger, stopped)
+            if trained is None:
+                break
+            policy = trained
+        else:
+            Round(recipe, ledger, recipe.num_rounds, policy, silent).evaluate()
+        return write_summary(recipe, ledger, stopped)
 
 
 class Round:
@@ -187,5 +189,5 @@ def _check_owner(recipe: Recipe, out: Path) -> None:
             raise InputError(
                 f"{out} holds a run of recipe {owner!r}, not {recipe.name!r}: choose another --out"
             )
-    elif out.exists() and any(out.iterdir()):
+    elif out.exists() and any(path.name not in LOCK_FILES for path in out.iterdir()):
         raise InputError(f"{out} holds other files than a run: choose an empty or new --out")

@@ -22,6 +22,7 @@ from isoglot.core.version import __version__
 from isoglot.evals.graders import GRADERS
 from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
+from isoglot.execute.lock import locked
 from isoglot.execute.progress import Bars
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
 from isoglot.recipe.models import scorer_of
@@ -54,36 +55,40 @@ def measure_rewards(
     """
     scorings = [_scoring(word) for word in _distinct(scorers, "scorer")]
     names = _distinct([*in_distribution, *on], "set of preferences")
-    sets = [pair_set(name, data, out / "sets" / folder_name(name)) for name in names]
-    tags = _languages_of(languages, sets)
-    inside = names[: len(in_distribution)]
-    record = {
-        "scorers": {scoring.word: scoring.settings for scoring in scorings},
-        "sets": {pairs.name: pairs.revision for pairs in sets},
-        "versions": versions(),
-    }
-    ledger = Ledger(out, record, redo=redo, record_name="rewards.json")
-    folders: dict[str, dict[str, str]] = {}
-    results: list[RewardResult] = []
-    distribution: list[DistributionResult] = []
-    for scoring in scorings:
-        load = cache(partial(_load, scoring.config, tags))
-        found = {
-            pairs.name: _score_once(scoring, pairs, tags, load, ledger, silent) for pairs in sets
+    with locked(out):
+        sets = [pair_set(name, data, out / "sets" / folder_name(name)) for name in names]
+        tags = _languages_of(languages, sets)
+        inside = names[: len(in_distribution)]
+        record = {
+            "scorers": {scoring.word: scoring.settings for scoring in scorings},
+            "sets": {pairs.name: pairs.revision for pairs in sets},
+            "versions": versions(),
         }
-        folders[scoring.word] = {name: str(path.relative_to(out)) for name, path in found.items()}
-        table = _table(scoring, sets, found, inside, seed, resamples)
-        results += table.rows
-        distribution += table.distribution
-    measured = RewardResults(
-        scorers=[scoring.word for scoring in scorings],
-        in_distribution=inside,
-        seed=seed,
-        folders=folders,
-        results=results,
-        distribution=distribution,
-    )
-    measured.write(out / "results.json")
+        ledger = Ledger(out, record, redo=redo, record_name="rewards.json")
+        folders: dict[str, dict[str, str]] = {}
+        results: list[RewardResult] = []
+        distribution: list[DistributionResult] = []
+        for scoring in scorings:
+            load = cache(partial(_load, scoring.config, tags))
+            found = {
+                pairs.name: _score_once(scoring, pairs, tags, load, ledger, silent)
+                for pairs in sets
+            }
+            folders[scoring.word] = {
+                name: str(path.relative_to(out)) for name, path in found.items()
+            }
+            table = _table(scoring, sets, found, inside, seed, resamples)
+            results += table.rows
+            distribution += table.distribution
+        measured = RewardResults(
+            scorers=[scoring.word for scoring in scorings],
+            in_distribution=inside,
+            seed=seed,
+            folders=folders,
+            results=results,
+            distribution=distribution,
+        )
+        measured.write(out / "results.json")
     return measured
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from isoglot.core.store import read_done
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES
+from isoglot.execute.lock import locked
 from isoglot.models.load import scorer_settings
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.study import Study, StudyCell, StudyFailure, StudyRun
@@ -45,9 +46,10 @@ def run_study(
     root = out or Path("runs") / config.name
     runs = grid_runs(cells, root)
     check_judges(config.judges, _task_of(runs[0], config))
-    errors = run_all(runs, num_processes=num_processes, redo=redo, silent=silent)
-    study = _measure(config, cells, runs, errors, root)
-    study.write(root / "study.json")
+    with locked(root):
+        errors = run_all(runs, num_processes=num_processes, redo=redo, silent=silent)
+        study = _measure(config, cells, runs, errors, root)
+        study.write(root / "study.json")
     return study, root
 
 
