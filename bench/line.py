@@ -219,7 +219,9 @@ def memory_part(job: dict[str, Any]) -> None:
         return done
 
     jobs.load_sampler, Ledger.once = lambda _: Sampler(), noted  # type: ignore
-    kept = run(recipe, Path(job["out"]), silent=True)["rounds"][0]["pairs"]["kept"]
+    out = Path(job["out"])
+    run(recipe, out, silent=True)
+    kept = json.loads((out / "summary.json").read_text())["rounds"][0]["pairs"]["kept"]
     print(json.dumps({**peaks, "summary": _peak(), "pairs": kept}))
 
 
