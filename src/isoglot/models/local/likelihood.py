@@ -8,6 +8,7 @@ needed.
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from inspect import signature
 from math import isclose, isnan, nan
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,8 @@ class TransformersLikelihood:
             cache = DynamicCache()  # without a config, so that no layer drops what slides away
             for row in run:
                 yield from self._forward([row], cache)
-                cache.crop(run[-1].num_known - len(row.ids))
+                with _model_code(self.loaded.model):
+                    cache.crop(run[-1].num_known - len(row.ids))
 
     def _batches(self, rows: Sequence[TreeRow]) -> Iterator[list[TreeRow]]:
         """Batch rows of similar length; chains need no mask, so they are apart from trees."""
@@ -235,8 +237,17 @@ def _are_greedy(logits: "Tensor", rows: "Tensor", wanted: "Tensor") -> "Tensor":
     return greedy
 
 
-class _ForwardError(Exception):
-    """The model's code does not accept the inputs of a tree."""
+class _ForwardError(RuntimeError):
+    """The model's own code failed, as it may with the mask or the cache of a tree."""
+
+
+@contextmanager
+def _model_code(model: Any) -> Iterator[None]:
+    """Distinguish failures of the model's code from bugs of this module."""
+    try:
+        yield
+    except (ValueError, RuntimeError, TypeError, IndexError, AttributeError) as error:
+        raise _ForwardError(f"{type(model).__name__}: {error}") from error
 
 
 def _logits(model: Any, ids: "Tensor", inputs: dict[str, Any], positions: "Tensor") -> "Tensor":
@@ -253,11 +264,8 @@ def _logits(model: Any, ids: "Tensor", inputs: dict[str, Any], positions: "Tenso
     hook = model.get_output_embeddings().register_forward_pre_hook(select)
     try:
         use_cache = "past_key_values" in inputs
-        out = model(input_ids=ids.to(model.device), use_cache=use_cache, **inputs)
-    except (ValueError, RuntimeError, TypeError, IndexError, AttributeError) as error:
-        if not inputs:
-            raise
-        raise _ForwardError(f"{type(model).__name__}: {error}") from error
+        with _model_code(model):
+            out = model(input_ids=ids.to(model.device), use_cache=use_cache, **inputs)
     finally:
         hook.remove()
     return out.logits[0].float()
