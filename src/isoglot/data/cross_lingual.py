@@ -132,11 +132,7 @@ def check_cross_lingual(config: CrossLingualConfig, languages: Sequence[str]) ->
 
 
 def cross_lingual(
-    prompts: Sequence[Prompt],
-    config: CrossLingualConfig,
-    *,
-    languages: Sequence[str],
-    seed: int,
+    prompts: Sequence[Prompt], config: CrossLingualConfig, *, languages: Sequence[str], seed: int
 ) -> list[Prompt]:
     """Return `pairs_per_family` prompts of each family, most of them across languages.
 

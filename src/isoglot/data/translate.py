@@ -4,22 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import (
-    Sampled,
-    Tick,
-    Translation,
-    TranslationCheck,
-    Translator,
-    no_tick,
-)
-from isoglot.core.records import (
-    Completion,
-    Dropped,
-    FinishReason,
-    Message,
-    Prompt,
-    content_id,
-)
+from isoglot.core.protocols import Sampled, Tick, Translation, TranslationCheck, Translator, no_tick
+from isoglot.core.records import Completion, Dropped, FinishReason, Message, Prompt, content_id
 
 Exclude = Callable[[str], str | None]
 """Returns the reason why a text is not to be translated, or None."""

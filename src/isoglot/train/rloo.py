@@ -200,12 +200,7 @@ def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any
     from trl import RLOOConfig
 
     args = training_arguments(
-        RLOOConfig,
-        config,
-        policy,
-        out / "checkpoints",
-        seed=seed,
-        train_sampling_strategy="random",
+        RLOOConfig, config, policy, out / "checkpoints", seed=seed, train_sampling_strategy="random"
     )
     num_uses = args.num_iterations * args.steps_per_generation
     is_by_steps = args.save_strategy == "steps"

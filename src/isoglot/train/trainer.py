@@ -12,13 +12,7 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.train.examples import first_of_each_language, load_preferences
 from isoglot.train.folder import claim, finished_summary, last_checkpoint
-from isoglot.train.log import (
-    LogRow,
-    append_line,
-    forget_lines_after,
-    means_by_language,
-    read_log,
-)
+from isoglot.train.log import LogRow, append_line, forget_lines_after, means_by_language, read_log
 from isoglot.train.mixing import draw_evenly, mix
 from isoglot.train.order import LanguageBalanced, LengthGrouped
 from isoglot.train.policy import Policy, diverged, save_policy
