@@ -5,10 +5,13 @@ same prompt has the same id on every machine and in every run.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from isoglot.core.errors import InputError
 
 Message = Mapping[str, str]
 """One turn of a conversation: `{"role": "user" | "assistant" | "system", "content": text}`."""
@@ -51,6 +54,23 @@ class Prompt:
     def text(self) -> str:
         """The last user turn."""
         return next(m["content"] for m in reversed(self.prompt) if m["role"] == "user")
+
+
+def prompts_by_language(prompts: Iterable[Prompt]) -> dict[str, dict[str, Prompt]]:
+    """Group prompts by family, then language.
+
+    Raises:
+        InputError: a family has two prompts in one language.
+    """
+    families: dict[str, dict[str, Prompt]] = defaultdict(dict)
+    for prompt in prompts:
+        known = families[prompt.family].setdefault(prompt.language, prompt)
+        if known.prompt_id != prompt.prompt_id:
+            raise InputError(
+                f"family {prompt.family} has two prompts in {prompt.language!r}: expected one of "
+                "each language; mend the `family` columns"
+            )
+    return families
 
 
 class FinishReason(StrEnum):

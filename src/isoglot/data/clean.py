@@ -76,18 +76,16 @@ def clean(
         seen.add(id)
         if drop is None:
             kept.append(row)
-        else:
-            dropped.append(_dropped(row, drop))
+            continue
+        dropped.append(
+            Dropped(
+                family=row.family,
+                prompt_id=row.prompt_id,
+                language=row.answer_language,
+                pair_type="demonstration",
+                reason=drop.reason,
+                chosen_text=row.text,
+                rejected_text=f"{drop.similarity:.3f} of {drop.of}",
+            )
+        )
     return kept, dropped
-
-
-def _dropped(row: Demonstration, drop: Drop) -> Dropped:
-    return Dropped(
-        family=row.family,
-        prompt_id=row.prompt_id,
-        language=row.answer_language,
-        pair_type="demonstration",
-        reason=drop.reason,
-        chosen_text=row.text,
-        rejected_text=f"{drop.similarity:.3f} of {drop.of}",
-    )

@@ -6,7 +6,6 @@ answer in B. Each family's A and B are drawn from its id, so that no shard depen
 
 import re
 import tomllib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -17,7 +16,7 @@ from pydantic import Field, field_validator
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.records import Message, Prompt, content_id
+from isoglot.core.records import Message, Prompt, content_id, prompts_by_language
 from isoglot.core.section import Section
 
 _Tier = Literal["high", "mid", "low"]
@@ -146,8 +145,13 @@ def cross_lingual(
     Raises:
         InputError: prompts that are across languages already, or two of one language.
     """
+    if across := [prompt for prompt in prompts if prompt.answer_language != prompt.language]:
+        raise InputError(
+            f"cross_lingual: prompt {across[0].prompt_id} in {across[0].language!r} asks for an "
+            f"answer in {across[0].answer_language!r} already; leave out `columns.answer_language`"
+        )
     made = []
-    for family, own in _by_language(prompts).items():
+    for family, own in prompts_by_language(prompts).items():
         present = tuple(tag for tag in languages if tag in own)
         for tag, answer in plan_pairs(config, family, present, tuple(languages), seed):
             made.append(_across(own[tag], answer, own.get(answer), config))
@@ -203,24 +207,6 @@ def _level(tag: str, high: tuple[_Tier, ...]) -> str:
     return "high" if language(tag).tier in high else "low"
 
 
-def _by_language(prompts: Sequence[Prompt]) -> dict[str, dict[str, Prompt]]:
-    """Return the prompts by family, then language."""
-    families: dict[str, dict[str, Prompt]] = defaultdict(dict)
-    for prompt in prompts:
-        own = families[prompt.family]
-        if prompt.answer_language != prompt.language:
-            raise InputError(
-                f"cross_lingual: prompt {prompt.prompt_id} in {prompt.language!r} asks for an "
-                f"answer in {prompt.answer_language!r} already; leave out `columns.answer_language`"
-            )
-        if own.setdefault(prompt.language, prompt) is not prompt:
-            raise InputError(
-                f"cross_lingual: family {prompt.family} has two prompts in {prompt.language!r}: "
-                "expected one of each language; mend the `family` columns"
-            )
-    return families
-
-
 def _across(
     prompt: Prompt, answer: str, other: Prompt | None, config: CrossLingualConfig
 ) -> Prompt:
@@ -228,7 +214,17 @@ def _across(
     if answer == prompt.language and not config.ask_same_language:
         return prompt
     last = max(i for i, turn in enumerate(prompt.prompt) if turn["role"] == "user")
-    text = _with_request(prompt.prompt[last]["content"], prompt.language, answer, config.ask)
+    text = prompt.prompt[last]["content"]
+    request = config.ask or _request_sentences()[prompt.language]
+    words = {
+        "prompt": text,
+        "language": name_in(answer, prompt.language),
+        "english_name": language(answer).english_name,
+        "own_name": language(answer).own_name,
+    }
+    # One pass, so that braces in the prompt stay as they are.
+    filled = _PLACEHOLDER.sub(lambda found: words[found.group(1)], request)
+    text = filled if "{prompt}" in request else f"{text}\n\n{filled}"
     turn: Message = {"role": "user", "content": text}
     return replace(
         prompt,
@@ -238,19 +234,6 @@ def _across(
         gold=other.gold if other else None,
         completion=other.completion if other else None,
     )
-
-
-def _with_request(text: str, tag: str, answer: str, ask: str | None) -> str:
-    template = _request_sentences()[tag] if ask is None else ask
-    words = {
-        "prompt": text,
-        "language": name_in(answer, tag),
-        "english_name": language(answer).english_name,
-        "own_name": language(answer).own_name,
-    }
-    # One pass, so that braces in the prompt stay as they are.
-    filled = _PLACEHOLDER.sub(lambda found: words[found.group(1)], template)
-    return filled if "{prompt}" in template else f"{text}\n\n{filled}"
 
 
 @cache

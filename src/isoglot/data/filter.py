@@ -1,7 +1,7 @@
 """Filters: each drops preferences under its own name, so that a report can count them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -41,14 +41,31 @@ def filter_preferences(
     """Split preferences into kept and dropped ones; both sides of the kept have a language."""
     kept: list[Preference] = []
     dropped: list[Dropped] = []
-    for preference in _identified(preferences, identifier):
+    texts = sorted({text for p in preferences for text in (p.chosen_text, p.rejected_text)})
+    language_of = dict(zip(texts, identifier.identify(texts), strict=True))
+    for row in preferences:
+        preference = replace(
+            row,
+            chosen_language=language_of[row.chosen_text],
+            rejected_language=language_of[row.rejected_text],
+        )
         reason = next(
             (n for n in FILTERS if n in config.filters and not FILTERS[n](preference, config)), None
         )
         if reason is None:
             kept.append(preference)
-        else:
-            dropped.append(_dropped(preference, reason))
+            continue
+        dropped.append(
+            Dropped(
+                family=preference.family,
+                prompt_id=preference.prompt_id,
+                language=preference.answer_language,
+                pair_type=preference.pair_type,
+                reason=reason,
+                chosen_text=preference.chosen_text,
+                rejected_text=preference.rejected_text,
+            )
+        )
     # After the filters: they demand more of the chosen side, so that they would sort the swapped
     # pairs out again, and the control would be none.
     if config.swap_at_random:
@@ -92,21 +109,6 @@ def _is_exempt(preference: Preference) -> bool:
     return preference.pair_type == "translation_prompt"
 
 
-def _identified(
-    preferences: Sequence[Preference], identifier: LanguageIdentifier
-) -> list[Preference]:
-    texts = sorted({text for p in preferences for text in (p.chosen_text, p.rejected_text)})
-    language_of = dict(zip(texts, identifier.identify(texts), strict=True))
-    return [
-        replace(
-            p,
-            chosen_language=language_of[p.chosen_text],
-            rejected_language=language_of[p.rejected_text],
-        )
-        for p in preferences
-    ]
-
-
 def _at_random(preference: Preference, seed: int) -> Preference:
     """Order the sides by a hash, which does not depend on which of them was chosen."""
 
@@ -116,28 +118,8 @@ def _at_random(preference: Preference, seed: int) -> Preference:
     chosen = place(preference.chosen_text, preference.chosen_model)
     if chosen <= place(preference.rejected_text, preference.rejected_model):
         return preference
-    return replace(
-        preference,
-        chosen=preference.rejected,
-        rejected=preference.chosen,
-        chosen_model=preference.rejected_model,
-        rejected_model=preference.chosen_model,
-        chosen_language=preference.rejected_language,
-        rejected_language=preference.chosen_language,
-        chosen_finish_reason=preference.rejected_finish_reason,
-        rejected_finish_reason=preference.chosen_finish_reason,
-        score_chosen=preference.score_rejected,
-        score_rejected=preference.score_chosen,
-    )
-
-
-def _dropped(preference: Preference, reason: str) -> Dropped:
-    return Dropped(
-        family=preference.family,
-        prompt_id=preference.prompt_id,
-        language=preference.answer_language,
-        pair_type=preference.pair_type,
-        reason=reason,
-        chosen_text=preference.chosen_text,
-        rejected_text=preference.rejected_text,
-    )
+    swapped = {}
+    for column in (each.name for each in fields(preference) if "chosen" in each.name):
+        other = column.replace("chosen", "rejected")
+        swapped[column], swapped[other] = getattr(preference, other), getattr(preference, column)
+    return replace(preference, **swapped)

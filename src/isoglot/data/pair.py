@@ -1,14 +1,14 @@
 """Pairers: the completions of a family become preferences.
 
 Every candidate makes a pair, even one that was cut off or not translated: the filter names it. The
-methods that rank consider the completions that have a reward, which a gate of the scorers takes
-away.
+methods that rank need a reward, which no completion has behind a gate of the scorers.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from statistics import fmean, pstdev
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.records import Completion, Preference, Prompt, content_id
+from isoglot.core.records import Completion, Preference, Prompt, content_id, prompts_by_language
 from isoglot.core.section import Section
 
 
@@ -83,8 +83,11 @@ def check_chosen_language(config: PairConfig, scorers: Sequence[str], gates: Seq
         )
 
 
-Pairer = Callable[[Sequence[Prompt], Sequence[Completion], PairConfig, str, int], list[Preference]]
-"""Takes prompts and completions of whole families, the config, the dominant language, the round."""
+Pair = tuple[Prompt, Completion, Completion, str]
+"""Prompt, chosen and rejected completion, and the type of the pair."""
+
+Pairer = Callable[[Sequence[Prompt], Sequence[Completion], PairConfig, str], list[Pair]]
+"""Takes prompts and completions of whole families, the config, and the dominant language."""
 
 
 def pair(
@@ -99,27 +102,37 @@ def pair(
 
     `dominant` is the language whose completions are trusted.
     """
-    preferences = PAIRERS[config.method](prompts, completions, config, dominant, round)
-    return sorted(
-        preferences,
-        key=lambda p: (
-            p.family,
-            p.answer_language,
-            p.prompt_id,
-            p.pair_type,
-            p.chosen_text,
-            p.rejected_text,
-        ),
-    )
+    preferences = [
+        Preference(
+            prompt=prompt.prompt,
+            chosen=({"role": "assistant", "content": chosen.text},),
+            rejected=({"role": "assistant", "content": rejected.text},),
+            family=prompt.family,
+            prompt_id=prompt.prompt_id,
+            language=prompt.language,
+            answer_language=prompt.answer_language,
+            chosen_model=chosen.model,
+            rejected_model=rejected.model,
+            chosen_language=chosen.identified_language,
+            rejected_language=rejected.identified_language,
+            chosen_finish_reason=chosen.finish_reason,
+            rejected_finish_reason=rejected.finish_reason,
+            score_chosen=chosen.rewards.get(config.reward),
+            score_rejected=rejected.rewards.get(config.reward),
+            pair_type=pair_type,
+            round=round,
+        )
+        for prompt, chosen, rejected, pair_type in PAIRERS[config.method](
+            prompts, completions, config, dominant
+        )
+    ]
+    key = ("family", "answer_language", "prompt_id", "pair_type", "chosen_text", "rejected_text")
+    return sorted(preferences, key=attrgetter(*key))
 
 
 def translated_vs_direct(
-    prompts: Sequence[Prompt],
-    completions: Sequence[Completion],
-    config: PairConfig,
-    dominant: str,
-    round: int,
-) -> list[Preference]:
+    prompts: Sequence[Prompt], completions: Sequence[Completion], config: PairConfig, dominant: str
+) -> list[Pair]:
     """Language imbalance as reward (LIDR, arXiv:2410.08964, section 3).
 
     | prompt | chosen | rejected | pair type |
@@ -134,9 +147,16 @@ def translated_vs_direct(
     translated = {
         (c.family, c.prompt_id, c.translated_from): c for c in completions if c.translated_from
     }
-    direct = _direct_completions(prompts, completions)
+    prompts_by_language(prompts)  # raises for two of one language
+    prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
+    direct = {
+        (c.family, prompt.language, c.sampler, c.sample): (prompt, c)
+        for c in completions
+        if c.translated_from is None
+        for prompt in [prompt_of[c.family, c.prompt_id]]
+    }
     about_translation = {*config.translation_prompts, *map(content_id, config.translation_prompts)}
-    preferences = []
+    pairs: list[Pair] = []
     for (family, tag, sampler, sample), (prompt, own) in direct.items():
         found = direct.get((family, dominant, sampler, sample))
         if tag == dominant or found is None:
@@ -144,24 +164,18 @@ def translated_vs_direct(
         dominant_prompt, trusted = found
         forth = translated.get((family, prompt.prompt_id, trusted.completion_id))
         back = translated.get((family, dominant_prompt.prompt_id, own.completion_id))
-        kinds: list[tuple[str, Prompt, Completion, Completion | None]] = []
         if family in about_translation or own.language == trusted.language:
-            kinds.append(("translation_prompt", prompt, trusted, own))
+            pairs.append((prompt, trusted, own, "translation_prompt"))
         elif forth is not None:
-            kinds.append(("dominant_translated", prompt, forth, own))
-        if config.dominant_pairs in ("all", tag):
-            kinds.append(("dominant_kept", dominant_prompt, trusted, back))
-        preferences += [
-            _preference(its_prompt, chosen, rejected, pair_type, config, round)
-            for pair_type, its_prompt, chosen, rejected in kinds
-            if rejected is not None
-        ]
-    if len({tag for _, tag, _, _ in direct}) > 1 and not translated and not preferences:
+            pairs.append((prompt, forth, own, "dominant_translated"))
+        if config.dominant_pairs in ("all", tag) and back is not None:
+            pairs.append((dominant_prompt, trusted, back, "dominant_kept"))
+    if len({tag for _, tag, _, _ in direct}) > 1 and not translated and not pairs:
         raise InputError(
             "translated_vs_direct: expected translations among the completions, came none; "
             "add a translator to the recipe, or use another `pair.method`"
         )
-    return preferences
+    return pairs
 
 
 class _Scored(NamedTuple):
@@ -202,10 +216,9 @@ def _ranked(
     completions: Sequence[Completion],
     config: PairConfig,
     _dominant: str,
-    round: int,
     *,
     reject: Callable[[Sequence[float], Sequence[_Scored], PairConfig], _Scored],
-) -> list[Preference]:
+) -> list[Pair]:
     """Pair the highest reward of each prompt with the completion that `reject` picks below it.
 
     `reject` is given all rewards of the prompt, sorted, and the completions whose reward is lower
@@ -218,7 +231,7 @@ def _ranked(
     for completion in completions:
         if completion.rewards.get(config.reward) is not None:
             of_prompt[completion.family, completion.prompt_id].append(completion)
-    preferences = []
+    pairs = []
     for prompt in prompts:
         candidates = _scored(of_prompt[prompt.family, prompt.prompt_id], config)
         choosable = [row for row in candidates if _may_be_chosen(row.completion, config)]
@@ -234,9 +247,8 @@ def _ranked(
         if below:
             rejected = reject(sorted(row.reward for row in candidates), below, config)
             kind = config.method if rejected.is_right else WRONG_LANGUAGE
-            sides = best.completion, rejected.completion
-            preferences.append(_preference(prompt, *sides, kind, config, round))
-    return preferences
+            pairs.append((prompt, best.completion, rejected.completion, kind))
+    return pairs
 
 
 def _scored(completions: Sequence[Completion], config: PairConfig) -> list[_Scored]:
@@ -284,51 +296,3 @@ PAIRERS: Mapping[str, Pairer] = {
     "best_vs_random": partial(_ranked, reject=_random),
     "max_vs_low": partial(_ranked, reject=_low),
 }
-
-
-def _direct_completions(
-    prompts: Sequence[Prompt], completions: Sequence[Completion]
-) -> dict[tuple[str, str, str, int], tuple[Prompt, Completion]]:
-    """Return prompt and completion by family, language of the prompt, sampler and sample."""
-    prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
-    direct = {}
-    for completion in completions:
-        if completion.translated_from is None:
-            prompt = prompt_of[completion.family, completion.prompt_id]
-            key = (prompt.family, prompt.language, completion.sampler, completion.sample)
-            if key in direct:
-                raise InputError(
-                    f"family {prompt.family} has two prompts in {prompt.language!r}: expected one "
-                    "of each language to compare; mend the `family` columns"
-                )
-            direct[key] = (prompt, completion)
-    return direct
-
-
-def _preference(
-    prompt: Prompt,
-    chosen: Completion,
-    rejected: Completion,
-    pair_type: str,
-    config: PairConfig,
-    round: int,
-) -> Preference:
-    return Preference(
-        prompt=prompt.prompt,
-        chosen=({"role": "assistant", "content": chosen.text},),
-        rejected=({"role": "assistant", "content": rejected.text},),
-        family=prompt.family,
-        prompt_id=prompt.prompt_id,
-        language=prompt.language,
-        answer_language=prompt.answer_language,
-        chosen_model=chosen.model,
-        rejected_model=rejected.model,
-        chosen_language=chosen.identified_language,
-        rejected_language=rejected.identified_language,
-        chosen_finish_reason=chosen.finish_reason,
-        rejected_finish_reason=rejected.finish_reason,
-        score_chosen=chosen.rewards.get(config.reward),
-        score_rejected=rejected.rewards.get(config.reward),
-        pair_type=pair_type,
-        round=round,
-    )

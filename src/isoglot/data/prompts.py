@@ -141,9 +141,15 @@ def select_families(
     for prompt in prompts:
         if prompt.language in rank:
             families[prompt.family].append(prompt)
-    if parallel:
-        # All families, not only the selected ones: a gap shows in the first round, not the third.
-        _check_parallel(families, tags)
+    # All families, not only the selected ones: a gap shows in the first round, not the third.
+    for family in sorted(families) if parallel else ():
+        present = {prompt.language for prompt in families[family]}
+        if missing := [tag for tag in tags if tag not in present]:
+            raise InputError(
+                f"family {family} ({families[family][0].text[:40]!r}) has no prompt in "
+                f"{missing[0]!r}: expected one in each of {', '.join(tags)}; add the row, check "
+                f"the `family` columns, or leave out {missing[0]!r}"
+            )
     if len(families) < skip + num_families:
         raise InputError(
             f"expected at least {skip + num_families} families in {', '.join(tags)} ({skip} were "
@@ -155,19 +161,6 @@ def select_families(
         for family in shuffled[skip : skip + num_families]
         for prompt in sorted(families[family], key=lambda p: (rank[p.language], p.prompt_id))
     ]
-
-
-def _check_parallel(families: Mapping[str, Sequence[Prompt]], tags: Sequence[str]) -> None:
-    for family in sorted(families):
-        present = {prompt.language for prompt in families[family]}
-        for tag in tags:
-            if tag not in present:
-                start = families[family][0].text[:40]
-                raise InputError(
-                    f"family {family} ({start!r}) has no prompt in {tag!r}: expected one in each "
-                    f"of {', '.join(tags)}; add the row, check the `family` columns, or leave "
-                    f"out {tag!r}"
-                )
 
 
 def _prompt(row: Row, config: PromptFileConfig, source: str) -> Prompt:

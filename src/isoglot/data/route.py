@@ -351,39 +351,25 @@ def route(
     rows = [row for each in found.values() for row in each]
     tags = identifier.identify([row.text for row in rows])
     reasons = {id(row): _reason(row, tag) for row, tag in zip(rows, tags, strict=True)}
+
+    def reward(row: Completion) -> float:
+        value = row.rewards.get(config.reward) if config.reward else None
+        return value if value is not None and isfinite(value) else -inf
+
     kept: list[Demonstration] = []
     dropped: list[Dropped] = []
     for prompt in prompts:
-        samples = sorted(found[prompt.family, prompt.prompt_id], key=lambda row: row.sample)
+        key, tag = (prompt.family, prompt.prompt_id), prompt.answer_language
+        samples = sorted(found[key], key=lambda row: row.sample)
         fit = [row for row in samples if reasons[id(row)] is None]
-        if fit:  # `max` returns the first of equal ones
-            kept.append(_demonstration(prompt, max(fit, key=lambda row: _reward(row, config))))
-            continue
-        reason = "no_route" if prompt.answer_language not in route_in else "no_answer"
-        text = samples[0].text if samples else ""
-        dropped.append(_dropped(prompt, reasons[id(samples[0])] if samples else reason, text))
+        if fit:
+            best = max(fit, key=reward)  # the first of equal ones
+            turn = {"role": "assistant", "content": best.text.strip()}
+            columns = (prompt.language, tag, best.model, prompt.source)
+            kept.append(Demonstration((*prompt.prompt, turn), *key, *columns))
+        else:
+            without = "no_answer" if tag in route_in else "no_route"
+            reason = reasons[id(samples[0])] if samples else without
+            text = samples[0].text if samples else ""
+            dropped.append(Dropped(*key, tag, "demonstration", reason or without, text, ""))
     return kept, dropped
-
-
-def _reward(completion: Completion, config: RouteConfig) -> float:
-    reward = completion.rewards.get(config.reward) if config.reward else None
-    return reward if reward is not None and isfinite(reward) else -inf
-
-
-def _demonstration(prompt: Prompt, completion: Completion) -> Demonstration:
-    return Demonstration(
-        messages=(*prompt.prompt, {"role": "assistant", "content": completion.text.strip()}),
-        family=prompt.family,
-        prompt_id=prompt.prompt_id,
-        language=prompt.language,
-        answer_language=prompt.answer_language,
-        model=completion.model,
-        source=prompt.source,
-    )
-
-
-def _dropped(prompt: Prompt, reason: str | None, text: str) -> Dropped:
-    assert reason is not None
-    return Dropped(
-        prompt.family, prompt.prompt_id, prompt.answer_language, "demonstration", reason, text, ""
-    )

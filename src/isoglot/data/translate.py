@@ -3,9 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Tick, Translation, TranslationCheck, Translator, no_tick
-from isoglot.core.records import Completion, Dropped, FinishReason, Message, Prompt, content_id
+from isoglot.core.records import (
+    Completion,
+    Dropped,
+    FinishReason,
+    Message,
+    Prompt,
+    content_id,
+    prompts_by_language,
+)
 
 Exclude = Callable[[str], str | None]
 """Returns the reason why a text is not to be translated, or None."""
@@ -33,7 +40,7 @@ def translate_completions(
     finish reason of the completion. There is no row where both prompts want an answer in the same
     language, or where the family has no prompt in the target language.
     """
-    prompt_in = _prompt_by_language(prompts)
+    families = prompts_by_language(prompts)
     language_of = {(p.family, p.prompt_id): p.language for p in prompts}
     direct = [completion for completion in completions if completion.translated_from is None]
     others = [tag for tag in dict.fromkeys(languages) if tag != dominant]
@@ -43,7 +50,7 @@ def translate_completions(
         forth = others if only is None else [t for t in others if t in only.get(source.sampler, ())]
         back = [dominant] if only is None and own in others else []
         for tag in forth if own == dominant else back:
-            prompt = prompt_in.get((source.family, tag))
+            prompt = families[source.family].get(tag)
             if prompt is not None and prompt.answer_language != source.language:
                 pairs.append((source, _untranslated(source, prompt, translator.name)))
     todo = [i for i, (source, _) in enumerate(pairs) if _is_whole(source)]
@@ -94,13 +101,13 @@ def translate_prompts(
     for whose last user turn `exclude` has a reason, as `untranslatable_…`. Families without a
     prompt in `source` stay as they are.
     """
-    prompt_in = _prompt_by_language(prompts)
+    families = prompts_by_language(prompts)
     missing = [
         (prompt, tag)
         for prompt in prompts
         if prompt.language == source
         for tag in dict.fromkeys(languages)
-        if (prompt.family, tag) not in prompt_in
+        if tag not in families[prompt.family]
     ]
     excluded = {prompt.text: exclude(prompt.text) for prompt, _ in missing} if exclude else {}
     dropped = [
@@ -189,15 +196,3 @@ def _translation(source: Completion, row: Completion) -> Translation:
 
 def _is_whole(text: Completion | Sampled) -> bool:
     return text.finish_reason == FinishReason.STOP and bool(text.text.strip())
-
-
-def _prompt_by_language(prompts: Sequence[Prompt]) -> dict[tuple[str, str], Prompt]:
-    prompt_in: dict[tuple[str, str], Prompt] = {}
-    for prompt in prompts:
-        known = prompt_in.setdefault((prompt.family, prompt.language), prompt)
-        if known.prompt_id != prompt.prompt_id:
-            raise InputError(
-                f"family {prompt.family} has two prompts in {prompt.language!r}: expected one of "
-                "each language to translate between; mend the `family` columns"
-            )
-    return prompt_in

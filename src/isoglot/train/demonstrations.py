@@ -1,4 +1,4 @@
-"""Demonstrations that the user has: JSONL, JSON or Parquet in TRL's forms, as records."""
+"""Demonstrations in files of the user, in TRL's forms: JSONL, JSON or Parquet."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +11,11 @@ from isoglot.core.text import without_thinking
 
 
 def read_demonstrations(path: str, tag: str | None = None) -> Iterator[Demonstration]:
-    """The rows of a file or a glob of files, one after another.
+    """Read the rows of a file or a glob of files, one after another.
 
-    `messages` that end with the assistant's answer, or `prompt` and `completion`, each a text or
-    turns. `language` is a column or, for all rows, `tag`; `answer_language`, `family`, `model` and
-    `source` are read where they are. The thinking of an answer is left out.
+    A row has `messages` that end with the assistant's answer, or `prompt` and `completion`, each a
+    text or turns. `language` is a column or, for all rows, `tag`; `answer_language`, `family`,
+    `model` and `source` are read where they are. The thinking of an answer is left out.
 
     Raises:
         InputError: a row that is no demonstration; names file, row and column.
@@ -34,9 +34,16 @@ def _demonstration(row: Row, tag: str | None, source: str) -> Demonstration:
         )
     own = language(tag or str(row["language"])).tag
     answer_tag = language(str(row.get("answer_language") or own)).tag
-    column, turns = _turns(row)
-    prompt, answer = prompt_messages(turns[:-1], column), turns[-1]
-    text = _answer(answer, column)
+    turns, prompt_column, column = _turns(row)
+    prompt, last = prompt_messages(turns[:-1], prompt_column), turns[-1]
+    is_turn = isinstance(last, dict) and last.get("role") == "assistant"
+    content = last.get("content") if is_turn else None
+    text = without_thinking(content) if isinstance(content, str) else None
+    if not text or not text.strip():
+        raise InputError(
+            f"expected the assistant's answer at the end of column {column!r}, after the thinking "
+            f"if there is any, came {last!r:.60}; mend the row or leave it out"
+        )
     prompt_id = content_id(own, answer_tag, *(turn["content"] for turn in prompt))
     return Demonstration(
         messages=(*prompt, {"role": "assistant", "content": text}),
@@ -49,16 +56,15 @@ def _demonstration(row: Row, tag: str | None, source: str) -> Demonstration:
     )
 
 
-def _turns(row: Row) -> tuple[str, list[Any]]:
-    """The column of the turns, and all of them."""
-    if row.get("messages") is not None:
-        turns = row["messages"]
+def _turns(row: Row) -> tuple[list[Any], str, str]:
+    """Return all turns, and the columns of the prompt and of the completion."""
+    if (turns := row.get("messages")) is not None:
         if not isinstance(turns, list) or len(turns) < 2:
             raise InputError(
                 f"expected a prompt and an answer in column 'messages', came {turns!r:.60}; mend "
                 f"the row or leave it out"
             )
-        return "messages", turns
+        return turns, "messages", "messages"
     if lacking := [name for name in ("prompt", "completion") if row.get(name) is None]:
         raise InputError(
             f"expected a column 'messages', or 'prompt' and 'completion', came "
@@ -73,22 +79,4 @@ def _turns(row: Row) -> tuple[str, list[Any]]:
             f"expected text or turns in columns 'prompt' and 'completion', one in the second, came "
             f"{row['completion']!r:.60}; mend the row or leave it out"
         )
-    return "prompt", [*sides[0], *sides[1]]
-
-
-def _answer(turn: Any, column: str) -> str:
-    column = "completion" if column == "prompt" else column
-    is_turn = isinstance(turn, dict) and turn.get("role") == "assistant"
-    text = turn.get("content") if is_turn else None
-    if not isinstance(text, str) or not text.strip():
-        raise InputError(
-            f"expected the assistant's answer at the end of column {column!r}, came "
-            f"{turn!r:.60}; mend the row or leave it out"
-        )
-    answer = without_thinking(text)
-    if not answer:
-        raise InputError(
-            f"expected an answer after the thinking at the end of column {column!r}, came "
-            f"{text!r:.60}; mend the row or leave it out"
-        )
-    return answer
+    return [*sides[0], *sides[1]], "prompt", "completion"
