@@ -170,7 +170,7 @@ def test_killed_in_routing_it_goes_on_at_the_shard(folder, tiny_model, capsys):
             main(command)
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    assert "Which way each language goes" in shown
+    assert "The generation route of each language" in shown
     assert standing.items() < made(out).items()
     again, before = (
         {n: data for n, data in contents(run / "round-0").items() if n.endswith(".parquet")}
@@ -184,7 +184,7 @@ def test_killed_in_routing_it_goes_on_at_the_shard(folder, tiny_model, capsys):
         assert kept[0] == kept[1]
     assert again.keys() == before.keys()
     page = (out / "report.html").read_text()
-    assert "Which way each language goes" in page
+    assert "The generation route of each language" in page
     assert "off-target 1 &gt; 0.1" in page
 
 
@@ -198,7 +198,7 @@ def test_a_language_without_a_way_is_named_and_left_out(folder, tiny_model, caps
             main(["run", str(folder / "few.yaml"), "--out", str(folder / "few")])
     assert ended.value.code == 0
     shown = capsys.readouterr().out.replace("\n", " ")
-    assert "Swahili (sw) has no way that passes: direct@" in shown
+    assert "Swahili (sw) has no route that passes: direct@" in shown
     dropped = rows_of(folder / "few/round-0/route" / DROPPED, Dropped)
     assert {(row.language, row.reason) for row in dropped} == {("sw", "no_route")}
     assert len(dropped) == NUM

@@ -18,6 +18,7 @@ from by_hand import (
 )
 from safetensors.torch import save_file
 
+from isoglot.core.errors import InputError
 from isoglot.train.dpo import train_dpo
 from isoglot.train.policy import Policy
 from isoglot.train.settings import TrainConfig
@@ -230,11 +231,17 @@ def test_truncated_and_dropped_are_counted(tiny_model, preferences, training, tm
     ],
 )
 def test_config_errors(tiny_model, preferences, tmp_path, config, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         train_dpo(
             preferences, Policy(str(tiny_model)), tmp_path / "out", TrainConfig(**config), seed=0
         )
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").glob("inputs.json"))
+
+
+def test_targets_that_the_model_has_not_are_one_line(tiny_model, preferences, tmp_path):
+    config = TrainConfig(lora={"targets": ["nowhere"]}, training={"use_cpu": True, "bf16": False})
+    with pytest.raises(InputError, match=r"Target modules .*nowhere.* not found"):
+        train_dpo(preferences, Policy(str(tiny_model)), tmp_path, config, seed=0)
 
 
 @pytest.mark.slow

@@ -302,7 +302,7 @@ def test_a_launch_that_cannot_be(tmp_path):
         on_accelerators = TrainConfig(**more)
         refused(
             "fsdp2",
-            f"{what} answers prompts .* with launch.config ddp alone so far, got fsdp2",
+            f"{what} completes prompts .* needs launch.config ddp, got fsdp2",
             on_accelerators,
         )
     for text, words in (

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from by_hand import LANGUAGES, Killed, largest_difference, log_lines, weights
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import shard_path, write_shard
 from isoglot.models.scorers import GoldScorer
@@ -233,7 +234,7 @@ def test_a_reward_that_is_no_number_counts_as_none(prompt_files, tiny_policy, tm
     ],
 )  # fmt: skip
 def test_bad_settings_are_one_line(prompt_files, tiny_policy, tmp_path, training, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with pytest.raises(InputError, match=message) as error:
         run(prompt_files, tiny_policy, tmp_path, **training)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "policy").exists()

@@ -1,4 +1,4 @@
-"""Training by several processes: `accelerate launch` in a child, its progress and errors here.
+"""Training by several processes: `accelerate launch` in a child, progress and errors here.
 
     make_policy ── accelerate launch ──┬─ rank 0: train/launched.py ── train_here
          ▲                             └─ rank 1: train/launched.py ── train_here
@@ -38,17 +38,17 @@ _PATIENCE_SECONDS = 20
 
 
 class LaunchConfig(Section):
-    """How many processes train, and how they share the work."""
+    """Processes of a training, and how they share the work."""
 
     num_processes: int = Field(ge=1)
-    """On all machines together, one for each accelerator; a step learns from
+    """Processes on all machines together, one for each accelerator; a step trains on
     `num_processes` * `per_device_train_batch_size` * `gradient_accumulation_steps` rows."""
     config: str = "ddp"
     """`ddp`, `fsdp2`, `zero2`, `zero3`, or the path of a file of accelerate."""
     num_machines: int = Field(1, ge=1)
-    """They share the file system; the run says what to start on the others."""
+    """Machines, which share the file system; the run prints the command to start on the others."""
     main_process_ip: str | None = None
-    """Of the machine where the run is, as the others reach it."""
+    """Address of the machine where the run is, as the others reach it."""
     main_process_port: int | None = Field(None, ge=1, le=65535)
 
     @property
@@ -58,7 +58,7 @@ class LaunchConfig(Section):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What decides the trained weights: not where the machines are."""
+        """The settings that decide the trained weights, which the addresses do not."""
         return {"num_processes": self.num_processes, "config": self.path.read_text("utf-8")}
 
     @field_validator("config")
@@ -74,7 +74,7 @@ class LaunchConfig(Section):
         )
 
     @model_validator(mode="after")
-    def _shared_out(self) -> Self:
+    def _evenly_shared(self) -> Self:
         if self.num_processes % self.num_machines:
             raise InputError(
                 f"expected num_processes to be a multiple of num_machines ({self.num_machines}), "
@@ -86,10 +86,11 @@ class LaunchConfig(Section):
 
 
 def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
-    """Raise InputError for what accelerate would say in many lines, and late.
+    """Check a launch before accelerate would fail late and in many lines.
 
-    A file that is not there or not accelerate's, DeepSpeed that is not installed, answers in
-    training by a policy in shards, and more processes than this machine has accelerators.
+    Raises:
+        InputError: a file that is missing or not accelerate's, DeepSpeed that is not installed,
+            completions in training by a sharded policy, or more processes than accelerators.
     """
     import torch
 
@@ -102,8 +103,8 @@ def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
     if kind != "MULTI_GPU" and (config.method == "rloo" or config.choose):
         what = "method rloo" if config.method == "rloo" else "train.choose"
         raise InputError(
-            f"{what} answers prompts in training, which several processes do with launch.config "
-            f"ddp alone so far, got {launch.config}; use ddp"
+            f"{what} completes prompts in training, which needs launch.config ddp, got "
+            f"{launch.config}; use ddp"
         )
     if kind == "DEEPSPEED" and find_spec("deepspeed") is None:
         raise InputError(
@@ -135,12 +136,12 @@ def train_launched(
     seed: int,
     on_step: OnStep = no_step,
 ) -> dict[str, Any]:
-    """`train(files, policy, out, config, seed=seed)` by several processes, on_step in this one.
+    """Call `train(files, policy, out, config, seed=seed)` in several processes, `on_step` in this.
 
     Same files, resuming and errors as `train` itself.
 
     Raises:
-        InputError, OSError, RunError: what one of the processes raised; RunError also where one
+        InputError, OSError, RunError: raised by one of the processes; RunError also where one
             was killed.
         RuntimeError: a bug in one of the processes; the output of all stays in `out/launch.log`.
     """
@@ -149,7 +150,9 @@ def train_launched(
     job, output = out / "launch.job", out / "launch.log"
     write_whole(job, pickle.dumps(partial(train, files, policy, out, config, seed=seed)))
     try:
-        _announce(launch, job)
+        for rank in range(1, launch.num_machines):
+            command = shlex.join(_command(launch, job, rank))
+            print(f"isoglot: on machine {rank}, in {Path.cwd()}: {command}", file=sys.stderr)
         code, failures = _watched(_command(launch, job, machine_rank=0), output, on_step)
     finally:
         job.unlink()
@@ -166,7 +169,7 @@ def _is_path(config: str) -> bool:
 
 
 def _distributed_type(path: Path) -> str:
-    """As accelerate reads it, which also refuses keys that it does not know."""
+    """Read the file as accelerate does, which refuses unknown keys."""
     from accelerate.commands.config.config_args import load_config_from_file
     from yaml import YAMLError
 
@@ -185,30 +188,23 @@ def _distributed_type(path: Path) -> str:
 def _command(launch: LaunchConfig, job: Path, machine_rank: int) -> list[str]:
     # On one machine accelerate finds a free port itself: two runs must not meet.
     port = launch.main_process_port or (_PORT if launch.num_machines > 1 else 0)
-    options: dict[str, Any] = {
+    options = {
         "config_file": launch.path.resolve(),
         "num_processes": launch.num_processes,
         "num_machines": launch.num_machines,
         "machine_rank": machine_rank,
         "main_process_port": port,
+        **({"main_process_ip": launch.main_process_ip} if launch.main_process_ip else {}),
     }
-    if launch.main_process_ip:
-        options["main_process_ip"] = launch.main_process_ip
-    given = [word for key, value in options.items() for word in (f"--{key}", str(value))]
-    accelerate = [sys.executable, "-m", "accelerate.commands.launch", *given]
+    words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+    accelerate = [sys.executable, "-m", "accelerate.commands.launch", *words]
     return [*accelerate, "-m", "isoglot.train.launched", str(job)]
-
-
-def _announce(launch: LaunchConfig, job: Path) -> None:
-    for rank in range(1, launch.num_machines):
-        command = shlex.join(_command(launch, job, rank))
-        print(f"isoglot: on machine {rank}, in {Path.cwd()}: {command}", file=sys.stderr)
 
 
 def _watched(
     command: Sequence[str], output: Path, on_step: OnStep
 ) -> tuple[int, Mapping[int, Failure]]:
-    """Return the exit code of a launch and the failures by rank; what else is printed is kept."""
+    """Return exit code and failures by rank of a launch; write its other output to a file."""
     failures: dict[int, str] = defaultdict(str)
     with (
         output.open("wb", buffering=0) as kept,
@@ -218,7 +214,7 @@ def _watched(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, WATCHED: "1"},
-            start_new_session=True,  # Ctrl-C comes to this process, which ends the others
+            start_new_session=True,  # Ctrl-C reaches this process, which ends the others
         ) as process,
     ):
         assert process.stdin is not None
@@ -253,12 +249,12 @@ def _failure(
     if first and first.exit_code == 2:
         output.unlink()
         return first.exception(f"process {rank} of the training")
-    # Where one was killed, the others only say that they have lost it.
+    # Where one was killed, the others only report that they have lost it.
     was_killed = b"SIGKILL" in output.read_bytes()
     if first and not was_killed:
-        return first.exception(f"process {rank} of the training; all output stands in {output}")
+        return first.exception(f"process {rank} of the training; all output is in {output}")
     killed = "one was ended by SIGKILL: the memory was most likely full; a smaller batch size helps"
     return RunError(
         f"training by {launch.num_processes} processes failed "
-        f"({killed if was_killed else f'exit code {code}'}); their output stands in {output}"
+        f"({killed if was_killed else f'exit code {code}'}); their output is in {output}"
     )

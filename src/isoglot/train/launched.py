@@ -17,15 +17,15 @@ from isoglot.core.errors import Failure
 from isoglot.core.store import naming_a_full_disk
 
 MARK = b"\x1eisoglot "
-"""Begins a line of output that is for the process that launched the training."""
+"""First bytes of a line of output for the process that launched the training."""
 
 WATCHED = "ISOGLOT_WATCHED"
-"""Set in the environment where that process reads our output, and holds our standard input."""
+"""Variable of the environment, set if that process reads our output and holds our input."""
 
 _CHUNK_CHARS = 1500  # a line must fit the 4096 bytes that a pipe takes at once
 
 
-def main() -> None:
+def _main() -> None:
     """Train; exit with code 2 for what the user can mend, 1 for any other failure."""
     is_watched = WATCHED in os.environ
     if is_watched:
@@ -34,8 +34,8 @@ def main() -> None:
     try:
         call = pickle.loads(job.read_bytes())
         with naming_a_full_disk(job.parent):
-            call(on_step=_tell_step if is_watched else _tell_nobody)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the launcher has to hear of it
+            call(on_step=_send_step if is_watched else _ignore_step)
+    except Exception as error:  # noqa: BLE001 - the launcher receives all
         traceback.print_exc()
         _end(error, is_watched)
     from accelerate import PartialState
@@ -49,32 +49,32 @@ def _end(error: Exception, is_watched: bool) -> None:
     if is_watched:
         text = json.dumps(asdict(failure))
         for start in range(0, len(text), _CHUNK_CHARS):
-            _tell({"rank": int(os.environ["RANK"]), "failure": text[start : start + _CHUNK_CHARS]})
+            _send({"rank": int(os.environ["RANK"]), "failure": text[start : start + _CHUNK_CHARS]})
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(failure.exit_code)
 
 
-def _tell_step(step: int, total: int) -> None:
-    _tell({"step": step, "total": total})
+def _send_step(step: int, total: int) -> None:
+    _send({"step": step, "total": total})
 
 
-def _tell_nobody(step: int, total: int) -> None:
-    """The machine of the first process shows how far the training is."""
+def _ignore_step(step: int, total: int) -> None:
+    """Send nothing: the machine of the first process shows the progress."""
 
 
-def _tell(message: dict[str, Any]) -> None:
+def _send(message: dict[str, Any]) -> None:
     line = json.dumps(message, ensure_ascii=False).encode(errors="replace")
     # In one call, with a line break first: others write to the same pipe, and may be in a line.
     os.write(sys.stdout.fileno(), b"\n" + MARK + line + b"\n")
 
 
 def _end_with_launcher() -> None:
-    """Standard input is a pipe from the launching process, and ends when that does."""
+    """End with the launching process: standard input is a pipe from it."""
     while os.read(sys.stdin.fileno(), 1):
         pass
     os._exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -8,6 +8,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -158,7 +159,7 @@ def training_arguments(
     """Return TRL's config: our defaults, then the recipe's `training`, then the caller's arguments.
 
     Raises:
-        InputError: an unknown key, with a did-you-mean.
+        InputError: an unknown key, with a did-you-mean, or a value that TRL refuses.
     """
     import torch
 
@@ -182,7 +183,21 @@ def training_arguments(
         of_model["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     if of_model:
         arguments["model_init_kwargs"] = {**(arguments.get("model_init_kwargs") or {}), **of_model}
-    return config_class(**arguments)
+    with library_refusals():
+        return config_class(**arguments)
+
+
+@contextmanager
+def library_refusals() -> Iterator[None]:
+    """Raise InputError for a ValueError that a library, not our code, raises about settings."""
+    try:
+        yield
+    except ValueError as error:
+        place = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+        if isinstance(error, InputError) or place[-1].startswith("isoglot."):
+            raise
+        reason = " ".join(str(error).split())
+        raise InputError(f"a setting of `train:` does not fit: {reason}; correct it") from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from isoglot.train.mixing import draw_evenly, mix
 from isoglot.train.order import LanguageBalanced, LengthGrouped
 from isoglot.train.policy import Policy, diverged, save_policy
 from isoglot.train.selection import CheckpointSelection, HeldOut
-from isoglot.train.settings import OnStep, TrainConfig
+from isoglot.train.settings import OnStep, TrainConfig, library_refusals
 from isoglot.train.template import check_template, end_ids, load_training_tokenizer
 
 _Trainer: Any = object
@@ -160,8 +160,14 @@ class PerLanguage(_Trainer):
 
 
 def make_trainer(mixin: type[PerLanguage], trl_trainer: type, **arguments: Any) -> Any:
-    """Return TRL's trainer with a mixin over it, made from the arguments of TRL's."""
-    return type(f"Language{trl_trainer.__name__}", (mixin, trl_trainer), {})(**arguments)
+    """Return TRL's trainer with a mixin over it, made from the arguments of TRL's.
+
+    Raises:
+        InputError: settings that a library refuses, such as unknown `lora.targets`.
+    """
+    trainer_class = type(f"Language{trl_trainer.__name__}", (mixin, trl_trainer), {})
+    with library_refusals():
+        return trainer_class(**arguments)
 
 
 def run_training(
