@@ -19,10 +19,11 @@ from isoglot.judging.rate import rate_model
 from isoglot.judging.ratings import graded_ratings, turn_of
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judges.rating import RatingConfig, SamplerRater
-from isoglot.report.export.formats import as_csv, as_lm_eval, as_markdown
-from isoglot.report.results.measures import Measure
+from isoglot.report.export.formats import flat_table, wide_table
+from isoglot.report.export.lm_eval import as_lm_eval
 from isoglot.report.results.paired import changes_between
 from isoglot.report.results.ratings import Ratings
+from isoglot.report.results.rows import Measure
 from isoglot.report.results.runs import compare_runs
 
 
@@ -285,14 +286,14 @@ def test_two_graded_models_are_compared_and_what_a_judge_did_not_say_is_not_zero
 
 
 def test_exports_show_grades_and_the_table_of_a_spreadsheet_values(answers, tmp_path):
-    summary = graded(answers, Grader(by_question), tmp_path / "out").model_dump(mode="json")
-    text = as_markdown(summary).replace("\\", "")
+    summary = graded(answers, Grader(by_question), tmp_path / "out")
+    text = wide_table(summary).to_markdown().replace("\\", "")
     assert "| Swahili | 5.00 [" in text
     assert "| **Mean** | 5.50 [" in text
     assert "a@1; grades from 1 to 10, 95 % interval in brackets" in text
     assert "judge: judge@1" in text
     assert as_lm_eval(summary)["results"]["open_sw"]["rating,none"] == pytest.approx(5.0)
-    assert "a@1,,open,rating,sw,,low,False,0.5," in as_csv(summary)
+    assert "a@1,,open,rating,sw,,low,False,0.5," in flat_table(summary).to_csv()
 
 
 def test_what_needs_two_answers_is_refused_for_one(tmp_path):

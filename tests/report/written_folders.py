@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import (
-    Choice,
     Completion,
-    Graded,
     Prompt,
     Rated,
     Verdict,
@@ -72,40 +70,6 @@ def _prompts(task: str, num: int) -> list[Prompt]:
     ]
 
 
-def write_evaluation(
-    folder: Path,
-    model: str = "new@1a2b",
-    *,
-    baseline: str | None = None,
-    tasks: tuple[str, ...] = ("mgsm", "xcopa"),
-    text: str = HOSTILE,
-    num: int = NUM,
-) -> Path:
-    """An evaluation of `mgsm` (written answers) and `xcopa` (choices) in 14 languages.
-
-    The first answer of each language ends in `text`, the second is long.
-    """
-    rows: list[dict[str, Any]] = []
-    groups: list[dict[str, Any]] = []
-    for task in tasks:
-        prompts = _prompts(task, num)
-        write_shard(folder / task / "prompts" / "part-00000.parquet", prompts, Prompt)
-        graded = _write_answers(folder / task, task, model, prompts, text)
-        write_shard(folder / task / "graded.parquet", graded, Graded)
-        for metric in dict.fromkeys(row.metric for row in graded):
-            values = {
-                tag: [g.value for g in graded if (g.metric, g.language) == (metric, tag)]
-                for tag in LANGUAGES
-            }
-            found = [_row(task, tag, metric, values[tag]) for tag in LANGUAGES]
-            groups += _groups(task, metric, found, baseline)
-            rows += [_changed(row, baseline) for row in found]
-    results = {"model": model, "baseline": baseline, "seed": 1, "results": rows, "groups": groups}
-    write_json(folder / "results.json", results)
-    write_json(folder / "evaluation.json", {"model": model, "versions": {"isoglot": "0.1"}})
-    return folder
-
-
 def _changed(row: dict[str, Any], baseline: str | None) -> dict[str, Any]:
     if baseline is None or row["value"] is None:
         return row
@@ -137,47 +101,6 @@ def _groups(
          **({} if group in ("worst", "democratisation") else change)}
         for group, (tags, value) in found.items()
     ]  # fmt: skip
-
-
-def _write_answers(
-    folder: Path, task: str, model: str, prompts: list[Prompt], text: str
-) -> list[Graded]:
-    graded: list[Graded] = []
-    completions: list[Completion] = []
-    choices: list[Choice] = []
-    for prompt in prompts:
-        tag, i = prompt.language, int(prompt.family[1:])
-        # Two models differ on few items only, as two checkpoints do.
-        drawn = random.Random(f"{task} {tag} {i}").random()
-        value = None if tag == UNKNOWN or drawn < 0.03 else float(drawn < _skill(model, tag))
-
-        def grade(metric: str, value: float | None, prompt: Prompt = prompt) -> Graded:
-            statistics = None if value is None else (value, 1.0)
-            return Graded(
-                prompt.family, prompt.prompt_id, prompt.language, metric, value, statistics
-            )
-
-        graded.append(grade("accuracy", value))
-        if task == "xcopa":
-            for label, words in CHOICES.items():
-                how_likely = None if value is None else -12.5 + (label == "A") * (value or -1)
-                choices.append(
-                    Choice(prompt.family, prompt.prompt_id, tag, model, label, words, how_likely, 4)
-                )
-            continue
-        off_target = None if value is None else float(drawn > 0.9 and tag != "en")
-        graded.append(grade("off_target_rate", off_target))
-        words = "I think the answer is 7." if off_target else LANGUAGES[tag]
-        said = f"{words} {text if i == 0 else words * 400 if i == 1 else ''}".strip()
-        completions.append(
-            Completion(prompt.family, prompt.prompt_id, tag, model, 0, said,
-                       "length" if value is None else "stop", "en" if off_target else tag)
-        )  # fmt: skip
-    if choices:
-        write_shard(folder / "choices" / "part-00000.parquet", choices, Choice)
-    if completions:
-        write_shard(folder / "completions" / "part-00000.parquet", completions, Completion)
-    return graded
 
 
 OUTCOMES = ("win", "loss", "tie", "invalid")

@@ -36,11 +36,11 @@ def export(
     Example: isoglot export runs/mine data-set --as messages --licence cc-by-4.0
     """
     from isoglot.report.export.dataset import export_dataset
-    from isoglot.report.export.formats import export as write
+    from isoglot.report.export.formats import export_results
 
     if kind == "messages" or kind == "preferences":
         print(f"{kind}: {export_dataset(folder, kind, path, licence=licence, round=round)}")
         return
     if licence is not None or round is not None:
         raise InputError(f"--licence and --round go with --as messages or preferences, not {kind}")
-    print(f"{kind}: {write(folder, kind, path)}")
+    print(f"{kind}: {export_results(folder, kind, path)}")

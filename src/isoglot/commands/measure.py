@@ -352,12 +352,14 @@ def compare(
 
     Example: isoglot compare runs/evaluate-base runs/evaluate-m1 runs/evaluate-m2
     """
-    from isoglot.report.pages.comparison import comparison_table, write_comparison
+    from isoglot.report.pages.comparison import write_comparison
+    from isoglot.report.pages.comparison_table import changes_of, comparison_table
     from isoglot.report.results.runs import compare_runs
 
     comparison = compare_runs(runs)
     for measure in comparison.measures:
-        console().print(comparison_table(comparison, measure))
+        changes = changes_of(comparison, measure)
+        console().print(comparison_table(comparison, measure, changes).to_rich())
     console().print(f"report: {write_comparison(runs, out)}", soft_wrap=True)
 
 

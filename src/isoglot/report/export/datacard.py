@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isoglot.core.languages import LANGUAGES, language
-from isoglot.report.export.formats import escape_markdown
+from isoglot.report.escape import escape_markdown
 from isoglot.report.results.measures import language_name
 from isoglot.report.tables import percent
 

@@ -31,6 +31,10 @@ class Evaluation(Results):
     def title(self) -> str:
         return self.model or "A model without a name"
 
+    @property
+    def model_name(self) -> str:
+        return self.model
+
 
 def read_evaluation(folder: Path) -> Evaluation:
     """The results of an evaluation; raises InputError where there are none to read."""

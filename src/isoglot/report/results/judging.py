@@ -46,7 +46,7 @@ class JudgedComparison(Results):
         return a, b
 
     @property
-    def title(self) -> str:
+    def model_name(self) -> str:
         return f"{self.a} against {self.b}"
 
 

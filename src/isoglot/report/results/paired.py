@@ -1,67 +1,57 @@
-"""What changed from one run to another on the same prompts, with paired intervals."""
+"""The change from one run to another on the same prompts, with paired intervals."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 
 import numpy as np
 
 from isoglot.core.stats import Measured, estimate, ratio, resampled_values
-from isoglot.report.results.measures import (
-    GRADES,
-    Change,
-    Measure,
-    marginal_change,
-    number,
-    scale_of,
-)
-from isoglot.report.results.old_evaluation import by_language
-from isoglot.report.results.runs import Run, read_grades
+from isoglot.report.results.rows import MEAN, Interval, Measure, difference, rows_of
+from isoglot.report.results.runs import ComparedRun
 
-MEAN = "mean"
-
-Examples = Mapping[tuple[str, str], float | None]
+_Examples = Mapping[tuple[str, str], float | None]
 """Family and prompt id → mean over the answers; None where no answer has a value."""
 
 
-def changes_between(old: Run, new: Run, measure: Measure, *, seed: int = 0) -> dict[str, Change]:
+def changes_between(
+    old: ComparedRun, new: ComparedRun, measure: Measure, *, seed: int = 0
+) -> dict[str, Interval]:
     """Language, or `mean` over languages → new minus old.
 
     Paired where the measure is a mean over answers and both folders have their grades: as in an
     evaluation's own changes, an example that only the old run left unknown is kept out, and one
-    that the new run left unknown counts as 0; a grade that a judge did not give is none of the
-    model's, and is kept out on either side. Else each language's interval comes from the two
-    marginal ones, and the mean has none.
+    that the new run left unknown counts as 0; a rating that a judge did not give is not the model's
+    fault, and is kept out on either side. Else each language's interval comes from the two marginal
+    ones, and the mean has none.
     """
-    sides = [_examples(run, measure) for run in (old, new)]
-    rows = [by_language(run.rows, measure) for run in (old, new)]
-    tags = [tag for tag in rows[0] if tag in rows[1]]
-    if all(sides):
-        tags = [tag for tag in tags if tag in sides[0]]
-        worst = None if scale_of(measure.metric) is GRADES else 0.0
-        return _paired(sides[0], sides[1], tags, seed, worst)
-    found = {tag: marginal_change(tag, rows[0][tag], rows[1][tag]) for tag in tags}
+    examples = _examples(old, measure), _examples(new, measure)
+    before, after = (rows_of(run.rows, measure) for run in (old, new))
+    if all(examples):
+        tags = [tag for tag in before if tag in after and tag in examples[0]]
+        return _paired(*examples, tags, seed, None if measure.is_rating else 0.0)
+    found = {
+        tag: difference(after[tag].interval, before[tag].interval) for tag in before if tag in after
+    }
     known = {tag: change for tag, change in found.items() if change}
-    if known:
-        mean = float(np.mean([change.value for change in known.values()]))
-        known[MEAN] = Change(MEAN, mean, None, None, len(known))
-    return known
+    if not known:
+        return {}
+    return known | {MEAN: Interval(fmean(change.value or 0.0 for change in known.values()))}
 
 
-def _examples(run: Run, measure: Measure) -> dict[str, Examples]:
+def _examples(run: ComparedRun, measure: Measure) -> dict[str, _Examples]:
     """Language → its examples; empty where they do not make the run's value as their mean."""
     answers: dict[str, dict[tuple[str, str], list[float | None]]] = defaultdict(dict)
-    for row in read_grades(run, measure.task):
-        if row["metric"] == measure.metric:
-            key = str(row["family"]), str(row["prompt_id"])
-            answers[row["language"]].setdefault(key, []).append(row["value"])
-    for tag, row in by_language(run.rows, measure).items():
-        known = [v for part in answers.get(tag, {}).values() for v in part if v is not None]
-        value = number(row)
-        mean = _mean(known)
-        if value is None or mean is None:
-            if value is not mean:
+    for row in run.grades(measure.task):
+        if row.metric == measure.metric:
+            key = row.family, row.prompt_id
+            answers[row.language].setdefault(key, []).append(row.value)
+    for tag, result in rows_of(run.rows, measure).items():
+        mean = _mean(value for part in answers.get(tag, {}).values() for value in part)
+        if mean is None or result.value is None:
+            if mean is not result.value:
                 return {}
-        elif abs(mean - value) > 1e-6:
+        elif abs(mean - result.value) > 1e-6:
             return {}
     return {tag: {key: _mean(part) for key, part in rows.items()} for tag, rows in answers.items()}
 
@@ -72,13 +62,13 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _paired(
-    old: Mapping[str, Examples],
-    new: Mapping[str, Examples],
+    old: Mapping[str, _Examples],
+    new: Mapping[str, _Examples],
     tags: list[str],
     seed: int,
     worst: float | None,
-) -> dict[str, Change]:
-    """`worst` is what an example counts that only `new` left unknown; None keeps it out."""
+) -> dict[str, Interval]:
+    """`worst` is the value of an example that only `new` left unknown; None keeps it out."""
     columns: dict[str, tuple[Measured, Measured]] = {}
     for tag in tags:
         pairs = {key: (new[tag].get(key), value) for key, value in old[tag].items()}
@@ -94,5 +84,5 @@ def _paired(
     flat = [side for place in (0, 1) for side in (pair[place] for pair in columns.values())]
     before, after = np.split(resampled_values(ratio, flat, seed=seed), 2, axis=1)
     drawn = after - before
-    found = {tag: Change(tag, *estimate(drawn[:, i])) for i, tag in enumerate(columns)}
-    return found | {MEAN: Change(MEAN, *estimate(drawn.mean(axis=1)), len(columns))}
+    found = {tag: Interval(*estimate(drawn[:, i])) for i, tag in enumerate(columns)}
+    return found | {MEAN: Interval(*estimate(drawn.mean(axis=1)))}

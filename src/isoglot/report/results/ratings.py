@@ -29,7 +29,7 @@ class Ratings(Results):
     results: Sequence[RatingResult]
 
     @property
-    def title(self) -> str:
+    def model_name(self) -> str:
         return self.model
 
 

@@ -211,7 +211,12 @@ class Results(Document):
 
     @property
     def title(self) -> str:
-        """Of what the results are, for tables: a model, or two."""
+        """What the results are of, for pages and tables: a model, or two."""
+        return self.model_name
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model, or of both; empty where there is none."""
         return ""
 
 
