@@ -26,7 +26,7 @@ from statistics import fmean
 from scipy.stats import spearmanr
 
 from isoglot.core import lengths
-from isoglot.core.languages import LANGUAGES, tag_from_flores, tag_from_ntrex
+from isoglot.core.languages import LANGUAGES
 from isoglot.core.protocols import Translation
 from isoglot.core.text import digits_to_ascii, length_chars
 from isoglot.data.artefacts import (
@@ -60,11 +60,13 @@ def read_parallel(data: Path) -> tuple[dict, dict, dict]:
     sib: dict = defaultdict(dict)
     ntrex: dict = defaultdict(dict)
     documents = {}
+    of_flores = {row.flores: row.tag for row in LANGUAGES.values()}
+    of_ntrex = {code: row.tag for row in LANGUAGES.values() for code in row.ntrex}
     for name in ("train", "dev"):
         for row in read_rows(data / f"sib200/sib200_{name}.jsonl.gz"):
-            sib[tag_from_flores(row["lang"])][row["index_id"]] = row["text"]
+            sib[of_flores[row["lang"]]][row["index_id"]] = row["text"]
     for row in read_rows(data / "ntrex/ntrex.jsonl.gz"):
-        ntrex[tag_from_ntrex(row["lang"])].setdefault(row["line"], row["text"])
+        ntrex[of_ntrex[row["lang"]]].setdefault(row["line"], row["text"])
         documents[row["line"]] = row["doc"]
     return sib, ntrex, documents
 

@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from isoglot.core.languages import LANGUAGES, tag_from_flores, tag_from_ntrex
+from isoglot.core.languages import LANGUAGES
 from isoglot.core.ngrams import gram_chars, ngrams
 from isoglot.core.records import Demonstration, content_id
 from isoglot.data.clean import CleanConfig, compared_text, row_id
@@ -167,19 +167,16 @@ def sentences(data: Path, name: str) -> dict[str, list[str]]:
             text = line.get("text") or f"{line['premise']} {line['choice1']}"
             try:
                 found[_tag(name, line["lang"])][text] = None
-            except ValueError:
+            except KeyError:
                 continue  # a language that the table has not
     return {tag: list(texts) for tag, texts in found.items()}
 
 
 def _tag(name: str, code: str) -> str:
     if name.startswith("sib200"):
-        return tag_from_flores(code)
-    if name.startswith("ntrex"):
-        tag = tag_from_ntrex(code)
-        if LANGUAGES[tag].ntrex[0] != code:  # eng-GB beside eng-US: nearly the same sentences
-            raise ValueError(code)
-        return tag
+        return {row.flores: row.tag for row in LANGUAGES.values()}[code]
+    if name.startswith("ntrex"):  # the first code: eng-GB is nearly the same sentences as eng-US
+        return {row.ntrex[0]: row.tag for row in LANGUAGES.values() if row.ntrex}[code]
     return "zh-Hans" if code == "zh" else code
 
 

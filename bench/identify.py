@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from langid import LIBRARIES  # bench/langid.py
 
-from isoglot.core.languages import LANGUAGES, tag_from_flores, tag_from_ntrex
+from isoglot.core.languages import LANGUAGES
 from isoglot.models.language import naive_bayes
 from isoglot.models.language.identifier import VARIETIES, Guess, RestrictedIdentifier
 from isoglot.models.language.scripts import dominant_scripts, extract_words
@@ -79,17 +79,19 @@ def with_script(tag: str, text: str) -> str | None:
 
 def texts(data: Path) -> Iterator[tuple[str, str, str | None, str]]:
     """Set, part, language and text of everything but the Declaration."""
+    of_flores = {row.flores: row.tag for row in LANGUAGES.values()}
+    of_ntrex = {code: row.tag for row in LANGUAGES.values() for code in row.ntrex}
     of_iso = {row.iso639_3: row.tag for row in reversed(LANGUAGES.values())} | TATOEBA
     for part in ("dev", "train"):
         for row in rows(data / "sib200" / f"sib200_{part}.jsonl.gz"):
             yield (
                 "SIB-200",
                 part_of(f"sib{row['index_id']}"),
-                tag_from_flores(row["lang"]),
+                of_flores[row["lang"]],
                 row["text"],
             )
     for row in rows(data / "ntrex" / "ntrex.jsonl.gz"):
-        yield "NTREX", part_of(f"ntrex{row['doc']}"), tag_from_ntrex(row["lang"]), row["text"]
+        yield "NTREX", part_of(f"ntrex{row['doc']}"), of_ntrex[row["lang"]], row["text"]
     for row in rows(data / "tatoeba" / "tatoeba.jsonl.gz"):
         if row["lang"] in of_iso:
             tag = with_script(of_iso[row["lang"]], row["text"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mean_tests import paired_difference, sign_flip_p
 from scipy.stats import bootstrap
 
 from isoglot.core.stats import (
@@ -15,10 +16,8 @@ from isoglot.core.stats import (
     interval_mean,
     interval_of,
     p_value,
-    paired_difference,
     ratio,
     resampled_values,
-    sign_flip_p,
     swapped_differences,
 )
 

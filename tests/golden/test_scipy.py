@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mean_tests import paired_difference, sign_flip_p
 from scipy.stats import bootstrap, permutation_test
 
 from isoglot.core.stats import (
@@ -10,10 +11,8 @@ from isoglot.core.stats import (
     interval_mean,
     interval_of,
     p_value,
-    paired_difference,
     ratio,
     resampled_values,
-    sign_flip_p,
     swapped_differences,
 )
 

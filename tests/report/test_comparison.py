@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from html_of_pages import Elements, data_of, without_library
 from made_evaluation import HOSTILE, LANGUAGES, UNKNOWN, write_evaluation
+from mean_tests import paired_difference
 from rich.console import Console
 from written_folders import write_judged, write_rated
 
 from isoglot.core.records import Graded
-from isoglot.core.stats import paired_difference
 from isoglot.core.store import read_shard, write_shard
 from isoglot.report.pages.comparison import write_comparison
 from isoglot.report.pages.comparison_table import changes_of, comparison_table

@@ -5,8 +5,8 @@ from typing import Any
 
 
 def chrf(text: str, reference: str) -> float:
-    """chrF++ (Popović 2017), 0 to 1: sacreBLEU's of one sentence, with 6-grams of characters and
-    2-grams of words."""
+    """Return chrF++ (Popović 2017), 0 to 1, as sacreBLEU computes it for one sentence, with 6-grams
+    of characters and 2-grams of words."""
     return _scorer().sentence_score(text, [reference]).score / 100
 
 

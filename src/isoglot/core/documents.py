@@ -1,4 +1,4 @@
-"""JSON files: read with one set of messages, or as typed documents with a version."""
+"""JSON files that isoglot wrote: as a dictionary, or as a typed document with a version."""
 
 import json
 import math
@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import write_json
 from isoglot.core.section import validated
-from isoglot.core.store import write_json
 
 
 def _nan_of_null(value: object) -> object:
@@ -23,29 +23,28 @@ def _null_of_nan(value: float) -> float | None:
 Number = Annotated[
     float, BeforeValidator(_nan_of_null), PlainSerializer(_null_of_nan, when_used="json")
 ]
-"""A float whose NaN, the mean of nothing, is null in JSON."""
+"""A float that is null in JSON if it is NaN, the mean of nothing."""
 
 
 class Document(BaseModel):
-    """A result at rest: one JSON file with the fields of the class and a version.
+    """A result as a JSON file, with the fields of the class and a version.
 
-    A file without `version` is of version 1, the form that isoglot wrote before it had versions.
+    A file without `version` has version 1, the form from before there were versions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     VERSION: ClassVar[int] = 1
-    """Raise it when a field changes its name or its meaning."""
+    """Raised whenever a field changes its name or its meaning."""
 
     version: int = 1
 
     @classmethod
     def read(cls, path: Path, *, mend: str) -> Self:
-        """The document in a file.
+        """Read the document in a file.
 
         Raises:
-            InputError: no such file, no JSON, another version, or other fields; `mend` says what
-                to do then.
+            InputError: no such file, no JSON, another version, or other fields; ends with `mend`.
         """
         content = read_json(path, mend=mend)
         if (version := content.get("version", 1)) != cls.VERSION:
@@ -58,16 +57,16 @@ class Document(BaseModel):
             raise InputError(f"{error}: {mend}") from None
 
     def write(self, path: Path) -> None:
-        """Write the file, whole or not at all; raises OSError where it cannot be written."""
+        """Write the file, whole or not at all; raises as `write_json` does."""
         stamped = self.model_copy(update={"version": self.VERSION})
         write_json(path, stamped.model_dump(mode="json"))
 
 
 def read_json(path: Path, *, mend: str) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Read the object in a JSON file.
 
     Raises:
-        InputError: no such file, no JSON, or no object; `mend` says what to do then.
+        InputError: no such file, no JSON, or no object; ends with `mend`.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,27 +1,27 @@
-"""Versions and machine: what a run writes down and `isoglot env` prints."""
+"""Versions and machine, which a run records and `isoglot env` prints."""
 
 import importlib.metadata
 import os
 import platform
 from importlib.util import find_spec
 
-PACKAGES = (
-    "isoglot", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "pyarrow",
-    "pydantic", "py3langid", "plotly",
-)  # fmt: skip
+_PACKAGES = (
+    *("isoglot", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy"),
+    *("pyarrow", "pydantic", "py3langid", "plotly"),
+)
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a result; the absent ones are left out."""
+    """Return the versions of Python and of the installed packages that decide a result."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in _PACKAGES:
         if find_spec(name) is not None:
             found[name] = importlib.metadata.version(name)
     return found
 
 
 def machine() -> dict[str, str]:
-    """Processor, system and accelerators; asks torch, where it is installed."""
+    """Describe system, processor and accelerators, the last by torch if it is installed."""
     facts = {"system": platform.platform(), "cpu_cores": str(os.cpu_count())}
     if find_spec("torch") is not None:
         import torch

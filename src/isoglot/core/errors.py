@@ -1,4 +1,4 @@
-"""Three kinds of failure: bad input, a failed run, a bug; and how they travel between processes."""
+"""Bad input, a failed run and a bug, told apart, and on their way between processes."""
 
 import traceback
 from dataclasses import dataclass
@@ -31,11 +31,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Tell the kind of an exception.
-
-        Only InputError, OSError, RunError and a full memory are no bugs: any other ValueError or
-        RuntimeError comes from code that did not expect what it got.
-        """
+        """Describe an exception; a bug is any but InputError, OSError, RunError and full memory."""
         trace = "".join(traceback.format_exception(error))
         match error:
             case InputError():
@@ -52,7 +48,7 @@ class Failure:
 
     @property
     def exit_code(self) -> int:
-        """2 where the user can mend it, else 1."""
+        """2 for what the user can mend, else 1."""
         return 2 if self.kind in ("input", "os") else 1
 
     def exception(self, where: str) -> Exception:

@@ -4,11 +4,11 @@
 (arXiv:2406.01771) could not be found, so these follow rules:
 
 * `xllms-100`: rows that a translator knows (FLORES-200, which NLLB was made for), in their usual
-  script (Chinese in both), of which CLDR has weekdays and over a hundred names of languages and of
-  countries; first the richer tier, then the more speakers (by order of magnitude), then the more
-  names in CLDR. A test makes the list again from these.
-* `feedback-30`: of those, by turns one of the tiers high and mid and one of low, each time the
-  first of the script, then of the family, that lacks most of its share: seats by D'Hondt, for the
+  script (Chinese in both), for which CLDR has weekdays and over a hundred names of languages and of
+  countries; ordered by tier, then by speakers (order of magnitude), then by names in CLDR. A test
+  derives the list again from these.
+* `feedback-30`: of those, in turn one of the tiers high and mid and one of low, each time the first
+  of the script, then of the family, that is furthest below its share: seats by D'Hondt, for the
   square roots of their sizes. `feedback-10` and `feedback-20` are its beginnings.
 """
 
@@ -32,7 +32,7 @@ _AYA_23 = "ar cs de el en es fa fr he hi id it ja ko nl pl pt ro ru tr uk vi zh-
 
 
 def _spread(tags: Sequence[str], num: int) -> tuple[str, ...]:
-    """By turns of the richer tiers and of the low one; within each, seats by D'Hondt."""
+    """Select tags in turn from the richer tiers and from the low one, each in order of seats."""
     rows = [LANGUAGES[tag] for tag in tags]
     low = [row for row in rows if row.tier == "low"]
     sides = [_seats([row for row in rows if row.tier != "low"]), _seats(low)]
@@ -40,13 +40,16 @@ def _spread(tags: Sequence[str], num: int) -> tuple[str, ...]:
 
 
 def _seats(rows: list[Language]) -> Iterator[Language]:
-    """Each time the first row of the script, then of the family, that lacks most of its share."""
+    """Yield each time the first row of the script, then of the family, furthest below its share."""
     sizes = Counter(group for row in rows for group in (row.script, row.family))
     taken: Counter[str] = Counter()
     left = list(rows)
+
+    def load(row: Language) -> list[float]:
+        return [(taken[group] + 1) / sizes[group] ** 0.5 for group in (row.script, row.family)]
+
     while left:
-        row = min(left, key=lambda row: [(taken[group] + 1) / sizes[group] ** 0.5 for group in
-                                         (row.script, row.family)])  # fmt: skip
+        row = min(left, key=load)
         left.remove(row)
         taken.update((row.script, row.family))
         yield row
@@ -70,15 +73,15 @@ ABOUT: Mapping[str, str] = {
     "feedback-20": "the first twenty of feedback-30",
     "feedback-30": "of xllms-100, half low-resource, over scripts and families",
 }
-"""Name to what it is, in a few words."""
+"""Name to a description in a few words."""
 
 
 def expand(names: Iterable[str]) -> tuple[str, ...]:
-    """The tags of languages and of sets, each once; `-NAME` takes away what came before it.
+    """List the tags of languages and of sets, each once; `-NAME` removes what came before it.
 
     Raises:
-        InputError: no such language or set, with a did-you-mean; a tag that stands there twice; a
-            `-NAME` that takes nothing away, or all.
+        InputError: no such language or set, with a did-you-mean; a tag given twice; a `-NAME` that
+            removes nothing, or everything.
     """
     found: dict[str, None] = {}
     by_hand: set[str] = set()
@@ -87,8 +90,8 @@ def expand(names: Iterable[str]) -> tuple[str, ...]:
         if name.startswith("-"):
             if not any(tag in found for tag in tags):
                 raise InputError(
-                    f"{name!r} takes nothing away: none of it came before; it stands after what "
-                    "it takes from, as in [xllms-100, -feedback-30]"
+                    f"{name!r} takes nothing away: none of it came before; put it after what it "
+                    "takes from, as in [xllms-100, -feedback-30]"
                 )
             found = {tag: None for tag in found if tag not in tags}
             if not found:
@@ -115,7 +118,7 @@ def _tags(name: str) -> tuple[str, ...]:
 
 
 def expanded(value: Any) -> Any:
-    """The tags of a recipe's value, one name or several; what is neither stays as it came."""
+    """Expand a value of a recipe, one name or several; anything else is returned as it came."""
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list | tuple) or not all(isinstance(name, str) for name in listed):
         return value
@@ -123,4 +126,4 @@ def expanded(value: Any) -> Any:
 
 
 Tags = Annotated[tuple[str, ...], BeforeValidator(expanded)]
-"""A key of a recipe that takes tags and names of sets, one alone or several; it holds the tags."""
+"""A key of a recipe that takes one or several tags and names of sets, and holds the tags."""

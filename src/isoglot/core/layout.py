@@ -1,4 +1,4 @@
-"""A text as its lines, list markers, code and sentences, so that only sentences go to a model."""
+"""A text as lines, list markers, code and sentences, so that a model translates sentences only."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,20 +17,20 @@ _WITHOUT_BLANKS = {"Hans", "Hant", "Jpan"}
 
 
 class Piece(NamedTuple):
-    """A stretch of a text: a sentence to translate, or what stays as it is."""
+    """A stretch of a text: a sentence to translate, or something to keep as it is."""
 
     text: str
-    """Of a sentence, with masks in place of what it must keep, see `isoglot.core.protected`."""
+    """A sentence has masks in place of code and the like, see `isoglot.core.protected`."""
     is_sentence: bool
     kept: tuple[str, ...] = ()
-    """What the masks of a sentence stand for."""
+    """The stretches that the masks of a sentence stand for."""
 
 
 def pieces_of(text: str, tag: str) -> list[Piece]:
-    """The pieces of a text in a language. Kept pieces and unmasked sentences, joined, are the text.
+    """Divide a text in a language into pieces; joined, with sentences unmasked, they are the text.
 
-    Line breaks, indents, list markers and blocks of code are kept, and so is a sentence in which no
-    letter is left once its code and addresses are masked.
+    Line breaks, indents, list markers and blocks of code are kept, and so is a sentence that has no
+    letter outside its code and addresses.
     """
     pieces: list[Piece] = []
     end = 0
@@ -42,9 +42,9 @@ def pieces_of(text: str, tag: str) -> list[Piece]:
 
 
 def joined(pieces: Sequence[Piece], translations: Sequence[str], target: str) -> str | None:
-    """The text with each sentence replaced by its translation; None where one lost a mask.
+    """Join the pieces with each sentence replaced by its translation; None if one lost a mask.
 
-    Blanks between sentences become what the target writes there: one, or none in Chinese and
+    Sentences are separated as in the target language: by a blank, or by nothing in Chinese and
     Japanese.
     """
     blank = "" if language(target).script in _WITHOUT_BLANKS else " "
@@ -85,12 +85,12 @@ def _pieces_of_line(line: str, tag: str) -> Iterator[Piece]:
     taken = 0
     all_sentences = sentences(masked, tag)
     if sum(len(_MASK.findall(sentence)) for sentence in all_sentences) != len(kept):
-        all_sentences = [masked]  # a sentence is said to end inside a mask
+        all_sentences = [masked]  # a sentence would end inside a mask
     for i, sentence in enumerate(all_sentences):
         num = len(_MASK.findall(sentence))
         own = kept[taken : taken + num]
         body = sentence.rstrip()
-        if _is_said(body):
+        if _has_letter(body):
             yield Piece(_filled(body, [f"[{j}]" for j in range(num)]), True, tuple(own))
         else:
             yield Piece(_filled(body, own), False)
@@ -99,7 +99,7 @@ def _pieces_of_line(line: str, tag: str) -> Iterator[Piece]:
             yield Piece(sentence[len(body) :], False)
 
 
-def _is_said(sentence: str) -> bool:
+def _has_letter(sentence: str) -> bool:
     return any(map(str.isalpha, _MASK.sub("", sentence)))
 
 

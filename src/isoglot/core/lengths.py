@@ -1,9 +1,9 @@
-"""How long a translation is for its source, in characters, from professionally translated text.
+"""The expected length of a translation, in characters, from professionally translated text.
 
 `length_ratios.csv` has for each language the mean and the spread of ln(characters / characters of
-the English sentence), the spread at 100 English characters, over half of the items of SIB-200 and
-NTREX-128 (CC-BY-SA-4.0) that `bench/artefacts.py --fit` takes; only these figures are kept. A
-language without text of its own has the median of its script, or of all.
+the English sentence), the spread at 100 English characters, over the half of the items of SIB-200
+and NTREX-128 (CC-BY-SA-4.0) that `bench/artefacts.py --fit` draws; only these figures are kept. A
+language without text has the median of its script, or of all languages.
 """
 
 import csv
@@ -15,7 +15,7 @@ from statistics import median
 from isoglot.core.languages import LANGUAGES, language
 
 _SHORTEST, _LONGEST = 25, 900
-"""Characters between which the spread falls with the root of the length."""
+"""Characters between which the spread falls with the square root of the length."""
 
 
 @cache
@@ -34,14 +34,14 @@ def _figures(tag: str) -> tuple[float, float]:
     script = LANGUAGES[tag].script
     alike = [table[known] for known in table if LANGUAGES[known].script == script]
     some = alike or list(table.values())
-    # A guess is worth less: a wider spread.
+    # a guess has a wider spread
     return median(mean for mean, _ in some), 1.5 * median(spread for _, spread in some)
 
 
 def length_deviation(num_source: int, num_target: int, source: str, target: str) -> float:
-    """Spreads by which a translation is longer (positive) or shorter than expected.
+    """Return by how many spreads a translation is longer (positive) or shorter than expected.
 
-    The numbers are characters, at least one each; the languages are tags of the table.
+    `num_source` and `num_target` are characters, at least one each; the languages are tags.
     """
     (of_source, spread_source), (of_target, spread_target) = (
         _figures(language(tag).tag) for tag in (source, target)

@@ -1,4 +1,4 @@
-"""Character n-grams of a text, in any script: what tells that two texts are nearly the same.
+"""Character n-grams of a text in any script, by which near-duplicates are found.
 
 Words would need a segmenter in scripts without spaces; characters need none.
 """
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from isoglot.core.languages import LANGUAGES
 
 Grams = NDArray[np.uint32]
-"""The hashed n-grams of a text: sorted, each once."""
+"""The distinct hashed n-grams of a text, sorted."""
 
-NUM_CHARS = 5
-NUM_CHARS_DENSE = 3
-"""Characters in an n-gram: five, and three in scripts where one says as much as a syllable or a
-word (about a word of English either way)."""
+_NUM_CHARS = 5
+_NUM_CHARS_DENSE = 3
+"""Characters in an n-gram: five, and three in scripts whose characters are syllables or words,
+which is about a word of English either way."""
 
-DENSE_SCRIPTS = frozenset(
+_DENSE_SCRIPTS = frozenset(
     ("Hans", "Hant", "Hani", "Jpan", "Kore", "Hang", "Ethi", "Thai", "Laoo", "Khmr", "Mymr", "Tibt")
 )
 """Han, kana, Hangul, Ethiopic, and the scripts of South-East Asia that leave no spaces."""
@@ -27,29 +27,29 @@ DENSE_SCRIPTS = frozenset(
 _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 _DROPPED = ("P", "Z", "Cc", "Cf")
 _LAST = 0x1FFFF
-"""Beyond it there is Han, all of which stays; looking at every code point takes a second."""
+"""Beyond it is Han, all of which is kept; a table of every code point would take a second."""
 
 
 def gram_chars(tag: str) -> int:
-    """How many characters an n-gram has in a language; one that is not in the table has five."""
+    """Return the number of characters of an n-gram in a language; five for an unknown tag."""
     row = LANGUAGES.get(tag)
-    return NUM_CHARS_DENSE if row and row.script in DENSE_SCRIPTS else NUM_CHARS
+    return _NUM_CHARS_DENSE if row and row.script in _DENSE_SCRIPTS else _NUM_CHARS
 
 
 def bare(text: str) -> NDArray[np.uint32]:
-    """The code points of a text that stay when its looks do not count.
+    """Return the code points of a text without its formatting.
 
     Unicode NFKC, case folded (Turkish dotless and dotted i are one), without blanks, punctuation
-    and invisible characters. Digits, symbols such as + and vowel signs stay.
+    and invisible characters. Digits, symbols such as + and vowel signs are kept.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     folded = unicodedata.normalize("NFKC", folded).replace("ı", "i").replace("i\u0307", "i")
     points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    return points[_stays()[np.minimum(points, _LAST)]]
+    return points[_is_kept()[np.minimum(points, _LAST)]]
 
 
 def ngrams(text: str, num_chars: int) -> Grams:
-    """The n-grams of a text; of one that is shorter the whole text, of an empty one none."""
+    """Return the n-grams of a text; a shorter text is one n-gram, an empty one has none."""
     points = bare(text).astype(np.uint64)
     num_chars = min(num_chars, len(points))
     if not num_chars:
@@ -63,7 +63,7 @@ def ngrams(text: str, num_chars: int) -> Grams:
 
 
 def jaccard(a: Grams, b: Grams) -> float:
-    """Shared n-grams over all n-grams, 0 to 1; two texts without any are the same."""
+    """Return shared n-grams over all n-grams, 0 to 1; two texts without any are equal."""
     if not len(a) and not len(b):
         return 1.0
     shared = len(np.intersect1d(a, b, assume_unique=True))
@@ -71,7 +71,7 @@ def jaccard(a: Grams, b: Grams) -> float:
 
 
 @cache
-def _stays() -> NDArray[np.bool_]:
-    """Of each code point whether `bare` keeps it."""
+def _is_kept() -> NDArray[np.bool_]:
+    """Return for each code point up to `_LAST` if `bare` keeps it."""
     kinds = map(unicodedata.category, map(chr, range(_LAST + 1)))
     return np.array([not kind.startswith(_DROPPED) for kind in kinds])

@@ -1,4 +1,4 @@
-"""What a translation must keep to the byte: code, addresses, placeholders, tags, formulas."""
+"""Stretches that a translation must keep: code, addresses, placeholders, tags, formulas."""
 
 import re
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _MASK = re.compile(r"[\[［【]\s*(\d+)\s*[\]］】]")
 
 
 def protected(text: str) -> list[str]:
-    """The stretches of a text that a translation must keep, in their order."""
+    """List the stretches of a text that a translation must keep, in their order."""
     found: list[str] = []
     end = 0
     for fence in FENCE.finditer(text):
@@ -43,9 +43,9 @@ def protected(text: str) -> list[str]:
 
 
 def mask(text: str) -> tuple[str, list[str]]:
-    """The text with `[0]`, `[1]` … in place of what must be kept, and what stood there.
+    """Replace the stretches inside lines by `[0]`, `[1]` …; return the text and the stretches.
 
-    A reference such as `[3]` in the text is masked too, so no mask can be mistaken for one.
+    A reference such as `[3]` in the text is masked too, so that no mask can be mistaken for one.
     """
     kept: list[str] = []
 
@@ -57,9 +57,9 @@ def mask(text: str) -> tuple[str, list[str]]:
 
 
 def unmask(text: str, kept: Sequence[str]) -> str | None:
-    """The text with everything back in its place; None where a mask was lost, doubled or invented.
+    """Put the stretches back in place of their masks; None if one was lost, doubled or invented.
 
-    Blanks in a mask, brackets of another width and the digits of another script do no harm.
+    A mask may have blanks, brackets of another width and the digits of another script.
     """
     numbers = [int(found[1]) for found in _MASK.finditer(text)]
     if sorted(numbers) != list(range(len(kept))):

@@ -1,4 +1,4 @@
-"""Everything that answers when asked, each with one method. Stages import this file only."""
+"""The models that stages call, each a protocol of one method; stages import no model."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NamedTuple, Protocol
@@ -10,15 +10,15 @@ from isoglot.core.records import Completion, Prompt
 from isoglot.core.section import Section
 
 Tick = Callable[[int, str], None]
-"""Called as work is done: how many prompts more, and the language of the latest."""
+"""Called as work is done, with the number of prompts since the last call and their language."""
 
 
 def no_tick(num: int, language: str) -> None:
-    """The tick of a caller that shows no progress."""
+    """Show no progress."""
 
 
 class Sampling(Section):
-    """How a sampler decodes."""
+    """Settings of decoding."""
 
     max_new_tokens: int = Field(512, ge=1)
     temperature: float = Field(0.0, ge=0)
@@ -29,7 +29,7 @@ class Sampling(Section):
     """Completions for each prompt."""
     seed: int = 42
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """Strings before which an answer ends, beside the model's own end; they are not part of it."""
+    """Strings that end an answer, as the model's own end does; they are not part of it."""
 
     def require_distinct_samples(self) -> None:
         """Raise InputError for several samples with greedy decoding, which would be equal."""
@@ -46,20 +46,20 @@ class Sampled(NamedTuple):
     text: str
     finish_reason: str
     log_probability: float | None = None
-    """Natural logarithm of the model's own probability, mean over the tokens; None where it does
-    not say, which only translators of kind seq2seq do."""
+    """Natural logarithm of the model's own probability, mean over the tokens; None if not known:
+    only translators of kind seq2seq give it."""
 
 
 class Sampler(Protocol):
     """A model that completes prompts: policy, teacher, judge, or a file of completions."""
 
     name: str
-    """`model@revision`: who wrote a completion."""
+    """`model@revision`, which each of its completions carries."""
 
     def sample(
         self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
     ) -> list[list[Sampled]]:
-        """`sampling.num_samples` answers for each prompt, in the order of the prompts.
+        """Return `sampling.num_samples` answers for each prompt, in the order of the prompts.
 
         A prompt whose last turn is the assistant's is continued, and the answer is what follows.
         """
@@ -67,17 +67,17 @@ class Sampler(Protocol):
 
 
 class Likelihood(NamedTuple):
-    """How likely a continuation is after a prompt."""
+    """The likelihood of a continuation after a prompt."""
 
     log_probability: float
     """Natural logarithm, summed over the tokens of the continuation."""
     num_tokens: int
     is_greedy: bool
-    """Whether greedy decoding would write exactly these tokens."""
+    """True if greedy decoding would write exactly these tokens."""
 
 
 class LikelihoodModel(Protocol):
-    """A model that says how likely given continuations are, instead of writing its own."""
+    """A model that gives the likelihood of continuations, instead of writing its own."""
 
     name: str
 
@@ -87,25 +87,25 @@ class LikelihoodModel(Protocol):
         continuations: Sequence[Sequence[str]],
         tick: Tick = no_tick,
     ) -> list[list[Likelihood | None]]:
-        """One for each continuation of each prompt; None where the model cannot say.
+        """Return one for each continuation of each prompt; None if the model has none.
 
-        A continuation follows the prompt as it stands: its leading blank belongs to it.
+        A continuation follows the prompt directly: its leading blank belongs to it.
         """
         ...
 
 
 class Judgement(NamedTuple):
-    """What a judge says of two answers in the order in which it saw them."""
+    """A judge's preference between two answers, in the order in which it saw them."""
 
     score: float | None
-    """How much the first is preferred: 1 it wins, 0 the second wins, 0.5 a tie, between where the
-    judge gives probabilities; None where the verdict cannot be read."""
+    """Preference for the first: 1 a win, 0.5 a tie, 0 a loss; a judge that gives probabilities has
+    values between them. None if the verdict cannot be read."""
     text: str
-    """What the judge wrote, or the figures that it gave."""
+    """The text of the judge, or the figures that it gave."""
 
 
 class Judge(Protocol):
-    """Prefers one of two answers; it sees them in one order, and is asked again in the other."""
+    """A judge of two answers, which is called once for each order of them."""
 
     name: str
 
@@ -116,12 +116,12 @@ class Judge(Protocol):
         second: Sequence[str],
         tick: Tick = no_tick,
     ) -> list[Judgement]:
-        """One judgement for each prompt, of its first and its second answer."""
+        """Return one judgement for each prompt, of its first and its second answer."""
         ...
 
 
 class Translator(Protocol):
-    """Turns texts into another language; a failure is an answer with finish reason `error`."""
+    """A translator of texts; a failure is an answer with finish reason `error`."""
 
     name: str
 
@@ -132,7 +132,7 @@ class Translator(Protocol):
         targets: Sequence[str],
         tick: Tick = no_tick,
     ) -> list[Sampled]:
-        """One translation for each text, from its source to its target language (BCP-47)."""
+        """Return one translation for each text, from its source to its target language (BCP-47)."""
         ...
 
 
@@ -154,29 +154,29 @@ TranslationCheck = Callable[[Sequence[Translation]], list[str | None]]
 
 
 class Scorer(Protocol):
-    """Gives each completion a reward, or None where it has no answer."""
+    """A scorer: gives each completion a reward, or None if it has none."""
 
     name: str
 
     def score(
         self, prompts: Sequence[Prompt], completions: Sequence[Completion]
     ) -> list[float | None]:
-        """One reward for each completion; `prompts[i]` is the prompt of `completions[i]`."""
+        """Return one reward for each completion; `prompts[i]` is the prompt of `completions[i]`."""
         ...
 
 
 class LanguageMatchConfig(Section):
-    """1.0 for an answer in the language asked for, 0.0 for another."""
+    """1.0 for an answer in the requested language, 0.0 for another."""
 
     kind: Literal["language_match"] = "language_match"
     name: str = "language_match"
-    """What its rewards are called beside the completions."""
+    """The key of its rewards in `Completion.rewards`."""
     weight: float = 1.0
-    """What its reward is multiplied with in the sum."""
+    """The factor of its reward in the sum."""
 
 
 class GoldConfig(Section):
-    """What a grader says of the answer against the prompt's gold, 0.0 to 1.0."""
+    """The grade of the answer against the prompt's gold, 0.0 to 1.0."""
 
     kind: Literal["gold"] = "gold"
     grader: str
@@ -186,7 +186,7 @@ class GoldConfig(Section):
 
 
 class LengthConfig(Section):
-    """How many characters an answer has: the control that a learned reward has to beat."""
+    """The number of characters of an answer: the control that a reward model has to beat."""
 
     kind: Literal["length"] = "length"
     name: str = "length"
@@ -194,13 +194,13 @@ class LengthConfig(Section):
 
 
 class JudgeScorerConfig(Section):
-    """A model that writes a grade from 1 to 10."""
+    """A model that writes a rating from 1 to 10."""
 
     kind: Literal["judge"] = "judge"
     model: str
-    """In one word, as `isoglot judge --judge` takes it, or a `.yaml` file with its settings."""
+    """One word, as `isoglot judge --judge` takes it, or a `.yaml` file with its settings."""
     show_gold: bool = False
-    """Whether it sees the prompt's gold as a reference answer."""
+    """Show it the prompt's gold as a reference answer."""
     name: str = "judge"
     weight: float = 1.0
 
@@ -214,9 +214,9 @@ class RewardModelConfig(Section):
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
     dtype: str = "auto"
-    """`auto` is the precision in which the checkpoint was saved."""
+    """`auto`: the precision in which the checkpoint was saved."""
     device: str = "auto"
-    """`auto` spreads the model over the accelerators that are there; otherwise as in torch."""
+    """`auto` spreads the model over all accelerators; otherwise as in torch."""
     batch_tokens: int = Field(16_384, ge=1)
     """Upper bound of rows * longest row of a batch, in tokens; one row alone may be longer."""
     name: str = "reward_model"
@@ -227,14 +227,14 @@ ScorerConfig = Annotated[
     LanguageMatchConfig | GoldConfig | LengthConfig | JudgeScorerConfig | RewardModelConfig,
     Field(discriminator="kind"),
 ]
-"""Any scorer; `kind` says what it goes by."""
+"""Any scorer, by its `kind`."""
 
 
 class LanguageIdentifier(Protocol):
-    """Says in which language a text is written."""
+    """An identifier of the language of a text."""
 
     name: str
 
     def identify(self, texts: Sequence[str]) -> list[str | None]:
-        """A BCP-47 tag among the candidates for each text, or None when unsure."""
+        """Return a BCP-47 tag among the candidates for each text, or None when unsure."""
         ...

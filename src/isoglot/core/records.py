@@ -1,4 +1,4 @@
-"""What flows along the line: frozen records in the words of the field.
+"""The rows of the line, as frozen records.
 
 A *family* is one source prompt in all its languages with all its completions. Ids are content: the
 same prompt has the same id on every machine and in every run.
@@ -18,13 +18,13 @@ Message = Mapping[str, str]
 
 
 def content_id(*parts: str) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of the parts."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of the parts."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is asked: one language's version of a family."""
+    """A prompt: the version of a family in one language."""
 
     family: str
     prompt_id: str
@@ -32,19 +32,19 @@ class Prompt:
     prompt: Sequence[Message]
     answer_language: str
     gold: str | None = None
-    """The verifiable answer, in the form that the task's grader reads; None where there is none."""
+    """The verifiable answer, in the form that the task's grader reads; None if there is none."""
     source: str = ""
     translated_from: str | None = None
     translator: str | None = None
     translation_log_probability: float | None = None
-    """Mean log-probability of a token by its translator, of the least likely turn; None where that
-    does not say, and where nothing was translated."""
+    """Mean log-probability of a token by the translator, in the least likely turn; None if it is
+    not known, or if nothing was translated."""
     completion: str | None = None
-    """The answer that stands beside the prompt in its source; a translated prompt has none."""
+    """The completion that the source has for the prompt; a translated prompt has none."""
 
     @classmethod
     def from_text(cls, text: str, *, language: str, family: str = "", **columns: Any) -> "Prompt":
-        """A prompt of one user turn, with the ids that its content gives."""
+        """Make a prompt of one user turn, with the ids that its content gives."""
         prompt_id = content_id(language, text)
         answer_language = columns.pop("answer_language", language)
         messages = ({"role": "user", "content": text},)
@@ -74,7 +74,7 @@ def prompts_by_language(prompts: Iterable[Prompt]) -> dict[str, dict[str, Prompt
 
 
 class FinishReason(StrEnum):
-    """Why a completion ended; anything but `stop` is kept out of training and of the mean."""
+    """The end of a completion; all but `stop` are kept out of training and of the mean."""
 
     STOP = "stop"
     LENGTH = "length"
@@ -83,12 +83,12 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a sampler answered, or the translation of such an answer."""
+    """The answer of a sampler, or the translation of such an answer."""
 
     family: str
     prompt_id: str
     language: str
-    """The language that was asked for."""
+    """The requested language."""
     sampler: str
     sample: int
     text: str
@@ -97,12 +97,12 @@ class Completion:
     translated_from: str | None = None
     """`completion_id` of the answer that this one translates; None for a direct answer."""
     translator: str | None = None
-    """Who translated what `sampler` wrote; None for a direct answer."""
+    """`model@revision` of the translator; None for a direct answer."""
     translation_log_probability: float | None = None
-    """Mean log-probability of a token by the translator; None where it does not say."""
+    """Mean log-probability of a token by the translator; None if it is not known."""
     artefact: str | None = None
-    """The first fault that shows in a translation (`data/artefacts.py`); None for none found, and
-    where nobody looked."""
+    """The first fault found in a translation (`data/artefacts.py`); None if none was found, or if
+    it was not checked."""
     rewards: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
@@ -113,40 +113,40 @@ class Completion:
 
     @property
     def model(self) -> str:
-        """Who wrote it, `via` who translated it where that was another."""
+        """The name of the sampler, and ` via ` that of the translator if it is another model."""
         is_own = self.translator in (None, self.sampler)
         return self.sampler if is_own else f"{self.sampler} via {self.translator}"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the answers that a prompt offers, and how likely a model finds it."""
+    """One of the answers that a prompt offers, and its likelihood under a model."""
 
     family: str
     prompt_id: str
     language: str
     sampler: str
     label: str
-    """What the answer is called in gold, such as `B` or `paraphrase`; never its place."""
+    """The name of the answer in gold, such as `B` or `paraphrase`; never its position."""
     text: str
     log_probability: float | None
-    """Natural logarithm, summed over the tokens; None where the model could not say."""
+    """Natural logarithm, summed over the tokens; None if the model has none."""
     num_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """What one answer is worth by one metric."""
+    """The value of one answer by one metric."""
 
     family: str
     prompt_id: str
     language: str
-    """The language that was asked for."""
+    """The requested language."""
     metric: str
     value: float | None
-    """Of this answer alone, 0 to 1; None where it has none: failed, cut off, not gradable."""
+    """0 to 1; None if the answer failed, was cut off, or cannot be graded."""
     statistics: Sequence[float] | None
-    """What the metric sums over answers to get its value for many."""
+    """The terms that the metric sums over answers to get its value for many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +159,13 @@ class Preference:
     family: str
     prompt_id: str
     language: str
-    """Of the prompt."""
+    """The language of the prompt."""
     answer_language: str
-    """The one that the answer was asked in."""
+    """The language that the answer is requested in."""
     chosen_model: str
     rejected_model: str
     chosen_language: str | None
-    """The language that was identified in the chosen text; None when unsure."""
+    """The language identified in the chosen text; None when unsure."""
     rejected_language: str | None
     chosen_finish_reason: str
     rejected_finish_reason: str
@@ -185,16 +185,16 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Demonstration:
-    """A prompt with the answer that a policy is to imitate, in TRL's conversational form."""
+    """A prompt with an answer to train on, in TRL's conversational form."""
 
     messages: Sequence[Message]
-    """The turns of the prompt, then one of the assistant: the answer."""
+    """The turns of the prompt, then the answer as a turn of the assistant."""
     family: str
     prompt_id: str
     language: str
     answer_language: str
     model: str
-    """Who wrote the answer, `via` who translated it where that was another."""
+    """The author of the answer, as in `Completion.model`."""
     source: str
 
     @property
@@ -209,7 +209,7 @@ class Demonstration:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A preference that a filter kept out of training, and why."""
+    """A preference that a filter kept out of training, with the reason."""
 
     family: str
     prompt_id: str
@@ -221,23 +221,23 @@ class Dropped:
 
 
 class Outcome(StrEnum):
-    """What a judge makes of two answers, seen from A's side."""
+    """The outcome of a comparison of two answers, from A's side."""
 
     WIN = "win"
     LOSS = "loss"
     TIE = "tie"
     INVALID = "invalid"
-    """The verdict could not be read: counted under its own name, never a tie."""
+    """A verdict that could not be read; never counted as a tie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge said of A's and B's answers to one prompt, in both orders."""
+    """The verdict of a judge on A's and B's answers to one prompt, in both orders."""
 
     family: str
     prompt_id: str
     language: str
-    """The language that was asked for."""
+    """The requested language."""
     a: str
     b: str
     """`model@revision` of the two samplers."""
@@ -248,10 +248,10 @@ class Verdict:
     """Outcome, from A's side, with B's answer shown first."""
     forward_score: float | None
     backward_score: float | None
-    """How much A is preferred, 0 to 1; 0, 0.5 or 1 where the judge gives no probabilities."""
+    """Preference for A, 0 to 1; 0, 0.5 or 1 if the judge gives no probabilities."""
     forward_text: str
     backward_text: str
-    """What the judge wrote."""
+    """The texts of the judge."""
     a_completion_id: str
     b_completion_id: str
     a_chars: int
@@ -260,9 +260,10 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """Over both orders: one that cannot be read is invalid, two that differ are a tie.
+        """The outcome over both orders, as MT-Bench counts (arXiv:2306.05685, section 3.4).
 
-        So does MT-Bench count (arXiv:2306.05685, section 3.4): a win is a win in both orders.
+        A win is a win in both orders; two that differ are a tie, one that cannot be read is
+        invalid.
         """
         if Outcome.INVALID in (self.forward, self.backward):
             return Outcome.INVALID
@@ -270,7 +271,7 @@ class Verdict:
 
     @property
     def score(self) -> float | None:
-        """Mean of the scores of both orders, in which a preference for a place cancels out."""
+        """Mean of the scores of both orders, in which a preference for a position cancels out."""
         if self.forward_score is None or self.backward_score is None:
             return None
         return (self.forward_score + self.backward_score) / 2
@@ -278,32 +279,32 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """The grade that a judge gave to one answer alone."""
+    """The rating of one answer by a judge."""
 
     family: str
     prompt_id: str
     language: str
-    """The language that was asked for."""
+    """The requested language."""
     sampler: str
     judge: str
-    """`model@revision` of who answered and of who graded."""
+    """`model@revision` of the two."""
     turn: int
-    """How many turns the user had taken: 2 where a follow-up was answered."""
+    """Number of user turns so far: 2 for the answer to a follow-up."""
     value: float | None
-    """1 to 10; None where no grade could be read, never 0."""
+    """1 to 10; None if no rating could be read, never 0."""
     text: str
-    """What the judge wrote."""
+    """The text of the judge."""
     completion_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A number with what makes it mean something: language, n, interval, unknown, signature."""
+    """A number with its language, n, interval, unknown examples and signature."""
 
     task: str
     language: str
     trained: bool
-    """True when the policy of the run was trained on preferences in this language."""
+    """True if the policy of the run was trained on data in this language."""
     metric: str
     value: float
     low: float
@@ -311,5 +312,5 @@ class Result:
     """`low` and `high` bound the 95 % interval."""
     n: int
     unknown: int
-    """Examples that have no value (cut off, not identified): kept out of `n` and `value`."""
+    """Number of examples without a value (cut off, not identified), kept out of `n` and `value`."""
     signature: str

@@ -1,4 +1,4 @@
-"""Rows of files that isoglot did not write: prompts, completions, benchmarks, rankings.
+"""Rows of files that users have: prompts, completions, benchmarks, rankings.
 
 A format is known by its suffix, and all but Parquet may be gzipped (`.jsonl.gz`). Values of CSV and
 TSV are text. TSV has no quotes: a cell is what stands between two tabs.
@@ -25,7 +25,7 @@ _MAX_FIELD_CHARS = 10_000_000  # a cell of CSV; Python's own limit is 131,072
 
 
 class Place(NamedTuple):
-    """Where a row stands; as text `FILE, row 1`."""
+    """The place of a row in a file; as text, `FILE, row 1`."""
 
     file: Path
     row: int
@@ -82,7 +82,7 @@ def is_rows_file(name: str) -> bool:
 
 @contextmanager
 def errors_at(place: Place) -> Iterator[None]:
-    """Put the place of a row before the message of an InputError about it."""
+    """Name the place of a row in each InputError about it."""
     try:
         yield
     except InputError as error:
@@ -90,7 +90,7 @@ def errors_at(place: Place) -> Iterator[None]:
 
 
 def prompt_messages(cell: object, column: str) -> tuple[Message, ...]:
-    """Return the turns of a prompt: a text is one user turn.
+    """Return the turns of a prompt; a text is one user turn.
 
     Raises:
         InputError: a cell that is neither text nor turns, or does not end with a user's text.

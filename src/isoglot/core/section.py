@@ -1,4 +1,4 @@
-"""The base of every section of a recipe: frozen, and an unknown key dies with a did-you-mean."""
+"""The base class of the sections of a recipe, and their errors in one line."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -11,7 +11,10 @@ from isoglot.core.errors import InputError
 
 
 class Section(BaseModel):
-    """A part of a recipe. The class lives beside the stage that reads it."""
+    """A part of a recipe: frozen, and an unknown key is refused with a did-you-mean.
+
+    The class stands in the module of the stage that reads it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -36,10 +39,10 @@ _T = TypeVar("_T")
 
 
 def validated(kind: type[_T], values: object, where: str) -> _T:
-    """Return what the user gave as an instance of a section.
+    """Return values from the user as an instance of a section.
 
     Raises:
-        InputError: in one line `where` it was given, the key and what is wrong there.
+        InputError: in one line, `where` they come from, the key, and the problem there.
     """
     try:
         return TypeAdapter(kind).validate_python(values)
@@ -57,7 +60,7 @@ def _in_one_line(problem: ErrorDetails, values: object) -> str:
 
 
 def _keys(loc: tuple[int | str, ...], values: object, *, is_missing: bool) -> list[str]:
-    """The parts of a place that are keys and positions; the others name the branch of a union."""
+    """Select the parts of a place that are keys and positions; others name a branch of a union."""
     keys = []
     for part in loc[:-1] if is_missing else loc:
         has_key = isinstance(values, Mapping) and part in values

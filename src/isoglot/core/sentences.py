@@ -1,4 +1,4 @@
-"""Where the sentences of a text end, in any language, also where no blank stands between them."""
+"""Sentences of a text in any language, also in those that write no blank between them."""
 
 import re
 from itertools import pairwise
@@ -10,15 +10,17 @@ from isoglot.core.languages import language
 _MORE_ENDS = re.compile(r"(?<=[។៕༎།])(?=[^\s។៕༎།])|(?<=[។៕༎།]\s)(?=\S)")
 _WITHOUT_FULL_STOP = {"Thai", "Laoo"}
 _CLAUSE_CHARS = 120
-"""Thai and Lao end a sentence, and a clause, with a blank: there a piece gets at least so long."""
+"""Thai and Lao end a sentence, and a clause, with a blank: a piece is at least this long there."""
 
 
 def sentences(text: str, tag: str) -> list[str]:
-    """The sentences with the white space that follows them: joined, they are the text.
+    """Divide a text into sentences, each with the white space after it.
 
-    Rules and abbreviations are those of sentencex. Thai and Lao do not mark the end of a sentence:
-    what comes back are clauses of some length. Raises InputError for an unknown language, or where
-    the package is missing.
+    Rules and abbreviations are those of sentencex. Thai and Lao do not mark the end of a sentence,
+    and are divided into clauses of some length.
+
+    Raises:
+        InputError: an unknown language, or the package sentencex is missing.
     """
     row = language(tag)
     bounds = {0, len(text)}
@@ -35,7 +37,7 @@ def sentences(text: str, tag: str) -> list[str]:
 
 
 def num_sentences(text: str, tag: str) -> int | None:
-    """Sentences with a letter or digit, over all lines; None where a language marks no ends."""
+    """Count the sentences with a letter or digit; None if the language does not mark their ends."""
     if language(tag).script in _WITHOUT_FULL_STOP:
         return None
     lines = [line for line in text.splitlines() if line.strip()]
@@ -63,7 +65,7 @@ def _blanks_between_clauses(text: str) -> set[int]:
 
 
 def _joined_blanks(pieces: list[str]) -> list[str]:
-    """A piece of nothing but white space belongs to the sentence before it."""
+    """Append a piece of nothing but white space to the sentence before it."""
     joined: list[str] = []
     for piece in pieces:
         if joined and not piece.strip():

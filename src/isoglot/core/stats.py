@@ -1,9 +1,9 @@
-"""Intervals and tests that know that the examples of one family are not independent.
+"""Intervals and tests for examples that are not independent within their family.
 
-What is measured of an example is a row of statistics, and a value is a function of their sum over
-examples: (value, 1) for a mean, counts of n-grams for BLEU. Families are drawn, or swapped, once
-for all languages and systems, since one family is the same question in each of them: the spread of
-a mean over languages, of the worst one or of a difference is then that of the questions.
+An example has a row of statistics, and a value is a function of their sum over examples: (value, 1)
+for a mean, counts of n-grams for BLEU. Families are drawn, or swapped, once for all languages and
+systems, since a family is the same prompt in each of them: the spread of a mean over languages, of
+the worst one or of a difference is then that of the prompts.
 
 Efron and Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 13 (percentile interval);
 Noreen 1989, *Computer-Intensive Methods for Testing Hypotheses*, chapter 2 (paired randomisation);
@@ -24,14 +24,14 @@ Value = Callable[[np.ndarray], np.ndarray]
 """Sums of statistics (..., k) → values (...)."""
 
 Families = Sequence[str] | Sequence[int]
-"""The family of each row; the order of the rows does not matter."""
+"""The family of each row, in any order."""
 
 
 class Measured(NamedTuple):
-    """What is known of the examples of one language under one system."""
+    """The examples of one language under one system."""
 
     families: Families
-    """Parallel examples have the same one in every language."""
+    """Parallel examples have the same family in every language."""
     statistics: ArrayLike
     """(n, k): one row for each example."""
 
@@ -47,15 +47,15 @@ class Estimate(NamedTuple):
 def resampled_values(
     value: Value, measured: Sequence[Measured], *, seed: int, resamples: int = 1000
 ) -> np.ndarray:
-    """(1 + resamples, len(measured)): the values as measured, then those of each bootstrap draw.
+    """Return (1 + resamples, len(measured)): the values as measured, then those of each draw.
 
-    A draw takes as many families as there are, with replacement, and is the same for all columns.
-    So a figure over columns is worked out row by row and then given to `estimate`: a difference of
-    two systems, a macro mean, the lowest language. A draw that has none of a column's families is
-    NaN there.
+    A bootstrap draw takes as many families as there are, with replacement, the same for all
+    columns. So a figure over columns (a difference of two systems, a macro mean, the lowest
+    language) is computed row by row and then given to `estimate`. A draw that has none of a
+    column's families is NaN there.
 
     Raises:
-        InputError: a column without rows, with a statistic that is not finite, or of another width.
+        InputError: a column without rows.
     """
     table, rows = _family_sums(measured)
     totals = [rows.sum(axis=0, keepdims=True)]
@@ -72,17 +72,17 @@ def swapped_differences(
     seed: int,
     resamples: int = 1000,
 ) -> np.ndarray:
-    """(1 + resamples, len(new)): new minus old as measured, then with families swapped at random.
+    """Return (1 + resamples, len(new)): new minus old as measured, then with swapped families.
 
-    A swap exchanges what the two systems did on a whole family, in every language. Where there are
-    no more than `resamples` ways to swap, each of them stands there once. Both systems should be
+    A swap exchanges the statistics of the two systems for a whole family, in every language. If
+    there are no more than `resamples` ways to swap, each is taken once. Both systems should be
     measured on the same examples. For `p_value`.
 
     Raises:
-        InputError: as `resampled_values`; or the two systems have not as many columns.
+        InputError: as `resampled_values`.
     """
     if len(new) != len(old):
-        raise InputError(f"expected as many columns on both sides, got {len(new)} and {len(old)}")
+        raise ValueError(f"expected as many columns on both sides, got {len(new)} and {len(old)}")
     table, rows = _family_sums([*new, *old])
     rows_new, rows_old = np.split(rows, 2, axis=1)
     change = rows_old - rows_new
@@ -93,14 +93,13 @@ def swapped_differences(
 
 
 def over_seeds(values: Sequence[np.ndarray], *, seed: int) -> np.ndarray:
-    """(1 + resamples, columns): the mean over seeds as measured, then that of each draw.
+    """Return (1 + resamples, columns): the mean over seeds as measured, then that of each draw.
 
-    `values` has for each seed of a training what `resampled_values` made of its own examples. A
-    draw takes as many seeds as there are, with replacement, and for each of them one draw of its
-    families, the same for all columns (Efron and Tibshirani 1993, chapter 8: what is nested is
-    drawn from the outside in). A column that a seed has no value for (NaN) is left to the others.
-    Few seeds make an interval too narrow: of three, the spread between them comes out a third too
-    small in variance.
+    `values` has for each seed of a training the result of `resampled_values`. A draw takes as many
+    seeds as there are, with replacement, and for each of them one draw of its families, the same
+    for all columns (Efron and Tibshirani 1993, chapter 8: nested data are drawn from the outside
+    in). A seed without a value in a column (NaN) is left out there. Few seeds make an interval too
+    narrow: with three, the variance between them comes out a third too small.
     """
     stacked = np.stack(values)
     num_seeds, num_rows, _ = stacked.shape
@@ -113,14 +112,14 @@ def over_seeds(values: Sequence[np.ndarray], *, seed: int) -> np.ndarray:
 
 
 def mean_known(values: np.ndarray, axis: int) -> np.ndarray:
-    """The mean of what is not NaN; NaN where nothing is."""
+    """Return the mean without NaN; NaN if nothing is left."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
 
 
 def estimate(values: np.ndarray) -> Estimate:
-    """The first of `values` (1 + resamples,) with the 95 % percentile interval of the others.
+    """Return the first of `values` (1 + resamples,) with the 95 % percentile interval of the rest.
 
     Draws that are NaN are left out. The lowest of several languages, found anew in each draw, may
     lie above its interval: the minimum of noisy values is biased downwards.
@@ -133,9 +132,10 @@ def estimate(values: np.ndarray) -> Estimate:
 
 
 def p_value(differences: np.ndarray) -> float:
-    """Two-sided: how rare a difference as large as the first is among all of them (1 + swaps,).
+    """Return the two-sided p-value of the first difference among all of them (1 + swaps,).
 
-    Twice the smaller tail, 1 at most. What was measured counts as one of the swaps: never 0.
+    Twice the smaller tail, 1 at most. The measured difference counts as one of the swaps, so the
+    value is never 0.
     """
     known = differences[~np.isnan(differences)]
     slack = 100 * np.finfo(float).eps * abs(known[0])  # equal but for rounding
@@ -151,10 +151,10 @@ def interval_of(
     seed: int,
     resamples: int = 1000,
 ) -> tuple[float, float]:
-    """95 % percentile-bootstrap interval of `value` of the sum of `statistics` (n, k).
+    """Return the 95 % percentile-bootstrap interval of `value` of the sum of `statistics` (n, k).
 
-    Whole families are resampled. One family has no spread to resample, and both bounds are its
-    value. Raises InputError as `resampled_values`.
+    Whole families are resampled; with one family both bounds are its value. Raises as
+    `resampled_values` does.
     """
     measured = Measured(families, statistics)
     values = resampled_values(value, [measured], seed=seed, resamples=resamples)
@@ -164,63 +164,22 @@ def interval_of(
 def interval_mean(
     values: Sequence[float], families: Families, *, seed: int, resamples: int = 1000
 ) -> tuple[float, float]:
-    """`interval_of` the mean: `families[i]` is the family of `values[i]`."""
+    """Return `interval_of` the mean; `families[i]` is the family of `values[i]`."""
     statistics = np.stack([np.asarray(values, dtype=float), np.ones(len(values))], axis=1)
     return interval_of(statistics, families, ratio, seed=seed, resamples=resamples)
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
-    """The value of a mean: sums (..., 2) of (value, 1), divided."""
+    """Return the value of a mean: sums (..., 2) of (value, 1), divided."""
     return sums[..., 0] / sums[..., 1]
 
 
-def paired_difference(
-    values_a: Sequence[float | None],
-    values_b: Sequence[float | None],
-    families: Sequence[str],
-    *,
-    seed: int,
-    resamples: int = 1000,
-) -> tuple[float, float, float]:
-    """Mean of `a - b` over the examples that both have, with its 95 % interval (low, high).
-
-    Row i is one example of `families[i]`; None is an example that one side has no value for.
-
-    Raises:
-        InputError: no example has both values.
-    """
-    rows = [
-        (a - b, family)
-        for a, b, family in zip(values_a, values_b, families, strict=True)
-        if a is not None and b is not None
-    ]
-    if not rows:
-        raise InputError("difference over 0 examples: no example has a value on both sides")
-    differences, shared = zip(*rows, strict=True)
-    low, high = interval_mean(differences, shared, seed=seed, resamples=resamples)
-    return float(np.mean(differences)), low, high
-
-
-def sign_flip_p(
-    effects: Sequence[float], families: Families, *, seed: int, resamples: int = 1000
-) -> float:
-    """Two-sided p-value of a mean effect, under flips of the sign of whole families.
-
-    `effects[i]` is what changed in an example, such as new minus old: the `p_value` of a mean.
-    """
-    column = np.asarray(effects, dtype=float)
-    ones = np.ones(len(column))
-    new = Measured(families, np.stack([column, ones], axis=1))
-    old = Measured(families, np.stack([0 * column, ones], axis=1))
-    return p_value(swapped_differences(ratio, [new], [old], seed=seed, resamples=resamples)[:, 0])
-
-
 def _family_sums(measured: Sequence[Measured]) -> tuple[tuple[int, int], np.ndarray]:
-    """(columns, k), and the sums of each family of any column: (families, columns x k)."""
+    """Return (columns, k) and the sums of each family: (families, columns x k)."""
     blocks = [_checked(*cell) for cell in measured]
     widths = {block.shape[1] for block in blocks}
     if len(widths) != 1:
-        raise InputError(f"expected columns with statistics of one width, got {sorted(widths)}")
+        raise ValueError(f"expected columns with statistics of one width, got {sorted(widths)}")
     everyone = np.concatenate([np.asarray(cell.families, dtype=str) for cell in measured])
     names, family = np.unique(everyone, return_inverse=True)
     ends = np.cumsum([len(block) for block in blocks])
@@ -233,23 +192,23 @@ def _family_sums(measured: Sequence[Measured]) -> tuple[tuple[int, int], np.ndar
 
 
 def _checked(families: Families, statistics: ArrayLike) -> np.ndarray:
-    """The statistics (n, k) of a column."""
+    """Return the statistics (n, k) of a column."""
     block = np.asarray(statistics, dtype=float)
     if len(block) != len(families):
-        raise InputError(
+        raise ValueError(
             f"expected one family for each value, got {len(families)} for {len(block)}"
         )
     if len(block) == 0:
         raise InputError("interval of 0 values: every example was unknown or none was given")
     if block.ndim != 2:
-        raise InputError(f"expected statistics (n, k), got an array of shape {block.shape}")
+        raise ValueError(f"expected statistics (n, k), got an array of shape {block.shape}")
     if not np.isfinite(block).all():
-        raise InputError("interval of a value that is not finite: leave unknown examples out")
+        raise ValueError("interval of a value that is not finite: leave unknown examples out")
     return block
 
 
 def _drawn_families(num: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
-    """Blocks of draws (draws, num): as many families as there are, with replacement."""
+    """Yield blocks of draws (draws, num) of as many families as there are, with replacement."""
     rng = np.random.default_rng(seed)
     step = max(1, _BLOCK // num)
     for start in range(0, resamples, step):
@@ -257,14 +216,14 @@ def _drawn_families(num: int, seed: int, resamples: int) -> Iterator[np.ndarray]
 
 
 def _counts(drawn: np.ndarray) -> np.ndarray:
-    """How often each family stands in each draw: (draws, num)."""
+    """Count each family in each draw: (draws, num)."""
     draws, num = drawn.shape
     cells = (drawn + num * np.arange(draws)[:, None]).ravel()
     return np.bincount(cells, minlength=draws * num).reshape(draws, num).astype(float)
 
 
 def _swaps(num: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
-    """Blocks (swaps, num) of 1 for a family that is swapped, else 0; the first row swaps none."""
+    """Yield blocks (swaps, num) of 1 for a swapped family, else 0; the first row swaps none."""
     step = max(1, _BLOCK // num)
     if 2**num <= resamples:
         for start in range(0, 2**num, step):
@@ -280,6 +239,6 @@ def _swaps(num: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
 
 
 def _values(value: Value, totals: np.ndarray, table: tuple[int, int]) -> np.ndarray:
-    """Values (rows, columns) of sums (rows, columns x k)."""
+    """Return the values (rows, columns) of sums (rows, columns x k)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return value(totals.reshape(len(totals), *table))

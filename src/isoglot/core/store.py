@@ -1,27 +1,24 @@
-"""Records at rest: Parquet shards of whole families, and the JSON that says a stage is done.
+"""Records at rest: Parquet shards of whole families, and the JSON that says a stage is done."""
 
-A file is written to a temporary name in its own folder and renamed, so it is whole or not there.
-"""
-
-import errno
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
+from isoglot.core.files import write_json, write_whole
 from isoglot.core.records import (
     Choice,
     Completion,
     Demonstration,
     Dropped,
     Graded,
+    Message,
     Preference,
     Prompt,
     Rated,
@@ -32,122 +29,44 @@ from isoglot.core.records import (
 DROPPED = "dropped"
 """The folder in a stage's folder that holds the `Dropped` rows, in parts of the same names."""
 
-_DONE = "done.json"
-_TEXT, _NUMBER = pa.string(), pa.float64()
-
-
 LATER = {"completion", "translation_log_probability"}
-"""Columns that the shards of earlier versions lack: None there."""
+"""Columns that shards of earlier versions may lack; they are read as None."""
+
+_DONE = "done.json"
+
+_TEXT = pa.field("text", pa.string(), nullable=False)
+_MESSAGES = pa.list_(pa.struct([_TEXT.with_name("role"), _TEXT.with_name("content")]))
+_COLUMN_TYPES: Mapping[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    Sequence[Message]: _MESSAGES,
+    Sequence[float]: pa.list_(pa.float64()),
+    Mapping[str, float | None]: pa.map_(pa.string(), pa.float64()),
+}
 
 
-def _column(name: str, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, nullable=False)
+def _schema(record_type: type) -> pa.Schema:
+    """Return a column for each field of a record; one that may be None is nullable."""
+    hints = get_type_hints(record_type)
+    columns = []
+    for each in fields(record_type):
+        kind = next((kind for kind in _COLUMN_TYPES if hints[each.name] == kind | None), None)
+        columns.append(
+            pa.field(each.name, _COLUMN_TYPES[kind or hints[each.name]], nullable=kind is not None)
+        )
+    return pa.schema(columns)
 
-
-def _texts(*names: str) -> list[pa.Field]:
-    return [_column(name, _TEXT) for name in names]
-
-
-_MESSAGES = pa.list_(pa.struct(_texts("role", "content")))
 
 SCHEMAS: dict[type, pa.Schema] = {
-    Prompt: pa.schema(
-        [
-            *_texts("family", "prompt_id", "language"),
-            _column("prompt", _MESSAGES),
-            *_texts("answer_language"),
-            pa.field("gold", _TEXT),
-            *_texts("source"),
-            pa.field("translated_from", _TEXT),
-            pa.field("translator", _TEXT),
-            pa.field("translation_log_probability", _NUMBER),
-            pa.field("completion", _TEXT),
-        ]
-    ),
-    Completion: pa.schema(
-        [
-            *_texts("family", "prompt_id", "language", "sampler"),
-            _column("sample", pa.int64()),
-            *_texts("text", "finish_reason"),
-            pa.field("identified_language", _TEXT),
-            pa.field("translated_from", _TEXT),
-            pa.field("translator", _TEXT),
-            pa.field("translation_log_probability", _NUMBER),
-            pa.field("artefact", _TEXT),
-            _column("rewards", pa.map_(_TEXT, _NUMBER)),
-        ]
-    ),
-    Graded: pa.schema(
-        [
-            *_texts("family", "prompt_id", "language", "metric"),
-            pa.field("value", _NUMBER),
-            pa.field("statistics", pa.list_(_NUMBER)),
-        ]
-    ),
-    Choice: pa.schema(
-        [
-            *_texts("family", "prompt_id", "language", "sampler", "label", "text"),
-            pa.field("log_probability", _NUMBER),
-            _column("num_tokens", pa.int64()),
-        ]
-    ),
-    Preference: pa.schema(
-        [
-            *(_column(name, _MESSAGES) for name in ("prompt", "chosen", "rejected")),
-            *_texts("family", "prompt_id", "language", "answer_language"),
-            *_texts("chosen_model", "rejected_model"),
-            pa.field("chosen_language", _TEXT),
-            pa.field("rejected_language", _TEXT),
-            *_texts("chosen_finish_reason", "rejected_finish_reason"),
-            pa.field("score_chosen", _NUMBER),
-            pa.field("score_rejected", _NUMBER),
-            *_texts("pair_type"),
-            _column("round", pa.int64()),
-        ]
-    ),
-    Demonstration: pa.schema(
-        [
-            _column("messages", _MESSAGES),
-            *_texts("family", "prompt_id", "language", "answer_language", "model", "source"),
-        ]
-    ),
-    Dropped: pa.schema(
-        _texts(
-            *("family", "prompt_id", "language", "pair_type"),
-            *("reason", "chosen_text", "rejected_text"),
-        )
-    ),
-    Verdict: pa.schema(
-        [
-            *_texts("family", "prompt_id", "language", "a", "b", "judge", "forward", "backward"),
-            pa.field("forward_score", _NUMBER),
-            pa.field("backward_score", _NUMBER),
-            *_texts("forward_text", "backward_text", "a_completion_id", "b_completion_id"),
-            _column("a_chars", pa.int64()),
-            _column("b_chars", pa.int64()),
-        ]
-    ),
-    Rated: pa.schema(
-        [
-            *_texts("family", "prompt_id", "language", "sampler", "judge"),
-            _column("turn", pa.int64()),
-            pa.field("value", _NUMBER),
-            *_texts("text", "completion_id"),
-        ]
-    ),
-    Result: pa.schema(
-        [
-            *_texts("task", "language"),
-            _column("trained", pa.bool_()),
-            *_texts("metric"),
-            *(_column(name, _NUMBER) for name in ("value", "low", "high")),
-            _column("n", pa.int64()),
-            _column("unknown", pa.int64()),
-            *_texts("signature"),
-        ]
-    ),
+    record_type: _schema(record_type)
+    for record_type in (
+        *(Prompt, Completion, Graded, Choice, Preference, Demonstration),
+        *(Dropped, Verdict, Rated, Result),
+    )
 }
-"""The columns of each record class, in the order of its fields; a nullable one may be None."""
+"""The columns of each record class, in the order of its fields."""
 
 
 class _HasFamily(Protocol):
@@ -155,15 +74,15 @@ class _HasFamily(Protocol):
     def family(self) -> str: ...
 
 
-R = TypeVar("R")
-Row = TypeVar("Row", bound=_HasFamily)
+_R = TypeVar("_R")
+_Row = TypeVar("_Row", bound=_HasFamily)
 
 
-def shards_of(rows: Iterable[Row], families_per_shard: int) -> list[list[Row]]:
-    """The rows in shards of so many whole families, in the order in which families first appear."""
+def shards_of(rows: Iterable[_Row], families_per_shard: int) -> list[list[_Row]]:
+    """Divide rows into shards of whole families, in the order in which families first appear."""
     if families_per_shard < 1:
         raise InputError(f"families_per_shard: expected 1 or more, got {families_per_shard}")
-    families: dict[str, list[Row]] = {}
+    families: dict[str, list[_Row]] = {}
     for row in rows:
         families.setdefault(row.family, []).append(row)
     remaining = iter(families.values())
@@ -174,21 +93,22 @@ def shards_of(rows: Iterable[Row], families_per_shard: int) -> list[list[Row]]:
 
 
 def shard_path(folder: Path, index: int) -> Path:
-    """Where shard `index` of a stage lies."""
+    """Return the path of shard `index` of a stage."""
     return folder / f"part-{index:05d}.parquet"
 
 
 def shard_paths(folder: Path) -> list[Path]:
-    """The shards that stand in a folder, in order."""
+    """List the shards in a folder, in order."""
     return sorted(folder.glob("part-*.parquet"))
 
 
-def write_shard(path: Path, rows: Sequence[R], record_type: type[R]) -> None:
-    """Write rows as one Parquet file; the same rows give the same bytes.
+def write_shard(path: Path, rows: Sequence[_R], record_type: type[_R]) -> None:
+    """Write rows as one Parquet file, whole or not at all; the same rows give the same bytes.
 
     Raises:
-        InputError: a row that the columns cannot hold, such as None where a text must be.
-        OSError: the disk is full or not writable; nothing is left behind.
+        InputError: a text that is not Unicode, such as half a surrogate pair.
+        ValueError: a row that the columns cannot hold, such as None in a column of texts.
+        OSError: the disk is full or not writable.
     """
     schema = SCHEMAS[record_type]
     columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
@@ -197,15 +117,19 @@ def write_shard(path: Path, rows: Sequence[R], record_type: type[R]) -> None:
         with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
             if rows:  # `datasets` fails on a row group of no rows, not on a file of no row groups
                 writer.write_table(pa.Table.from_pydict(columns, schema))
-    except (pa.ArrowException, UnicodeError) as error:
+    except UnicodeError as error:
         raise InputError(
+            f"{path}: expected texts in Unicode, came {error}; leave the row out"
+        ) from error
+    except pa.ArrowException as error:
+        raise ValueError(
             f"{path}: a {record_type.__name__} does not fit its columns: {error}"
         ) from error
     write_whole(path, sink.getvalue())
 
 
-def read_shard(path: Path, record_type: type[R]) -> list[R]:
-    """The rows of one shard, as they were written.
+def read_shard(path: Path, record_type: type[_R]) -> list[_R]:
+    """Read the rows of one shard.
 
     Raises:
         InputError: the file is missing, truncated, or lacks a column.
@@ -213,9 +137,9 @@ def read_shard(path: Path, record_type: type[R]) -> list[R]:
     schema = SCHEMAS[record_type]
     with _open_shard(path, schema) as file:
         try:
-            there = [name for name in schema.names if name in file.schema_arrow.names]
-            table = file.read(columns=there)
-            for name in set(schema.names) - set(table.column_names):
+            present = [name for name in schema.names if name in file.schema_arrow.names]
+            table = file.read(columns=present)
+            for name in set(schema.names) - set(present):
                 table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
             table = table.select(schema.names).cast(schema)
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -225,7 +149,7 @@ def read_shard(path: Path, record_type: type[R]) -> list[R]:
 
 
 def count_rows(path: Path, record_type: type) -> int:
-    """The number of rows of a shard, from its footer alone; raises as `read_shard` does."""
+    """Count the rows of a shard by its footer alone; raises as `read_shard` does."""
     with _open_shard(path, SCHEMAS[record_type]) as file:
         return file.metadata.num_rows
 
@@ -243,8 +167,7 @@ def _open_shard(path: Path, schema: pa.Schema) -> pq.ParquetFile:
         raise InputError(f"no shard at {path}: run the stage that writes it") from error
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
-    there = {*file.schema_arrow.names, *LATER}
-    missing = [name for name in schema.names if name not in there]
+    missing = [name for name in schema.names if name not in {*file.schema_arrow.names, *LATER}]
     if missing:
         file.close()
         raise _unreadable(path, f"column missing: {', '.join(missing)}")
@@ -258,73 +181,12 @@ def _unreadable(path: Path, why: object) -> InputError:
     )
 
 
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON, whole or not at all; raises InputError for NaN, OSError as `write_shard` does."""
-    text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
-    write_whole(path, (text + "\n").encode())
-
-
 def read_done(folder: Path) -> dict[str, Any] | None:
-    """What `write_done` wrote into a stage's folder; None where the stage is not done."""
+    """Read what `write_done` wrote into a stage's folder; None if the stage is not done."""
     path = folder / _DONE
-    if not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+    return read_json(path, mend="delete that file and run again") if path.exists() else None
 
 
-def write_done(folder: Path, data: Mapping[str, Any]) -> None:
-    """Say that a stage is done: the last file that the stage writes."""
-    write_json(folder / _DONE, data)
-
-
-def write_whole(path: Path, data: bytes | pa.Buffer) -> None:
-    """Write a file whole or not at all; raises OSError as `write_shard` does."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise _unwritable(path, error.strerror) from error
-
-
-@contextmanager
-def naming_a_full_disk(folder: Path) -> Iterator[None]:
-    """For libraries that write into `folder`, each with an error of its own for a full disk.
-
-    Raises:
-        OSError: the disk is full, as `write_shard` says it; any other error passes.
-    """
-    try:
-        yield
-    except Exception as error:
-        if why := _full_disk(error):
-            raise _unwritable(folder, why) from error
-        raise
-
-
-def _full_disk(error: BaseException | None) -> str | None:
-    """What is full, where that is the cause of an error; else None."""
-    while error is not None:
-        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
-                return os.strerror(number)
-        if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
-            # torch.save does not say why it could not write
-            return os.strerror(errno.ENOSPC)
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _unwritable(path: Path, why: str | None) -> OSError:
-    return OSError(
-        f"cannot write {path} ({why}): make room there or choose another --out, "
-        "then run again; what is finished is kept"
-    )
+def write_done(folder: Path, content: Mapping[str, Any]) -> None:
+    """Mark a stage as done, by the last file that it writes."""
+    write_json(folder / _DONE, content)

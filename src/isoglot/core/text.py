@@ -1,4 +1,4 @@
-"""What several floors ask of a text, in any script."""
+"""Lengths, numbers and repetition in a text of any script."""
 
 import re
 import unicodedata
@@ -32,31 +32,31 @@ _NUMBER = re.compile(
 
 
 def normalise(text: str) -> str:
-    """The text in Unicode form NFC, every run of white space one blank, none at the ends."""
+    """Return the text in Unicode form NFC, every run of white space one blank, none at the ends."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def length_chars(text: str) -> int:
-    """Code points of the normalised text, so that a decomposed text is no longer than its twin."""
+    """Count the code points of the normalised text, so that a decomposed text is not longer."""
     return len(normalise(text))
 
 
 def digits_to_ascii(text: str) -> str:
-    """The text with every decimal digit of Unicode (category Nd) as one of 0 to 9."""
+    """Replace every decimal digit of Unicode (category Nd) by one of 0 to 9."""
     return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text)
 
 
 def last_number(text: str) -> Decimal | None:
-    """The last number in a text, in the digits of any script; None where there is none.
+    """Return the last number in a text, in the digits of any script; None if there is none.
 
-    A text does not say which country's habit it follows, so the rule looks at the number alone:
+    The convention of a text is unknown, so the rule depends on the number alone:
 
     * Of two different separators the last is the decimal one: `1,234.5` and `1.234,5`.
     * One kind of separator (comma, point, apostrophe, blank) before groups of exactly three digits
       groups thousands: `1,234`, `1.234`, `1 234` are all 1234. So does the Indian `1,23,456`.
     * Any other single comma or point is decimal: `3,5`, `0.125`, `1234.567`.
-    * Digits joined in no such way, as in a date or a list without blanks, are numbers of their own.
-    * A minus counts when it touches the number and no word, digit or bracket before it: `10-5` ends
+    * Digits joined in another way, as in a date or a list without blanks, are separate numbers.
+    * A minus counts if it touches the number and no word, digit or bracket before it: `10-5` ends
       in 5. Numerals in words, fractions and powers are not read.
     """
     numbers = list(_NUMBER.finditer(digits_to_ascii(text).translate(_SIGNS)))
@@ -72,13 +72,12 @@ def _decimal(number: re.Match[str]) -> Decimal:
 def has_repetition(
     text: str, *, min_line_repeats: int = 5, min_loop_repeats: int = 5, min_loop_chars: int = 32
 ) -> bool:
-    """Whether a line comes again and again, or the text ends in a loop.
+    """Return True if a line is repeated often, or the text ends in a loop.
 
     A line counts from `min_line_repeats` copies on, as in the code released with LIDR (Yang et al.
-    2024, arXiv:2410.08964). A loop is any stretch of characters, a word of Han as well as a
-    sentence, that stands `min_loop_repeats` times back to back at the end and fills
-    `min_loop_chars`. Lines and stretches without a letter or digit, as in code and tables, do not
-    count.
+    2024, arXiv:2410.08964). A loop is any stretch of characters, from a word of Han to a sentence,
+    that is repeated `min_loop_repeats` times at the end and fills `min_loop_chars`. Lines and
+    stretches without a letter or digit, as in code and tables, do not count.
     """
     lines = Counter(line.strip() for line in text.splitlines() if _WORDED.search(line))
     if any(copies >= min_line_repeats for copies in lines.values()):
@@ -98,10 +97,10 @@ def _ends_in_loop(text: str, min_repeats: int, min_chars: int) -> bool:
 
 
 def without_thinking(text: str, *, opened: bool = False) -> str | None:
-    """The answer after `<think>…</think>` at the beginning of a text; None where it never ends.
+    """Remove `<think>…</think>` from the beginning of a text; None if the thinking never ends.
 
-    `opened` says that the prompt ended in `<think>`. A text that begins otherwise is as it was:
-    whoever writes of the tags has not thought in them.
+    `opened`: the prompt ended in `<think>`. A text that begins otherwise is unchanged, as it may
+    be about the tags.
     """
     if not (opened or text.lstrip().startswith("<think>")):
         return text

@@ -6,9 +6,10 @@ from isoglot.core.errors import InputError
 
 
 def read_yaml(text: str, name: str) -> dict[str, Any]:
-    """The keys and values of a YAML 1.2 text, called `name` in an error (InputError).
+    """Parse the keys and values of a YAML 1.2 text, in which `no` is Norwegian and not false.
 
-    In YAML 1.2 `no` is Norwegian and not false.
+    Raises:
+        InputError: the text, called `name` in the message, is not YAML or has no keys.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError

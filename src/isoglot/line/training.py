@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import naming_a_full_disk
 from isoglot.core.records import Completion, Prompt
-from isoglot.core.store import count_rows, naming_a_full_disk, read_shard, shard_paths
+from isoglot.core.store import count_rows, read_shard, shard_paths
 from isoglot.data.score import score
 from isoglot.execute.progress import Bar, Bars
 from isoglot.line.job import Job, Shards

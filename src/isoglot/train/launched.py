@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from isoglot.core.errors import Failure
-from isoglot.core.store import naming_a_full_disk
+from isoglot.core.files import naming_a_full_disk
 
 MARK = b"\x1eisoglot "
 """First bytes of a line of output for the process that launched the training."""

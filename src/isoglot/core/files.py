@@ -1,0 +1,76 @@
+"""Files that are whole or not there: written under a temporary name, then renamed."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+
+def write_whole(path: Path, data: bytes | pa.Buffer) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        OSError: the disk is full or not writable; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unwritable(path, error.strerror) from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, whole or not at all.
+
+    Raises:
+        ValueError: a NaN or an infinity, which JSON does not have.
+        OSError: as `write_whole`.
+    """
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
+    write_whole(path, (text + "\n").encode())
+
+
+@contextmanager
+def naming_a_full_disk(folder: Path) -> Iterator[None]:
+    """Raise one error for a full disk, for libraries that write into `folder`, each with its own.
+
+    Raises:
+        OSError: the disk is full, in the words of `write_whole`; any other error passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        if reason := _full_disk(error):
+            raise _unwritable(folder, reason) from error
+        raise
+
+
+def _full_disk(error: BaseException | None) -> str | None:
+    """Return which limit was met, if that is the cause of an error."""
+    while error is not None:
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+                return os.strerror(number)
+        if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
+            # torch.save does not say why it could not write
+            return os.strerror(errno.ENOSPC)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _unwritable(path: Path, reason: str | None) -> OSError:
+    return OSError(
+        f"cannot write {path} ({reason}): make room there or choose another --out, "
+        "then run again; what is finished is kept"
+    )
