@@ -7,12 +7,13 @@ import chromium
 import pytest
 from chromium import Tab
 from made_evaluation import HOSTILE, write_evaluation
+from made_judging import write_judged, write_rated
 from made_run import run_summary, write_run
-from written_folders import write_judged, write_rated
 
 from isoglot.report.pages.comparison import write_comparison
 from isoglot.report.pages.evaluation import write_evaluation_report
 from isoglot.report.pages.judge import write_judge_report
+from isoglot.report.pages.ratings import write_rating_report
 from isoglot.report.pages.run import write_report
 
 pytestmark = [
@@ -41,7 +42,7 @@ def pages(tmp_path_factory) -> dict[str, Path]:
         "run": write_report(write_run(base / "run", run_summary(HOSTILE, HOSTILE), HOSTILE)),
         "evaluation": write_evaluation_report(one),
         "judged": write_judge_report(write_judged(base / "judged")),
-        "rated": write_judge_report(write_rated(base / "rated")),
+        "rated": write_rating_report(write_rated(base / "rated")),
         "comparison": write_comparison([other, one], base / "comparison"),
     }
 

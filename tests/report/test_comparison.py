@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from html_of_pages import Elements, data_of, without_library
 from made_evaluation import HOSTILE, LANGUAGES, UNKNOWN, write_evaluation
+from made_judging import write_judged, write_rated
 from mean_tests import paired_difference
 from rich.console import Console
-from written_folders import write_judged, write_rated
 
 from isoglot.core.records import Graded
 from isoglot.core.store import read_shard, write_shard

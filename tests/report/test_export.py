@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from made_evaluation import LANGUAGES, UNKNOWN, write_evaluation
-from written_folders import write_judged
+from made_judging import write_judged
 
 from isoglot.report.export.formats import EXPORTS, export_results, flat_table, wide_table
 from isoglot.report.export.lm_eval import as_lm_eval

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from html_of_pages import Elements, data_of, without_library
+from made_evaluation import HOSTILE, LANGUAGES, NUM, UNKNOWN
+from made_judging import write_judged
 from rich.console import Console
-from written_folders import HOSTILE, LANGUAGES, NUM, UNKNOWN, write_judged
 
-from isoglot.report.cards.verdicts import outcome, verdict_browser
-from isoglot.report.pages.judge import judge_table, sentence, write_judge_report
-from isoglot.report.results.old_evaluation import read_results
+from isoglot.core.records import Verdict
+from isoglot.report.cards.verdicts import both_orders, verdict_cards
+from isoglot.report.pages.judge import judge_sentence, write_judge_report
+from isoglot.report.pages.judge_tables import judge_table
+from isoglot.report.results.judging import JudgedComparison, JudgedResult
+from isoglot.report.results.rows import Measure, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,10 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def page(folder: Path) -> str:
     return write_judge_report(folder).read_text(encoding="utf-8")
+
+
+def win_rates(folder: Path) -> dict[str, JudgedResult]:
+    return rows_of(JudgedComparison.read_from(folder).results, Measure("", "win_rate"))
 
 
 def test_outcomes_fill_the_bar_and_an_unreadable_language_has_none(page: str) -> None:
@@ -37,12 +45,12 @@ def test_outcomes_fill_the_bar_and_an_unreadable_language_has_none(page: str) ->
 
 
 def test_counts_of_each_language_are_in_the_table(folder: Path, page: str) -> None:
-    rows = {r["language"]: r for r in read_results(folder)["results"] if r["metric"] == "win_rate"}
+    rows = win_rates(folder)
     line = re.search(r'<tr><th scope="row">Swahili.*?</tr>', page, re.DOTALL)
     assert line
     for name in ("wins", "ties", "losses", "invalid"):
-        assert f'<td class="r">{rows["sw"][name]}</td>' in line.group()
-    assert rows[UNKNOWN]["invalid"] == NUM
+        assert f'<td class="r">{getattr(rows["sw"], name)}</td>' in line.group()
+    assert rows[UNKNOWN].invalid == NUM
 
 
 def test_biases_are_points_with_a_sign_and_agreement_is_no_percent(page: str) -> None:
@@ -59,11 +67,11 @@ def test_mean_stands_first_and_is_no_language(page: str) -> None:
 
 
 def test_cards_show_both_answers_and_both_verdicts(folder: Path) -> None:
-    browser = verdict_browser(folder, [])
+    browser = verdict_cards(folder, [])
     card = next(card for card in browser.cards if card.prompt.startswith("chat 0:"))
-    assert [side["note"].split(" · ")[0] for side in card.sides[:2]] == ["A", "B"]
-    assert HOSTILE in card.sides[0]["text"]
-    assert [side["note"].split(":")[0] for side in card.sides[2:]] == [
+    assert [side.note.split(" · ")[0] for side in card.sides[:2]] == ["A", "B"]
+    assert HOSTILE in card.sides[0].text
+    assert [side.note.split(":")[0] for side in card.sides[2:]] == [
         "judge, A shown first", "judge, B shown first",
     ]  # fmt: skip
     assert {card.facets["outcome"] for card in browser.cards if card.language == UNKNOWN} == {
@@ -73,15 +81,19 @@ def test_cards_show_both_answers_and_both_verdicts(folder: Path) -> None:
 
 
 def test_one_unreadable_order_is_invalid_and_never_a_tie() -> None:
-    assert outcome({"forward": "tie", "backward": "invalid"}) == "invalid"
-    assert outcome({"forward": "win", "backward": "loss"}) == "order"
-    assert outcome({"forward": "tie", "backward": "tie"}) == "tie"
+    def verdict(forward: str, backward: str) -> Verdict:
+        ids = ("f", "p", "sw", "a", "b", "judge")
+        return Verdict(*ids, forward, backward, None, None, "", "", "", "", 1, 1)
+
+    assert both_orders(verdict("tie", "invalid")) == "invalid"
+    assert both_orders(verdict("win", "loss")) == "order"
+    assert both_orders(verdict("tie", "tie")) == "tie"
 
 
 def test_answer_that_is_not_there_is_said(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "verdicts").symlink_to(folder / "verdicts")
-    card = verdict_browser(tmp_path, []).cards[0]
-    assert "no such answer" in card.sides[0]["text"]
+    card = verdict_cards(tmp_path, []).cards[0]
+    assert "no such answer" in card.sides[0].text
     assert "no such prompt" in card.prompt
 
 
@@ -101,29 +113,30 @@ def test_hostile_texts_are_inert(tmp_path: Path) -> None:
 
 def test_table_has_every_language_and_the_counts(folder: Path) -> None:
     console = Console(width=130, record=True, file=StringIO())
-    console.print(judge_table(read_results(folder)))
+    console.print(judge_table(JudgedComparison.read_from(folder)).to_rich())
     lines = console.export_text().splitlines()
-    rows = {r["language"]: r for r in read_results(folder)["results"] if r["metric"] == "win_rate"}
+    rows = win_rates(folder)
     for tag in LANGUAGES:
         line = next(line for line in lines if f"({tag})" in line)
-        counts = "/".join(str(rows[tag][name]) for name in ("wins", "ties", "losses"))
+        counts = "/".join(str(getattr(rows[tag], name)) for name in ("wins", "ties", "losses"))
         assert counts in line
-    assert any(line.startswith("│mean") for line in lines)
+    assert any(line.strip().startswith("mean") for line in lines)
 
 
-def mean(value: float | None, low: float | None, high: float | None) -> dict:
-    row = {"language": "mean", "metric": "win_rate", "value": value, "low": low, "high": high}
-    one = {"language": "sw", "metric": "win_rate", "value": 0.5}
-    return {"a": "one@1", "b": "other@2", "results": [row, one]}
+def mean(
+    value: float | None, low: float | None, high: float | None, b: str = "other@2"
+) -> JudgedComparison:
+    row = JudgedResult(language="mean", metric="win_rate", value=value, low=low, high=high)
+    one = JudgedResult(language="sw", metric="win_rate", value=0.5)
+    return JudgedComparison(a="one@1", b=b, judge="judge@1", results=[row, one])
 
 
 def test_sentence_weighs_the_interval() -> None:
-    assert "one and other cannot be told apart" in sentence(mean(0.55, 0.45, 0.65))
-    assert sentence(mean(0.6, 0.55, 0.65)).startswith("one wins")
-    assert sentence(mean(0.4, 0.35, 0.45)).startswith("other wins")
-    assert "No win-rate is known" in sentence(mean(None, None, None))
+    assert "one and other cannot be told apart" in judge_sentence(mean(0.55, 0.45, 0.65))
+    assert judge_sentence(mean(0.6, 0.55, 0.65)).startswith("one wins")
+    assert judge_sentence(mean(0.4, 0.35, 0.45)).startswith("other wins")
+    assert "No win-rate is known" in judge_sentence(mean(None, None, None))
 
 
 def test_same_model_of_two_revisions_keeps_its_revisions() -> None:
-    results = mean(0.6, 0.55, 0.65) | {"b": "one@2"}
-    assert sentence(results).startswith("one@1 wins")
+    assert judge_sentence(mean(0.6, 0.55, 0.65, "one@2")).startswith("one@1 wins")

@@ -5,33 +5,27 @@ from io import StringIO
 
 import pytest
 from html_of_pages import Elements, data_of, without_library
+from made_evaluation import HOSTILE
 from rich.console import Console
-from written_folders import HOSTILE
 
 from isoglot.core.records import FinishReason, Preference, Prompt
 from isoglot.core.store import shard_path, write_json, write_shard
-from isoglot.report.cards.rewarded_pairs import outcome
-from isoglot.report.pages.rewards import (
-    distribution_table,
-    rewards_table,
-    sentence,
-    sets_of,
-    write_rewards_report,
-)
-from isoglot.report.results.old_evaluation import read_results
+from isoglot.report.cards.rewarded_pairs import reward_outcome
+from isoglot.report.pages.rewards import rewards_sentence, write_rewards_report
+from isoglot.report.pages.rewards_tables import distribution_table, rewards_table
+from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults
 
 SCORERS = ("runs/reward/policy", f"length{HOSTILE}")
 
 
 def row(scorer, tag, value, task="tata", **more):
     known = value is not None
-    return {
-        "scorer": scorer, "task": task, "metric": "reward_accuracy", "language": tag,
-        "in_distribution": task == "tata", "value": value, "low": value - 0.1 if known else None,
-        "high": value + 0.1 if known else None, "n": 40 if known else 0, "ties": 2,
-        "unknown": 0 if known else 40, "drop": None, "drop_low": None, "drop_high": None,
-        "signature": f"reward_accuracy|scorer:{scorer}", **more,
-    }  # fmt: skip
+    return RewardResult(
+        scorer=scorer, task=task, metric="reward_accuracy", language=tag,
+        in_distribution=task == "tata", value=value, low=value - 0.1 if known else None,
+        high=value + 0.1 if known else None, n=40 if known else 0, ties=2,
+        unknown=0 if known else 40, signature=f"reward_accuracy|scorer:{scorer}", **more,
+    )  # fmt: skip
 
 
 def pair(tag, chosen, rejected):
@@ -54,14 +48,16 @@ def folder(tmp_path_factory):
     for scorer in SCORERS:
         rows += [row(scorer, "en", 0.8), row(scorer, "sw", 0.6, **lost), row(scorer, "yo", None)]
         rows += [row(scorer, "mean", 0.7, **lost), row(scorer, "en", 0.55, "llmbar")]
-    both = {"language": "en", "inside": 0.8, "outside": 0.55, "drop": 0.25}
-    ends = {"drop_low": 0.1, "drop_high": 0.4}
+    both = DistributionResult(
+        scorer=SCORERS[0], language="en", inside=0.8, outside=0.55, drop=0.25, drop_low=0.1,
+        drop_high=0.4,
+    )  # fmt: skip
     folders = {SCORERS[0]: {"tata": "rewards/a/tata"}, SCORERS[1]: {"tata": "rewards/b/tata"}}
-    results = {
-        "scorers": list(SCORERS), "in_distribution": ["tata"], "folders": folders, "seed": 1,
-        "results": rows, "distribution": [{"scorer": SCORERS[0], **both, **ends}],
-    }  # fmt: skip
-    write_json(out / "results.json", results)
+    results = RewardResults(
+        scorers=list(SCORERS), in_distribution=["tata"], folders=folders, seed=1, results=rows,
+        distribution=[both],
+    )  # fmt: skip
+    results.write(out / "results.json")
     write_json(out / "rewards.json", {"sets": {"tata": "abc"}})
     some = [pair("en", 2.0, 1.0), pair("sw", 1.0, 2.0), pair("yo", None, 2.0), pair("de", 1.0, 1.0)]
     write_shard(shard_path(out / "rewards/a/tata", 0), some, Preference)
@@ -78,7 +74,7 @@ def test_the_page_says_who_is_right_where(folder, page):
     assert "Right about tata (in distribution)" in text
     assert "Right about llmbar<" in text
     assert "In and out of distribution" in text
-    said = sentence(read_results(folder))
+    said = rewards_sentence(RewardResults.read_from(folder))
     assert "runs/reward/policy is right in 70.0 % (60.0 to 80.0), English minus the others" in said
     assert "+20.0 (+5.0 to +35.0) points" in said
 
@@ -110,18 +106,25 @@ def test_cards_say_who_was_right(page):
     notes = [side["note"] for card in browser["cards"] for side in card["sides"]]
     assert "chosen · reward 2.000" in notes
     assert "chosen · no reward" in notes
-    assert outcome({"score_chosen": 0.0, "score_rejected": None}) == "unknown"
+    assert reward_outcome(pair("en", 0.0, None)) == "unknown"
 
 
 def test_the_tables_of_the_console(folder):
-    results = read_results(folder)
+    results = RewardResults.read_from(folder)
     stream = StringIO()
     console = Console(file=stream, width=80)
-    for one in sets_of(results):
-        console.print(rewards_table(results, one))
-    console.print(distribution_table(results))
+    for name in results.sets:
+        console.print(rewards_table(results, name).to_rich())
+    console.print(distribution_table(results.distribution).to_rich())
     text = stream.getvalue()
-    for word in ("Swahili (sw)", "60.0 ±10.0", "+20.0 ±15.0", "mean", "llmbar", "+25.0 (+10.0"):
+    for word in (
+        "Swahili (sw)",
+        "60.0 ±10.0",
+        "+20.0 ±15.0",
+        "mean",
+        "llmbar",
+        "+25.0 [+10.0, +40.0]",
+    ):
         assert word in text
     yoruba = next(line for line in text.splitlines() if "(yo)" in line)
     assert "0.0" not in yoruba, "unknown is not zero"

@@ -1,29 +1,28 @@
 """The page and the tables of a study: what they show, what is unknown, and that no text acts."""
 
-import json
 from io import StringIO
 from pathlib import Path
 
 import chromium
 import pytest
 from html_of_pages import Elements, data_of, without_library
+from made_evaluation import HOSTILE
+from made_study import LANGUAGES, make_study, win_rate
 from rich.console import Console
-from written_folders import HOSTILE
-from written_study import LANGUAGES, study
 
 from isoglot.report.pages.study import write_study_report
-from isoglot.report.study_table import study_tables
+from isoglot.report.pages.study_rates import study_tables
+from isoglot.report.results.study import Study, StudyRun
 
 
-def written(folder: Path, content: dict) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "study.json").write_text(json.dumps(content))
+def written(folder: Path, study: Study) -> Path:
+    study.write(folder / "study.json")
     return write_study_report(folder)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Path:
-    return written(tmp_path_factory.mktemp("study"), study(HOSTILE))
+    return written(tmp_path_factory.mktemp("study"), make_study(HOSTILE))
 
 
 def charts(page: Path, kind: str) -> list[dict]:
@@ -96,8 +95,8 @@ def test_no_text_of_the_study_is_html(page):
 def test_the_tables_say_the_answers_and_the_failure():
     stream = StringIO()
     console = Console(file=stream, width=200)
-    for table in study_tables(study("[red]x")):
-        console.print(table)
+    for table in study_tables(make_study("[red]x")):
+        console.print(table.to_rich())
     text = stream.getvalue()
     for words in ("55.0 (52.0 to 59.0)", "+3.0 (+1.0 to +5.0)", "undecided", "[red]x",
                   "failed: seed 1: out of memory", "60 / 20 / 18 (2 invalid)"):  # fmt: skip
@@ -105,20 +104,26 @@ def test_the_tables_say_the_answers_and_the_failure():
 
 
 def test_a_study_in_which_everything_failed_has_its_page(tmp_path):
-    content = study()
-    for cell in content["cells"]:
-        cell["win_rates"] = [
-            {k: None if "rate" in k and "by_seed" not in k else v for k, v in row.items()}
-            for row in cell["win_rates"]
-        ]
-        cell["runs"] = [{"seed": 1, "folder": "x", "error": "killed"}]
-    content["findings"] = []
-    page = written(tmp_path, content)
+    study = make_study()
+    cells = [
+        cell.model_copy(
+            update={
+                "win_rates": [
+                    win_rate(row.judge, row.language, row.trained, None) for row in cell.win_rates
+                ],
+                "runs": [StudyRun(seed=1, folder="x", error="killed")],
+            }
+        )
+        for cell in study.cells
+    ]
+    page = written(tmp_path, study.model_copy(update={"cells": cells, "findings": []}))
     assert "killed" not in page.read_text(encoding="utf-8").partition("<main>")[0]
 
 
 def test_no_study_is_one_clear_line(tmp_path):
-    with pytest.raises(ValueError, match=r"expected a study in .*study\.json"):
+    with pytest.raises(
+        ValueError, match=r"expected a file .*study\.json, came none: name a study's folder"
+    ):
         write_study_report(tmp_path)
 
 

@@ -127,13 +127,13 @@ def study(
     Example: isoglot study rlhf-lab --num-processes 2
     """
     from isoglot.report.pages.study import write_study_report
-    from isoglot.report.study_table import study_tables
+    from isoglot.report.pages.study_rates import study_tables
     from isoglot.study.study import run_study
 
     results, folder = run_study(study, out, num_processes=num_processes, redo=redo)
     console = _console()
-    for table in study_tables(results.model_dump(mode="json")):
-        console.print(table)
+    for table in study_tables(results):
+        console.print(table.to_rich())
     console.print(f"report: {write_study_report(folder)}", soft_wrap=True)
     if results.failures:
         raise typer.Exit(1)

@@ -1,6 +1,5 @@
 """The verbs that measure, from `evaluate` to `compare`. `cli` puts them beside the others."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from isoglot.report.results.evaluation import Evaluation
-    from isoglot.report.results.judging import JudgedComparison
-    from isoglot.report.results.ratings import Ratings
+    from isoglot.report.results.rewards import RewardResults
 
 Redo = Annotated[bool, typer.Option(help="Make again what was made with other settings.")]
 
@@ -223,18 +221,20 @@ def judge(
     """
     from isoglot.judging import compare, judges
     from isoglot.judging.rate import rate_model
-    from isoglot.report.pages.judge import judge_table, write_judge_report
+    from isoglot.report.pages.judge import write_judge_report
+    from isoglot.report.pages.judge_tables import judge_table
+    from isoglot.report.pages.ratings import write_rating_report
+    from isoglot.report.pages.ratings_tables import rating_table
 
-    tags = _listed(languages)
+    tags, folder = _listed(languages), out or Path("runs/rate" if b is None else "runs/judge")
     if b is None:
-        folder = out or Path("runs/rate")
         rater = judges.rater_of(by, reading=reading, second=second, max_cost_usd=max_cost)
-        results: Ratings | JudgedComparison = rate_model(
+        ratings = rate_model(
             a, rater, folder, task=task, languages=tags, again_unreadable=again_invalid, seed=seed
         )
+        table, write_report = rating_table(ratings), write_rating_report
     else:
-        folder = out or Path("runs/judge")
-        results = compare.judge(
+        comparison = compare.judge(
             a,
             b,
             judges.judge_of(by, answers=a, task=task, reading=reading, max_cost_usd=max_cost),
@@ -245,8 +245,9 @@ def judge(
             again_invalid=again_invalid,
             seed=seed,
         )
-    console().print(judge_table(results.model_dump(mode="json")))
-    console().print(f"report: {write_judge_report(folder)}", soft_wrap=True)
+        table, write_report = judge_table(comparison), write_judge_report
+    console().print(table.to_rich())
+    console().print(f"report: {write_report(folder)}", soft_wrap=True)
 
 
 Scorers = Annotated[
@@ -290,7 +291,7 @@ def rewards(
     """
     from isoglot.rewards.accuracy import measure_rewards
 
-    measure_rewards(
+    results = measure_rewards(
         scorers,
         _listed(on),
         out,
@@ -300,13 +301,13 @@ def rewards(
         seed=seed,
         redo=redo,
     )
-    _show_rewards(out)
+    _show_rewards(results, out)
 
 
 def held_out_rewards(
     on: str, trained_on: list[Path], out: Path, data: Path | None
 ) -> Callable[[str], None]:
-    """What measures a reward model when it is trained, beside the length of an answer.
+    """Return a function that measures a trained reward model, and `length` next to it.
 
     Raises InputError at once for preferences on prompts that are trained on.
     """
@@ -316,28 +317,24 @@ def held_out_rewards(
     check_held_out(names, trained_on, folder, data)
 
     def measure(model: str) -> None:
-        measure_rewards([model, "length"], (), folder, in_distribution=names, data=data, redo=True)
-        shutil.copy(folder / "results.json", out / "rewards.json")
-        _show_rewards(folder)
+        results = measure_rewards(
+            [model, "length"], (), folder, in_distribution=names, data=data, redo=True
+        )
+        results.write(out / "rewards.json")
+        _show_rewards(results, folder)
 
     return measure
 
 
-def _show_rewards(folder: Path) -> None:
-    """Print what scorers are worth, set by set, and write the page."""
-    from isoglot.report.pages.rewards import (
-        distribution_table,
-        rewards_table,
-        sets_of,
-        write_rewards_report,
-    )
-    from isoglot.report.results.old_evaluation import read_results
+def _show_rewards(results: "RewardResults", folder: Path) -> None:
+    """Print the table of each set, and write the page."""
+    from isoglot.report.pages.rewards import write_rewards_report
+    from isoglot.report.pages.rewards_tables import distribution_table, rewards_table
 
-    results = read_results(folder)
-    for one in sets_of(results):
-        console().print(rewards_table(results, one))
-    if results["distribution"]:
-        console().print(distribution_table(results))
+    for name in results.sets:
+        console().print(rewards_table(results, name).to_rich())
+    if results.distribution:
+        console().print(distribution_table(results.distribution).to_rich())
     console().print(f"report: {write_rewards_report(folder)}", soft_wrap=True)
 
 

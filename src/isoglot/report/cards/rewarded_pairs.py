@@ -1,40 +1,45 @@
-"""A sample of preferences with what each scorer gave their sides: where a reader sees it fail."""
+"""Cards of preferences with a scorer's rewards of both sides: where a reader sees it fail."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from isoglot.core.records import Preference
 from isoglot.core.store import shard_paths
-from isoglot.report.cards.browser import Browser, Card, Facet, conversation, cut, drawn, read_rows
-from isoglot.report.results.measures import Row, language_name, number
+from isoglot.report.cards.card import (
+    Card,
+    Cards,
+    Facet,
+    Side,
+    conversation,
+    cut,
+    drawn,
+    language_facet,
+    read_records,
+)
+from isoglot.report.results.names import language_name
 
-NUM_CARDS = 800
+_NUM_CARDS = 800
 """About so many in a page, over all scorers, sets, languages and outcomes."""
 
-_COLUMNS = (
-    "family", "prompt_id", "language", "prompt", "chosen", "rejected", "score_chosen",
-    "score_rejected",
-)  # fmt: skip
 _OUTCOMES = {"right": "right", "wrong": "wrong", "equal": "equal rewards", "unknown": "no reward"}
 
 
-def reward_browser(
-    folder: Path, places: Mapping[str, Mapping[str, str]], notes: list[str]
-) -> Browser:
-    """The browser of a table of rewards: an even draw that is the same each time.
+def reward_cards(folder: Path, places: Mapping[str, Mapping[str, str]], notes: list[str]) -> Cards:
+    """Draw an even sample of preferences with rewards, the same each time.
 
-    `places` says of each scorer and set where in `folder` its shards lie.
+    `places` maps each scorer and set to the folder of their shards in `folder`.
     """
     cards: list[Card] = []
-    found = [(scorer, one, at) for scorer, of in places.items() for one, at in of.items()]
-    for scorer, one, at in found:
-        shards = shard_paths(folder / at)
-        cells = {_cell(row) for row in read_rows(shards, _COLUMNS, notes)}
-        limit = max(2, NUM_CARDS // max(1, len(cells) * len(found)))
-        rows = drawn(read_rows(shards, _COLUMNS, []), limit, _cell, _key)
-        cards += [_card(scorer, one, row) for row in rows]
-    sets = list(dict.fromkeys(one for _, one, _ in found))
-    tags = sorted({card.language for card in cards}, key=language_name)
-    return Browser(
+    found = [(scorer, name, at) for scorer, sets in places.items() for name, at in sets.items()]
+    for scorer, name, at in found:
+
+        def read(shards: Iterable[Path] = shard_paths(folder / at)) -> Iterable[Preference]:
+            return read_records(shards, Preference, notes)
+
+        kinds = {_kind(row) for row in read()}
+        limit = max(2, _NUM_CARDS // max(1, len(kinds) * len(found)))
+        cards += [_card(scorer, name, row) for row in drawn(read(), limit, _kind, _key)]
+    return Cards(
         title="Preferences and rewards, one by one",
         caption="A sample that is the same each time, drawn from each scorer, set, language and "
         "outcome.",
@@ -42,47 +47,45 @@ def reward_browser(
         noun="pairs",
         cards=cards,
         facets=[
-            Facet("scorer", "Scorer", [(name, name) for name in places]),
-            Facet("set", "Preferences", [(name, name) for name in sets]),
-            Facet("language", "Language", [(tag, language_name(tag)) for tag in tags]),
-            Facet("outcome", "The scorer is", list(_OUTCOMES.items())),
+            Facet("scorer", "Scorer", {scorer: scorer for scorer in places}),
+            Facet("set", "Preferences", {name: name for _, name, _ in found}),
+            language_facet(cards),
+            Facet("outcome", "The scorer is", _OUTCOMES),
         ],
     )
 
 
-def outcome(row: Row) -> str:
-    """Whether the rewards of a pair say what the preference says."""
-    chosen, rejected = number(row, "score_chosen"), number(row, "score_rejected")
+def reward_outcome(row: Preference) -> str:
+    """Say whether the rewards of a pair agree with the preference."""
+    chosen, rejected = row.score_chosen, row.score_rejected
     if chosen is None or rejected is None:
         return "unknown"
     return "equal" if chosen == rejected else "right" if chosen > rejected else "wrong"
 
 
-def _cell(row: Row) -> tuple[str, str]:
-    return str(row["language"]), outcome(row)
+def _kind(row: Preference) -> tuple[str, str]:
+    return row.language, reward_outcome(row)
 
 
-def _key(row: Row) -> tuple[str, ...]:
-    return str(row["prompt_id"]), _text(row, "chosen"), _text(row, "rejected")
+def _key(row: Preference) -> tuple[str, ...]:
+    return row.prompt_id, row.chosen_text, row.rejected_text
 
 
-def _text(row: Row, side: str) -> str:
-    return "\n".join(str(message["content"]) for message in row[side])
-
-
-def _card(scorer: str, one: str, row: Row) -> Card:
-    tag, found = str(row["language"]), outcome(row)
+def _card(scorer: str, name: str, row: Preference) -> Card:
+    outcome = reward_outcome(row)
     return Card(
-        facets={"scorer": scorer, "set": one, "language": tag, "outcome": found},
-        meta=f"{language_name(tag)} · {one} · {scorer}",
-        flag=_OUTCOMES[found],
-        language=tag,
-        prompt=cut(conversation(row)),
-        sides=[_side(row, side) for side in ("chosen", "rejected")],
+        facets={"scorer": scorer, "set": name, "language": row.language, "outcome": outcome},
+        meta=f"{language_name(row.language)} · {name} · {scorer}",
+        flag=_OUTCOMES[outcome],
+        language=row.language,
+        prompt=conversation(row.prompt),
+        sides=[
+            _side("chosen", row.chosen_text, row.score_chosen),
+            _side("rejected", row.rejected_text, row.score_rejected),
+        ],
     )
 
 
-def _side(row: Row, side: str) -> Mapping[str, str]:
-    reward = number(row, f"score_{side}")
-    said = "no reward" if reward is None else f"reward {reward:.3f}"
-    return {"name": side, "note": f"{side} · {said}", "text": cut(_text(row, side))}
+def _side(name: str, text: str, reward: float | None) -> Side:
+    shown = "no reward" if reward is None else f"reward {reward:.3f}"
+    return Side(name, f"{name} · {shown}", cut(text))

@@ -76,6 +76,8 @@ class Counts:
     hovers: Mapping[tuple[str, int], str]
     pattern: int = 0
     """Tells colours apart that are used twice."""
+    spans_lanes: bool = False
+    """True for bars as high as a row, whatever lanes the series next to them have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +303,7 @@ def _add_counts(
     figure: "go.Figure", bands: Bands, counts: Counts, start: dict[tuple[str, int], float]
 ) -> None:
     """Add bars that begin where those in `start` end, and move it on."""
+    bands = Bands(bands.rows) if counts.spans_lanes else bands
     present = [key for key in counts.values if key[0] in bands.rows]
     figure.add_bar(
         x=[counts.values[key] for key in present],

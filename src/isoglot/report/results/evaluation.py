@@ -8,7 +8,7 @@ from isoglot.report.results.rows import ResultRow, Results
 
 FILE = "results.json"
 
-_MEND = "name the folder of `isoglot evaluate` or `isoglot judge` (--out), or repeat the command"
+MEND = "name the folder of `isoglot evaluate` or `isoglot judge` (--out), or repeat the command"
 
 
 class TaskResults(Document):
@@ -38,4 +38,4 @@ class Evaluation(Results):
 
 def read_evaluation(folder: Path) -> Evaluation:
     """The results of an evaluation; raises InputError where there are none to read."""
-    return Evaluation.read(folder / FILE, mend=_MEND)
+    return Evaluation.read(folder / FILE, mend=MEND)

@@ -1,11 +1,13 @@
 """Comparisons of two models by a judge: `results.json` and `judge.json` of `isoglot judge A B`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from pydantic import Field
 
 from isoglot.core.documents import Document
+from isoglot.report.results.evaluation import FILE, MEND
 from isoglot.report.results.names import without_revisions
 from isoglot.report.results.rows import GroupRow, ResultRow, Results
 
@@ -38,6 +40,11 @@ class JudgedComparison(Results):
     cost_usd: float | None = None
     results: Sequence[JudgedResult]
     groups: Sequence[GroupRow] = Field((), exclude=True)
+
+    @classmethod
+    def read_from(cls, folder: Path) -> Self:
+        """Read the results in a folder; raises InputError where there are none."""
+        return cls.read(folder / FILE, mend=MEND)
 
     @property
     def names(self) -> tuple[str, str]:

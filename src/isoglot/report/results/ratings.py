@@ -1,11 +1,13 @@
 """Ratings of one model's answers: `results.json` and `judge.json` of `isoglot judge A`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from pydantic import Field
 
 from isoglot.core.documents import Document
+from isoglot.report.results.evaluation import FILE, MEND
 from isoglot.report.results.rows import ResultRow, Results
 
 
@@ -27,6 +29,11 @@ class Ratings(Results):
     judge: str
     cost_usd: float | None = None
     results: Sequence[RatingResult]
+
+    @classmethod
+    def read_from(cls, folder: Path) -> Self:
+        """Read the results in a folder; raises InputError where there are none."""
+        return cls.read(folder / FILE, mend=MEND)
 
     @property
     def model_name(self) -> str:

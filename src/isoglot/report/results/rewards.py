@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
+from isoglot.report.results.evaluation import FILE
 from isoglot.report.results.rows import GroupRow, Interval, Known, Plain, ResultRow, Results
 
 
@@ -63,9 +64,8 @@ class RewardResults(Results):
     @classmethod
     def read_from(cls, folder: Path) -> Self:
         """Read the results in a folder; raises InputError where there are none."""
-        return cls.read(
-            folder / "results.json", mend="name the folder of `isoglot rewards`, or run it again"
-        )
+        mend = "name the folder of `isoglot rewards` (--out), or repeat the command"
+        return cls.read(folder / FILE, mend=mend)
 
     @property
     def sets(self) -> list[str]:

@@ -8,6 +8,21 @@ from isoglot.core.documents import Document
 from isoglot.report.results.rows import Changed, Interval, Known, Plain
 
 Answer = Literal["yes", "no", "undecided"]
+STUDY_GROUPS = {"all": "all languages", "trained": "trained", "unseen": "unseen"}
+"""Names of the groups of languages of a `StudyWinRate`."""
+
+SCORE_GROUPS = {
+    "mean": "all languages",
+    "tier:high": "high tier",
+    "tier:mid": "mid tier",
+    "tier:low": "low tier",
+    "trained": "trained last",
+    "unseen": "not trained last",
+    "worst": "worst language",
+    "democratisation": "democratisation",
+}
+"""Names of the groups of languages of a `StudyScore`."""
+
 LanguageSelection = str | Sequence[str]
 """`all`, `trained` or `unseen`; or tags."""
 

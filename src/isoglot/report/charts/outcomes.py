@@ -1,0 +1,73 @@
+"""The chart of a comparison: wins, ties and losses by language, and the win rates next to them."""
+
+from collections.abc import Mapping, Sequence
+
+from isoglot.report.charts.canvas import Chart
+from isoglot.report.charts.intervals import Axis, Counts, Series, interval_chart
+from isoglot.report.results.judging import JudgedResult
+from isoglot.report.results.names import language_name, tier
+from isoglot.report.results.rows import intervals
+from isoglot.report.table import Scale
+
+_COLOURS = {"wins": "var(--trained)", "ties": "var(--line)", "losses": "var(--never)"}
+_SHARE = Scale(1, 1, "%")
+
+
+def wins_and_losses(
+    a: str,
+    b: str,
+    rates: Mapping[str, JudgedResult],
+    controlled: Mapping[str, JudgedResult],
+    order: Sequence[str],
+) -> Chart:
+    """Shares of wins, ties and losses of A per language; to the right the win rates.
+
+    Shares are of the pairs with a verdict.
+    """
+    tags = [tag for tag in order if tag in rates or tag in controlled]
+    counts = {
+        outcome: {tag: getattr(rates[tag], outcome) or 0 for tag in tags if tag in rates}
+        for outcome in _COLOURS
+    }
+    totals = {tag: sum(of[tag] for of in counts.values()) for tag in tags if tag in rates}
+    known = [tag for tag in tags if totals.get(tag)]
+    names = {"wins": f"{a} wins", "ties": "tie", "losses": f"{b} wins"}
+    series: list[Series | Counts] = [
+        Counts(
+            names[outcome],
+            colour,
+            {(tag, 0): 100 * counts[outcome][tag] / totals[tag] for tag in known},
+            {
+                (tag, 0): f"{language_name(tag)}: {counts[outcome][tag]} {outcome} of {a}"
+                for tag in known
+            },
+            spans_lanes=True,
+        )
+        for outcome, colour in _COLOURS.items()
+    ]
+    series.append(
+        Series("win-rate", "var(--r2)", intervals(rates), is_beside=True, hover_name="win-rate")
+    )
+    if controlled:
+        series.append(
+            Series(
+                "length-controlled",
+                "var(--c6)",
+                intervals(controlled),
+                lane=1,
+                hollow=tags,
+                is_beside=True,
+                hover_name="length-controlled",
+            )
+        )
+    return interval_chart(
+        "Wins, ties and losses",
+        tags,
+        series,
+        Axis("wins, ties, losses", _SHARE, limits=(0, 100)),
+        beside=Axis("win-rate", line_at=0.5),
+        share=0.52,
+        group_of=tier,
+        lane_px=13,
+        unknown=[tag for tag in tags if tag not in known],
+    )

@@ -1,0 +1,152 @@
+"""The tables of a study: claims, scores, costs and failures."""
+
+from collections.abc import Mapping, Sequence
+
+from isoglot.report.results.study import (
+    SCORE_GROUPS,
+    STUDY_GROUPS,
+    LanguageSelection,
+    StudyCell,
+    StudyFailure,
+    StudyFinding,
+    StudyRun,
+    StudyScore,
+)
+from isoglot.report.table import (
+    POINTS,
+    UNKNOWN,
+    Cell,
+    Column,
+    Row,
+    Scale,
+    Table,
+    Tone,
+    Toned,
+    bounds,
+    number,
+)
+
+_TONES: Mapping[str, Tone] = {"yes": "good", "no": "bad", "undecided": "unsure"}
+SECONDS = Scale(1, 0, "s")
+
+
+def claims_table(findings: Sequence[StudyFinding]) -> Table:
+    """Every claim with its answer, for a terminal."""
+    columns = [
+        Column("claim"),
+        *(Column(name, is_text=True) for name in ("languages", "judge")),
+        Column("difference", POINTS, form="words"),
+        Column("answer", is_text=True),
+    ]
+    rows = [
+        Row(
+            row.claim, [_place(row), row.judge, row.interval, Toned(row.answer, _TONES[row.answer])]
+        )
+        for row in findings
+    ]
+    return Table(
+        "Findings: difference of win-rates, points",
+        columns,
+        rows,
+        "yes: the whole 95 % interval is above 0 (or minus the margin); no: none of it is",
+    )
+
+
+def findings_table(findings: Sequence[StudyFinding]) -> Table:
+    """Every claim with its answer, and what was compared."""
+    columns = [
+        Column("Claim"),
+        Column("Answer", is_text=True),
+        Column("Points (95 % interval)", POINTS, form="words"),
+        *(Column(name, is_text=True) for name in ("Cells", "Languages", "Judge")),
+        *map(Column, ("Margin", "Each seed", "Comparisons × seeds")),
+    ]
+    rows = [
+        Row(
+            row.claim,
+            [
+                Toned(row.answer, _TONES[row.answer]),
+                row.interval,
+                f"{_selected(row.better)} minus {_selected(row.than)}",
+                _place(row),
+                row.judge,
+                number(row.margin) if row.margin else "",
+                ", ".join(map(number, row.by_seed)),
+                f"{row.num_comparisons} × {row.num_seeds}",
+            ],
+        )
+        for row in findings
+    ]
+    return Table("The claims", columns, rows)
+
+
+def scores_table(scores: Sequence[StudyScore]) -> Table:
+    """A metric of a task: cells as rows, groups of languages as columns."""
+    found = {(row.cell, row.group): row for row in scores}
+    groups = [group for group in SCORE_GROUPS if any(row.group == group for row in scores)]
+    columns = [Column("Cell"), *(Column(SCORE_GROUPS[group].capitalize()) for group in groups)]
+    rows = [
+        Row(cell, [_score(found.get((cell, group))) for group in groups])
+        for cell in dict.fromkeys(row.cell for row in scores)
+    ]
+    return Table("", columns, rows)
+
+
+def costs_table(cells: Sequence[StudyCell]) -> Table:
+    """Seconds by stage, tokens and pairs of each cell."""
+    runs = [run for cell in cells for run in cell.runs]
+    stages = dict.fromkeys(s for r in runs for s in (*(r.seconds or ()), *(r.shared_seconds or ())))
+    names = [*(f"{stage}, s" for stage in stages), "All, s", "Shared, s", "Tokens"]
+    columns = [Column("Cell"), *(Column(name, SECONDS) for name in names)]
+    columns.append(Column("Pairs, each seed"))
+    rows = []
+    for cell in cells:
+        done = [run for run in cell.runs if run.error is None]
+        tokens = sum(sum((run.tokens or {}).values()) for run in done)
+        pairs = [run.pairs for run in done if run.pairs is not None]
+        line: list[Cell] = [_seconds(done, stage) for stage in stages]
+        line += [
+            cell.total_seconds,
+            sum((sum((run.shared_seconds or {}).values()) for run in done), 0.0),
+            f"{tokens:,}" if tokens else None,
+            ", ".join(map(str, pairs)) or None,
+        ]
+        rows.append(Row(cell.cell, line))
+    return Table("", columns, rows)
+
+
+def failures_table(failures: Sequence[StudyFailure]) -> Table:
+    """The runs that failed, with the reason and the log of each."""
+    columns = [Column("Run"), Column("Why", is_text=True), Column("Log", is_text=True)]
+    rows = [Row(each.run, [each.error, each.log]) for each in failures]
+    return Table("", columns, rows, summary="The failures")
+
+
+def _score(row: StudyScore | None) -> str:
+    """`27.8 (+3.8: +2.0 to +5.6)`: a value in percent, and its change to M0 in points."""
+    if row is None or row.change_interval is None:
+        return number(row.value if row else None)
+    change = row.change_interval
+    return f"{number(row.value)} ({number(change.value, POINTS)}: {bounds(change, POINTS)})"
+
+
+def _seconds(runs: Sequence[StudyRun], stage: str) -> str:
+    """`12*`: the seconds that were spent here; an asterisk where another cell's work was taken."""
+    spent = [run.seconds[stage] for run in runs if run.seconds and stage in run.seconds]
+    is_taken = any(stage in (run.shared_seconds or ()) for run in runs)
+    return f"{sum(spent):.0f}{'*' * is_taken}" if spent or is_taken else UNKNOWN
+
+
+def _selected(selector: Mapping[str, Sequence[str]]) -> str:
+    """`data ML-all, method dpo`"""
+    return ", ".join(f"{axis} {' or '.join(values)}" for axis, values in selector.items())
+
+
+def _place(finding: StudyFinding) -> str:
+    """The languages of a finding's win rates."""
+    selections: list[LanguageSelection | None] = [finding.languages, finding.more_than_in]
+    return " more than ".join(
+        STUDY_GROUPS[tags] if isinstance(tags, str) else " ".join(tags)
+        for tags in selections
+        if tags
+    )
