@@ -101,9 +101,12 @@ def test_the_reward_rises_and_the_log_says_what_happened(prompt_files, tiny_poli
 
 def advantages(prompt_files, policy, tmp_path, rewards, beta=0.0):
     """What one batch of 12 answers to 3 prompts is pushed by."""
-    from isoglot.train.rloo import Rewarder, _arguments, _load_prompts, rloo_trainer
+    from trl import RLOOTrainer
+
+    from isoglot.train.rloo import PerLanguageRLOO, Rewarder, _arguments, _load_prompts
     from isoglot.train.settings import quiet
     from isoglot.train.template import load_training_tokenizer
+    from isoglot.train.trainer import make_trainer
 
     config = TrainConfig(method="rloo", training={**TRAINING, "beta": beta})
     start = Policy(str(policy))
@@ -112,7 +115,9 @@ def advantages(prompt_files, policy, tmp_path, rewards, beta=0.0):
         tokenizer = load_training_tokenizer(start)
         rewarder = Rewarder(lambda *_: list(rewards), in_english, tokenizer)
         rows = _load_prompts(prompt_files, tmp_path / "cache")
-        trainer = rloo_trainer(start, rewarder, args, rows, tokenizer, config)
+        trainer = make_trainer(
+            PerLanguageRLOO, RLOOTrainer, start, args, rows, tokenizer, reward_funcs=rewarder
+        )
         trainer.start_log(tmp_path / "log.jsonl", config)
         batch = next(iter(trainer.get_train_dataloader()))
         return trainer._generate_and_score_completions(batch)["advantages"].tolist()

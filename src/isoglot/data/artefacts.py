@@ -6,6 +6,7 @@ something else. docs/LOG.md has the precision and recall of each check by langua
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -69,7 +70,7 @@ class ArtefactConfig(Section):
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _NUM_WORDS = 4  # with fewer, the share of copied words means nothing
 _NUM_COPIED_CHARS = 20
-_LOOP = {"min_line_repeats": 4, "min_loop_repeats": 4, "min_loop_chars": 12}
+_repeats = partial(has_repetition, min_line_repeats=4, min_loop_repeats=4, min_loop_chars=12)
 _NUMBER = re.compile(r"(?<!\d)\d{1,3}(?:[ \u00a0\u2009\u202f]\d{3})+(?!\d)|\d+(?:[.,'’·٫٬،]\d+)*")
 _WITH_UNIT = re.compile(
     r"\d[\d.,]*(?:\s*(?:to|and|-|–)\s*\d[\d.,]*)?[\s-]*"
@@ -108,16 +109,6 @@ def _copied_source(pair: Translation, config: ArtefactConfig) -> bool:
     )
 
 
-def _wrong_language(pair: Translation, _: ArtefactConfig) -> bool:
-    """Another language than the target was identified; unsure is not wrong."""
-    return pair.identified not in (None, pair.target_language)
-
-
-def _repetition(pair: Translation, _: ArtefactConfig) -> bool:
-    """The translation repeats itself, and the source does not."""
-    return has_repetition(pair.translation, **_LOOP) and not has_repetition(pair.source, **_LOOP)
-
-
 def _sentence_count(pair: Translation, config: ArtefactConfig) -> bool:
     """Fewer sentences and shorter than expected, or more and longer.
 
@@ -129,11 +120,6 @@ def _sentence_count(pair: Translation, config: ArtefactConfig) -> bool:
         return False
     deviation = deviation_of(pair)
     return (deviation if after > before else -deviation) >= config.min_sentence_deviation
-
-
-def _length_ratio(pair: Translation, config: ArtefactConfig) -> bool:
-    """Far longer or shorter than translations between the two languages are."""
-    return abs(deviation_of(pair)) > config.max_length_deviation
 
 
 def _lost_number(pair: Translation, _: ArtefactConfig) -> bool:
@@ -151,10 +137,11 @@ def _lost_number(pair: Translation, _: ArtefactConfig) -> bool:
 CHECKS: Mapping[ArtefactName, Callable[[Translation, ArtefactConfig], bool]] = {
     "lost_placeholder": _lost_placeholder,
     "copied_source": _copied_source,
-    "wrong_language": _wrong_language,
-    "repetition": _repetition,
+    # An unsure language is not wrong.
+    "wrong_language": lambda pair, _: pair.identified not in (None, pair.target_language),
+    "repetition": lambda pair, _: _repeats(pair.translation) and not _repeats(pair.source),
     "sentence_count": _sentence_count,
-    "length_ratio": _length_ratio,
+    "length_ratio": lambda pair, config: abs(deviation_of(pair)) > config.max_length_deviation,
     "lost_number": _lost_number,
 }
 """Checks by the name of their fault; each returns True if the translation has it."""

@@ -36,43 +36,31 @@ def train_dpo(
     """
     with quiet():
         policy = prepare_policy(policy, out)
-        from trl import DPOTrainer
+        from trl import DPOConfig, DPOTrainer
 
-        args = _arguments(config, policy, out, seed)
+        args = training_arguments(
+            DPOConfig,
+            config,
+            policy,
+            out / "checkpoints",
+            seed=seed,
+            loss_type=["sigmoid"] if config.nll == "none" else ["sigmoid", "sft"],
+            precompute_ref_log_probs=not config.training.get("sync_ref_model", False),
+        )
+        if ("sft" in args.loss_type) != (config.nll != "none"):
+            raise InputError(
+                f"expected 'sft' in `loss_type` if and only if `nll` is not none, got loss_type "
+                f"{args.loss_type} with nll {config.nll!r}; change one of them"
+            )
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
+            adapters = adapter_arguments(config.lora, config.quantization)
             return make_trainer(
-                PerLanguageDPO,
-                DPOTrainer,
-                model=policy.path,
-                args=args,
-                train_dataset=rows,
-                processing_class=tokenizer,
-                **adapter_arguments(config.lora, config.quantization),
+                PerLanguageDPO, DPOTrainer, policy, args, rows, tokenizer, **adapters
             )
 
         given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
         return run_training(preference_files, policy, out, config, prepare, **given)
-
-
-def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any:
-    from trl import DPOConfig
-
-    args = training_arguments(
-        DPOConfig,
-        config,
-        policy,
-        out / "checkpoints",
-        seed=seed,
-        loss_type=["sigmoid"] if config.nll == "none" else ["sigmoid", "sft"],
-        precompute_ref_log_probs=not config.training.get("sync_ref_model", False),
-    )
-    if ("sft" in args.loss_type) != (config.nll != "none"):
-        raise InputError(
-            f"expected 'sft' in `loss_type` if and only if `nll` is not none, got loss_type "
-            f"{args.loss_type} with nll {config.nll!r}; change one of them"
-        )
-    return args
 
 
 class PerLanguageDPO(PerLanguage):

@@ -15,6 +15,7 @@ from typing import Any
 
 from isoglot.core.errors import Failure
 from isoglot.core.files import naming_a_full_disk
+from isoglot.train.settings import no_step
 
 MARK = b"\x1eisoglot "
 """First bytes of a line of output for the process that launched the training."""
@@ -34,7 +35,8 @@ def _main() -> None:
     try:
         call = pickle.loads(job.read_bytes())
         with naming_a_full_disk(job.parent):
-            call(on_step=_send_step if is_watched else _ignore_step)
+            # The progress is shown by the machine of the first process.
+            call(on_step=_send_step if is_watched else no_step)
     except Exception as error:  # noqa: BLE001 - the launcher receives all
         traceback.print_exc()
         _end(error, is_watched)
@@ -57,10 +59,6 @@ def _end(error: Exception, is_watched: bool) -> None:
 
 def _send_step(step: int, total: int) -> None:
     _send({"step": step, "total": total})
-
-
-def _ignore_step(step: int, total: int) -> None:
-    """Send nothing: the machine of the first process shows the progress."""
 
 
 def _send(message: dict[str, Any]) -> None:

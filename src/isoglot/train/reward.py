@@ -47,20 +47,14 @@ def train_reward(
 
         args = training_arguments(RewardConfig, config, base, out / "checkpoints", seed=seed)
         _check_base(base)
-        adapters = peft_config(config.lora)
-        if adapters is not None:
-            adapters.task_type = "SEQ_CLS"
-            adapters.modules_to_save = ["score"]  # the head, which is new, is trained whole
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
+            adapters = peft_config(config.lora)
+            if adapters is not None:
+                adapters.task_type = "SEQ_CLS"
+                adapters.modules_to_save = ["score"]  # the head, which is new, is trained whole
             trainer = make_trainer(
-                PerLanguageReward,
-                RewardTrainer,
-                model=base.path,
-                args=args,
-                train_dataset=rows,
-                processing_class=tokenizer,
-                peft_config=adapters,
+                PerLanguageReward, RewardTrainer, base, args, rows, tokenizer, peft_config=adapters
             )
             if len(trainer.train_dataset) == 0:
                 raise InputError(

@@ -52,9 +52,18 @@ def train_rloo(
         args = _arguments(config, policy, out, seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
-            rewarder = Rewarder(reward, identify, tokenizer)
-            fitting = _fitting(rows, tokenizer, policy, args)
-            return rloo_trainer(policy, rewarder, args, fitting, tokenizer, config)
+            from trl import RLOOTrainer
+
+            return make_trainer(
+                PerLanguageRLOO,
+                RLOOTrainer,
+                policy,
+                args,
+                _fitting(rows, tokenizer, policy, args),
+                tokenizer,
+                reward_funcs=Rewarder(reward, identify, tokenizer),
+                **adapter_arguments(config.lora, config.quantization),
+            )
 
         given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
         given |= {"load": _load_prompts, "num_key": "num_prompts"}
@@ -175,24 +184,6 @@ class PerLanguageRLOO(PerLanguage):
             args.num_generations,
             args.num_iterations * args.steps_per_generation,
         )
-
-
-def rloo_trainer(
-    policy: Policy, rewarder: Rewarder, args: Any, rows: Any, tokenizer: Any, config: TrainConfig
-) -> Any:
-    """Return TRL's trainer with our mixin, before its log is started."""
-    from trl import RLOOTrainer
-
-    return make_trainer(
-        PerLanguageRLOO,
-        RLOOTrainer,
-        model=policy.path,
-        reward_funcs=rewarder,
-        args=args,
-        train_dataset=rows,
-        processing_class=tokenizer,
-        **adapter_arguments(config.lora, config.quantization),
-    )
 
 
 def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any:

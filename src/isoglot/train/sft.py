@@ -43,14 +43,9 @@ def train_sft(
         args = training_arguments(SFTConfig, config, policy, out / "checkpoints", seed=seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
+            adapters = adapter_arguments(config.lora, config.quantization)
             trainer = make_trainer(
-                PerLanguageSFT,
-                SFTTrainer,
-                model=policy.path,
-                args=args,
-                train_dataset=rows,
-                processing_class=tokenizer,
-                **adapter_arguments(config.lora, config.quantization),
+                PerLanguageSFT, SFTTrainer, policy, args, rows, tokenizer, **adapters
             )
             if args.packing:
                 check_isolation(trainer)

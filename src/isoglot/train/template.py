@@ -71,64 +71,59 @@ def end_ids(policy: Policy, tokenizer: Any) -> list[int]:
 
 
 def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -> RenderedRow:
-    where, prompt = f"chat template, language {row['language']}", list(row["prompt"])
+    def decoded(ids: Sequence[int]) -> str:
+        return tokenizer.decode(
+            list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+
+    def expect(holds: bool, what: str) -> None:
+        if not holds:
+            raise InputError(f"chat template, language {row['language']}: expected {what}")
+
+    prompt = list(row["prompt"])
     text = render_chat(tokenizer, prompt)
-    generated = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     trained = _ids(tokenizer, prompt, add_generation_prompt=True)
-    if generated != trained:
-        raise InputError(
-            f"{where}: expected the same prompt in generation and training, got "
-            f"{_decoded(tokenizer, generated)!r} and {_decoded(tokenizer, trained)!r}; mend it"
-        )
+    expect(
+        ids == trained,
+        f"the same prompt in generation and training, got {decoded(ids)!r} and "
+        f"{decoded(trained)!r}; mend it",
+    )
     bos = tokenizer.bos_token_id
-    if bos is not None and generated[:2] == [bos, bos]:
-        raise InputError(
-            f"{where}: expected one {tokenizer.bos_token} before the prompt, got two; take it out "
-            f"of the template"
-        )
+    expect(
+        bos is None or ids[:2] != [bos, bos],
+        f"one {tokenizer.bos_token} before the prompt, got two; take it out of the template",
+    )
     for message in prompt:
-        if message["content"].strip() not in text:
-            raise InputError(
-                f"{where}: expected every turn in the prompt, got one that loses the turn of "
-                f"{message['role']!r}; mend the template, or leave the turn out"
-            )
-    parts = {"prompt": _decoded(tokenizer, generated)}
+        expect(
+            message["content"].strip() in text,
+            f"every turn in the prompt, got one that loses the turn of {message['role']!r}; mend "
+            "the template, or leave the turn out",
+        )
+    parts = {"prompt": decoded(ids)}
     for side in (side for side in _SIDES if side in row):
         whole = _ids(tokenizer, [*prompt, *row[side]])
-        _check_completion(tokenizer, ends, generated, whole, row[side][-1]["content"], where)
-        parts[side] = _decoded(tokenizer, whole[len(generated) :])
+        expect(
+            list(whole[: len(ids)]) == list(ids),
+            f"the same prompt with and without its answer, got {decoded(ids)!r} in generation and "
+            f"{decoded(whole)!r} in training; mend the template",
+        )
+        found, answer = whole[len(ids) :], row[side][-1]["content"]
+        expect(
+            answer.strip() in decoded(found),
+            f"the answer {answer!r:.40} after the prompt, got {decoded(found)!r}, which loses it; "
+            "mend the template",
+        )
+        last = max((place for place, token in enumerate(found) if token in ends), default=-1)
+        expect(
+            last >= 0 and not decoded(found[last + 1 :]).strip(),
+            f"an answer that ends in a token at which generation stops, "
+            f"{', '.join(tokenizer.convert_ids_to_tokens(list(ends)))}, got "
+            f"{decoded(found[-8:])!r}; add its id to eos_token_id of generation_config.json, or "
+            "mend the template",
+        )
+        parts[side] = decoded(found)
     return RenderedRow(row["language"], parts)
-
-
-def _check_completion(
-    tokenizer: Any,
-    ends: Sequence[int],
-    prompt: Sequence[int],
-    whole: Sequence[int],
-    text: str,
-    where: str,
-) -> None:
-    """Check the ids of a completion after those of its prompt."""
-    if list(whole[: len(prompt)]) != list(prompt):
-        raise InputError(
-            f"{where}: expected the same prompt with and without its answer, got "
-            f"{_decoded(tokenizer, prompt)!r} in generation and {_decoded(tokenizer, whole)!r} in "
-            f"training; mend the template"
-        )
-    found = whole[len(prompt) :]
-    if text.strip() not in _decoded(tokenizer, found):
-        raise InputError(
-            f"{where}: expected the answer {text!r:.40} after the prompt, got "
-            f"{_decoded(tokenizer, found)!r}, which loses it; mend the template"
-        )
-    last = max((place for place, token in enumerate(found) if token in ends), default=-1)
-    if last < 0 or _decoded(tokenizer, found[last + 1 :]).strip():
-        names = ", ".join(tokenizer.convert_ids_to_tokens(list(ends)))
-        raise InputError(
-            f"{where}: expected an answer that ends in a token at which generation stops, "
-            f"{names}, got {_decoded(tokenizer, found[-8:])!r}; add its id to eos_token_id of "
-            f"generation_config.json, or mend the template"
-        )
 
 
 def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:
@@ -142,9 +137,3 @@ def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:
         ]
     except TemplateError as error:
         raise InputError(refusal(messages, error)) from error
-
-
-def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:
-    return tokenizer.decode(
-        list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
-    )

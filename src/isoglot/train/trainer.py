@@ -159,15 +159,29 @@ class PerLanguage(_Trainer):
         return LengthGrouped(self.lengths, batch_size, self.args.seed)
 
 
-def make_trainer(mixin: type[PerLanguage], trl_trainer: type, **arguments: Any) -> Any:
-    """Return TRL's trainer with a mixin over it, made from the arguments of TRL's.
+def make_trainer(
+    mixin: type[PerLanguage],
+    trl_trainer: type,
+    policy: Policy,
+    args: Any,
+    rows: Any,
+    tokenizer: Any,
+    **arguments: Any,
+) -> Any:
+    """Return TRL's trainer with a mixin over it, before its log is started.
 
     Raises:
         InputError: settings that a library refuses, such as unknown `lora.targets`.
     """
     trainer_class = type(f"Language{trl_trainer.__name__}", (mixin, trl_trainer), {})
     with library_refusals():
-        return trainer_class(**arguments)
+        return trainer_class(
+            model=policy.path,
+            args=args,
+            train_dataset=rows,
+            processing_class=tokenizer,
+            **arguments,
+        )
 
 
 def run_training(
