@@ -88,7 +88,11 @@ def test_results_go_by_direction_and_by_the_language_of_the_answer(across_folder
 
 def test_the_plan_counts_what_the_run_asks(across_run):
     recipe, folder = across_run
-    plan = {row["stage"]: row for row in plan_of(recipe)["works"] if row["unit"] != "scores"}
+    plan = {
+        row["stage"]: row
+        for row in plan_of(recipe).model_dump()["works"]
+        if row["unit"] != "scores"
+    }
     for stage in ("prompts", "cross_lingual", "generate", "evaluate/lab_math"):
         done = json.loads((folder / "round-0" / stage / "done.json").read_text())
         assert plan[stage]["num"] == done["counts"]["rows"], stage

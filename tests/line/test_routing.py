@@ -133,7 +133,7 @@ def test_every_translator_translates_what_needs_it_and_the_first_the_prompts(who
 
 def test_the_plan_counts_what_the_run_makes(whole, folder):
     recipe, _, _ = whole
-    works = plan_of(recipe)["works"]
+    works = plan_of(recipe).model_dump()["works"]
     num = {}
     for work in works:
         num[work["stage"]] = num.get(work["stage"], 0) + work["num"]
@@ -241,6 +241,6 @@ def test_a_translator_serves_its_languages(languages, words, tmp_path, tiny_mode
         Recipe.model_validate(recipe)
     recipe["translator"][0].pop("languages")
     recipe["translator"][1]["languages"] = ["sw"]
-    num = [work["num"] for work in plan_of(Recipe.model_validate(recipe))["works"]
+    num = [work["num"] for work in plan_of(Recipe.model_validate(recipe)).model_dump()["works"]
            if work["stage"] == "translate"]  # fmt: skip
     assert num == [2 * NUM, NUM]

@@ -30,7 +30,7 @@ from isoglot.recipe.recipe import load_recipe, recipe_names
 
 def works(recipe, **settings):
     """Rows of the plan by stage."""
-    rows = plan_of(recipe, **settings)["works"]
+    rows = plan_of(recipe, **settings).model_dump()["works"]
     return {stage: [row for row in rows if row["stage"] == stage] for stage in
             dict.fromkeys(row["stage"] for row in rows)}  # fmt: skip
 
@@ -158,7 +158,7 @@ def test_every_recipe_of_the_package_is_planned():
             with pytest.raises(ValueError, match="num_families is not"):
                 plan_of(recipe)
             continue
-        plan = plan_of(recipe)
+        plan = plan_of(recipe).model_dump()
         assert plan["totals"]["hours"]["most"] >= plan["totals"]["hours"]["typical"] > 0, name
         assert plan["totals"]["tokens_out"]["most"] >= plan["totals"]["tokens_out"]["typical"]
 
@@ -177,7 +177,7 @@ def test_the_recipes_of_the_paper_have_its_sizes(method):
     else:
         units = {row["unit"]: row["num"] for row in plan["train"]}
         assert units == {"completions": 459_776, "scores": 459_776, "steps": 1796}
-    hours = plan_of(recipe)["totals"]["hours"]
+    hours = plan_of(recipe).model_dump()["totals"]["hours"]
     assert 10 < hours["typical"] < hours["most"] < 200
 
 
@@ -203,7 +203,7 @@ def test_a_server_costs_what_its_prices_say_and_takes_no_hour(tiny_policy):
     )
     assert row["tokens_out"] == {"typical": 48, "most": 192}, "24 answers of at most 8 tokens"
     assert not row["on_device"]
-    plan = plan_of(recipe, usd_per_hour=3.0)
+    plan = plan_of(recipe, usd_per_hour=3.0).model_dump()
     assert plan["totals"]["usd_is_whole"]
     expected = sum(r["usd"]["most"] * r["times"] for r in plan["works"])
     assert plan["totals"]["usd"]["most"] == pytest.approx(expected)
@@ -211,7 +211,9 @@ def test_a_server_costs_what_its_prices_say_and_takes_no_hour(tiny_policy):
 
 
 def test_a_price_that_is_not_given_is_not_zero(tiny_policy):
-    plan = plan_of(tiny_recipe(tiny_policy, f"samplers=[{SERVER % ''}]"), usd_per_hour=3.0)
+    plan = plan_of(
+        tiny_recipe(tiny_policy, f"samplers=[{SERVER % ''}]"), usd_per_hour=3.0
+    ).model_dump()
     (row,) = (row for row in plan["works"] if row["stage"] == "generate")
     assert row["usd"] is None
     assert not plan["totals"]["usd_is_whole"]
@@ -225,7 +227,7 @@ def test_the_user_overrides_rows_and_assumptions(tiny_policy, tmp_path):
         "[assumed]\ntypical_share = 0.5\n[[rate]]\nwork = 'train'\ndevice = 'cpu'\n"
         "billions = 0.01\ntokens_per_second = 950\nsource = 'mine'\n"
     )
-    before, after = plan_of(recipe), plan_of(recipe, throughput=file)
+    before, after = (plan_of(recipe, throughput=path).model_dump() for path in (None, file))
     hours = [
         next(row for row in plan["works"] if row["stage"] == "train")["hours"]["most"]
         for plan in (before, after)

@@ -160,7 +160,7 @@ def plan(
     """
     from isoglot.planning.plan import plan_of
     from isoglot.recipe.recipe import load_recipe
-    from isoglot.report.plan import plan_json, print_plan
+    from isoglot.report.pages.plan import assumed_lines, plan_json, plan_table, totals_line
 
     found = plan_of(
         load_recipe(recipe, overrides or []),
@@ -170,8 +170,12 @@ def plan(
     )
     if json:
         print(plan_json(found))
-    else:
-        print_plan(found, _console())
+        return
+    console = _console()
+    console.print(plan_table(found).to_rich())
+    console.print(totals_line(found))
+    for line in assumed_lines(found):
+        console.print(f"· {line}", markup=False)
 
 
 @app.command()

@@ -3,15 +3,23 @@
 No model is loaded or fetched, and no server is called.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from isoglot.planning.counting import Counting
 from isoglot.planning.prompts import Span
 from isoglot.planning.throughput import MatchedRate, Throughput, load_throughput
 from isoglot.planning.work import Work
 from isoglot.recipe.recipe import Recipe
+from isoglot.report.results.plan import (
+    Amount,
+    Plan,
+    PlanAssumptions,
+    PlannedWork,
+    PlanRate,
+    PlanTotals,
+)
 
 _TOY_BILLIONS = 0.1  # models that a CPU is enough for
 
@@ -29,8 +37,8 @@ def plan_of(
     throughput: Path | None = None,
     device: str | None = None,
     usd_per_hour: float | None = None,
-) -> dict[str, Any]:
-    """Return the plan as JSON values; None is unknown.
+) -> Plan:
+    """Return the plan; None is unknown.
 
     `num`, tokens, hours and USD of a row are for one round; `totals` are for the run. `device` is
     one of the table; default: an H100, or the CPU if all models are tiny.
@@ -45,23 +53,23 @@ def plan_of(
     timed = [(work, _time(work, table, device)) for work in works]
     rows = [_row(work, time, usd_per_hour) for work, time in timed]
     rates = {found.row for _, time in timed for found in time.found}
-    return {
-        "recipe": recipe.name,
-        "device": device,
-        "rounds": recipe.num_rounds,
-        "works": rows,
-        "totals": _totals(rows, usd_per_hour),
-        "judge_calls": counting.judge_calls,
-        "assumed": {
-            "typical_share": table.assumed.typical_share,
-            "usd_per_hour": usd_per_hour,
-            "rates": [
-                rate.model_dump()
+    return Plan(
+        recipe=recipe.name,
+        device=device,
+        rounds=recipe.num_rounds,
+        works=rows,
+        totals=_totals(rows, usd_per_hour),
+        judge_calls=counting.judge_calls,
+        assumed=PlanAssumptions(
+            typical_share=table.assumed.typical_share,
+            usd_per_hour=usd_per_hour,
+            rates=[
+                PlanRate(**rate.model_dump())
                 for rate in sorted(rates, key=lambda rate: (rate.work, rate.billions))
             ],
-        },
-        "notes": counting.notes,
-    }
+        ),
+        notes=counting.notes,
+    )
 
 
 def _device(works: Sequence[Work]) -> str:
@@ -87,24 +95,24 @@ def _hours(tokens: Span, found: MatchedRate) -> Span:
     return tokens.times(1 / found.tokens_per_second / 3600)
 
 
-def _row(work: Work, time: _Time, usd_per_hour: float | None) -> dict[str, Any]:
+def _row(work: Work, time: _Time, usd_per_hour: float | None) -> PlannedWork:
     engine, hours = work.engine, time.hours
     usd = _usd(work)
     if usd is not None and usd_per_hour:
         usd = usd.plus(hours.times(usd_per_hour))
-    return {
-        "stage": work.stage,
-        "model": engine.name if engine else None,
-        "unit": work.unit,
-        "num": work.num,
-        "is_exact": work.exact,
-        "times": work.times,
-        "tokens_in": _rounded(work.tokens_in),
-        "tokens_out": _rounded(work.tokens_out),
-        "hours": _pair(hours),
-        "usd": _pair(usd),
-        "on_device": bool(time.found),
-    }
+    return PlannedWork(
+        stage=work.stage,
+        model=engine.name if engine else None,
+        unit=work.unit,
+        num=work.num,
+        is_exact=work.exact,
+        times=work.times,
+        tokens_in=_rounded(work.tokens_in),
+        tokens_out=_rounded(work.tokens_out),
+        hours=_amount(hours),
+        usd=None if usd is None else _amount(usd),
+        on_device=bool(time.found),
+    )
 
 
 def _usd(work: Work) -> Span | None:
@@ -119,34 +127,35 @@ def _usd(work: Work) -> Span | None:
     return read.times(prices[0] / 1e6).plus(work.tokens_out.times(prices[1] / 1e6))
 
 
-def _rounded(tokens: Span) -> dict[str, int]:
-    return {"typical": round(tokens.typical), "most": round(tokens.most)}
+def _rounded(tokens: Span) -> Amount:
+    return Amount(typical=round(tokens.typical), most=round(tokens.most))
 
 
-def _pair(span: Span | None) -> dict[str, float] | None:
-    return None if span is None else {"typical": span.typical, "most": span.most}
+def _amount(span: Span) -> Amount:
+    return Amount(typical=span.typical, most=span.most)
 
 
-def _totals(rows: Sequence[dict[str, Any]], usd_per_hour: float | None) -> dict[str, Any]:
+def _totals(works: Sequence[PlannedWork], usd_per_hour: float | None) -> PlanTotals:
     """Sum over all rounds; without an unknown cost, if `usd_is_whole` is False."""
 
-    def total(key: str) -> dict[str, float]:
-        return {
-            side: sum(row[key][side] * row["times"] for row in rows if row[key])
-            for side in ("typical", "most")
-        }
+    def total(amount: Callable[[PlannedWork], Amount | None]) -> Amount:
+        known = [(found, work.times) for work in works if (found := amount(work))]
+        return Amount(
+            typical=sum(found.typical * times for found, times in known),
+            most=sum(found.most * times for found, times in known),
+        )
 
     num: dict[str, int] = {}
-    for row in rows:
-        if row["stage"] in ("filter", "clean"):  # those of `pair` and `route`, as far as fit
+    for work in works:
+        if work.stage in ("filter", "clean"):  # those of `pair` and `route`, as far as fit
             continue
-        num[row["unit"]] = num.get(row["unit"], 0) + row["num"] * row["times"]
-    priced = usd_per_hour is not None or not any(row["on_device"] for row in rows)
-    return {
-        "num": num,
-        "tokens_in": total("tokens_in"),
-        "tokens_out": total("tokens_out"),
-        "hours": total("hours"),
-        "usd": total("usd"),
-        "usd_is_whole": priced and all(row["usd"] is not None for row in rows),
-    }
+        num[work.unit] = num.get(work.unit, 0) + work.num * work.times
+    is_priced = usd_per_hour is not None or not any(work.on_device for work in works)
+    return PlanTotals(
+        num=num,
+        tokens_in=total(lambda work: work.tokens_in),
+        tokens_out=total(lambda work: work.tokens_out),
+        hours=total(lambda work: work.hours),
+        usd=total(lambda work: work.usd),
+        usd_is_whole=is_priced and all(work.usd is not None for work in works),
+    )

@@ -24,12 +24,33 @@ numbers as they are. Every form escapes the texts, which may come from a model.
 import csv
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from isoglot.report.cells import (
+    GRADES,
+    INDEX,
+    INDEX_3,
+    PERCENT,
+    POINTS,
+    UNITS,
+    Badge,
+    Bar,
+    Cell,
+    Column,
+    Scale,
+    Steps,
+    Toned,
+    bounds,
+    bounds_in_cell,
+    number,
+    plain,
+    scale_of,
+    step_of,
+    value_and_bounds,
+)
 from isoglot.report.escape import (
-    MINUS,
     UNKNOWN,
     escape_csv,
     escape_latex,
@@ -37,110 +58,40 @@ from isoglot.report.escape import (
     one_line,
 )
 from isoglot.report.results.names import language_name, own_name
-from isoglot.report.results.rows import Interval, Measure
+from isoglot.report.results.rows import Interval
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
     from rich.table import Table as RichTable
     from rich.text import Text
 
+__all__ = [
+    "GRADES",
+    "INDEX",
+    "INDEX_3",
+    "NUM_OPEN",
+    "PERCENT",
+    "POINTS",
+    "UNITS",
+    "Badge",
+    "Bar",
+    "Cell",
+    "Column",
+    "Row",
+    "Scale",
+    "Steps",
+    "Table",
+    "Toned",
+    "bounds",
+    "number",
+    "plain",
+    "scale_of",
+    "step_of",
+    "value_and_bounds",
+]
+
 NUM_OPEN = 40
 """Tables with more rows are folded on a page, and left out of the terminal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The unit in which values are shown."""
-
-    factor: float
-    digits: int
-    unit: str
-    step: str = ""
-    """Unit of a difference."""
-    is_signed: bool = False
-
-
-PERCENT = Scale(100, 1, "%", "points")
-POINTS = Scale(100, 1, "points", "points", is_signed=True)
-GRADES = Scale(10, 2, "1 to 10", "grades")
-GRADE_STEPS = Scale(10, 2, "grades", "grades", is_signed=True)
-INDEX = Scale(1, 2, "")
-"""A coefficient, such as Krippendorff's alpha."""
-INDEX_3 = Scale(1, 3, "")
-UNITS = Scale(1, 0, "")
-"""A count or an amount."""
-
-
-def scale_of(measure: Measure) -> Scale:
-    """Grades of a judge are shown as it gave them, all else in percent."""
-    return GRADES if measure.is_rating else PERCENT
-
-
-def step_of(scale: Scale) -> Scale:
-    """The scale of differences between values of a scale."""
-    return GRADE_STEPS if scale is GRADES else POINTS if scale is PERCENT else scale
-
-
-def number(value: float | None, scale: Scale = PERCENT) -> str:
-    """A value in the scale's unit, with its sign where the scale has one; a dash when unknown."""
-    if value is None:
-        return UNKNOWN
-    sign = "+" if scale.is_signed else ""
-    return f"{scale.factor * value:{sign}.{scale.digits}f}".replace("-", MINUS)
-
-
-def bounds(interval: Interval | None, scale: Scale = PERCENT) -> str:
-    """`41.0 to 49.3`, the 95 % interval; a dash when unknown."""
-    if interval is None or not interval.has_bounds:
-        return UNKNOWN
-    return f"{number(interval.low, scale)} to {number(interval.high, scale)}"
-
-
-def value_and_bounds(interval: Interval | None, scale: Scale = PERCENT) -> str:
-    """`45.2 (41.0 to 49.3)`; the value alone where the bounds are unknown."""
-    value = number(interval.value if interval else None, scale)
-    if interval is None or interval.value is None or not interval.has_bounds:
-        return value
-    return f"{value} ({bounds(interval, scale)})"
-
-
-Tone = Literal["good", "bad", "unsure"]
-
-
-@dataclass(frozen=True, slots=True)
-class Toned:
-    """A coloured text, such as the answer to a claim; bold in Markdown."""
-
-    text: str
-    tone: Tone
-
-
-@dataclass(frozen=True, slots=True)
-class Badge:
-    """A short label: a pill on a page, in code type in Markdown, `mark` in a terminal."""
-
-    text: str
-    mark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar of a share, from 0 to 1, of its column."""
-
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """A value over rounds: `4.1 → 3.0 → 2.1` on a page, its ends in the other forms."""
-
-    values: Sequence[float | None]
-
-    def text(self, scale: Scale, *, is_whole: bool = False) -> str:
-        values = self.values if is_whole else [*self.values[:1], *self.values[1:][-1:]]
-        return " → ".join(number(value, scale) for value in values) or UNKNOWN
-
-
-Cell: TypeAlias = str | int | float | Interval | Toned | Badge | Bar | Steps | None
 
 
 _Part: TypeAlias = Literal["value", "bounds", "change", "change bounds", "words"]
@@ -151,25 +102,6 @@ _CSV_PARTS: Mapping[_Part, Sequence[str]] = {
     "change bounds": ["change low", "change high"],
     "words": ["value", "low", "high"],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column; `title` names the unit too. The first one is the head of each row."""
-
-    title: str
-    scale: Scale = PERCENT
-    is_text: bool = False
-    """True where cells begin on the left."""
-    form: Literal["brackets", "half", "value", "words"] = "brackets"
-    """Terminal, Markdown and LaTeX: `45.2 [41.0, 49.3]`, `45.2 ±4.1`, `45.2`, or
-    `45.2 (41.0 to 49.3)`; `words` also keeps an interval in one cell on a page."""
-    change_scale: Scale | None = None
-    """Of changes, where it is not that of differences of `scale`."""
-
-    @property
-    def of_change(self) -> Scale:
-        return self.change_scale or step_of(self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,37 +165,12 @@ class Table:
             f"{heads}</tr></thead>\n<tbody>{body}</tbody></table>"
         )
 
-    def to_rich(self) -> "RichTable":
-        """A table for `rich`: no markup in it is interpreted, groups of rows come last."""
-        from rich.box import SIMPLE
-        from rich.table import Table as RichTable
-        from rich.text import Text
+    def to_rich(self) -> "_Fitted":
+        """The table for `rich`, as wide as the terminal allows.
 
-        table = RichTable(
-            title=Text(self.title),
-            caption=Text(self.caption) if self.caption else None,
-            box=SIMPLE,
-            padding=(0, 1, 0, 0),
-        )
-        for place, column in enumerate(self.columns):
-            is_left = column.is_text or not place
-            justify: Literal["left", "right"] = "left" if is_left else "right"
-            least = self._width(place)
-            table.add_column(
-                Text(column.title),
-                justify=justify,
-                width=None if is_left else least,
-                min_width=least,
-            )
-        shown = [row for row in self.rows if not row.is_group]
-        shown += [row for row in self.rows if row.is_group]
-        for before, row in zip([None, *shown], shown, strict=False):
-            if before and (before.section, before.is_group) != (row.section, row.is_group):
-                table.add_section()
-            head = f"{row.head} ({row.tag})" if row.tag else row.head
-            cells = zip(row.cells, self.columns[1:], strict=True)
-            table.add_row(Text(head), *(_rich_cell(cell, column) for cell, column in cells))
-        return table
+        No markup in it is interpreted; rows over several others come last.
+        """
+        return _Fitted(self)
 
     def to_markdown(self) -> str:
         """A table of GitHub's Markdown, with the notes as a list below it."""
@@ -293,18 +200,6 @@ class Table:
         head = [f"% {one_line(note)}" for note in self.notes]
         start = [*head, rf"\begin{{tabular}}{{{align}}}", r"\toprule"]
         return "\n".join([*start, *body, r"\bottomrule", r"\end{tabular}", ""])
-
-    def _width(self, place: int) -> int:
-        """The width of a column of numbers, which are never broken; the least one of a text."""
-        column = self.columns[place]
-        if not place:
-            return min(16, max((len(row.head) for row in self.rows), default=1))
-        widest = max(
-            (_rich_cell(row.cells[place - 1], column).cell_len for row in self.rows), default=1
-        )
-        if column.is_text:
-            return min(12, widest)
-        return max([widest, *map(len, column.title.split())])
 
     def _plans(self) -> list[list[_Part]]:
         """The columns that each column but the first takes in HTML and CSV."""
@@ -402,35 +297,6 @@ def _part_text(cell: Interval, column: Column, part: _Part) -> str:
             return plain(cell, column)
 
 
-def plain(cell: Cell, column: Column) -> str:
-    """A cell as plain text, without its change."""
-    match cell:
-        case None:
-            return UNKNOWN
-        case Toned(text) | Badge(text):
-            return text
-        case Bar(share):
-            return "█" * max(1, round(20 * share))
-        case Steps():
-            return cell.text(column.scale)
-        case str() | bool() | int():
-            return str(cell)
-        case float():
-            return number(cell, column.scale)
-        case Interval():
-            return number(cell.value, column.scale) + _behind(cell, column)
-
-
-def _behind(cell: Interval, column: Column) -> str:
-    """The bounds of a value within its cell."""
-    if cell.value is None or cell.half is None or column.form == "value":
-        return ""
-    if column.form == "half":
-        return f" ±{number(cell.half, Scale(column.scale.factor, column.scale.digits, ''))}"
-    low, high = (number(end, column.scale) for end in (cell.low, cell.high))
-    return f" ({low} to {high})" if column.form == "words" else f" [{low}, {high}]"
-
-
 def _rich_cell(cell: Cell, column: Column) -> "Text":
     from rich.text import Text
 
@@ -443,7 +309,7 @@ def _rich_cell(cell: Cell, column: Column) -> "Text":
         case Interval():
             is_change = column.scale.is_signed
             shown = Text(number(cell.value, column.scale), _style(cell) if is_change else "")
-            shown.append(_behind(cell, column), "dim")
+            shown.append(bounds_in_cell(cell, column), "dim")
             if cell.change:
                 change = number(cell.change.value, column.of_change)
                 shown.append(f" ({change})", _style(cell.change))
@@ -482,3 +348,78 @@ def _raw(cell: Cell, part: str) -> object:
     if isinstance(cell, Steps):
         return " ".join("" if value is None else repr(value) for value in cell.values)
     return escape_csv(cell.text if isinstance(cell, Toned | Badge) else cell)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A table in a terminal: where it is too wide, texts wrap first, and numbers last."""
+
+    table: Table
+
+    def __rich_console__(
+        self, console: "Console", options: "ConsoleOptions"
+    ) -> Iterator["RichTable"]:
+        yield self.drawn(options.max_width)
+
+    def drawn(self, width: int) -> "RichTable":
+        """The table in so many columns of characters, if that can be."""
+        from rich.box import SIMPLE
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        source = self.table
+        shown = [row for row in source.rows if not row.is_group]
+        shown += [row for row in source.rows if row.is_group]
+        heads = [f"{row.head} ({row.tag})" if row.tag else row.head for row in shown]
+        lines = [
+            [Text(head), *(map(_rich_cell, row.cells, source.columns[1:]))]
+            for head, row in zip(heads, shown, strict=True)
+        ]
+        table = RichTable(
+            title=Text(source.title),
+            caption=Text(source.caption) if source.caption else None,
+            box=SIMPLE,
+            padding=(0, 1, 0, 0),
+        )
+        for place, (column, least) in enumerate(
+            zip(source.columns, self._widths(lines, width), strict=True)
+        ):
+            is_left = column.is_text or not place
+            table.add_column(
+                Text(column.title),
+                justify="left" if is_left else "right",
+                width=least,
+                overflow="fold",
+            )
+        before = None
+        for row, cells in zip(shown, lines, strict=True):
+            if before and (before.section, before.is_group) != (row.section, row.is_group):
+                table.add_section()
+            table.add_row(*cells)
+            before = row
+        return table
+
+    def _widths(self, lines: Sequence[Sequence["Text"]], width: int) -> list[int]:
+        """The width of each column, in characters; the heads of columns wrap at words."""
+        columns = self.table.columns
+        whole, least = [], []
+        for place, column in enumerate(columns):
+            cells = [line[place] for line in lines]
+            words = " ".join([column.title, *(cell.plain for cell in cells)]).split()
+            head = max(map(len, column.title.split()), default=1)
+            whole.append(max([head, *(cell.cell_len for cell in cells)]))
+            least.append(max(map(len, words), default=1))
+        room = width - 2 * len(columns) - 1
+        texts = [i for i, column in enumerate(columns) if column.is_text or not i]
+        numbers = [i for i in range(len(columns)) if i not in texts]
+        # Texts give way first, at words; then numbers, at words; then both anywhere.
+        floors = [
+            {i: min(least[i], 16) for i in texts},
+            {i: least[i] for i in numbers},
+            {i: min(least[i], 10) for i in texts},
+            {i: min(least[i], 6) for i in numbers},
+        ]
+        for floor in floors:
+            while sum(whole) > room and any(whole[i] > floor[i] for i in floor):
+                whole[max(floor, key=lambda i: whole[i] - floor[i])] -= 1
+        return whole
