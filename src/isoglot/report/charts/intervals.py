@@ -324,7 +324,8 @@ def _add_counts(
 
 
 def _settings(axis: Axis) -> dict[str, object]:
-    settings: dict[str, object] = {"title": {"text": label(axis.title)}}
+    font = {"color": MUTED, "size": 12}
+    settings: dict[str, object] = {"title": {"text": label(axis.title), "font": font}}
     if axis.scale.unit == "%":
         settings["ticksuffix"] = " %"
     if axis.from_zero:

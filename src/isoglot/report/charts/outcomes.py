@@ -65,7 +65,7 @@ def wins_and_losses(
         tags,
         series,
         Axis("wins, ties, losses", _SHARE, limits=(0, 100)),
-        beside=Axis("win-rate", line_at=0.5),
+        beside=Axis("win-rate", line_at=0.5, limits=(0, 1)),
         share=0.52,
         group_of=tier,
         lane_px=13,

@@ -60,7 +60,7 @@ def rewards_table(results: RewardResults, name: str) -> Table:
     for tag in (*languages_of_cells(cells), *[MEAN] * any(tag == MEAN for tag, _ in cells)):
         for place, scorer in enumerate(results.scorers):
             row = cells.get((tag, scorer))  # no mean where nothing is known
-            line = [shortened(scorer), *(_cells(row) if row else [None] * 5)]
+            line = [shortened(scorer, 18), *(_cells(row) if row else [None] * 5)]
             section = tag if len(results.scorers) > 1 else ""
             if place:  # the language is named once
                 rows.append(Row("", line, section=section, is_group=tag == MEAN))

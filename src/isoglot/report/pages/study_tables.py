@@ -20,28 +20,25 @@ from isoglot.report.table import (
     Row,
     Scale,
     Table,
-    Tone,
     Toned,
     bounds,
     number,
 )
 
-_TONES: Mapping[str, Tone] = {"yes": "good", "no": "bad", "undecided": "unsure"}
+_ANSWERS = {
+    "yes": Toned("yes", "good"),
+    "no": Toned("no", "bad"),
+    "undecided": Toned("undecided", "unsure"),
+}
 SECONDS = Scale(1, 0, "s")
 
 
 def claims_table(findings: Sequence[StudyFinding]) -> Table:
     """Every claim with its answer, for a terminal."""
-    columns = [
-        Column("claim"),
-        *(Column(name, is_text=True) for name in ("languages", "judge")),
-        Column("difference", POINTS, form="words"),
-        Column("answer", is_text=True),
-    ]
+    columns = [Column("claim"), Column("languages", is_text=True), Column("judge", is_text=True)]
+    columns += [Column("difference", POINTS, form="words"), Column("answer", is_text=True)]
     rows = [
-        Row(
-            row.claim, [_place(row), row.judge, row.interval, Toned(row.answer, _TONES[row.answer])]
-        )
+        Row(row.claim, [_place(row), row.judge, row.interval, _ANSWERS[row.answer]])
         for row in findings
     ]
     return Table(
@@ -65,7 +62,7 @@ def findings_table(findings: Sequence[StudyFinding]) -> Table:
         Row(
             row.claim,
             [
-                Toned(row.answer, _TONES[row.answer]),
+                _ANSWERS[row.answer],
                 row.interval,
                 f"{_selected(row.better)} minus {_selected(row.than)}",
                 _place(row),
