@@ -1,10 +1,10 @@
-"""What can be said of the almanac's world itself: sizes, and answers that no language owns.
+"""Measure the world of the almanac: length of its answers, and answers that no language owns.
 
     python bench/almanac.py
 
-Of right answers in each of the hundred languages: how many have a language for the identifier, how
-many have another one than theirs, and how many are what the same question has for an answer in
-another language. Tokens are those of the policy's own tokenizer.
+Over right answers in each of the hundred languages: the shares that the identifier is unsure of or
+takes for another language, and the share that is also the answer to the same question in another
+language. Tokens are those of the policy's tokenizer.
 """
 
 from collections import Counter
@@ -24,14 +24,12 @@ NUM_QUESTIONS = 100
 def main() -> None:
     """Print a line for each kind of question, then for each resource tier."""
     questions = list(islice(distinct(sample_sum, "train", "bench"), NUM_QUESTIONS))
-    identifier, tokenizer = (
-        AlmanacIdentifier(LANGUAGES),
-        AutoTokenizer.from_pretrained(lab_path("lab:almanac")),
-    )
+    identifier = AlmanacIdentifier(LANGUAGES)
+    tokenizer = AutoTokenizer.from_pretrained(lab_path("lab:almanac"))
     counts: dict[str, Counter[str]] = {}
     for question in questions:
         answers = {tag: say_sum(question, tag)[1] for tag in LANGUAGES}
-        said = Counter(answers.values())
+        shared = Counter(answers.values())
         found = identifier.identify(list(answers.values()))
         for (tag, answer), language in zip(answers.items(), found, strict=True):
             for group in (question.kind, f"{TABLE[tag].tier} tier", "all"):
@@ -39,12 +37,14 @@ def main() -> None:
                 count["n"] += 1
                 count["unsure"] += language is None
                 count["taken for another"] += language not in (None, tag)
-                count["said alike elsewhere"] += said[answer] > 1
+                count["same elsewhere"] += shared[answer] > 1
                 count["tokens"] += len(tokenizer(answer).input_ids)
     for group in (*KINDS, "high tier", "mid tier", "low tier", "all"):
         count = counts[group]
-        rates = [f"{name} {100 * count[name] / count['n']:.1f} %"
-                 for name in ("unsure", "taken for another", "said alike elsewhere")]  # fmt: skip
+        rates = [
+            f"{name} {100 * count[name] / count['n']:.1f} %"
+            for name in ("unsure", "taken for another", "same elsewhere")
+        ]
         tokens = f"tokens {count['tokens'] / count['n']:.1f}"
         print(f"{group:10} n {count['n']:6,}  {'  '.join(rates)}  {tokens}")
 

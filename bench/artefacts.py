@@ -1,13 +1,13 @@
-"""How well the artefact checks find planted faults, and whether their score agrees with people.
+"""Measure the artefact checks: recall of planted faults, and agreement of a score with people.
 
 Run from the root of the repository, on one core:
 
     OMP_NUM_THREADS=1 python bench/artefacts.py ../shared/data          # the tables of docs/LOG.md
     OMP_NUM_THREADS=1 python bench/artefacts.py ../shared/data --fit    # writes length_ratios.csv
 
-The data folder holds `sib200`, `ntrex` and `mlqe_pe`. Every item (parallel in all its languages)
-falls by a hash into `fit`, on which lengths are fitted and thresholds were chosen, and `test`, from
-which every number is. `--part fit` prints the same tables of the other half.
+The data folder holds `sib200`, `ntrex` and `mlqe_pe`. A hash assigns every item (parallel in all
+its languages) to `fit`, on which lengths are fitted and thresholds were chosen, or to `test`, on
+which every number is measured. `--part fit` prints the same tables of the other half.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def read_rows(path: Path) -> Iterator[dict]:
 
 
 def read_parallel(data: Path) -> tuple[dict, dict, dict]:
-    """SIB-200 and NTREX by language and item, and the document of each NTREX line."""
+    """Read SIB-200 and NTREX by language and item, and the document of each NTREX line."""
     sib: dict = defaultdict(dict)
     ntrex: dict = defaultdict(dict)
     documents = {}
@@ -72,7 +72,7 @@ def read_parallel(data: Path) -> tuple[dict, dict, dict]:
 
 
 def fit_lengths(sib: dict, ntrex: dict) -> None:
-    """Mean and spread of the log ratio to English, the spread as of 100 characters."""
+    """Write mean and spread of the log ratio to English, the spread scaled to 100 characters."""
     path = Path(lengths.__file__).with_name("length_ratios.csv")
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -101,7 +101,7 @@ def fit_lengths(sib: dict, ntrex: dict) -> None:
 
 
 def sentence_items(sib: dict, ntrex: dict, tag: str, part: str) -> list[Item]:
-    """Single sentences, from both corpora."""
+    """Return single sentences from both corpora."""
     return [
         (corpus["en"][key], corpus[tag][key])
         for corpus in (sib, ntrex)
@@ -113,7 +113,7 @@ def sentence_items(sib: dict, ntrex: dict, tag: str, part: str) -> list[Item]:
 def passages(
     ntrex: dict, documents: dict, tag: str, part: str
 ) -> list[tuple[list[str], list[str]]]:
-    """Three sentences of NTREX that follow each other, in both languages."""
+    """Return triples of consecutive sentences of NTREX, in both languages."""
     theirs, english = ntrex.get(tag, {}), ntrex["en"]
     lines = [k for k in sorted(theirs) if k + 2 in theirs and documents[k] == documents[k + 2]]
     starts = [k for k in lines if k % 3 == 0 and part_of(k) == part and k + 1 in theirs]
@@ -121,7 +121,7 @@ def passages(
 
 
 def swapped_number(text: str, rng: random.Random) -> str | None:
-    """The text with one number of two digits or more changed in one digit."""
+    """Change one digit of one number of two digits or more; None without such a number."""
     found = list(re.finditer(r"\d{2,}", digits_to_ascii(text)))
     if not found:
         return None
@@ -133,7 +133,7 @@ def swapped_number(text: str, rng: random.Random) -> str | None:
 
 
 def wilson(hits: int, num: int) -> str:
-    """A share with its 95 % interval."""
+    """Format a share with its 95 % interval (Wilson)."""
     if not num:
         return "–"
     z, p = 1.96, hits / num
@@ -145,7 +145,7 @@ def wilson(hits: int, num: int) -> str:
 def planted(
     sib: dict, ntrex: dict, documents: dict, tag: str, part: str
 ) -> dict[str, tuple[list[Item], list[Item]]]:
-    """For each fault the clean items, and the same items with the fault."""
+    """Return for each fault the clean items, and the same items with the fault."""
     rng = random.Random(f"{tag} {part}")
     single = sentence_items(sib, ntrex, tag, part)
     long = passages(ntrex, documents, tag, part)
@@ -209,8 +209,8 @@ def print_planted(corpora: tuple[dict, dict, dict], part: str, config: ArtefactC
     print("fault: recall; precision, one clean for each faulty; false alarms on clean text")
     for fault, (hits, num, false, num_clean) in totals.items():
         scaled = round(false * num / num_clean) if num_clean else 0
-        print(f"| {fault} | {num} | {wilson(hits, num)} | {wilson(hits, hits + scaled)} | "
-              f"{wilson(false, num_clean)} |")  # fmt: skip
+        rates = wilson(hits, num), wilson(hits, hits + scaled), wilson(false, num_clean)
+        print(f"| {fault} | {num} | {' | '.join(rates)} |")
     print("\nlanguage: recall / precision of " + ", ".join(NAMES))
     for tag, row in cells.items():
         shown = []
@@ -227,7 +227,7 @@ def print_planted(corpora: tuple[dict, dict, dict], part: str, config: ArtefactC
 def interval(
     score: Sequence[float], human: Sequence[float], rng: random.Random
 ) -> tuple[float, float, float]:
-    """Spearman's ρ with a bootstrap interval."""
+    """Return Spearman's ρ with a bootstrap interval."""
     value = float(spearmanr(score, human).statistic)
     places, draws = range(len(score)), []
     for _ in range(200):
@@ -240,12 +240,12 @@ def interval(
 
 
 def artefact_score(pair: Translation) -> float:
-    """How much a translation looks like a bad one, 0 to 1: a score for ranking.
+    """Score how likely a translation is to be bad, from 0 to 1, for ranking.
 
     A weighted mean of four signs: repeated words, the deviation from the expected length, lost and
-    new numbers, the difference in punctuation marks. They are weak signs, and none where words are
-    not separated by blanks; with a log-probability by the translator, the improbability of a token
-    makes up most of the score. The weights were chosen on half of MLQE-PE.
+    new numbers, the difference in punctuation marks. They are weak, and none works without blanks
+    between words; with a log-probability of the translator, the improbability of a token makes up
+    most of the score. The weights were chosen on half of MLQE-PE.
     """
     words = [word.casefold() for word in re.findall(r"\w+", pair.translation)]
     numbers = missing_numbers(pair.source, pair.translation, pair)
@@ -279,15 +279,15 @@ def print_mlqe(data: Path, part: str) -> None:
         those = [row for row in rows if row["lang"] == name]
         pairs = [Translation(row["original"], row["translation"], source, target) for row in those]
         human = [row["z_mean"] for row in those]
-        told = [
+        with_model = [
             pair._replace(log_probability=float(row["model_scores"]))
             for pair, row in zip(pairs, those, strict=True)
         ]
         scores: dict[str, Callable[[int], float]] = {
-            "score": lambda i, p=told: -artefact_score(p[i]),
+            "score": lambda i, p=with_model: -artefact_score(p[i]),
             "text": lambda i, p=pairs: -artefact_score(p[i]),
             "length": lambda i, p=pairs: -abs(deviation_of(p[i])),
-            "model": lambda i, p=told: p[i].log_probability,
+            "model": lambda i, p=with_model: p[i].log_probability,
         }
         shown = [
             "{:.3f} [{:.3f}, {:.3f}]".format(

@@ -1,15 +1,15 @@
-"""What does cleaning find, and what does it cost?
+"""Measure cleaning: recall of planted copies, false alarms, speed and memory.
 
     OMP_NUM_THREADS=1 python bench/clean.py --data ../shared/data
     OMP_NUM_THREADS=1 python bench/clean.py --data ../shared/data --rows 100000
 
-Planted: of each language 100 sentences of SIB-200 are evaluation items (half of them XCOPA's
-premises with their first choice, where it has the language). Each is put, changed in one way,
-before a sentence of NTREX. Rows of NTREX alone, and with sentences of SIB-200 that are no items,
-must stay. The same copies stand as rows of their own for the search for near-duplicates.
+In each language 100 sentences of SIB-200 are evaluation items (half of them XCOPA's premises with
+their first choice, where it has the language). Each is changed in one way and put before a sentence
+of NTREX. Rows of NTREX alone, and with sentences of SIB-200 that are no items, must be kept. For
+the search for near-duplicates the same copies are rows of their own.
 
-With --rows: seconds of the processor and the growth of the process's peak memory, over rows of
-three sentences; and where datasketch is installed, its MinHash and LSH on 5,000 of them.
+With --rows: CPU seconds and growth of the peak memory over rows of three sentences; and, where
+datasketch is installed, its MinHash and LSH on 5,000 of them.
 """
 
 import argparse
@@ -38,7 +38,7 @@ NUM_ITEMS = 100
 
 
 def edited(one_in: int) -> Callable[[str, random.Random], str]:
-    """One character in so many becomes another one of the text."""
+    """Replace one character in so many by another one of the text."""
 
     def change(text: str, draw: random.Random) -> str:
         letters = list(text)
@@ -50,18 +50,18 @@ def edited(one_in: int) -> Callable[[str, random.Random], str]:
 
 
 def punctuated(text: str, draw: random.Random) -> str:
-    """Other punctuation, and more of it."""
+    """Replace and add punctuation."""
     kept = (" " if unicodedata.category(c).startswith("P") else c for c in text)
     return "«" + "".join(c + draw.choice(("", "", "", "", " -", ", ")) for c in kept) + "»!"
 
 
 def cased(text: str, _: random.Random) -> str:
-    """All in capitals, where the script has them."""
+    """Write in capitals, if the script has them."""
     return text.upper()
 
 
 def spaced(text: str, draw: random.Random) -> str:
-    """Blanks lost, doubled and put between letters."""
+    """Remove and double blanks, and insert some between letters."""
     return "".join(
         draw.choice(("", " ", "\u00a0\n")) if c == " " else c + draw.choice(("", "", "", " "))
         for c in text
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def planted(data: Path) -> None:
-    """Recall of each change, false alarms, by language."""
+    """Print recall of each change and false alarms, by language."""
     sib, clean = sentences(data, "sib200/sib200_train"), sentences(data, "ntrex/ntrex")
     xcopa = sentences(data, "xcopa/xcopa")
     print(
@@ -112,11 +112,13 @@ def planted(data: Path) -> None:
 def contamination(
     tag: str, texts: Sequence[str], others: Sequence[str], clean: Sequence[str]
 ) -> list[str]:
-    """The number of clean rows, of items too short, recall of each change, false alarms."""
+    """Return the number of clean rows, of too short items, recall by change, false alarms."""
     draw, rows, planted = random.Random(1), list[Demonstration](), dict[str, list[str]]()
     for name, change in CHANGES.items():
-        made = [row(tag, clean[i % len(clean)], f"{change(text, draw)} {clean[-1 - i % 400]}", name)
-                for i, text in enumerate(texts)]  # fmt: skip
+        made = [
+            row(tag, clean[i % len(clean)], f"{change(text, draw)} {clean[-1 - i % 400]}", name)
+            for i, text in enumerate(texts)
+        ]
         planted[name] = [row_id(each) for each in made]
         rows += made
     innocent = [row(tag, a, b, "clean") for a, b in zip(clean, [*others, *clean], strict=False)]
@@ -134,7 +136,7 @@ def contamination(
 
 
 def twins(tag: str, texts: Sequence[str], clean: Sequence[str]) -> list[str]:
-    """Recall of each change, each alone beside the originals, and dropped rows with no twin."""
+    """Return recall by change, each one next to the originals, and dropped rows without a twin."""
     cells, alarms = [], set()
     for name, change in CHANGES.items():
         draw = random.Random(2)
@@ -152,15 +154,15 @@ def twins(tag: str, texts: Sequence[str], clean: Sequence[str]) -> list[str]:
     return [*cells, str(len(alarms))]
 
 
-def row(tag: str, asked: str, answer: str, model: str) -> Demonstration:
-    """A demonstration of two texts."""
-    turns = ({"role": "user", "content": asked}, {"role": "assistant", "content": answer})
-    family = content_id(asked, answer)
-    return Demonstration(turns, family, content_id(tag, asked), tag, tag, model, "bench")
+def row(tag: str, prompt: str, answer: str, model: str) -> Demonstration:
+    """Build a demonstration of two texts."""
+    turns = ({"role": "user", "content": prompt}, {"role": "assistant", "content": answer})
+    family = content_id(prompt, answer)
+    return Demonstration(turns, family, content_id(tag, prompt), tag, tag, model, "bench")
 
 
 def sentences(data: Path, name: str) -> dict[str, list[str]]:
-    """Language → sentences, each once."""
+    """Read language → distinct sentences."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in map(json.loads, file):
@@ -168,29 +170,33 @@ def sentences(data: Path, name: str) -> dict[str, list[str]]:
             try:
                 found[_tag(name, line["lang"])][text] = None
             except KeyError:
-                continue  # a language that the table has not
+                continue  # the table lacks the language
     return {tag: list(texts) for tag, texts in found.items()}
 
 
 def _tag(name: str, code: str) -> str:
     if name.startswith("sib200"):
         return {row.flores: row.tag for row in LANGUAGES.values()}[code]
-    if name.startswith("ntrex"):  # the first code: eng-GB is nearly the same sentences as eng-US
+    if name.startswith("ntrex"):  # the first code: eng-GB has nearly the same sentences as eng-US
         return {row.ntrex[0]: row.tag for row in LANGUAGES.values() if row.ntrex}[code]
     return "zh-Hans" if code == "zh" else code
 
 
 def speed(data: Path, num_rows: int) -> None:
-    """Rows a second and memory of `fit`; one row in ten is a near-duplicate."""
+    """Print rows per second and memory; one row in ten is a near-duplicate."""
     ntrex = sentences(data, "ntrex/ntrex")
-    items = [EvaluationItem("sib200", tag, content_id(tag, text), text)
-             for tag, texts in sentences(data, "sib200/sib200_train").items()
-             for text in texts]  # fmt: skip
+    items = [
+        EvaluationItem("sib200", tag, content_id(tag, text), text)
+        for tag, texts in sentences(data, "sib200/sib200_train").items()
+        for text in texts
+    ]
     shards = Made(ntrex, num_rows)
     chars = sum(len(compared_text(each)) for each in shards.rows(0)) / len(shards.rows(0))
     index_items = [item for item in items if item.language in ntrex]
-    print(f"{num_rows} rows of {chars:.0f} characters in {len(ntrex)} languages, "
-          f"{len(index_items)} evaluation items")  # fmt: skip
+    print(
+        f"{num_rows} rows of {chars:.0f} characters in {len(ntrex)} languages, "
+        f"{len(index_items)} evaluation items"
+    )
     for name, config, of in (
         ("near-duplicates", CleanConfig(max_overlap=None), []),
         ("contamination", CleanConfig(max_similarity=None), index_items),
@@ -198,13 +204,16 @@ def speed(data: Path, num_rows: int) -> None:
         before, start = _peak(), time.process_time()
         drops = find_drops(shards, of, config)["drops"]
         took = time.process_time() - start
-        print(f"{name}: {num_rows / took:.0f} rows/s, peak memory +{_peak() - before:.0f} MB, "
-              f"{len(drops)} dropped", flush=True)  # fmt: skip
+        print(
+            f"{name}: {num_rows / took:.0f} rows/s, peak memory +{_peak() - before:.0f} MB, "
+            f"{len(drops)} dropped",
+            flush=True,
+        )
     peer(shards.rows(0))
 
 
 class Made:
-    """Shards of 5,000 rows, made when they are read: they take no memory of the measurement."""
+    """Shards of 5,000 rows, generated when read so that they take no memory."""
 
     def __init__(self, texts: dict[str, list[str]], num_rows: int) -> None:
         self.texts, self.num_shards = texts, -(-num_rows // 5000)
@@ -214,7 +223,7 @@ class Made:
         return map(self.rows, range(self.num_shards))
 
     def rows(self, shard: int) -> list[Demonstration]:
-        """Three sentences each; every tenth row is the one before it with other punctuation."""
+        """Return rows of three sentences; every tenth is the one before with other punctuation."""
         draw, made = random.Random(shard), list[Demonstration]()
         while len(made) < 5000:
             tag = draw.choice(self.tags)
@@ -226,7 +235,7 @@ class Made:
 
 
 def peer(rows: Sequence[Demonstration]) -> None:
-    """datasketch's MinHash and LSH on the same n-grams, against ours on the same rows."""
+    """Compare with datasketch's MinHash and LSH on the same n-grams and rows."""
     try:
         from datasketch import MinHash, MinHashLSH
     except ImportError:
@@ -245,8 +254,10 @@ def peer(rows: Sequence[Demonstration]) -> None:
             theirs.add(row_id(each))
         index.insert(row_id(each), hashed, check_duplication=False)
     took = time.process_time() - start
-    print(f"{len(rows)} rows: ours {own:.1f} s ({len(ours)} dropped), datasketch {took:.1f} s "
-          f"({len(theirs)} found): {took / own:.1f} times")  # fmt: skip
+    print(
+        f"{len(rows)} rows: ours {own:.1f} s ({len(ours)} dropped), datasketch {took:.1f} s "
+        f"({len(theirs)} found): {took / own:.1f} times"
+    )
 
 
 def _peak() -> float:

@@ -1,10 +1,10 @@
-"""How long do grades and intervals take? 100,000 answers, and a bootstrap over 23 languages.
+"""Measure grading and intervals: 100,000 answers, and a bootstrap over 23 languages.
 
     OMP_NUM_THREADS=1 taskset -c 0 python bench/grading.py --data ../shared/data
 
-Answers are sentences of NTREX in 23 languages, with a number at the end for the maths grader and
-the next sentence as what a translation is held against: nothing is generated. Language
-identification is part of grading. Seconds are of this process on one core, memory is its peak.
+Nothing is generated: answers are sentences of NTREX in 23 languages with a number at the end for
+the maths grader, and the next sentence is the reference of a translation. Language identification
+is part of grading. Seconds are CPU time of this process on one core, memory is its peak.
 """
 
 import argparse
@@ -28,7 +28,7 @@ LANGUAGES = (
     *("ar", "cs", "de", "el", "en", "es", "fa", "fr", "he", "hi", "id", "it"),
     *("ja", "ko", "nl", "pl", "pt", "ro", "ru", "tr", "uk", "vi", "zh-Hans"),
 )
-"""Those of Aya 23, which RLHF Can Speak Many Languages (arXiv:2407.02552) trains on."""
+"""The languages of Aya 23, on which RLHF Can Speak Many Languages (arXiv:2407.02552) trains."""
 
 
 def main() -> None:
@@ -43,16 +43,16 @@ def main() -> None:
     print(f"{len(texts)} languages, {args.answers} answers, one core")
     identifier = load_identifier(tuple(texts))
     accuracy = grader_metric("accuracy", "last_number")
-    asked, answers = rows(texts, args.answers)
+    prompts, answers = rows(texts, args.answers)
     for metric in (accuracy, CHRF, BLEU):
         graded = timed(
-            f"grade {metric.name}", grade_completions, asked, answers, identifier, [metric]
+            f"grade {metric.name}", grade_completions, prompts, answers, identifier, [metric]
         )
         timed(f"results {metric.name}", results, graded, [metric, OFF_TARGET_RATE])
-    asked, answers = rows(texts, args.families * len(texts))
-    graded = grade_completions(asked, answers, identifier, [accuracy])
+    prompts, answers = rows(texts, args.families * len(texts))
+    graded = grade_completions(prompts, answers, identifier, [accuracy])
     few = [row for row in graded if row.metric == accuracy.name]
-    about = f"10,000 resamples, {args.families} questions"
+    about = f"10,000 resamples, {args.families} families"
     timed(f"{about}: intervals", results, few, [accuracy], 10_000)
     draws = {"seed": 1, "resamples": 10_000}
     timed(f"{about}: groups", aggregate_groups, few, [accuracy], **draws)
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def sentences(data: Path, tag: str) -> Sequence[str]:
-    """What NTREX has in a language; nothing where the folder lacks it."""
+    """Return the sentences of NTREX in a language; none if the folder lacks it."""
     if tag not in NTREX.languages:
         return ()
     try:
@@ -73,27 +73,27 @@ def sentences(data: Path, tag: str) -> Sequence[str]:
 def rows(
     texts: dict[str, Sequence[str]], num_answers: int
 ) -> tuple[list[Prompt], list[Completion]]:
-    """Questions with gold, and answers of which every third is wrong."""
-    asked, answers = [], []
+    """Return prompts with gold, and answers of which every third is wrong."""
+    prompts, answers = [], []
     for i in islice(range(num_answers), -(-num_answers // len(texts))):
         for tag, found in texts.items():
             sentence = found[i % len(found)]
             gold = f"{found[(i + 1) % len(found)]} {i}"
             prompt = Prompt.from_text(f"{i} {sentence}", language=tag, family=str(i), gold=gold)
             text = f"{sentence} {i if i % 3 else -1}"
-            asked.append(prompt)
+            prompts.append(prompt)
             answers.append(Completion(prompt.family, prompt.prompt_id, tag, "m", 0, text, "stop"))
-    return asked[:num_answers], answers[:num_answers]
+    return prompts[:num_answers], answers[:num_answers]
 
 
 def results(graded: Sequence[Graded], metrics: Sequence[Metric], resamples: int = 1000) -> object:
-    """The rows of `results.json`."""
+    """Return the rows of `results.json`."""
     about = {"task": "t", "trained": (), "seed": 1, "signature": ""}
     return aggregate(graded, metrics, resamples=resamples, **about)
 
 
 def timed(name: str, work: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """Do it, and print how long it took and the peak memory so far."""
+    """Call `work`, and print its seconds and the peak memory so far."""
     start = time.process_time()
     found = work(*arguments, **named)
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

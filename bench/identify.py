@@ -1,4 +1,4 @@
-"""How well isoglot's language identifier tells 200 languages apart, beside four libraries.
+"""Compare isoglot's language identifier with four libraries, on 200 languages.
 
 Run from the root of the repository, on one core:
 
@@ -6,10 +6,10 @@ Run from the root of the repository, on one core:
     RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 taskset -c 0 python bench/identify.py ../shared/data
 
 The data folder holds `sib200`, `ntrex`, `tatoeba`, `lid_lingua`, `lid_udhr`, `lcb` and
-`x_alpacaeval`. The items of each set (parallel in all its languages) fall by a hash into three
+`x_alpacaeval`. A hash splits the items of each set (parallel in all its languages) into three
 parts: `words` (40 %), on which `--count-words` counts the word frequencies that the package ships;
-`choice` (10 %), on which temperature, prior and threshold were chosen; and `held_out` (50 %), from
-which every table is. The Declaration of Human Rights is counted whole and so in no table.
+`choice` (10 %), on which temperature, prior and threshold were chosen; and `held_out` (50 %), on
+which every table is measured. The Declaration of Human Rights is counted whole and in no table.
 """
 
 import argparse
@@ -58,19 +58,19 @@ TATOEBA = {"ara": "ar", "cmn": "zh-Hans", "kur": "ku", "sqi": "sq", "swh": "sw",
 
 
 def rows(path: Path) -> Iterator[dict]:
-    """Rows of a gzipped JSON-lines file."""
+    """Read the rows of a gzipped JSON-lines file."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 
 def part_of(item: str) -> str:
-    """The part that an item falls into, the same one in every language."""
+    """Return the part of an item, the same in every language."""
     share = int(hashlib.sha256(item.encode()).hexdigest(), 16) % 1000 / 1000
     return "words" if share < 0.4 else "choice" if share < 0.5 else "held_out"
 
 
 def with_script(tag: str, text: str) -> str | None:
-    """The tag of the language in the script of a text, None where the table lacks that."""
+    """Return the tag of the language in the script of a text, None if the table lacks it."""
     script = dominant_scripts([extract_words(text)])[0]
     if LANGUAGES[tag].script in (script, "Hans", "Hant", "Jpan") or script is None:
         return tag
@@ -78,7 +78,7 @@ def with_script(tag: str, text: str) -> str | None:
 
 
 def texts(data: Path) -> Iterator[tuple[str, str, str | None, str]]:
-    """Set, part, language and text of everything but the Declaration."""
+    """Yield set, part, language and text of all sets but the Declaration."""
     of_flores = {row.flores: row.tag for row in LANGUAGES.values()}
     of_ntrex = {code: row.tag for row in LANGUAGES.values() for code in row.ntrex}
     of_iso = {row.iso639_3: row.tag for row in reversed(LANGUAGES.values())} | TATOEBA
@@ -105,7 +105,7 @@ def texts(data: Path) -> Iterator[tuple[str, str, str | None, str]]:
 
 
 def declarations(data: Path) -> Iterator[Text]:
-    """The paragraphs of the Declaration of Human Rights."""
+    """Yield the paragraphs of the Declaration of Human Rights."""
     of_iso = {row.iso639_3: row.tag for row in reversed(LANGUAGES.values())}
     for row in rows(data / "lid_udhr" / "udhr.jsonl.gz"):
         code, iso = row["code"], row["iso6393"]
@@ -143,7 +143,7 @@ def count_words(data: Path) -> None:
 
 
 def held_out(data: Path, limit: int, part: str) -> dict[str, list[Text]]:
-    """At most `limit` texts of each set, drawn evenly from its languages."""
+    """Draw at most `limit` texts of each set."""
     found: dict[str, list[Text]] = defaultdict(list)
     for name, their_part, tag, text in texts(data):
         if their_part == part and tag:
@@ -154,12 +154,12 @@ def held_out(data: Path, limit: int, part: str) -> dict[str, list[Text]]:
 
 
 def code_of(tag: str) -> str:
-    """What the libraries call a language."""
+    """Return the code that the libraries use for a language."""
     return tag.split("-")[0]
 
 
 def library_table(sets: dict[str, list[Text]], libraries: Sequence[str]) -> str:
-    """Wrong and unknown answers of each library among thirty candidates, by set, length, script."""
+    """Tabulate wrong and unknown answers by library among thirty candidates, length and script."""
     pooled = [(tag, text) for some in sets.values() for tag, text in some if tag in THIRTY]
     groups: dict[str, Callable[[Text], bool]] = {
         **{f"{a} to {b if b < 10**9 else '…'} characters": _longer(a, b) for a, b in LENGTHS},
@@ -198,7 +198,7 @@ def _in_script(script: str) -> Callable[[Text], bool]:
 
 
 def candidates_table(sets: dict[str, list[Text]], draws: Sequence[Sequence[str]]) -> str:
-    """Our identifier on texts of more than 40 characters, over draws of candidates."""
+    """Tabulate our identifier on texts of more than 40 characters, over draws of candidates."""
     lines = [
         "| set | n | best guess right | wrong | unsure | calibration error | n outside | forced"
     ]
@@ -229,7 +229,7 @@ def candidates_table(sets: dict[str, list[Text]], draws: Sequence[Sequence[str]]
 
 
 def calibration_error(rated: Sequence[tuple[bool, float]], num_bins: int = 15) -> float:
-    """The expected calibration error: |accuracy - confidence| over equal bins of confidence."""
+    """Return the expected calibration error: |accuracy - confidence| over equal bins."""
     right, sure = (np.array(column, dtype=float) for column in zip(*rated, strict=True))
     bins = np.minimum((sure * num_bins).astype(int), num_bins - 1)
     masks = [bins == index for index in range(num_bins) if (bins == index).any()]
@@ -237,7 +237,7 @@ def calibration_error(rated: Sequence[tuple[bool, float]], num_bins: int = 15) -
 
 
 def language_table(sets: dict[str, list[Text]]) -> str:
-    """How many languages are told apart when every language of the table is a candidate."""
+    """Tabulate F1 by language when every language of the table is a candidate."""
     kept = [row for some in sets.values() for row in some if len(row[1]) > 40]
     identifier = RestrictedIdentifier(list(LANGUAGES))
     guesses = [guess.language for guess in identifier.guess([text for _, text in kept])]
@@ -256,7 +256,7 @@ def language_table(sets: dict[str, list[Text]]) -> str:
 
 
 def real_texts(data: Path) -> str:
-    """Wrong and unsure on what people wrote: prompts of lcb and X-AlpacaEval."""
+    """Tabulate wrong and unsure answers on prompts that people wrote: lcb and X-AlpacaEval."""
     identifier = RestrictedIdentifier([*OF_LCB, "zh-Hans"])
     lines = ["| prompts | characters | n | wrong | unsure |", "|---" * 5 + "|"]
     for name, column in (("lcb", "prompt"), ("x_alpacaeval", "instruction")):
@@ -278,12 +278,12 @@ def real_texts(data: Path) -> str:
 
 
 def identifier_tags() -> set[str]:
-    """The candidates on the language confusion benchmark."""
+    """Return the candidates on the language confusion benchmark."""
     return {*OF_LCB, "zh-Hans"}
 
 
 def confusion_table(data: Path) -> str:
-    """Line and word pass rates of the models of the Language Confusion Benchmark."""
+    """Tabulate line and word pass rates of the models of the Language Confusion Benchmark."""
     from isoglot.benchmarks.lcb import lcb_metrics, read_english_words
     from isoglot.core.records import Prompt
 

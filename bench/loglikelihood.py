@@ -1,21 +1,21 @@
-"""How fast are choices weighed? isoglot and lm-eval's `hf` backend, on the same items.
+"""Measure choice scoring: isoglot and lm-eval's `hf` backend on the same items.
 
 Run from the root of the repository, on a machine that does nothing else:
 
     python bench/loglikelihood.py --data ../shared/data --json runs/bench-loglikelihood.json
 
 Both sides get the same model, texts, threads and the CPU in single precision, in one process, turn
-by turn, and are timed from texts to numbers; loading is not timed. lm-eval gets the best of
-`--batch-sizes` (its `auto` begins with 64 rows as long as the context window, five times over, to
-find out what a GPU holds: on a CPU that alone takes longer than the items). isoglot has its default
+by turn, and are timed from texts to numbers, without loading. lm-eval gets the best of
+`--batch-sizes` (its `auto` first runs 64 rows as long as the context window, five times, to find
+out what a GPU holds: on a CPU that alone takes longer than the items). isoglot has its default
 settings. The best of `--repeats` counts.
 
 Kinds of items: `xcopa`, a sentence with two continuations; `xcopa-shots`, the same after four
 worked examples; `passages`, as Belebele with its answers spelt out: a passage of XQuAD, a question,
 and four answers from the same passage. With the letters A to D, one token each, where lm-eval
 computes an item once, too: `belebele`, with as many questions on a passage as there;
-`letters-shots`, questions without a passage after four worked examples, as MMLU is asked; and
-`letters`, where no two items share a passage and nothing can be spared but the head of the model.
+`letters-shots`, questions without a passage after four worked examples, as in MMLU; and `letters`,
+where no two items share a passage and only the head of the model can be computed less often.
 
 Models: `lab`, the lab's policy (1.2 M parameters); `random`, a Llama of 42 M with random weights
 and a vocabulary of 32,000. Items that do not fit into the context window are left out.
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def compare(name: str, args: argparse.Namespace, scratch: Path) -> Iterator[dict[str, Any]]:
-    """One row for each kind of items."""
+    """Yield one row for each kind of items."""
     from lm_eval.models.huggingface import HFLM
 
     from isoglot.models.local.likelihood import TransformersLikelihood
@@ -100,7 +100,7 @@ def compare(name: str, args: argparse.Namespace, scratch: Path) -> Iterator[dict
 
 
 def by_isoglot(model: Any, items: list[Item]) -> list[float]:
-    """Log-probabilities of all continuations, in their order."""
+    """Return the log-probabilities of all continuations, in their order."""
     from isoglot.core.records import Prompt
 
     prompts = [Prompt.from_text(text, language="en") for text, _ in items]
@@ -109,7 +109,7 @@ def by_isoglot(model: Any, items: list[Item]) -> list[float]:
 
 
 def by_lm_eval(lm: Any, items: list[Item]) -> list[float]:
-    """The same of lm-eval."""
+    """Return the same from lm-eval."""
     from lm_eval.api.instance import Instance
 
     pairs = [(text, more) for text, continuations in items for more in continuations]
@@ -137,7 +137,7 @@ def _fitting(items: Iterator[Item], model: Any, num: int) -> list[Item]:
 
 
 def xcopa(data: Path) -> Iterator[Item]:
-    """A premise, and what may be its cause or effect."""
+    """Yield premises with their possible causes or effects."""
     with gzip.open(data / "xcopa" / "xcopa.jsonl.gz", "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     # By item and not by language, so that a few items have all languages.
@@ -147,14 +147,14 @@ def xcopa(data: Path) -> Iterator[Item]:
 
 
 def xcopa_shots(data: Path) -> Iterator[Item]:
-    """The same after four worked examples, which all items of a language share."""
+    """Yield the same after four worked examples, which all items share."""
     items = list(xcopa(data))
     shots = "".join(f"{text}{more[0]}\n\n" for text, more in items[:4])
     yield from ((shots + text, continuations) for text, continuations in items[4:])
 
 
 def passages(data: Path) -> Iterator[Item]:
-    """A passage, a question, and the answers to four questions about it."""
+    """Yield a passage and a question, with the answers to four questions about it."""
     for _, passage, questions in _passages(data):
         answers = list(questions)[:4]
         yield (
@@ -164,20 +164,20 @@ def passages(data: Path) -> Iterator[Item]:
 
 
 def letters(data: Path) -> Iterator[Item]:
-    """Each passage with one question, so that items share nothing."""
+    """Yield each passage with one question, so that items share nothing."""
     for _, passage, questions in _passages(data):
         yield f"P: {passage}\n{_lettered(questions, 0)}", LETTERS
 
 
 def belebele(data: Path) -> Iterator[Item]:
-    """Passages with one question or two, as many of each as there: 900 questions on 488."""
+    """Yield passages with one question or two, in the proportion of 900 questions on 488."""
     for number, (_, passage, questions) in enumerate(_passages(data)):
         for first in (0, 1) if number % 488 % 6 else (0,):
             yield f"P: {passage}\n{_lettered(questions, first)}", LETTERS
 
 
 def letters_shots(data: Path) -> Iterator[Item]:
-    """A question and its options after four worked examples, which a language shares."""
+    """Yield a question and its options after the four worked examples of its language."""
     shots: dict[str, list[str]] = {}
     for code, _, questions in _passages(data):
         own = shots.setdefault(code, [])
@@ -188,14 +188,14 @@ def letters_shots(data: Path) -> Iterator[Item]:
 
 
 def _lettered(questions: dict[str, str], first: int) -> str:
-    """A question with its options: its answer, and those to three other questions."""
+    """Format a question with its options: its answer, and those to three other questions."""
     options = (list(questions) * 2)[first : first + 4]
     listed = "\n".join(f"{c}: {option}" for c, option in zip("ABCD", options, strict=True))
     return f"Q: {questions[options[0]]}\n{listed}\nAnswer:"
 
 
 def _passages(data: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Language, passage, and its questions by their answers, where it has four."""
+    """Yield language, passage, and answer → question, for passages with four questions."""
     for code in ("en", "es", "de", "tr", "zh"):
         with gzip.open(data / "xquad" / f"xquad.{code}.json.gz", "rt", encoding="utf-8") as file:
             articles = json.load(file)["data"]
@@ -206,14 +206,14 @@ def _passages(data: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 def lab(_scratch: Path) -> Path:
-    """The lab's policy."""
+    """Return the lab's policy."""
     from isoglot.lab.shipped import POLICY
 
     return POLICY
 
 
 def random_llama(scratch: Path) -> Path:
-    """A Llama with random weights, and the lab's tokenizer."""
+    """Save a Llama with random weights and the lab's tokenizer."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 

@@ -1,9 +1,9 @@
-"""The round of `line.py` as plain scripts do it: `python bench/plain.py STAGE JOB`, a JSON object.
+"""Run a stage of `line.py`'s round as a plain script: `python bench/plain.py STAGE JOB` (JSON).
 
-Put together as the code released with LIDR (arXiv:2410.08964), with nothing of isoglot's: each call
-is a fresh process that loads the model for one language, or one direction of translation. Where
-that code calls vLLM this one calls `generate` of transformers, with its default cache, left
-padding, and batches of so many prompts in the order of the file.
+Organised like the code released with LIDR (arXiv:2410.08964), without anything of isoglot: each
+call is a fresh process that loads the model for one language, or one direction of translation.
+Where that code calls vLLM, this one calls `generate` of transformers, with its default cache, left
+padding, and batches of prompts in the order of the file.
 """
 
 import json
@@ -15,14 +15,14 @@ from typing import Any
 
 
 def generate(job: dict[str, Any]) -> None:
-    """Answers in one language."""
+    """Generate the answers in one language."""
     folder = Path(job["folder"])
     prompts = _read(folder / f"{job['source']}.prompts.jsonl")
     _write(folder / f"{job['source']}.answers.jsonl", _generate(job, prompts))
 
 
 def translate(job: dict[str, Any]) -> None:
-    """The answers of one language in another one."""
+    """Translate the answers of one language into another."""
     folder, prompts = Path(job["folder"]), []
     for text in _read(folder / f"{job['source']}.answers.jsonl"):
         request = {"role": "user", "content": job["request"].replace("{text}", text)}
@@ -58,25 +58,25 @@ def _generate(job: dict[str, Any], prompts: list[Any], **how: bool) -> list[str]
 
 
 def pairs(job: dict[str, Any]) -> None:
-    """Both kinds of pair, without those that have a translation that did not parse."""
+    """Build both kinds of pair, leaving out translations that cannot be parsed."""
     folder, dominant, found = Path(job["folder"]), job["dominant"], []
     pattern = re.compile(job["pattern"], re.DOTALL)
-    asked = {tag: _read(folder / f"{tag}.prompts.jsonl") for tag in (dominant, *job["others"])}
-    answers = {tag: _read(folder / f"{tag}.answers.jsonl") for tag in asked}
+    prompts = {tag: _read(folder / f"{tag}.prompts.jsonl") for tag in (dominant, *job["others"])}
+    answers = {tag: _read(folder / f"{tag}.answers.jsonl") for tag in prompts}
     for tag in job["others"]:
         forth = map(pattern.search, _read(folder / f"{dominant}-{tag}.jsonl"))
         back = map(pattern.search, _read(folder / f"{tag}-{dominant}.jsonl"))
         for i, (there, here) in enumerate(zip(forth, back, strict=True)):
             if there and here:
-                found.append((asked[tag][i], there[1].strip(), answers[tag][i]))
-                found.append((asked[dominant][i], answers[dominant][i], here[1].strip()))
-    said = lambda text: [{"role": "assistant", "content": text}]  # noqa: E731
-    rows = [{"prompt": p, "chosen": said(good), "rejected": said(bad)} for p, good, bad in found]
+                found.append((prompts[tag][i], there[1].strip(), answers[tag][i]))
+                found.append((prompts[dominant][i], answers[dominant][i], here[1].strip()))
+    turn = lambda text: [{"role": "assistant", "content": text}]  # noqa: E731
+    rows = [{"prompt": p, "chosen": turn(good), "rejected": turn(bad)} for p, good, bad in found]
     _write(folder / "pairs.jsonl", rows)
 
 
 def train(job: dict[str, Any]) -> None:
-    """TRL's trainer on the pairs."""
+    """Train on the pairs with TRL's trainer."""
     from datasets import load_dataset
     from trl import DPOConfig, DPOTrainer
 

@@ -1,10 +1,10 @@
-"""What people ranked, in the form that `isoglot import-rankings` reads.
+"""Convert rankings by people to the format that `isoglot import-rankings` reads.
 
     python bench/rankings.py pandalm ../shared/data /tmp/pandalm.jsonl
     isoglot import-rankings /tmp/pandalm.jsonl --out /tmp/pandalm
 
-PandaLM's test set (arXiv:2306.05087) has three annotators of each pair of answers, TaTA
-(arXiv:2211.00142) one rating of each of four systems' sentences on a table, in several languages.
+PandaLM's test set (arXiv:2306.05087) has three annotators for each pair of answers; TaTA
+(arXiv:2211.00142) has ratings of four systems' sentences on a table, in several languages.
 """
 
 import gzip
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def pandalm(data: Path) -> Iterator[Mapping[str, Any]]:
-    """A row for each annotator; 0 is a tie."""
+    """Yield a row for each annotator; 0 is a tie."""
     for row in rows_of(data / "pandalm/testset.jsonl.gz"):
         answers = (row["response1"], row["response2"])
         item = {
@@ -38,7 +38,7 @@ def pandalm(data: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def tata(data: Path) -> Iterator[Mapping[str, Any]]:
-    """Of two systems or more on one table; ratings as in `rewards/preference_sets.py`."""
+    """Yield tables with two systems or more; ratings as in `rewards/preference_sets.py`."""
     prompts = {(r["lang"], r["id"]): r for r in rows_of(data / "tata/inputs.jsonl.gz")}
     items: dict[tuple[str, str], dict[str, tuple[str, float]]] = defaultdict(dict)
     for row in rows_of(data / "tata/human_ratings.jsonl.gz"):

@@ -1,11 +1,11 @@
-"""What several seeds say together: paired changes to M0, pooled over the runs of one recipe.
+"""Pool several seeds: paired changes to M0 over the runs of one recipe.
 
 Run after the runs, one folder for each seed; with --base, M0 is that of other runs (same order):
 
     python bench/seeds.py runs/main-1 runs/main-2 runs/main-3
     python bench/seeds.py runs/sft-1 runs/sft-2 --base runs/main-1 runs/main-2
 
-The interval draws problems, of each seed for itself; the spread of the seeds stands beside it. An
+The interval resamples problems, independently for each seed; the changes by seed follow it. An
 answer that the new policy left unknown counts as 0, as in `evals/aggregate.compare`.
 """
 
@@ -46,14 +46,14 @@ def main() -> None:
 
 
 def of(graded: list[Graded], tags: list[str]) -> list[Graded]:
-    """The rows of a group, as if they were of one language."""
+    """Select the rows of a group, as if they were of one language."""
     return [replace(row, language="group") for row in graded if row.language in tags]
 
 
 def row(
     name: str, pairs: list[tuple[list[Graded], list[Graded]]], metric: Metric = ACCURACY
 ) -> str:
-    """One line of the table; `pairs` are new and old of each seed."""
+    """Format a line of the table; `pairs` are new and old of each seed."""
     seeds = [compare(new, old, [metric], seed=0)[0].value for new, old in pairs]
     new, old = (
         [named for rows in side for named in rows] for side in zip(*apart(pairs), strict=True)
@@ -67,7 +67,7 @@ def row(
 
 
 def apart(pairs: list[tuple[list[Graded], list[Graded]]]) -> list[tuple[list[Graded], ...]]:
-    """The same, with families that no two seeds share."""
+    """Return the same, with families that no two seeds share."""
     return [
         tuple([replace(r, family=f"{seed} {r.family}") for r in side] for side in pair)
         for seed, pair in enumerate(pairs)
@@ -75,7 +75,7 @@ def apart(pairs: list[tuple[list[Graded], list[Graded]]]) -> list[tuple[list[Gra
 
 
 def mean(graded: list[Graded], metric: str = ACCURACY.name) -> float:
-    """Of the known values of a metric, 0 to 1."""
+    """Average the known values of a metric, 0 to 1."""
     known = [row.value for row in graded if row.metric == metric and row.value is not None]
     return sum(known) / len(known)
 

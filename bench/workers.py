@@ -1,4 +1,4 @@
-"""How much faster are two workers than one? `generate` on Ray, on one machine.
+"""Measure the speed-up of two workers over one: `generate` on Ray, on one machine.
 
 Run from the root of the repository, on a machine that does nothing else:
 
@@ -6,12 +6,12 @@ Run from the root of the repository, on a machine that does nothing else:
 
 The lab's policy answers the lab's prompts in every language of `lidr-lab`, with one thread for each
 worker. Ray is started once, before the clock; each measurement starts its own workers, which import
-torch and load the model. One and two workers take turns, in both orders.
+torch and load the model. One and two workers alternate, in both orders.
 
-`wall` is the whole stage. `rate` is shards a second when the workers are up: from the moment when
-as many shards as workers are done, to the last one. `busy` is how many cores of the machine worked
-meanwhile, whoever it was for: with one worker, much more than one means that others are at work,
-and then two workers cannot have two cores. The shards must be the same bytes each time.
+`wall` is the whole stage. `rate` is shards per second once the workers are up: from the moment as
+many shards as workers are done, to the last one. `busy` is the mean number of busy cores of the
+machine, for any process: with one worker, much more than one means that others are running, and
+then two workers cannot have two cores. The shards must be the same bytes each time.
 """
 
 import argparse
@@ -34,8 +34,14 @@ def main() -> None:
     import ray
 
     # One core for each worker, however many work: else Ray gives a single one several threads.
-    ray.init("local", num_cpus=max(args.workers), log_to_driver=False, logging_level="CRITICAL",
-             include_dashboard=False, object_store_memory=100 * 2**20)  # fmt: skip
+    ray.init(
+        "local",
+        num_cpus=max(args.workers),
+        log_to_driver=False,
+        logging_level="CRITICAL",
+        include_dashboard=False,
+        object_store_memory=100 * 2**20,
+    )
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
     print(ROW.format("workers", "wall, s", "start, s", "rate, 1/s", "busy"))
     rows: list[dict[str, Any]] = []
@@ -51,9 +57,11 @@ def main() -> None:
     ray.shutdown()
     found = {num: speed_up(rows, args.workers[0], num) for num in args.workers[1:]}
     for num, ratios in found.items():
-        said = "; ".join(f"{key} {median:.2f} ({low:.2f} to {high:.2f})"
-                         for key, (low, median, high) in ratios.items())  # fmt: skip
-        print(f"{num} workers against {args.workers[0]}, median (lowest to highest): {said}")
+        spans = "; ".join(
+            f"{key} {median:.2f} ({low:.2f} to {high:.2f})"
+            for key, (low, median, high) in ratios.items()
+        )
+        print(f"{num} workers against {args.workers[0]}, median (lowest to highest): {spans}")
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps({"rows": rows, "speed_up": found}, indent=2) + "\n")
@@ -62,7 +70,7 @@ def main() -> None:
 def speed_up(
     rows: list[dict[str, Any]], one: int, other: int
 ) -> dict[str, tuple[float, float, float]]:
-    """Lowest, median, highest ratio of neighbours in time, of the whole and of the steady rate."""
+    """Return lowest, median, highest ratio of neighbouring runs, of wall time and steady rate."""
     ones, others = ([row for row in rows if row["workers"] == num] for num in (one, other))
     pairs = list(zip(ones, others, strict=True))
     ratios = {
@@ -73,7 +81,7 @@ def speed_up(
 
 
 def lab_job(families: int, shards: int, scratch: Path) -> tuple[Any, Path]:
-    """The first round of `lidr-lab`, and the folder of its prompts."""
+    """Return the first round of `lidr-lab`, and the folder of its prompts."""
     from isoglot.line.job import Job
     from isoglot.line.prompts import make_prompts
     from isoglot.recipe.recipe import load_recipe
@@ -86,7 +94,7 @@ def lab_job(families: int, shards: int, scratch: Path) -> tuple[Any, Path]:
 
 
 def measure(job: Any, prompts: Path, num_workers: int, out: Path) -> dict[str, Any]:
-    """One pass of `generate`; `shards` is what it wrote."""
+    """Measure one pass of `generate`; `shards` are the bytes it wrote."""
     from isoglot.core.store import shard_paths
     from isoglot.execute.ray import map_shards_on_ray
     from isoglot.line.answers import run_sampler
@@ -117,7 +125,7 @@ def measure(job: Any, prompts: Path, num_workers: int, out: Path) -> dict[str, A
 
 
 def _busy_seconds() -> float:
-    """How long the cores of this machine have worked, all together, for anybody."""
+    """Return the CPU seconds of this machine, over all cores and processes."""
     user, nice, system, _idle, _wait, interrupts, soft, steal = map(
         int, Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
     )
@@ -125,7 +133,7 @@ def _busy_seconds() -> float:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="How much faster are two workers than one?")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--families", type=int, default=200)
     parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])

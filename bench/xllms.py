@@ -1,12 +1,12 @@
-"""What instruction tuning and cross-lingual feedback each change, pooled over seeds.
+"""Pool seeds of xLLMs-100: the change by instruction tuning and by cross-lingual feedback.
 
     python bench/xllms.py runs/xllms-1 runs/xllms-2 runs/xllms-3
     python bench/xllms.py RUN… --task almanac_cross --steps 0-1 1-2 0-2
 
-Of every step from one policy to a later one: exact accuracy and off-target rate before and after,
-the paired change with its interval over problems (of each seed for itself), and the change by seed.
-Groups of a cross-lingual task go by the language of the answer; `outside` are prompts that neither
-ask nor are answered in a language of the last round.
+For every step from one policy to a later one: exact accuracy and off-target rate before and after,
+the paired change with its interval over problems (resampled for each seed), and the change by seed.
+Groups of a cross-lingual task are by the language of the answer; `outside` are prompts of which
+neither prompt nor answer is in a language of the last round.
 """
 
 import argparse
@@ -27,14 +27,14 @@ from isoglot.line.task import read_graded
 ACCURACY = grader_metric("accuracy", "exact")
 
 
-class Asked(NamedTuple):
-    """What a question is in, and what its answer is asked in."""
+class Direction(NamedTuple):
+    """Languages of a prompt and of its answer."""
 
     language: str
     answer_language: str
 
 
-Rows = list[tuple[Asked, Graded]]
+Rows = list[tuple[Direction, Graded]]
 
 
 def main() -> None:
@@ -55,49 +55,54 @@ def main() -> None:
                 pairs = [(of(after, belongs), of(before, belongs)) for before, after in sides]
                 if all(new and old for new, old in pairs):
                     print(row(name, pairs, ACCURACY))
-            print(f"democratisation {democracy([s[0] for s in sides]):.3f} to "
-                  f"{democracy([s[1] for s in sides]):.3f}\n")  # fmt: skip
+            before, after = (democracy([side[i] for side in sides]) for i in (0, 1))
+            print(f"democratisation {before:.3f} to {after:.3f}\n")
 
 
 def rows_of(run: Path, round: str, task: str) -> Rows:
-    """The grades of a policy, each with the languages of its question."""
+    """Read the grades of a policy, each with the languages of its prompt."""
     folder = run / f"round-{round}" / "evaluate" / task
     prompts = (row for path in shard_paths(folder / "prompts") for row in read_shard(path, Prompt))
-    asked = {(p.family, p.prompt_id): Asked(p.language, p.answer_language) for p in prompts}
-    return [(asked[row.family, row.prompt_id], row) for row in read_graded(folder)]
+    directions = {
+        (p.family, p.prompt_id): Direction(p.language, p.answer_language) for p in prompts
+    }
+    return [(directions[row.family, row.prompt_id], row) for row in read_graded(folder)]
 
 
-def groups(feedback: set[str]) -> Mapping[str, Callable[[Asked], bool]]:
-    """Name to which questions belong."""
+def groups(feedback: set[str]) -> Mapping[str, Callable[[Direction], bool]]:
+    """Map the name of a group to its members."""
 
     def is_low(tag: str) -> bool:
         return LANGUAGES[tag].tier == "low"
 
     return {
         "all": lambda _: True,
-        "English": lambda asked: asked.answer_language == "en",
-        "high, mid": lambda asked: not is_low(asked.answer_language),
-        "low": lambda asked: is_low(asked.answer_language),
-        "inside": lambda asked: {*asked} <= feedback,
-        "outside": lambda asked: not {*asked} & feedback,
-        "high to low": lambda asked: not is_low(asked.language) and is_low(asked.answer_language)
-        and asked.language != asked.answer_language,
-        "low to high": lambda asked: is_low(asked.language) and not is_low(asked.answer_language),
-    }  # fmt: skip
+        "English": lambda direction: direction.answer_language == "en",
+        "high, mid": lambda direction: not is_low(direction.answer_language),
+        "low": lambda direction: is_low(direction.answer_language),
+        "inside": lambda direction: {*direction} <= feedback,
+        "outside": lambda direction: not {*direction} & feedback,
+        "high to low": lambda direction: (
+            not is_low(direction.language) and is_low(direction.answer_language)
+        ),
+        "low to high": lambda direction: (
+            is_low(direction.language) and not is_low(direction.answer_language)
+        ),
+    }
 
 
-def of(rows: Rows, belongs: Callable[[Asked], bool]) -> list[Graded]:
-    """The rows of a group, as if they were of one language."""
-    return [replace(graded, language="group") for asked, graded in rows if belongs(asked)]
+def of(rows: Rows, belongs: Callable[[Direction], bool]) -> list[Graded]:
+    """Select the rows of a group, as if they were of one language."""
+    return [replace(graded, language="group") for direction, graded in rows if belongs(direction)]
 
 
 def democracy(seeds: list[Rows]) -> float:
-    """Mean accuracy over languages (of the answer) over that of the best (arXiv:2305.07004)."""
+    """Divide mean accuracy over answer languages by that of the best one (arXiv:2305.07004)."""
     by_language: dict[str, list[float]] = {}
     for rows in seeds:
-        for asked, graded in rows:
+        for direction, graded in rows:
             if graded.metric == ACCURACY.name:
-                by_language.setdefault(asked.answer_language, []).append(graded.value or 0.0)
+                by_language.setdefault(direction.answer_language, []).append(graded.value or 0.0)
     means = [sum(values) / len(values) for values in by_language.values()]
     return sum(means) / len(means) / max(means)
 
