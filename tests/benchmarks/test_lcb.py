@@ -101,9 +101,11 @@ def test_rows_and_published_files_are_the_same_questions(tmp_path):
     ]
     assert LCB.examples(lambda _: rows, "de", PromptFormat()) == examples
     assert [example.prompt.family for example in examples] == [
-        "lcb-crosslingual-okapi-0", "lcb-crosslingual-okapi-1",
-        "lcb-de-monolingual-native-0", "lcb-de-monolingual-native-1",
-    ]  # fmt: skip
+        "lcb-crosslingual-okapi-0",
+        "lcb-crosslingual-okapi-1",
+        "lcb-de-monolingual-native-0",
+        "lcb-de-monolingual-native-1",
+    ]
     assert {example.prompt.answer_language for example in examples} == {"de"}
 
 

@@ -116,7 +116,7 @@ def test_every_announcement_is_understood_in_any_case(tag):
         ("", "18", 0),
         ("The answer is 18.", "81", 0),
     ],
-)  # fmt: skip
+)
 def test_solutions(text, gold, value):
     assert grade(text, gold) == value
 

@@ -24,12 +24,18 @@ ROWS = [
 SOURCE = Source(
     hub="someone/set",
     files=(
-        "set_{code}.tsv", "set_{code}.csv", "{Name}.json", "set_{code}.parquet",
-        "{split}/*/{code}.csv", "set.jsonl", "set.jsonl.gz", "{code}.{split}",
+        "set_{code}.tsv",
+        "set_{code}.csv",
+        "{Name}.json",
+        "set_{code}.parquet",
+        "{split}/*/{code}.csv",
+        "set.jsonl",
+        "set.jsonl.gz",
+        "{code}.{split}",
     ),
     columns=(),
     how_to_get="fetch it from example.org",
-)  # fmt: skip
+)
 
 
 def write(folder: Path, name: str, rows=ROWS) -> Path:
@@ -148,7 +154,7 @@ def test_a_reader_knows_splits_and_other_languages(tmp_path):
         ("set.jsonl", '{"text": "Habari"}', "expected a column `lang` in a file of several"),
         ("README.md", "no", "expected set_sw.tsv or .* came none of them; fetch it from example"),
     ],
-)  # fmt: skip
+)
 def test_bad_files(tmp_path, name, content, reason):
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=reason) as caught:
@@ -202,8 +208,13 @@ def test_real_files_give_each_language_rows_of_its_own(name):
     assert first.content_id != second.content_id
 
 
-CAUSE = {"premise": "Mvua ilinyesha.", "choice1": "Barabara ililowa.", "choice2": "Jua liliwaka.",
-         "question": "effect", "label": 0}  # fmt: skip
+CAUSE = {
+    "premise": "Mvua ilinyesha.",
+    "choice1": "Barabara ililowa.",
+    "choice2": "Jua liliwaka.",
+    "question": "effect",
+    "label": 0,
+}
 PAIR = {"sentence1": "Es regnet.", "sentence2": "Es nieselt."}
 
 

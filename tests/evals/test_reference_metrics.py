@@ -32,9 +32,8 @@ def ask(gold: str | None, tag: str = "en") -> Prompt:
 
 def of_set(metric, answers, references, tag="en") -> float:
     statistics = [
-        metric.grade(ask(gold, tag), text)
-        for text, gold in zip(answers, references, strict=True)
-    ]  # fmt: skip
+        metric.grade(ask(gold, tag), text) for text, gold in zip(answers, references, strict=True)
+    ]
     return float(metric.value(np.sum(statistics, axis=0)))
 
 
@@ -145,9 +144,14 @@ def ntrex():
 
 @pytest.mark.parametrize(
     ("code", "other", "tag"),
-    [("eng", "eng-GB", "en"), ("por-BR", "por", "pt"), ("zho-TW", "zho-CN", "zh-Hans"),
-     ("yue", "zho-TW", "zh-Hant"), ("tha", "tha", "th")],
-)  # fmt: skip
+    [
+        ("eng", "eng-GB", "en"),
+        ("por-BR", "por", "pt"),
+        ("zho-TW", "zho-CN", "zh-Hans"),
+        ("yue", "zho-TW", "zh-Hant"),
+        ("tha", "tha", "th"),
+    ],
+)
 def test_real_translations_have_sacrebleus_value(ntrex, code, other, tag):
     answers, references = ntrex[code][:300], ntrex[other][:300]
     chrf = SacreChrf(word_order=2).corpus_score(answers, [references])

@@ -94,11 +94,20 @@ def test_grade_that_was_not_parsed_is_unknown_and_in_no_mean(shared_rows):
         known = [row["score"] for row in rows if row["score"] != -1]
         ours = mean_grade(
             [
-                Rated(str(row["question_id"]), str(i), "ja", model, "gpt-4", row["turn"],
-                      None if row["score"] == -1 else row["score"], "", "")
+                Rated(
+                    str(row["question_id"]),
+                    str(i),
+                    "ja",
+                    model,
+                    "gpt-4",
+                    row["turn"],
+                    None if row["score"] == -1 else row["score"],
+                    "",
+                    "",
+                )
                 for i, row in enumerate(rows)
             ]
-        )  # fmt: skip
+        )
         assert 10 * ours.value == pytest.approx(fmean(known), abs=1e-12), model
         assert (ours.n, ours.unknown) == (len(known), len(rows) - len(known))
         unknown += ours.unknown

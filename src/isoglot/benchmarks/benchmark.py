@@ -101,7 +101,7 @@ class Source(NamedTuple):
 @cache
 def source_of(benchmark: str) -> Source:
     """Return the source of a benchmark from `sources.toml`."""
-    table = dict(_read_toml("sources")[benchmark])
+    table = dict(literals("sources")[benchmark])
     tags, codes = table.pop("languages", None), table.pop("codes", {})
     match table.pop("codes_from", None):
         case "flores":
@@ -188,12 +188,7 @@ class Benchmark:
 
 
 @cache
-def literals(benchmark: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return the words of a benchmark: tag → name → text, from `benchmarks/BENCHMARK.toml`."""
-    return _read_toml(benchmark)
-
-
-@cache
-def _read_toml(name: str) -> Mapping[str, Mapping[str, Any]]:
+def literals(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the content of `benchmarks/NAME.toml`: for a benchmark, tag → name → text."""
     text = files("isoglot.benchmarks").joinpath(f"{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
