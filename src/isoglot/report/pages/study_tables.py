@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from isoglot.report.cells import Tone
 from isoglot.report.results.study import (
     SCORE_GROUPS,
     STUDY_GROUPS,
