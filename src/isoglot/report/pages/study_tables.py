@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from isoglot.report.cells import Tone
 from isoglot.report.results.study import (
     SCORE_GROUPS,
     STUDY_GROUPS,
