@@ -185,6 +185,7 @@ class _Scored(NamedTuple):
     """False in a wrong language: such a completion is never above others."""
     completion_id: str
     completion: Completion
+    may_be_chosen: bool
 
 
 def _worst(_rewards: Sequence[float], below: Sequence[_Scored], _: PairConfig) -> _Scored:
@@ -234,7 +235,7 @@ def _ranked(
     pairs = []
     for prompt in prompts:
         candidates = _scored(of_prompt[prompt.family, prompt.prompt_id], config)
-        choosable = [row for row in candidates if _may_be_chosen(row.completion, config)]
+        choosable = [row for row in candidates if row.may_be_chosen]
         if not choosable:
             continue
         best = min(choosable, key=lambda row: (-row.reward, row.completion_id))
@@ -253,31 +254,23 @@ def _ranked(
 
 def _scored(completions: Sequence[Completion], config: PairConfig) -> list[_Scored]:
     """Rank the completions of one prompt, those in a wrong language at the bottom."""
-    rows = [
-        (
-            each.rewards[config.reward] or 0.0,
-            config.chosen_language == "any" or _language_match(each) != 0.0,
-            each,
+    is_any = config.chosen_language == "any"
+    match = {each.completion_id: 1.0 if is_any else _language_match(each) for each in completions}
+    reward = {each.completion_id: each.rewards[config.reward] or 0.0 for each in completions}
+    floor = min((reward[id] for id in reward if match[id] != 0.0), default=math.inf)
+    must_be_right = config.chosen_language == "right"
+    return [
+        _Scored(
+            reward=reward[id] if match[id] != 0.0 else min(reward[id], floor),
+            is_right=match[id] != 0.0,
+            completion_id=id,
+            completion=each,
+            may_be_chosen=each.artefact is None
+            and (match[id] == 1.0 if must_be_right else match[id] != 0.0),
         )
         for each in completions
+        for id in [each.completion_id]
     ]
-    floor = min((reward for reward, is_right, _ in rows if is_right), default=math.inf)
-    return [
-        _Scored(reward if is_right else min(reward, floor), is_right, each.completion_id, each)
-        for reward, is_right, each in rows
-    ]
-
-
-def _may_be_chosen(completion: Completion, config: PairConfig) -> bool:
-    if completion.artefact is not None:
-        return False
-    match config.chosen_language:
-        case "any":
-            return True
-        case "not_wrong":
-            return _language_match(completion) != 0.0
-        case "right":
-            return _language_match(completion) == 1.0
 
 
 def _language_match(completion: Completion) -> float | None:

@@ -265,14 +265,21 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def _with_choice(estimates: Sequence[RouteEstimate], config: RouteConfig) -> list[RouteEstimate]:
     """Return the routes of one language with qualities, the choice, and the reasons against."""
     missed = {each.route: _missed_threshold(each, config) for each in estimates}
-    fine = [each for each in estimates if not missed[each.route]] or estimates
-    names = {each.route for each in fine}
+    fine = {each.route: each for each in estimates if not missed[each.route]}
+    fine = fine or {each.route: each for each in estimates}
     weights = {
         name: weight
         for name, weight in config.weights.model_dump().items()
-        if weight and all(getattr(each, name) is not None for each in fine)
+        if weight and all(getattr(each, name) is not None for each in fine.values())
     }
-    ranked = [replace(each, quality=_quality(each, weights)) for each in estimates]
+
+    def quality(estimate: RouteEstimate) -> float | None:
+        values = {name: getattr(estimate, name) for name in weights}
+        if not weights or None in values.values():
+            return None
+        return fsum(weights[name] * values[name] for name in weights) / fsum(weights.values())
+
+    ranked = [replace(each, quality=quality(each)) for each in estimates]
     least = config.min_quality
     for each in ranked:
         if each.quality is not None and least is not None and each.quality < least:
@@ -280,8 +287,12 @@ def _with_choice(estimates: Sequence[RouteEstimate], config: RouteConfig) -> lis
             missed[each.route] = missed[each.route] or below
     passing = [each for each in ranked if not missed[each.route]]
     if not passing and config.without == "best":
-        passing = [each for each in ranked if each.route in names]
-    best = min(passing, key=_rank, default=None)
+        passing = [each for each in ranked if each.route in fine]
+    best = min(
+        passing,  # an unknown quality comes last
+        key=lambda e: (inf if e.quality is None else -e.quality, " via " in e.route, e.route),
+        default=None,
+    )
     return [
         replace(
             each,
@@ -296,28 +307,14 @@ def _missed_threshold(estimate: RouteEstimate, config: RouteConfig) -> str:
     """Return the first threshold that a route misses, or an empty text."""
     if estimate.num_answers < config.min_answers:
         return f"answers {estimate.num_answers} < {config.min_answers}"
-    rates = {
-        "failed": (estimate.failed_rate, config.max_failed_rate),
-        "artefacts": (estimate.artefact_rate, config.max_artefact_rate),
-        "off-target": (estimate.off_target_rate, config.max_off_target_rate),
-    }
-    for name, (rate, most) in rates.items():
+    for name, rate, most in (
+        ("failed", estimate.failed_rate, config.max_failed_rate),
+        ("artefacts", estimate.artefact_rate, config.max_artefact_rate),
+        ("off-target", estimate.off_target_rate, config.max_off_target_rate),
+    ):
         if rate is not None and rate > most:
             return f"{name} {rate:.3g} > {most:g}"
     return ""
-
-
-def _quality(estimate: RouteEstimate, weights: Mapping[str, float]) -> float | None:
-    values = {name: getattr(estimate, name) for name in weights}
-    if not weights or any(value is None for value in values.values()):
-        return None
-    return fsum(weights[name] * values[name] for name in weights) / fsum(weights.values())
-
-
-def _rank(estimate: RouteEstimate) -> tuple[Any, ...]:
-    """Return a key whose minimum is chosen; a route of unknown quality comes last."""
-    quality = -inf if estimate.quality is None else estimate.quality
-    return -quality, " via " in estimate.route, estimate.route
 
 
 def languages_without(table: Sequence[RouteEstimate], languages: Sequence[str]) -> dict[str, str]:
@@ -367,9 +364,11 @@ def route(
             turn = {"role": "assistant", "content": best.text.strip()}
             columns = (prompt.language, tag, best.model, prompt.source)
             kept.append(Demonstration((*prompt.prompt, turn), *key, *columns))
-        else:
-            without = "no_answer" if tag in route_in else "no_route"
-            reason = reasons[id(samples[0])] if samples else without
-            text = samples[0].text if samples else ""
-            dropped.append(Dropped(*key, tag, "demonstration", reason or without, text, ""))
+            continue
+        reason: str | None = "no_answer" if tag in route_in else "no_route"
+        text = ""
+        if samples:
+            reason, text = reasons[id(samples[0])], samples[0].text
+        assert reason is not None
+        dropped.append(Dropped(*key, tag, "demonstration", reason, text, ""))
     return kept, dropped

@@ -74,40 +74,45 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        rloo, packing = self.method == "rloo", self.training.get("packing")
-        num = self.training.get("num_generations", 2)
-        problems = {
-            "num_preferences and mixing both choose the rows, got both; give one (mixing with "
-            "method unimax, max_epochs 1 and num_examples is num_preferences)": (
-                self.num_preferences and self.mixing
-            ),
-            "a base in 4 bits (quantization) cannot be trained itself; add `lora`, or remove it": (
-                self.quantization and self.lora is None
-            ),
-            "num_preferences counts pairs, and method rloo has prompts; set prompts.num_families": (
-                rloo and self.num_preferences
-            ),
-            "method rloo compares the completions of a prompt: expected training: "
-            f"{{num_generations: 2}} or more, got {num!r}": (
-                rloo and (not isinstance(num, int) or num < 2)
-            ),
-            "packing puts whole rows of any language into a sequence, got balance_languages, which "
-            "orders rows; remove one of them": packing and self.is_balanced,
-            "packing puts whole rows into a sequence, got packing_strategy: wrapped, which cuts "
-            "rows up; remove one of them": (
-                packing and self.training.get("packing_strategy") == "wrapped"
-            ),
-            "padding_free goes with packing alone here; set packing: true": (
-                self.training.get("padding_free") and not packing
-            ),
-            "balance_languages orders the examples itself; remove train_sampling_strategy from "
-            "`training`, or set balance_languages: false": (
-                self.is_balanced and "train_sampling_strategy" in self.training
-            ),
-        }
-        for problem, is_there in problems.items():
-            if is_there:
-                raise InputError(problem)
+        if self.num_preferences and self.mixing:
+            raise InputError(
+                "num_preferences and mixing both choose the rows, got both; give one (mixing with "
+                "method unimax, max_epochs 1 and num_examples is num_preferences)"
+            )
+        if self.quantization and self.lora is None:
+            raise InputError(
+                "a base in 4 bits (quantization) cannot be trained itself; add `lora`, or remove it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> Self:
+        if self.method == "rloo":
+            if self.num_preferences:
+                raise InputError(
+                    "num_preferences counts pairs, and method rloo has prompts; set "
+                    "prompts.num_families"
+                )
+            num = self.training.get("num_generations", 2)
+            if not isinstance(num, int) or num < 2:
+                raise InputError(
+                    f"method rloo compares the completions of a prompt: expected training: "
+                    f"{{num_generations: 2}} or more, got {num!r}"
+                )
+        packing = self.training.get("packing")
+        if packing and (self.is_balanced or self.training.get("packing_strategy") == "wrapped"):
+            what = "balance_languages" if self.is_balanced else "packing_strategy: wrapped"
+            raise InputError(
+                f"packing puts whole rows of any language into a sequence, got {what}, which "
+                f"{'orders rows' if self.is_balanced else 'cuts rows up'}; remove one of them"
+            )
+        if self.training.get("padding_free") and not packing:
+            raise InputError("padding_free goes with packing alone here; set packing: true")
+        if self.is_balanced and "train_sampling_strategy" in self.training:
+            raise InputError(
+                "balance_languages orders the examples itself; remove train_sampling_strategy "
+                "from `training`, or set balance_languages: false"
+            )
         return self
 
 
