@@ -34,7 +34,7 @@ def means_by_language(
     return {language: means(grouped[language], may_lack) for language in sorted(grouped)}
 
 
-def step_of(checkpoint: str | None) -> int:
+def checkpoint_step(checkpoint: str | None) -> int:
     """Return the step of a checkpoint's folder, 0 without one."""
     return int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
 
@@ -43,7 +43,7 @@ def forget_lines_after(log: Path, checkpoint: str | None) -> None:
     """Remove the lines of steps after the checkpoint, which are trained and logged again."""
     if not log.exists():
         return
-    step = step_of(checkpoint)
+    step = checkpoint_step(checkpoint)
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     log.write_text("".join(kept), encoding="utf-8")

@@ -8,7 +8,7 @@ in the same order.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal, Self
 
@@ -93,9 +93,7 @@ def _unimax(sizes: Mapping[str, int], num: int, max_epochs: int, seed: int = 0) 
 
 def mix(rows: Sequence[Mapping[str, Any]], config: MixingConfig, seed: int) -> list[int]:
     """Draw the places of the rows that make up an epoch, by `language_shares`."""
-    ranked = _ranked(rows, seed)
-    shares = language_shares({tag: len(group) for tag, group in ranked.items()}, config)
-    return _drawn(ranked, shares)
+    return _draw(rows, lambda sizes: language_shares(sizes, config), seed)
 
 
 def draw_evenly(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[int]:
@@ -109,28 +107,26 @@ def draw_evenly(rows: Sequence[Mapping[str, Any]], num: int, seed: int) -> list[
             f"expected {num} pairs (train.num_preferences), got {len(rows)}; set it lower or take "
             f"more prompts"
         )
-    ranked = _ranked(rows, seed)
-    sizes = {tag: len(group) for tag, group in ranked.items()}
-    return _drawn(ranked, _unimax(sizes, num, 1, seed))
+    return _draw(rows, lambda sizes: _unimax(sizes, num, 1, seed), seed)
 
 
-_Ranked = Mapping[str, Sequence[tuple[str, int]]]
-"""Hash and place of each language's rows, in the order of the hashes of seed and content."""
+def _draw(
+    rows: Sequence[Mapping[str, Any]],
+    shares: Callable[[Mapping[str, int]], Mapping[str, int]],
+    seed: int,
+) -> list[int]:
+    """Draw the share of each language, each of its rows as often before any comes again.
 
-
-def _ranked(rows: Sequence[Mapping[str, Any]], seed: int) -> _Ranked:
+    The rows of a language are in the order of the hashes of seed and content.
+    """
     ranked: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for place, row in enumerate(rows):
         content = json.dumps(row, sort_keys=True, ensure_ascii=False)
         ranked[row["language"]].append((content_id(str(seed), content), place))
-    return {tag: sorted(group) for tag, group in ranked.items()}
-
-
-def _drawn(ranked: _Ranked, numbers: Mapping[str, int]) -> list[int]:
-    """Draw each row of a language as often as every other one before any comes again."""
-    drawn = [
-        (turn, *ranked[tag][k])
-        for tag, num in numbers.items()
-        for turn, k in (divmod(i, len(ranked[tag])) for i in range(num))
-    ]
+    numbers = shares({tag: len(group) for tag, group in ranked.items()})
+    drawn = []
+    for tag, group in ranked.items():
+        group.sort()
+        turns = (divmod(i, len(group)) for i in range(numbers[tag]))
+        drawn += [(turn, *group[k]) for turn, k in turns]
     return [place for _, _, place in sorted(drawn)]

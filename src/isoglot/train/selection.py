@@ -16,11 +16,11 @@ from isoglot.models.local.transformers import CausalModel, TransformersConfig, T
 from isoglot.train.log import (
     LogRow,
     append_line,
+    checkpoint_step,
     forget_lines_after,
     means,
     means_by_language,
     read_log,
-    step_of,
 )
 
 Reward = Callable[[Sequence[Prompt], Sequence[Completion]], list[float | None]]
@@ -105,7 +105,7 @@ class CheckpointSelection:
             forget_lines_after(self._path, checkpoint)
         self._trainer.accelerator.wait_for_everyone()
         self._done = {line["step"] for line in read_log(self._path)}
-        self._checkpoint = step_of(checkpoint)
+        self._checkpoint = checkpoint_step(checkpoint)
 
     def callback(self) -> Any:
         """Return the callback for the trainer."""
