@@ -31,7 +31,7 @@ def import_rankings(
     Example: isoglot import-rankings ranked.jsonl --out runs/human --language sw
     """
     from isoglot.commands.measure import console
-    from isoglot.report.rankings import agreement_table
+    from isoglot.report.pages.rankings import agreement_table
     from isoglot.rewards.rankings import import_rankings as import_them
 
     imported = import_them(files, out, tag=language, method=pair, seed=seed)

@@ -98,7 +98,7 @@ def render_page(page: Page) -> str:
         page=page,
         notices=list(dict.fromkeys(page.notices)),
         html=lambda table: Markup(table.to_html()),
-        is_open=lambda t: len(t.rows) <= NUM_OPEN if t.is_open is None else t.is_open,
+        is_open=_is_open,
         results=Markup(_results_table(page, signatures).to_html(anchor="result-table")),
         signatures=signatures,
         # The scripts are ours and plotly's; nothing of a run is in them.
@@ -107,6 +107,13 @@ def render_page(page: Page) -> str:
         style=Markup((folder / "page.css").read_text(encoding="utf-8")),
         data=Markup(_inert_json({"charts": charts, "browser": page.cards.content()})),
     )
+
+
+def _is_open(table: Table, section: PageSection) -> bool:
+    """Long tables below charts are folded."""
+    if table.is_open is not None:
+        return table.is_open
+    return not section.charts or len(table.rows) <= NUM_OPEN
 
 
 def write_page(path: Path, page: Page) -> Path:

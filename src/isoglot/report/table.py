@@ -41,6 +41,7 @@ from isoglot.report.cells import (
     Column,
     Scale,
     Steps,
+    Tone,
     Toned,
     bounds,
     bounds_in_cell,
@@ -81,6 +82,7 @@ __all__ = [
     "Scale",
     "Steps",
     "Table",
+    "Tone",
     "Toned",
     "bounds",
     "number",
@@ -139,7 +141,7 @@ class Table:
     summary: str = "The numbers"
     """Text that unfolds the table on a page."""
     is_open: bool | None = None
-    """Whether the page shows it unfolded; None: by the number of its rows."""
+    """True where the page shows it unfolded; None lets the page decide by its length."""
 
     def to_html(self, *, anchor: str = "") -> str:
         """A `<table>`; intervals and changes get columns of their own."""
@@ -414,7 +416,8 @@ class _Fitted:
         numbers = [i for i in range(len(columns)) if i not in texts]
         # Texts give way first, at words; then numbers, at words; then both anywhere.
         floors = [
-            {i: min(least[i], 16) for i in texts},
+            {i: min(least[i], 16) for i in texts if i},
+            {0: min(least[0], 16)},
             {i: least[i] for i in numbers},
             {i: min(least[i], 10) for i in texts},
             {i: min(least[i], 6) for i in numbers},

@@ -144,14 +144,13 @@ def interval_chart(
             showarrow=False,
             font={"color": MUTED, "size": 11.5},
         )
-    figure.update_layout(barmode="overlay", xaxis=_settings(axis))
     if beside:
-        whole = figure.layout.xaxis.to_plotly_json()
-        clean = {key: whole[key] for key in whole if key not in _settings(axis)}
         figure.update_layout(
             xaxis={"domain": [0, share - _GAP]},
-            xaxis2=clean | _settings(beside) | {"domain": [share + _GAP, 1]},
+            xaxis2=figure.layout.xaxis.to_plotly_json() | {"domain": [share + _GAP, 1]},
         )
+        figure.update_layout(xaxis2=_settings(beside))
+    figure.update_layout(barmode="overlay", xaxis=_settings(axis))
     for name, one in (("x", axis), ("x2", beside)):
         if one and one.line_at is not None:
             _add_rule(figure, name, one)
@@ -293,7 +292,7 @@ def _add_series(
             "color": colour,
             "size": 11 if is_alone else 9,
             "symbol": symbols,
-            "line": {"width": 2 if series.hollow else 0, "color": colour},
+            "line": {"width": 2 if series.hollow else 1, "color": colour},
         },
         cliponaxis=False,
     )

@@ -8,12 +8,10 @@ from isoglot.report.charts.canvas import (
     PALETTE,
     TIER_COLOURS,
     Chart,
-    LegendItem,
-    finished,
-    new_figure,
 )
+from isoglot.report.charts.curves import rates_over_amounts
 from isoglot.report.charts.heat import heat_map
-from isoglot.report.charts.intervals import Axis, Series, error_bars, hover, interval_chart
+from isoglot.report.charts.intervals import Axis, Series, interval_chart
 from isoglot.report.results.names import language_name, shortened
 from isoglot.report.results.rows import Interval
 from isoglot.report.results.study import (
@@ -27,7 +25,6 @@ from isoglot.report.table import POINTS, value_and_bounds
 
 _ANSWER_COLOURS = {"yes": "var(--c2)", "no": "var(--c1)", "undecided": MUTED}
 _EVEN = 0.5
-_LOG_FROM = 4  # times that the largest size is the smallest: from there on the axis is logarithmic
 _MIN_WIDTH_PX = 480
 
 
@@ -150,40 +147,21 @@ def language_dots(cells: Sequence[StudyCell], judge: str, tags: Sequence[str]) -
 def size_curves(cells: Sequence[StudyCell], judge: str) -> list[Chart]:
     """Win rate over data size, of trained and of unseen languages; none where there is one size."""
     sizes = {cell.cell: cell.size for cell in cells if cell.size}
-    ticks = sorted(set(sizes.values()))
-    if len(ticks) < 2:
+    if len(set(sizes.values())) < 2:
         return []
     curves = _curves([cell for cell in cells if cell.size])
     charts = []
     for group in ("trained", "unseen"):
-        figure = new_figure(360, margin={"l": 8, "r": 16, "t": 12, "b": 44})
-        legend: list[LegendItem] = []
-        for i, (name, members) in enumerate(curves):
-            legend.append((name, PALETTE[i % len(PALETTE)]))
-            points = {}
-            for cell in sorted(members, key=lambda cell: sizes[cell.cell]):
-                row = cell.rates(judge).get(group)
-                if row and row.win_rate is not None:
-                    points[cell.cell] = row.interval
-            figure.add_scatter(
-                x=[sizes[cell] for cell in points],
-                y=[100 * (point.value or 0.0) for point in points.values()],
-                error_y=error_bars(list(points.values()), color=legend[-1][1]),
-                mode="lines+markers",
-                line={"color": legend[-1][1], "width": 2},
-                marker={"color": legend[-1][1], "size": 9},
-                hovertext=[hover(cell, point) for cell, point in points.items()],
-                hoverinfo="text",
-            )
-        figure.update_xaxes(
-            type="log" if ticks[-1] >= _LOG_FROM * ticks[0] else "linear",
-            tickvals=ticks,
-            ticktext=[f"{size:g}" for size in ticks],
-            title={"text": "data size"},
-        )
-        figure.update_yaxes(ticksuffix=" %")
-        figure.add_hline(y=100 * _EVEN, line={"color": MUTED, "width": 1.2, "dash": "dot"})
-        charts.append(Chart(STUDY_GROUPS[group].capitalize(), finished(figure), legend))
+        lines = {
+            name: {
+                sizes[cell.cell]: (cell.cell, row.interval)
+                for cell in members
+                if (row := cell.rates(judge).get(group))
+            }
+            for name, members in curves
+        }
+        title = STUDY_GROUPS[group].capitalize()
+        charts.append(rates_over_amounts(title, "data size", lines, line_at=_EVEN))
     return charts
 
 

@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from isoglot.core.languages import LANGUAGES, language
 from isoglot.report.escape import escape_markdown
-from isoglot.report.results.measures import language_name
-from isoglot.report.tables import percent
+from isoglot.report.results.facts import RecipeFacts, RunFacts
+from isoglot.report.results.names import language_name
+from isoglot.report.results.summary import OverlapRow, RouteTable
+from isoglot.report.table import number
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 _FORMS = {
@@ -33,19 +34,17 @@ class Content:
     models: dict[str, Counter[str]] = field(default_factory=dict)
     sources: Counter[str] = field(default_factory=Counter)
     dropped: dict[str, Counter[str]] = field(default_factory=dict)
-    routes: Mapping[str, Any] = field(default_factory=dict)
-    """The content of `routes.json`."""
-    contamination: list[Mapping[str, Any]] | None = None
-    """The table of `drops.json`; None where nobody looked."""
+    routes: RouteTable = field(default_factory=RouteTable)
+    contamination: Sequence[OverlapRow] | None = None
+    """None where no evaluation set was compared."""
 
 
-def data_card(content: Content, facts: Mapping[str, Any], licence: str) -> str:
+def data_card(content: Content, facts: RunFacts, licence: str) -> str:
     """Languages, sizes, engines, drops, licence, limits, and how it was made.
 
-    `facts` is the content of the run's `run.json`. Whatever came from files or models is escaped.
+    Whatever came from files or models is escaped.
     """
-    recipe = facts.get("recipe") or {}
-    name = escape_markdown(str(recipe.get("name") or "data"))
+    name = escape_markdown(facts.recipe.name or "data")
     parts = [
         _front_matter(content, licence),
         f"# {name}",
@@ -63,7 +62,7 @@ def data_card(content: Content, facts: Mapping[str, Any], licence: str) -> str:
         "## Licence",
         _licence(content, licence),
         "## Known limits",
-        _bullets(_limits(content, recipe)),
+        _bullets(_limits(content, facts.recipe)),
         "## How it was made",
         _bullets(_making(content, facts)),
     ]
@@ -94,7 +93,7 @@ def _languages(content: Content) -> str:
     for tag in sorted(content.rows):
         row, num = LANGUAGES[tag], content.rows[tag]
         engines = ", ".join(
-            f"{escape_markdown(model)} {percent(part / num)} %"
+            f"{escape_markdown(model)} {number(part / num)} %"
             for model, part in content.models[tag].most_common()
         )
         mean = f"{content.chars[tag] / num:.0f}"
@@ -126,11 +125,11 @@ def _contamination(content: Content) -> list[str]:
         return ["## Overlap with evaluation sets", "No evaluation set was looked for."]
     lines = [
         [
-            escape_markdown(row["task"]),
-            language_name(row["language"]),
-            *(str(row[key]) for key in ("rows", "contaminated")),
-            "unknown" if row["rate"] is None else f"{percent(row['rate'])} %",
-            *(str(row[key]) for key in ("items", "found_items", "unknown_items")),
+            escape_markdown(row.task),
+            language_name(row.language),
+            *map(str, (row.rows, row.contaminated)),
+            "unknown" if row.rate is None else f"{number(row.rate)} %",
+            *map(str, (row.items, row.found_items, row.unknown_items)),
         ]
         for row in content.contamination
     ]
@@ -145,25 +144,27 @@ def _contamination(content: Content) -> list[str]:
 
 def _routes(content: Content) -> list[str]:
     """The decision table: why each language's answers were made the way they were."""
-    ways: Sequence[Mapping[str, Any]] = content.routes.get("ways") or ()
+    ways = content.routes.ways
     if not ways:
         return []
     keys = ("quality", "usable", "chrf", "off_target_rate", "artefact_rate", "failed_rate")
-    lines = [
-        [
-            language_name(way["language"]),
-            escape_markdown(way["way"]),
-            str(way["num_answers"]),
-            *("–" if way.get(key) is None else f"{way[key]:.3f}" for key in keys),
-            f"**{why}**" if way["is_chosen"] else why,
-        ]
-        for way in ways
-        if (why := escape_markdown(way["why"])) is not None
-    ]
+    lines = []
+    for way in ways:
+        rates = [getattr(way, key) for key in keys]
+        why = escape_markdown(way.why)
+        lines.append(
+            [
+                language_name(way.language),
+                escape_markdown(way.way),
+                str(way.num_answers),
+                *("–" if rate is None else f"{rate:.3f}" for rate in rates),
+                f"**{why}**" if way.is_chosen else why,
+            ]
+        )
     names = [key.replace("_", " ") for key in keys]
     return [
         "## How answers were made, by language",
-        f"Each way was measured on {content.routes['num_families']} development prompts; rates are "
+        f"Each way was measured on {content.routes.num_families} development prompts; rates are "
         "0 to 1, a dash is unknown.",
         _table(["Language", "Way", "Answers", *names, "Decision"], lines),
     ]
@@ -183,10 +184,10 @@ def _licence(content: Content, licence: str) -> str:
     )
 
 
-def _limits(content: Content, recipe: Mapping[str, Any]) -> list[str]:
+def _limits(content: Content, recipe: RecipeFacts) -> list[str]:
     """What a reader must know before training on it, as far as the run says it."""
     limits = ["Models wrote or translated the answers; no person has read them all."]
-    if missing := [tag for tag in recipe.get("languages") or () if tag not in content.rows]:
+    if missing := [tag for tag in recipe.languages if tag not in content.rows]:
         limits.append(f"No row is left in: {', '.join(map(language_name, missing))}.")
     if few := sorted(tag for tag, num in content.rows.items() if num < 100):
         limits.append(f"Fewer than 100 rows: {', '.join(map(language_name, few))}.")
@@ -195,7 +196,7 @@ def _limits(content: Content, recipe: Mapping[str, Any]) -> list[str]:
             f"{low} of {len(content.rows)} languages are low-resource, where translators and the "
             "identifier of languages err most."
         )
-    clean = recipe.get("clean") or {}
+    clean = recipe.clean or {}
     if content.stage == "clean":
         limits.append(
             "Near-duplicates and overlap are told by characters: a paraphrase or a translation of "
@@ -212,16 +213,15 @@ def _limits(content: Content, recipe: Mapping[str, Any]) -> list[str]:
     return limits
 
 
-def _making(content: Content, facts: Mapping[str, Any]) -> list[str]:
-    recipe = facts.get("recipe") or {}
-    clean = recipe.get("clean")
+def _making(content: Content, facts: RunFacts) -> list[str]:
+    recipe, clean = facts.recipe, facts.recipe.clean
     made = [
-        f"Recipe `{_code(recipe.get('name'))}`, seed {escape_markdown(str(recipe.get('seed')))}, "
+        f"Recipe `{_code(recipe.name)}`, seed {escape_markdown(str(recipe.seed))}, "
         f"round {content.round}, stage `{content.stage}`.",
     ]
     if content.stage == "clean" and clean:
         made.append(f"Cleaned with `{_code(json.dumps(clean))}`.")
-    versions = (facts.get("versions") or {}).items()
+    versions = facts.versions.items()
     made.append("Versions: " + ", ".join(f"{escape_markdown(f'{k} {v}')}" for k, v in versions))
     return made
 

@@ -1,6 +1,5 @@
 """The data that a run made, as a data set to publish: a configuration for each language."""
 
-import json
 import re
 import shutil
 from collections import Counter
@@ -12,12 +11,14 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Demonstration, Dropped, Preference
 from isoglot.core.store import DROPPED, SCHEMAS, read_done, read_shard, shard_paths
 from isoglot.report.export.datacard import Content, data_card
-from isoglot.report.results.measures import read_json
+from isoglot.report.results.facts import read_run_facts
+from isoglot.report.results.summary import OverlapRow, RouteTable
 
 DatasetKind = Literal["messages", "preferences"]
 
@@ -27,6 +28,7 @@ _STAGES: Mapping[str, tuple[type, tuple[str, ...]]] = {
 }
 """What is exported: the first of the stages that is done; what the stages together dropped."""
 
+_MEND = "run the recipe again"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
@@ -49,7 +51,9 @@ def export_dataset(
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is there already: give a new or empty folder")
-    facts = read_json(run / "run.json")
+    if not (run / "run.json").exists():
+        raise InputError(f"expected {run / 'run.json'}, found no such file; name a run directory")
+    facts = read_run_facts(run)
     round, stages = _stages(run, kind, round)
     with _whole(out) as folder:
         content = _write(kind, round, stages, folder)
@@ -121,10 +125,11 @@ def _add_facts(content: Content, stage: Path) -> None:
         for row in read_shard(path, Dropped):
             content.dropped.setdefault(row.language, Counter())[row.reason] += 1
     if (stage / "routes.json").exists():
-        content.routes = json.loads((stage / "routes.json").read_text(encoding="utf-8"))
+        found = read_json(stage / "routes.json", mend=_MEND)
+        content.routes = RouteTable.model_validate(found)
     if (stage / "drops.json").exists():
-        fitted = json.loads((stage / "drops.json").read_text(encoding="utf-8"))
-        content.contamination = fitted["contamination"]
+        fitted = read_json(stage / "drops.json", mend=_MEND)
+        content.contamination = [OverlapRow(**row) for row in fitted["contamination"]]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from isoglot.report.charts.tiers import TRAINED
 from isoglot.report.results.evaluation import Evaluation
-from isoglot.report.results.names import metric_name, tier
+from isoglot.report.results.names import count_of, metric_name, tier
 from isoglot.report.results.rows import (
     OFF_TARGET,
     GroupRow,
@@ -40,7 +40,7 @@ def measure_table(results: Evaluation, measure: Measure) -> Table:
     rows = [
         Row(
             group_title(name, found),
-            cells(f"{len(row.languages)} languages", row.interval, group_rates.get(name)),
+            cells(count_of(len(row.languages), "language"), row.interval, group_rates.get(name)),
             is_group=True,
         )
         for name, row in groups.items()

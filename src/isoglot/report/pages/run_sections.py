@@ -23,7 +23,7 @@ _OFF_TARGET = (
 )
 _CHANGE = (
     "The last policy minus M0, with the 95 % interval. An interval that reaches zero means that "
-    "this run cannot tell the change from none."
+    "this run cannot tell the change from none; the other changes are bold."
 )
 _DIRECTIONS = (
     "From the resources of the prompt's language to those of the answer's; below, by the language "
