@@ -13,8 +13,7 @@ from scipy.stats import spearmanr
 from isoglot.judging.length_control import (
     Compared,
     length_controlled,
-    length_controlled_win_rate,
-    win_rate_at_equal_length,
+    predicted_at_equal_length,
 )
 
 FOLDER = "alpacaeval_annotations"
@@ -107,11 +106,11 @@ def test_length_controlled_win_rates_from_the_published_weights(published, share
     weights = shared_rows(f"{FOLDER}/published_lc_glm_weights.csv")
     errors = [
         100
-        * win_rate_at_equal_length(
+        * predicted_at_equal_length(
             float(row["not_gamed_baseline.astype(float)"]),
             float(row["instruction_difficulty"]),
             difficulty,
-        )
+        ).mean()
         - float(leaderboard[row[""]]["length_controlled_winrate"])
         for row in weights
     ]
@@ -151,8 +150,8 @@ def test_length_controlled_win_rates_refitted_from_the_annotations(refitted):
 def test_one_model_alone_is_right_where_its_answers_are_as_long_as_the_baselines(refitted):
     """Elsewhere it is not: the docstring of the module says by how much."""
     errors, biased = [], []
-    for theirs, (_, preferences, differences) in refitted:
-        ours = 100 * length_controlled_win_rate(preferences, differences)
+    for theirs, compared in refitted:
+        ours, differences = 100 * length_controlled([compared])[0], compared[2]
         scaled = np.tanh(np.array(differences) / np.std(differences, ddof=1))
         (errors if abs(scaled.mean()) < 0.15 else biased).append(abs(ours - theirs))
     assert len(errors) >= 4
@@ -163,4 +162,5 @@ def test_one_model_alone_is_right_where_its_answers_are_as_long_as_the_baselines
 def test_the_baseline_against_itself_is_a_half(annotations):
     rows = annotations(ALPACA_EVAL_2)[BASELINE]
     preferences = [preference(row["preference"]) for row in rows]
-    assert length_controlled_win_rate(preferences, [0] * len(rows)) == pytest.approx(0.5)
+    itself = Compared(range(len(rows)), preferences, [0] * len(rows))
+    assert length_controlled([itself])[0] == pytest.approx(0.5)

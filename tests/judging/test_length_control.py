@@ -10,8 +10,7 @@ from isoglot.judging.length_control import (
     Compared,
     length_controlled,
     length_controlled_values,
-    length_controlled_win_rate,
-    win_rate_at_equal_length,
+    predicted_at_equal_length,
 )
 
 rows = st.lists(
@@ -44,14 +43,14 @@ def planted(
 def test_a_judge_that_only_likes_length_is_seen_through():
     (one,) = planted(3000, 1, quality=0, taste=2, longer=0.7)
     assert np.mean(one.preferences) > 0.62
-    assert length_controlled_win_rate(*one[1:]) == pytest.approx(0.5, abs=0.03)
+    assert length_controlled([one])[0] == pytest.approx(0.5, abs=0.03)
     several = planted(500, 8, quality=0, taste=2, longer=0.7)
     assert length_controlled(several).mean() == pytest.approx(0.5, abs=0.04)
 
 
 def test_a_judge_without_the_taste_is_left_alone():
     (one,) = planted(3000, 1, quality=0.8, taste=0, longer=0.7)
-    assert length_controlled_win_rate(*one[1:]) == pytest.approx(np.mean(one.preferences), abs=0.02)
+    assert length_controlled([one])[0] == pytest.approx(np.mean(one.preferences), abs=0.02)
 
 
 @given(rows, st.integers(0, 500))
@@ -119,8 +118,8 @@ def test_a_side_that_wins_all_has_no_doubt_and_no_failure():
 
 
 def test_weights_that_others_fitted():
-    assert win_rate_at_equal_length(0.0, 0.0, [1, 2, 3]) == 0.5
-    assert win_rate_at_equal_length(0.3, 2.0, [-1, 0.7]) == pytest.approx(
+    assert predicted_at_equal_length(0.0, 0.0, [1, 2, 3]).mean() == 0.5
+    assert predicted_at_equal_length(0.3, 2.0, [-1, 0.7]).mean() == pytest.approx(
         np.mean([1 / (1 + np.exp(1.7)), 1 / (1 + np.exp(-1.7))])
     )
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from isoglot.core.errors import InputError
 
@@ -20,6 +20,24 @@ Message = Mapping[str, str]
 def content_id(*parts: str) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of the parts."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+PromptKey = tuple[str, str]
+"""Family and prompt id."""
+
+
+class OfPrompt(Protocol):
+    """A record of a prompt."""
+
+    @property
+    def family(self) -> str: ...
+    @property
+    def prompt_id(self) -> str: ...
+
+
+def prompt_key(row: OfPrompt) -> PromptKey:
+    """Return the family and id of the prompt that a record is of."""
+    return row.family, row.prompt_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import Sampling
-from isoglot.core.records import Completion, Message, Prompt, content_id
+from isoglot.core.records import (
+    Completion,
+    Message,
+    Prompt,
+    PromptKey,
+    content_id,
+    prompt_key,
+)
 from isoglot.core.rows import Row, is_rows_file, read_rows
 from isoglot.core.section import Section
 from isoglot.core.store import read_shard, shard_paths, shards_of
@@ -24,9 +31,6 @@ from isoglot.data.generate import generate
 from isoglot.data.prompts import PromptColumns, PromptFileConfig, read_prompts
 from isoglot.evals.graders import GraderName
 from isoglot.models.load import FileSamplerConfig, load_sampler
-
-PromptKey = tuple[str, str]
-"""Family and prompt id."""
 
 _FAMILIES_IN_A_PART = 256
 
@@ -55,39 +59,16 @@ _USUAL = {
 }
 
 
-class AnswerPair(NamedTuple):
-    """Two answers to one prompt."""
+class JudgedItem(NamedTuple):
+    """A prompt with the answers that a judge sees: one to rate, or A's and B's to compare."""
 
     prompt: Prompt
-    a: Completion
-    b: Completion
-
-    @property
-    def answers(self) -> tuple[Completion, ...]:
-        """Both answers."""
-        return self.a, self.b
+    answers: tuple[Completion, ...]
 
     @property
     def key(self) -> PromptKey:
         """Identifies the prompt."""
-        return _key(self.prompt)
-
-
-class SingleAnswer(NamedTuple):
-    """An answer to a prompt."""
-
-    prompt: Prompt
-    completion: Completion
-
-    @property
-    def answers(self) -> tuple[Completion, ...]:
-        """The one answer."""
-        return (self.completion,)
-
-    @property
-    def key(self) -> PromptKey:
-        """Identifies the prompt."""
-        return _key(self.prompt)
+        return prompt_key(self.prompt)
 
 
 class _Entry(NamedTuple):
@@ -111,7 +92,7 @@ class ModelAnswers:
         self,
         path: Path,
         task: str,
-        parts: Sequence[Callable[[], list[SingleAnswer]]],
+        parts: Sequence[Callable[[], list[JudgedItem]]],
         languages: Collection[str],
     ) -> None:
         self.path = path
@@ -122,7 +103,7 @@ class ModelAnswers:
         samplers: set[str] = set()
         for number in range(len(parts)):
             for key, item in self._part(number).items():
-                samplers.add(item.completion.sampler)
+                samplers.add(item.answers[0].sampler)
                 turns = [turn for turn in item.prompt.prompt if turn["role"] == "user"]
                 self._entries[key] = _Entry(
                     number,
@@ -144,12 +125,12 @@ class ModelAnswers:
         """The languages of the answers, as the prompts request them."""
         return sorted({entry.language for entry in self._entries.values()})
 
-    def parts(self) -> Iterator[list[SingleAnswer]]:
+    def parts(self) -> Iterator[list[JudgedItem]]:
         """Read the answers part by part."""
         for number in range(self._num_parts):
             yield list(self._part(number).values())
 
-    def answer(self, key: PromptKey) -> SingleAnswer:
+    def answer(self, key: PromptKey) -> JudgedItem:
         """Read the answer to one prompt."""
         return self._part(self._entries[key].part)[key]
 
@@ -202,13 +183,13 @@ def read_answers(
     )
 
 
-def paired_answers(a: ModelAnswers, b: ModelAnswers) -> Iterator[list[AnswerPair]]:
+def paired_answers(a: ModelAnswers, b: ModelAnswers) -> Iterator[list[JudgedItem]]:
     """Pair the answers of both, in the parts of A; see `ModelAnswers.require_same_prompts`."""
     for items in a.parts():
         yield [_pair(item, b.answer(item.key)) for item in items]
 
 
-def _pair(a: SingleAnswer, b: SingleAnswer) -> AnswerPair:
+def _pair(a: JudgedItem, b: JudgedItem) -> JudgedItem:
     """Pair two answers; where earlier turns differ, the rest of both is part of the answers.
 
     So it is in a second turn, where each model continues its own first answer.
@@ -219,13 +200,15 @@ def _pair(a: SingleAnswer, b: SingleAnswer) -> AnswerPair:
     if ours == theirs:
         # Each side may have a system prompt of its own: then the judge sees neither.
         prompt = a.prompt if a.prompt.prompt == b.prompt.prompt else replace(a.prompt, prompt=ours)
-        return AnswerPair(prompt, a.completion, b.completion)
+        return JudgedItem(prompt, (*a.answers, *b.answers))
     together = zip(ours, theirs, strict=False)
     shared = tuple(one for one, _ in takewhile(lambda turns: turns[0] == turns[1], together))
-    return AnswerPair(
+    return JudgedItem(
         replace(a.prompt, prompt=shared),
-        _with_turns(a.completion, ours[len(shared) :]),
-        _with_turns(b.completion, theirs[len(shared) :]),
+        (
+            _with_turns(a.answers[0], ours[len(shared) :]),
+            _with_turns(b.answers[0], theirs[len(shared) :]),
+        ),
     )
 
 
@@ -235,13 +218,7 @@ def _with_turns(completion: Completion, turns: Sequence[Message]) -> Completion:
     return replace(completion, text=text)
 
 
-def _key(row: Prompt | Completion) -> PromptKey:
-    return row.family, row.prompt_id
-
-
-def _by_key(
-    items: Sequence[SingleAnswer], languages: Collection[str]
-) -> dict[PromptKey, SingleAnswer]:
+def _by_key(items: Sequence[JudgedItem], languages: Collection[str]) -> dict[PromptKey, JudgedItem]:
     return {
         item.key: item
         for item in items
@@ -282,7 +259,7 @@ def _task_folder(path: Path, task: str | None) -> Path:
     )
 
 
-def _folder_parts(folder: Path) -> list[Callable[[], list[SingleAnswer]]]:
+def _folder_parts(folder: Path) -> list[Callable[[], list[JudgedItem]]]:
     """The parts of a task, with its later turns, whose folders have the same families in them."""
     turns = [folder, *sorted(folder.glob("turn-*"))]
     names = [path.name for path in shard_paths(folder / "prompts")]
@@ -294,22 +271,24 @@ def _folder_parts(folder: Path) -> list[Callable[[], list[SingleAnswer]]]:
                     f"{turn / rows} ({min(odd)}); repeat its `isoglot evaluate`, which resumes"
                 )
 
-    def part(name: str) -> Callable[[], list[SingleAnswer]]:
+    def part(name: str) -> Callable[[], list[JudgedItem]]:
         return lambda: [item for turn in turns for item in _items(turn, name)]
 
     return [part(name) for name in names]
 
 
-def _items(folder: Path, name: str) -> list[SingleAnswer]:
+def _items(folder: Path, name: str) -> list[JudgedItem]:
     """Read the first sample of each prompt in a part."""
-    prompt_of = {_key(prompt): prompt for prompt in read_shard(folder / "prompts" / name, Prompt)}
+    prompt_of = {
+        prompt_key(prompt): prompt for prompt in read_shard(folder / "prompts" / name, Prompt)
+    }
     rows = read_shard(folder / "completions" / name, Completion)
-    return [SingleAnswer(prompt_of[_key(row)], row) for row in rows if row.sample == 0]
+    return [JudgedItem(prompt_of[prompt_key(row)], (row,)) for row in rows if row.sample == 0]
 
 
 def _file_parts(
     path: Path, columns: AnswerColumns, languages: Sequence[str]
-) -> list[Callable[[], list[SingleAnswer]]]:
+) -> list[Callable[[], list[JudgedItem]]]:
     there, given = _first_row(path), columns.model_dump()
     names: dict[str, str | None] = {
         name: given[name] or next((column for column in usual if column in there), None)
@@ -344,10 +323,10 @@ def _file_parts(
         )
     )
     rows = generate(prompts, sampler, Sampling())
-    answers = {_key(row): SingleAnswer(p, row) for p, row in zip(prompts, rows, strict=True)}
+    items = {prompt_key(p): JudgedItem(p, (row,)) for p, row in zip(prompts, rows, strict=True)}
 
-    def part(shard: Sequence[Prompt]) -> Callable[[], list[SingleAnswer]]:
-        return lambda: [answers[_key(prompt)] for prompt in shard]
+    def part(shard: Sequence[Prompt]) -> Callable[[], list[JudgedItem]]:
+        return lambda: [items[prompt_key(prompt)] for prompt in shard]
 
     return [part(shard) for shard in shards_of(prompts, _FAMILIES_IN_A_PART)]
 

@@ -4,6 +4,7 @@ The folder of a comparison holds what was compared (`prompts/`, `a/`, `b/`), the
 `verdicts/`, `judge.json` and `results.json`. Resuming and extending it: `judging/folder.py`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,9 @@ from isoglot.core.records import Verdict
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.core.version import __version__
 from isoglot.execute.lock import locked
-from isoglot.execute.progress import Bar, Bars
-from isoglot.judging.answers import AnswerColumns, AnswerPair, paired_answers, read_answers
-from isoglot.judging.folder import JudgedFolder, JudgingKind, count_prompts
+from isoglot.execute.progress import Bar
+from isoglot.judging.answers import AnswerColumns, JudgedItem, paired_answers, read_answers
+from isoglot.judging.folder import JudgedFolder, JudgingKind
 from isoglot.judging.judges import JudgeSource
 from isoglot.judging.verdicts import judge_pairs, swap_sides, verdict_replies
 from isoglot.judging.win_rate import summarise_verdicts
@@ -24,7 +25,6 @@ from isoglot.report.results.judging import ComparisonRecord, JudgedComparison
 
 _COMPARISON = JudgingKind(
     sides=("a", "b"),
-    item=AnswerPair,
     records="verdicts",
     record_type=Verdict,
     replies=verdict_replies,
@@ -75,28 +75,28 @@ def judge(
         folder = JudgedFolder(out, head, _COMPARISON)
         folder.check()
         folder.add(lambda: paired_answers(ours, theirs), families_per_shard)
-        with Bars(silent=silent) as bars:
-            folder.judge_missing(
-                lambda: judge.load(ours.languages),
-                _judge_pairs,
-                bars.bar("judge", 2 * folder.num_items()),
-                retry_unreadable=again_invalid,
-            )
+        folder.judge_missing(
+            lambda: judge.load(ours.languages),
+            _judge_items,
+            "judge",
+            retry_unreadable=again_invalid,
+            silent=silent,
+        )
         comparison = _summarise(folder, others, seed, resamples)
         comparison.write(out / "results.json")
     return comparison
 
 
-def _judge_pairs(pairs: Sequence[AnswerPair], judge: Judge, bar: Bar) -> list[Verdict]:
-    prompts, a, b = zip(*pairs, strict=True)
-    return judge_pairs(prompts, a, b, judge, bar)
+def _judge_items(items: Sequence[JudgedItem], judge: Judge, bar: Bar) -> list[Verdict]:
+    a, b = zip(*(item.answers for item in items), strict=True)
+    return judge_pairs([item.prompt for item in items], a, b, judge, bar)
 
 
 def _summarise(
-    folder: JudgedFolder[AnswerPair, Verdict], second: Sequence[Verdict], seed: int, resamples: int
+    folder: JudgedFolder[Verdict], second: Sequence[Verdict], seed: int, resamples: int
 ) -> JudgedComparison:
     verdicts = [replace(row, forward_text="", backward_text="") for row in folder.records()]
-    unanswered = count_prompts(folder.unanswered())
+    unanswered = Counter(prompt.answer_language for prompt in folder.unanswered())
     if not verdicts:
         raise InputError(
             f"nothing to compare: each of {unanswered.total()} pairs has an answer that failed "

@@ -7,14 +7,13 @@ those.
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
-from isoglot.core.records import Completion, Prompt, content_id
+from isoglot.core.records import Completion, OfPrompt, Prompt, PromptKey, content_id, prompt_key
 from isoglot.core.store import (
     count_rows,
     read_shard,
@@ -23,8 +22,8 @@ from isoglot.core.store import (
     shards_of,
     write_shard,
 )
-from isoglot.execute.progress import Bar
-from isoglot.judging.answers import PromptKey
+from isoglot.execute.progress import Bar, Bars
+from isoglot.judging.answers import JudgedItem
 from isoglot.judging.verdicts import JudgeReply, ReplyCounter, is_answered
 from isoglot.report.results.judging import ComparisonRecord
 from isoglot.report.results.ratings import RatingRecord
@@ -34,41 +33,21 @@ _STOP_AFTER = 50
 """Unreadable replies, with no readable one among them, after which the judge is given up."""
 
 
-class JudgedItem(Protocol):
-    """A prompt with the answers to it that the judge sees."""
-
-    @property
-    def prompt(self) -> Prompt: ...
-    @property
-    def answers(self) -> tuple[Completion, ...]: ...
-    @property
-    def key(self) -> PromptKey: ...
-
-
 class LoadedJudge(Protocol):
     """A judge in memory; one that counts its cost has `cost_usd` too."""
 
     name: str
 
 
-class _HasKey(Protocol):
-    @property
-    def family(self) -> str: ...
-    @property
-    def prompt_id(self) -> str: ...
-
-
-_I = TypeVar("_I", bound=JudgedItem)
-_R = TypeVar("_R", bound=_HasKey)
+_R = TypeVar("_R", bound=OfPrompt)
 _J = TypeVar("_J", bound=LoadedJudge)
 
 
-class JudgingKind(NamedTuple, Generic[_I, _R]):
-    """What distinguishes a folder of verdicts from one of ratings."""
+class JudgingKind(NamedTuple, Generic[_R]):
+    """Names and types in a folder of verdicts, or in one of ratings."""
 
     sides: tuple[str, ...]
-    """The folders of the answers, in the order in which `item` takes them."""
-    item: Callable[..., _I]
+    """The folders of the answers, in the order of an item's."""
     records: str
     """The folder of the judge's records, and the name for them."""
     record_type: type[_R]
@@ -79,7 +58,7 @@ class JudgingKind(NamedTuple, Generic[_I, _R]):
     """The form of a readable reply, for error messages."""
 
 
-class JudgedFolder(Generic[_I, _R]):
+class JudgedFolder(Generic[_R]):
     """A judge's records in `out`, with everything that it was shown.
 
     `head` says whose answers are judged and with which settings, which must not change; its
@@ -87,7 +66,7 @@ class JudgedFolder(Generic[_I, _R]):
     """
 
     def __init__(
-        self, out: Path, head: ComparisonRecord | RatingRecord, kind: JudgingKind[_I, _R]
+        self, out: Path, head: ComparisonRecord | RatingRecord, kind: JudgingKind[_R]
     ) -> None:
         self._out = out
         self._head = head
@@ -121,7 +100,9 @@ class JudgedFolder(Generic[_I, _R]):
                 )
         self._judge, self._cost_before = was.judge, was.cost_usd
 
-    def add(self, parts: Callable[[], Iterable[Sequence[_I]]], families_per_shard: int) -> None:
+    def add(
+        self, parts: Callable[[], Iterable[Sequence[JudgedItem]]], families_per_shard: int
+    ) -> None:
         """Store the items that the folder lacks, those of a known family in the family's part."""
         part_of: dict[str, int] = {}
         stored: dict[PromptKey, list[str]] = {}
@@ -134,7 +115,7 @@ class JudgedFolder(Generic[_I, _R]):
         next_part = len(self._parts())
         for items in parts():
             new = {item.key: item for item in items if item.key not in stored}
-            more: dict[int, list[_I]] = {}
+            more: dict[int, list[JudgedItem]] = {}
             for item in new.values():
                 if item.prompt.family in part_of:
                     more.setdefault(part_of[item.prompt.family], []).append(item)
@@ -142,21 +123,17 @@ class JudgedFolder(Generic[_I, _R]):
                 self._write_items(part, [*self._items(part), *known])
             fresh = [item.prompt for item in new.values() if item.prompt.family not in part_of]
             for shard in shards_of(fresh, families_per_shard):
-                self._write_items(next_part, [new[_key(prompt)] for prompt in shard])
+                self._write_items(next_part, [new[prompt_key(prompt)] for prompt in shard])
                 next_part += 1
-
-    def num_items(self) -> int:
-        """Count the prompts in the folder."""
-        last = self._out / self._kind.sides[-1]
-        return sum(count_rows(shard_path(last, part), Completion) for part in self._parts())
 
     def judge_missing(
         self,
         load: Callable[[], _J],
-        judge_items: Callable[[Sequence[_I], _J, Bar], list[_R]],
-        bar: Bar,
+        judge_items: Callable[[Sequence[JudgedItem], _J, Bar], list[_R]],
+        title: str,
         *,
         retry_unreadable: bool,
+        silent: bool,
     ) -> None:
         """Judge the items without a record; the judge is loaded if there are any.
 
@@ -168,20 +145,24 @@ class JudgedFolder(Generic[_I, _R]):
         counter, num_done = ReplyCounter(self._kind.form, int(has_readable)), 0
         # A run that was stopped because no reply was readable may have been mended since.
         retry = retry_unreadable or not has_readable
+        last = self._out / self._kind.sides[-1]
+        num = sum(count_rows(shard_path(last, part), Completion) for part in self._parts())
         try:
-            for part in self._parts():
-                items, records = self._items(part), self._records(part)
-                missing = [item for item in items if self._is_missing(item, records, retry)]
-                if missing:
-                    judge = judge or load()
-                    self._judge = judge.name
-                    records |= self._judge_some(missing, judge, judge_items, counter, bar)
-                    rows = [records[item.key] for item in items if item.key in records]
-                    path = shard_path(self._out / self._kind.records, part)
-                    write_shard(path, rows, self._kind.record_type)
-                    self._write_record(judge)
-                num_done += len(items)
-                bar.reach(self._kind.num_replies * num_done)
+            with Bars(silent=silent) as bars:
+                bar = bars.bar(title, self._kind.num_replies * num)
+                for part in self._parts():
+                    items, records = self._items(part), self._records(part)
+                    missing = [item for item in items if self._is_missing(item, records, retry)]
+                    if missing:
+                        judge = judge or load()
+                        self._judge = judge.name
+                        records |= self._judge_some(missing, judge, judge_items, counter, bar)
+                        rows = [records[item.key] for item in items if item.key in records]
+                        path = shard_path(self._out / self._kind.records, part)
+                        write_shard(path, rows, self._kind.record_type)
+                        self._write_record(judge)
+                    num_done += len(items)
+                    bar.reach(self._kind.num_replies * num_done)
         finally:
             self._write_record(judge)
         counter.check(self._judge)
@@ -212,9 +193,9 @@ class JudgedFolder(Generic[_I, _R]):
 
     def _judge_some(
         self,
-        items: Sequence[_I],
+        items: Sequence[JudgedItem],
         judge: _J,
-        judge_items: Callable[[Sequence[_I], _J, Bar], list[_R]],
+        judge_items: Callable[[Sequence[JudgedItem], _J, Bar], list[_R]],
         counter: ReplyCounter,
         bar: Bar,
     ) -> dict[PromptKey, _R]:
@@ -224,12 +205,12 @@ class JudgedFolder(Generic[_I, _R]):
             probe = (_STOP_AFTER - len(counter.unreadable)) // self._kind.num_replies
             some = left if counter.num_readable else left[: max(1, probe)]
             rows = judge_items(some, judge, bar)
-            records |= {_key(row): row for row in rows}
+            records |= {prompt_key(row): row for row in rows}
             counter.add(reply for row in rows for reply in self._kind.replies(row))
             counter.check(judge.name, _STOP_AFTER)
         return records
 
-    def _is_missing(self, item: _I, records: Mapping[PromptKey, _R], retry: bool) -> bool:
+    def _is_missing(self, item: JudgedItem, records: Mapping[PromptKey, _R], retry: bool) -> bool:
         if not is_answered(*item.answers):
             return False
         record = records.get(item.key)
@@ -243,7 +224,9 @@ class JudgedFolder(Generic[_I, _R]):
         return range(len(shard_paths(self._out / self._kind.sides[-1])))
 
     def _require_same_answers(
-        self, parts: Callable[[], Iterable[Sequence[_I]]], stored: Mapping[PromptKey, list[str]]
+        self,
+        parts: Callable[[], Iterable[Sequence[JudgedItem]]],
+        stored: Mapping[PromptKey, list[str]],
     ) -> None:
         changed = [
             item.prompt.text[:40]
@@ -257,23 +240,26 @@ class JudgedFolder(Generic[_I, _R]):
                 f"({len(changed)} differ, as to {changed[0]!r}); give another --out"
             )
 
-    def _items(self, part: int) -> list[_I]:
+    def _items(self, part: int) -> list[JudgedItem]:
         """Read the items of a part that are in the files of all sides.
 
         An interrupted run may have written more of the first ones.
         """
         prompts = read_shard(shard_path(self._out / "prompts", part), Prompt)
         sides = [
-            {_key(row): row for row in read_shard(shard_path(self._out / side, part), Completion)}
+            {
+                prompt_key(row): row
+                for row in read_shard(shard_path(self._out / side, part), Completion)
+            }
             for side in self._kind.sides
         ]
         return [
-            self._kind.item(prompt, *(side[_key(prompt)] for side in sides))
+            JudgedItem(prompt, tuple(side[prompt_key(prompt)] for side in sides))
             for prompt in prompts
-            if _key(prompt) in sides[-1]
+            if prompt_key(prompt) in sides[-1]
         ]
 
-    def _write_items(self, part: int, items: Sequence[_I]) -> None:
+    def _write_items(self, part: int, items: Sequence[JudgedItem]) -> None:
         write_shard(shard_path(self._out / "prompts", part), [i.prompt for i in items], Prompt)
         sides = zip(*(item.answers for item in items), strict=True)
         for name, rows in zip(self._kind.sides, sides, strict=True):
@@ -282,7 +268,7 @@ class JudgedFolder(Generic[_I, _R]):
     def _records(self, part: int) -> dict[PromptKey, _R]:
         path = shard_path(self._out / self._kind.records, part)
         rows = read_shard(path, self._kind.record_type) if path.exists() else []
-        return {_key(row): row for row in rows}
+        return {prompt_key(row): row for row in rows}
 
     def _write_record(self, judge: LoadedJudge | None) -> None:
         costs = [self._cost_before, getattr(judge, "cost_usd", None)]
@@ -291,17 +277,8 @@ class JudgedFolder(Generic[_I, _R]):
         self._head.model_copy(update=record).write(self._out / _RECORD)
 
 
-def count_prompts(prompts: Iterable[Prompt]) -> Counter[str]:
-    """Count prompts by the language of the answer."""
-    return Counter(prompt.answer_language for prompt in prompts)
-
-
 def _answer_ids(item: JudgedItem) -> list[str]:
     return [answer.completion_id for answer in item.answers]
-
-
-def _key(row: _HasKey) -> PromptKey:
-    return row.family, row.prompt_id
 
 
 def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, str]:

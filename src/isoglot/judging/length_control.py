@@ -1,21 +1,21 @@
-"""The win rate that would be if both answers were equally long.
+"""The win rate of a comparison if the answers of both sides were equally long.
 
 Judges like long answers. Dubois et al. 2024, *Length-Controlled AlpacaEval*, arXiv:2404.04475,
 section 3: a logistic model of the preference with a term for who answers, one for the difference
-in length and one for the difficulty of the prompt, asked for its prediction at no difference.
+in length and one for the difficulty of the prompt, evaluated at no difference in length.
 
     logit P(A is preferred) = identity + length * tanh(chars of A - chars of B, in deviations)
                             + slope * difficulty of the prompt
 
-`win_rate_at_equal_length` reads weights that others have fitted. Our own fit, `length_controlled`,
-differs in two places, and needs no table of difficulties: the liking for length is the judge's, one
-weight for all languages; and a prompt has one difficulty in all languages, learned with the rest
-(slope 1, standard normal a priori). Of one language alone the difficulty cannot be learned and is
-left out. Then the weight of length takes up that prompts on which A is short may be those on which
-A is bad, which matters where one side is shorter nearly always. Against the published figures of
-29 models of AlpacaEval 2 it is 0.8 points off on average when all are fitted together, and 5.9
-when each is fitted alone (win rate: 5.2), but then at most 0.5 for the 4 whose answers are about
-as long as the baseline's.
+`predicted_at_equal_length` takes any weights. Our own fit, `length_controlled`, differs in two
+places, and needs no table of difficulties: the liking for length is the judge's, one weight for all
+languages; and a prompt has one difficulty in all languages, fitted with the rest (slope 1, standard
+normal a priori). The difficulty cannot be fitted from one language alone and is left out there.
+Then the weight of length absorbs that prompts on which A is short may be those on which A is bad,
+which matters where one side is nearly always shorter. Against the published figures of 29 models of
+AlpacaEval 2 it is 0.8 points off on average when all are fitted together, and 5.9 when each is
+fitted alone (win rate: 5.2), but then at most 0.5 for the 4 whose answers are about as long as the
+baseline's.
 """
 
 from collections.abc import Sequence
@@ -45,36 +45,31 @@ class Compared(NamedTuple):
     """Length of A's answer minus that of B's."""
 
 
-def length_controlled_win_rate(
-    preferences: Sequence[float], length_differences_chars: Sequence[float]
-) -> float:
-    """The length-controlled win rate of A in one language; prompts count as equally difficult."""
-    families = range(len(preferences))
-    return float(length_controlled([Compared(families, preferences, length_differences_chars)])[0])
-
-
 def length_controlled(compared: Sequence[Compared]) -> np.ndarray:
-    """The length-controlled win rate of A in each language (languages,).
+    """Fit the length-controlled win rate of A in each language (languages,).
 
-    Where A's and B's answers are equally long on all prompts, or differ by the same length on all,
-    it is the win rate. Raises InputError for a preference outside of 0 to 1, or none.
+    It is the win rate where the answers are equally long on all prompts, or differ by the same
+    length on all.
+
+    Raises:
+        InputError: a preference outside of 0 to 1, or none.
     """
     rows = _rows(compared)
-    return _win_rates(rows, _fit(rows))
+    return rows.mean(_at_equal_length(rows, _fit(rows)))
 
 
 def length_controlled_values(
     compared: Sequence[Compared], *, seed: int, resamples: int = 1000
 ) -> np.ndarray:
-    """(1 + resamples, languages): `length_controlled`, then in each draw of whole families.
+    """Return `length_controlled`, then its value in each draw of whole families.
 
-    A draw is not fitted again: its logit moves from the fitted one by the sum of what each family
-    drawn moves it, to first order (Davison and Hinkley 1997, *Bootstrap Methods*, section 2.7).
-    For `core.stats.estimate`.
+    The array (1 + resamples, languages) is for `core.stats.estimate`. A draw is not fitted again:
+    its logit is the fitted one plus the first-order influence of each family drawn (Davison and
+    Hinkley 1997, *Bootstrap Methods*, section 2.7).
     """
     rows = _rows(compared)
     fit = _fit(rows)
-    rates = _win_rates(rows, fit)
+    rates = rows.mean(_at_equal_length(rows, fit))
     influence = _influence(rows, fit, rates)
     columns = [Measured(range(len(influence)), column[:, None]) for column in influence.T]
     sums = resampled_values(lambda sums: sums[..., 0], columns, seed=seed, resamples=resamples)
@@ -82,9 +77,11 @@ def length_controlled_values(
     return _logistic(logits)
 
 
-def win_rate_at_equal_length(identity: float, slope: float, difficulty: ArrayLike) -> float:
-    """Mean over prompts of what weights fitted elsewhere predict for answers of equal length."""
-    return float(_logistic(identity + slope * np.asarray(difficulty, dtype=float)).mean())
+def predicted_at_equal_length(
+    identity: ArrayLike, slope: float, difficulty: ArrayLike
+) -> np.ndarray:
+    """Predict the preference for A on each prompt, for answers of equal length."""
+    return _logistic(np.asarray(identity) + slope * np.asarray(difficulty, dtype=float))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +89,9 @@ class _Rows:
     """All comparisons, one after the other."""
 
     language: np.ndarray
-    """Number of the language of each."""
+    """The number of the language of each."""
     family: np.ndarray
-    """Number of its family."""
+    """The number of its family."""
     preference: np.ndarray
     length: np.ndarray
     """tanh of the difference in length, in standard deviations of its language."""
@@ -102,20 +99,20 @@ class _Rows:
     """Languages, families."""
 
     def by_language(self, weights: np.ndarray) -> np.ndarray:
-        """Sums of `weights`."""
+        """Sum `weights` (languages,)."""
         return np.bincount(self.language, weights, self.shape[0])
 
     def by_family(self, weights: np.ndarray) -> np.ndarray:
-        """Sums of `weights`."""
+        """Sum `weights` (families,)."""
         return np.bincount(self.family, weights, self.shape[1])
 
     def by_both(self, weights: np.ndarray) -> np.ndarray:
-        """Sums of `weights` (languages, families)."""
+        """Sum `weights` (languages, families)."""
         cells = self.language * self.shape[1] + self.family
         return np.bincount(cells, weights, self.shape[0] * self.shape[1]).reshape(self.shape)
 
     def mean(self, values: np.ndarray) -> np.ndarray:
-        """Means of `values` over each language."""
+        """Average `values` over each language."""
         return self.by_language(values) / self.by_language(np.ones_like(values))
 
 
@@ -132,17 +129,17 @@ class _Fit:
 
 @dataclass(frozen=True, slots=True)
 class _Curvature:
-    """The matrix of second derivatives, which is diagonal among the difficulties."""
+    """The matrix of second derivatives, which is diagonal in the difficulties."""
 
     weights: np.ndarray
-    """(languages + 1, the same): of identities and length."""
+    """(languages + 1, languages + 1): those of identities and length."""
     mixed: np.ndarray
     """(languages + 1, families)"""
     variance: np.ndarray
-    """(families,): inverse of the diagonal; 0 where difficulties are not fitted."""
+    """(families,): the inverse of the diagonal; 0 where difficulties are not fitted."""
 
     def solve(self, weights: np.ndarray, difficulties: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The step of weights (languages + 1, …) and of difficulties (families, …) for a slope."""
+        """Solve for the step of weights (languages + 1, …) and of difficulties (families, …)."""
         scaled = self.mixed * self.variance
         inner = self.weights - scaled @ self.mixed.T
         step = np.linalg.solve(inner, weights - scaled @ difficulties)
@@ -151,7 +148,7 @@ class _Curvature:
 
 
 def _fit(rows: _Rows) -> _Fit:
-    """The most probable weights, by Newton's method."""
+    """Find the most probable weights by Newton's method."""
     languages, families = rows.shape
     fit = _Fit(np.zeros(languages), 0.0, np.zeros(families))
     for _ in range(_MAX_STEPS):
@@ -186,7 +183,7 @@ def _curvature(rows: _Rows, fit: _Fit) -> _Curvature:
 
 
 def _influence(rows: _Rows, fit: _Fit, rates: np.ndarray) -> np.ndarray:
-    """(families, languages): how a win rate moves with the number of times a family is counted."""
+    """(families, languages): the derivative of a win rate by the count of a family."""
     residual = rows.preference - _predicted(rows, fit)
     scores = np.vstack([rows.by_both(residual), rows.by_family(residual * rows.length)])
     equal = _at_equal_length(rows, fit)
@@ -198,12 +195,9 @@ def _influence(rows: _Rows, fit: _Fit, rates: np.ndarray) -> np.ndarray:
     return scores.T @ weights + counted.T
 
 
-def _win_rates(rows: _Rows, fit: _Fit) -> np.ndarray:
-    return rows.mean(_at_equal_length(rows, fit))
-
-
 def _at_equal_length(rows: _Rows, fit: _Fit) -> np.ndarray:
-    return _logistic(fit.identity[rows.language] + fit.difficulty[rows.family])
+    identity, difficulty = fit.identity[rows.language], fit.difficulty[rows.family]
+    return predicted_at_equal_length(identity, 1.0, difficulty)
 
 
 def _predicted(rows: _Rows, fit: _Fit) -> np.ndarray:
@@ -241,7 +235,7 @@ def _rows(compared: Sequence[Compared]) -> _Rows:
 
 
 def _scaled(differences: Sequence[float]) -> np.ndarray:
-    """tanh of differences in their standard deviations; 0 where they do not vary."""
+    """The tanh of differences in standard deviations; 0 where they do not vary."""
     column = np.asarray(differences, dtype=float)
     deviation = column.std(ddof=1) if len(column) > 1 else 0.0
     return np.tanh(column / deviation) if deviation > 0 else np.zeros_like(column)

@@ -16,9 +16,9 @@ from isoglot.core.store import write_shard
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES, aggregate, aggregate_groups
 from isoglot.execute.lock import locked
-from isoglot.execute.progress import Bar, Bars
-from isoglot.judging.answers import AnswerColumns, SingleAnswer, read_answers
-from isoglot.judging.folder import JudgedFolder, JudgingKind, count_prompts
+from isoglot.execute.progress import Bar
+from isoglot.judging.answers import AnswerColumns, JudgedItem, read_answers
+from isoglot.judging.folder import JudgedFolder, JudgingKind
 from isoglot.judging.judges import RaterSource
 from isoglot.judging.ratings import graded_ratings, rate_answers, rating_metrics, rating_replies
 from isoglot.models.judges.rating import SamplerRater
@@ -27,7 +27,6 @@ from isoglot.report.results.rows import RATING, GroupRow
 
 _RATINGS = JudgingKind(
     sides=("completions",),
-    item=SingleAnswer,
     records="ratings",
     record_type=Rated,
     replies=rating_replies,
@@ -71,21 +70,21 @@ def rate_model(
         folder = JudgedFolder(out, head, _RATINGS)
         folder.check()
         folder.add(answers.parts, families_per_shard)
-        with Bars(silent=silent) as bars:
-            bar = bars.bar("rate", folder.num_items())
-            folder.judge_missing(rater.load, _rate, bar, retry_unreadable=again_unreadable)
+        folder.judge_missing(
+            rater.load, _rate_items, "rate", retry_unreadable=again_unreadable, silent=silent
+        )
         ratings = _summarise(folder, answers.task, out, seed, resamples)
         ratings.write(out / "results.json")
     return ratings
 
 
-def _rate(items: Sequence[SingleAnswer], rater: SamplerRater, bar: Bar) -> list[Rated]:
-    prompts, answers = zip(*items, strict=True)
-    return rate_answers(prompts, answers, rater, bar)
+def _rate_items(items: Sequence[JudgedItem], rater: SamplerRater, bar: Bar) -> list[Rated]:
+    answers = [answer for item in items for answer in item.answers]
+    return rate_answers([item.prompt for item in items], answers, rater, bar)
 
 
 def _summarise(
-    folder: JudgedFolder[SingleAnswer, Rated], task: str, out: Path, seed: int, resamples: int
+    folder: JudgedFolder[Rated], task: str, out: Path, seed: int, resamples: int
 ) -> Ratings:
     """Summarise all ratings in the folder, and write their grades to `graded.parquet`."""
     rated = [replace(row, text="") for row in folder.records()]
@@ -114,7 +113,7 @@ def _summarise(
     )
     missing = {
         "invalid": Counter(row.language for row in rated if row.value is None),
-        "unanswered": count_prompts(unanswered),
+        "unanswered": Counter(prompt.answer_language for prompt in unanswered),
     }
     return Ratings(
         model=rated[0].sampler,

@@ -5,20 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from isoglot.core.records import Choice, Completion, Graded, Prompt
+from isoglot.core.records import Choice, Completion, Graded, Prompt, PromptKey, prompt_key
 from isoglot.core.store import shard_paths
 from isoglot.report.cards.card import (
     Card,
     Cards,
     Facet,
-    PromptKey,
     Side,
     by_prompt,
     conversation,
     cut,
     joined,
     language_facet,
-    prompt_key,
     read_records,
     sample,
 )

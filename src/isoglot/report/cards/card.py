@@ -14,10 +14,10 @@ import heapq
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import TypeVar
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Message, content_id
+from isoglot.core.records import Message, OfPrompt, PromptKey, content_id, prompt_key
 from isoglot.core.store import read_shard
 from isoglot.report.results.names import language_name
 
@@ -25,9 +25,6 @@ MAX_CHARS = 3000
 """Longer texts are cut for the page, and say so."""
 
 _T = TypeVar("_T")
-
-PromptKey: TypeAlias = tuple[str, str]
-"""Family and prompt id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +99,6 @@ def language_facet(cards: Iterable[Card], *, starts_at_first: bool = False) -> F
     return Facet("language", "Language", {tag: language_name(tag) for tag in tags}, selected)
 
 
-class _HasPrompt(Protocol):
-    @property
-    def family(self) -> str: ...
-    @property
-    def prompt_id(self) -> str: ...
-
-
-def prompt_key(row: _HasPrompt) -> PromptKey:
-    """What tells the prompt of a record from others."""
-    return row.family, row.prompt_id
-
-
 def read_records(shards: Iterable[Path], record: type[_T], notes: list[str]) -> Iterator[_T]:
     """The records of Parquet shards, one shard in memory at a time.
 
@@ -160,7 +145,7 @@ def drawn(
         yield from (row for _, _, row in sorted(heap, key=lambda entry: entry[1]))
 
 
-_P = TypeVar("_P", bound=_HasPrompt)
+_P = TypeVar("_P", bound=OfPrompt)
 
 
 def by_prompt(rows: Iterable[_P], wanted: Collection[PromptKey]) -> dict[PromptKey, _P]:

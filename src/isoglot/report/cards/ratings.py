@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from isoglot.core.records import Completion, Prompt, Rated
+from isoglot.core.records import Completion, Prompt, Rated, prompt_key
 from isoglot.core.store import shard_paths
 from isoglot.report.cards.card import (
     Card,
@@ -14,7 +14,6 @@ from isoglot.report.cards.card import (
     conversation,
     cut,
     language_facet,
-    prompt_key,
     read_records,
     sample,
 )

@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from isoglot.core.records import Completion, Outcome, Prompt, Verdict
+from isoglot.core.records import Completion, Outcome, Prompt, PromptKey, Verdict, prompt_key
 from isoglot.core.store import shard_paths
 from isoglot.report.cards.card import (
     Card,
     Cards,
     Facet,
-    PromptKey,
     Side,
     by_prompt,
     conversation,
     cut,
     joined,
     language_facet,
-    prompt_key,
     read_records,
     sample,
 )
