@@ -85,7 +85,7 @@ def test_console_and_page_work_without_pairs(online_run, capsys):
     page = (online_run / "report.html").read_text()
     assert "No round has pairs yet" not in page
     assert "oracle" not in page
-    assert "The choice of a checkpoint" in page
+    assert "Checkpoint selection" in page
     assert "saved: step" in page
 
 
@@ -99,7 +99,7 @@ def test_pairs_are_chosen_by_too(tiny_policy, tmp_path):
     kept = summary.rounds[0].pairs.kept
     assert kept - 6 <= told["num_preferences"] <= kept
     families = "train.choose.num_families=8"
-    with pytest.raises(ValueError, match=r"more than the 8 families .* got 8; set train"):
+    with pytest.raises(ValueError, match=r"more than the 8 families .* came 8; set train"):
         run(tiny_recipe(tiny_policy, *short, families), tmp_path / "all", silent=True)
 
 
