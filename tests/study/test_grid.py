@@ -98,7 +98,7 @@ def test_a_finding_compares_cells_that_agree_on_the_other_axes(written):
     [
         ("seeds: [1, 2, 3]", "seeds: []", "seeds: .*at least 1 item"),
         ("seeds: [1, 2, 3]\n", "", "seeds: Field required"),
-        ("seeds: [1, 2, 3]", "seeds: [1, 1]", "seeds: 1 stands there twice; leave one out"),
+        ("seeds: [1, 2, 3]", "seeds: [1, 1]", "seeds: 1 is there twice; leave one out"),
         ("task: lab_math", "task: lab_maths", "no task 'lab_maths' in `evaluate`; did you mean"),
         ("recipe: lidr-lab", "recipe: lidr-lap", "no recipe 'lidr-lap'.*did you mean 'lidr-lab'"),
         ("skip: [{method", "skip: [{metod", "skip: no axis 'metod'; did you mean 'method'?"),

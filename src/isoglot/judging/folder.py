@@ -80,7 +80,7 @@ class JudgedFolder(Generic[_R]):
         if not path.exists():
             if any(shard_paths(self._out / name) for name in ("verdicts", "ratings")):
                 raise InputError(
-                    f"expected {_RECORD} beside the judge's records in {self._out}, came none; "
+                    f"expected {_RECORD} next to the judge's records in {self._out}, came none; "
                     f"{mend}"
                 )
             return

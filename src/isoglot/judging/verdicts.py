@@ -102,7 +102,7 @@ def judge_pairs(
 
 
 def is_answered(*completions: Completion) -> bool:
-    """True if no completion failed (finish reason `error`), which tells nothing about a model."""
+    """True if no completion failed (finish reason `error`), which says nothing about a model."""
     return FinishReason.ERROR not in [row.finish_reason for row in completions]
 
 

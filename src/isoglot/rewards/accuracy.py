@@ -1,4 +1,4 @@
-"""How often scorers are right about preferences that somebody else has made, by language.
+"""Reward accuracy of scorers on preferences that somebody else has made, by language.
 
 The folder holds `sets/` (sets that had to be copied), `rewards/SCORER/SET/` (preferences with the
 scorer's rewards), `rewards.json` and `results.json`. A pair is scored once by each scorer: the same
@@ -27,7 +27,7 @@ from isoglot.execute.progress import Bars
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
 from isoglot.recipe.models import scorer_of
 from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults
-from isoglot.rewards.pair_sets import PairSet, folder_name, pair_set
+from isoglot.rewards.pair_sets import PairSet, name_as_folder, pair_set
 from isoglot.rewards.table import METRIC, RewardTable, agreement_of, reward_table, rewarded
 
 
@@ -56,7 +56,7 @@ def measure_rewards(
     scorings = [_scoring(word) for word in _distinct(scorers, "scorer")]
     names = _distinct([*in_distribution, *on], "set of preferences")
     with locked(out):
-        sets = [pair_set(name, data, out / "sets" / folder_name(name)) for name in names]
+        sets = [pair_set(name, data, out / "sets" / name_as_folder(name)) for name in names]
         tags = _languages_of(languages, sets)
         inside = names[: len(in_distribution)]
         record = {
@@ -102,7 +102,7 @@ def check_held_out(
     rows = (row for path in trained_on for _, row in read_rows(path))
     trained = {row["family"] for row in rows if "family" in row}
     for name in _distinct(names, "set of preferences"):
-        pairs = pair_set(name, data, out / "sets" / folder_name(name))
+        pairs = pair_set(name, data, out / "sets" / name_as_folder(name))
         families = {row.family for row in _read(pairs.pairs)}
         if shared := len(families & trained):
             raise InputError(
@@ -168,7 +168,7 @@ def _score_once(
     }
     if isinstance(scoring.config, LanguageMatchConfig):  # it identifies among all languages
         depends_on["candidates"] = sorted(tags)
-    name = f"rewards/{folder_name(scoring.word)}/{folder_name(pairs.name)}"
+    name = f"rewards/{name_as_folder(scoring.word)}/{name_as_folder(pairs.name)}"
     return ledger.once(name, depends_on, make).folder
 
 
@@ -217,7 +217,7 @@ def _distinct(words: Sequence[str], what: str) -> list[str]:
     """Return the words as given; raise InputError where two of them would share a folder."""
     if not words:
         raise InputError(f"expected a {what}, got none; name one")
-    folders = [folder_name(word) for word in words]
+    folders = [name_as_folder(word) for word in words]
     for word, folder in zip(words, folders, strict=True):
         if folders.count(folder) > 1:
             raise InputError(f"expected each {what} once, got {word} twice; leave one out")

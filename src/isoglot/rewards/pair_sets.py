@@ -24,7 +24,7 @@ class PairSet:
     pairs: Path
     """The folder of its shards."""
     prompts: Path | None
-    """The folder of the prompts with their gold, where a run has them beside its pairs."""
+    """The folder of the prompts with their gold, where a run has them next to its pairs."""
     revision: str
     """Identifies the content."""
     num_pairs: int
@@ -56,7 +56,7 @@ def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
     )
 
 
-def folder_name(word: str) -> str:
+def name_as_folder(word: str) -> str:
     """Turn a user's word into the name of a folder."""
     return re.sub(r"[^\w.-]+", "-", word).strip("-.") or "here"
 
@@ -92,7 +92,7 @@ def _described(name: str, folder: Path) -> PairSet:
 
 
 def _read(path: Path) -> list[Preference]:
-    """Read the rows of a file that the user owns, so that nobody is asked to delete it."""
+    """Read the rows of a file that the user owns, and which no message should say to delete."""
     try:
         return read_shard(path, Preference)
     except InputError as error:

@@ -93,7 +93,7 @@ def _dpo_demo(data: Path) -> Iterator[_Pair]:
 
 
 def _ja_vicuna(data: Path) -> Iterator[_Pair]:
-    """Japanese Vicuna questions: preferences of GPT-4 in both orders."""
+    """Japanese Vicuna: preferences of GPT-4 in both orders."""
     for row in _rows(data / "ja_vicuna/judgments.gpt-4_pair.jsonl.gz"):
         winner = row["g1_winner"]
         if winner == row["g2_winner"] and winner in ("model_1", "model_2"):

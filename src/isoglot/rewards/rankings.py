@@ -9,7 +9,7 @@ import numpy as np
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.records import Dropped, Preference, Prompt, content_id
+from isoglot.core.records import Dropped, Preference, Prompt, content_id, prompt_key
 from isoglot.core.rows import Place, Row, errors_at, prompt_messages, read_rows_of_files
 from isoglot.core.section import validated
 from isoglot.core.stats import Measured, estimate, resampled_values
@@ -54,6 +54,9 @@ def import_rankings(
             f"{', '.join(paths)}: expected answers that are ranked apart, came none in "
             f"{len(prompts)} items; there is nothing to prefer"
         )
+    items: dict[str, list[list[Ranking]]] = defaultdict(list)
+    for item in by_item(rankings).values():
+        items[item[0].prompt.answer_language].append(item)
     num_kept = Counter(row.answer_language for row in kept)
     num_dropped = Counter(row.language for row in dropped)
     imported = ImportedRankings(
@@ -61,8 +64,8 @@ def import_rankings(
         method=method,
         files=list(paths),
         agreement=[
-            _agreement(of, items, num_kept[of], num_dropped[of], seed=seed)
-            for of, items in _items_by_language(rankings).items()
+            _agreement(of, items[of], num_kept[of], num_dropped[of], seed=seed)
+            for of in sorted(items)
         ],
     )
     _write(kept, dropped, out)
@@ -79,8 +82,14 @@ def read_rankings(paths: Sequence[str], tag: str) -> list[Ranking]:
         for place, row in read_rows_of_files(path):
             with errors_at(place):
                 ranking = _ranking(row, tag)
-                item = (ranking.prompt.family, ranking.prompt.prompt_id)
-                _check_same(ranking, *first.setdefault(item, (place, ranking)))
+                item = prompt_key(ranking.prompt)
+                start, other = first.setdefault(item, (place, ranking))
+                for name in ("completions", "models"):
+                    if getattr(ranking, name) != getattr(other, name):
+                        raise InputError(
+                            f"expected the same {name} in the same order as in {start}, which has "
+                            "the same id and prompt; give other items another `id`"
+                        )
                 key = (*item, ranking.annotator)
                 if (before := seen.setdefault(key, place)) != place:
                     who = ranking.annotator or "an annotator without a name"
@@ -130,23 +139,6 @@ def _prompt(row: Row, completions: Sequence[str], tag: str) -> Prompt:
         family = content_id(own, answer, *texts, *completions)
     prompt_id = content_id(own, answer, *texts)
     return Prompt(family, prompt_id, own, messages, answer, source="rankings")
-
-
-def _check_same(ranking: Ranking, place: Place, first: Ranking) -> None:
-    for what in ("completions", "models"):
-        if getattr(ranking, what) != getattr(first, what):
-            raise InputError(
-                f"expected the same {what} in the same order as in {place}, which has the same id "
-                "and prompt; give other items another `id`"
-            )
-
-
-def _items_by_language(rankings: Sequence[Ranking]) -> dict[str, list[list[Ranking]]]:
-    """Language of the answers → its items, each with all of its rankings."""
-    found: dict[str, list[list[Ranking]]] = defaultdict(list)
-    for item in by_item(rankings).values():
-        found[item[0].prompt.answer_language].append(item)
-    return dict(sorted(found.items()))
 
 
 def _agreement(

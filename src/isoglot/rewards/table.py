@@ -16,7 +16,7 @@ import numpy as np
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.protocols import Scorer
-from isoglot.core.records import Completion, Preference, Prompt, content_id
+from isoglot.core.records import Completion, Preference, Prompt, content_id, prompt_key
 from isoglot.core.stats import Measured, estimate, ratio, resampled_values
 from isoglot.report.results.rewards import DistributionResult, RewardResult
 from isoglot.report.results.rows import MEAN
@@ -49,30 +49,23 @@ def rewarded(
 
     `prompts` hold the gold, by family and id; a preference without one is scored without gold.
     """
-    prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
-    texts: dict[tuple[str, str, str, str], tuple[Prompt, Completion]] = {}
+    prompt_of = {prompt_key(prompt): prompt for prompt in prompts}
+    texts: dict[tuple[str, ...], tuple[Prompt, Completion]] = {}
+    keys = []
     for row in preferences:
-        ids = row.family, row.prompt_id
+        ids = prompt_key(row)
         prompt = prompt_of.get(ids) or Prompt(*ids, row.language, row.prompt, row.answer_language)
-        for text, reason in (
-            (row.chosen_text, row.chosen_finish_reason),
-            (row.rejected_text, row.rejected_finish_reason),
-        ):
-            completion = Completion(*ids, row.answer_language, "", 0, text, reason)
-            texts.setdefault((*ids, text, reason), (prompt, completion))
+        chosen = (*ids, row.chosen_text, row.chosen_finish_reason)
+        rejected = (*ids, row.rejected_text, row.rejected_finish_reason)
+        keys.append((chosen, rejected))
+        for key in (chosen, rejected):
+            completion = Completion(*ids, row.answer_language, "", 0, *key[2:])
+            texts.setdefault(key, (prompt, completion))
     rewards = scorer.score(*zip(*texts.values(), strict=True)) if texts else []
     reward_of = dict(zip(texts, rewards, strict=True))
     return [
-        replace(
-            row,
-            score_chosen=reward_of[
-                row.family, row.prompt_id, row.chosen_text, row.chosen_finish_reason
-            ],
-            score_rejected=reward_of[
-                row.family, row.prompt_id, row.rejected_text, row.rejected_finish_reason
-            ],
-        )
-        for row in preferences
+        replace(row, score_chosen=reward_of[chosen], score_rejected=reward_of[rejected])
+        for row, (chosen, rejected) in zip(preferences, keys, strict=True)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import GoldConfig, Scorer, ScorerConfig
-from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id
+from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id, prompt_key
 from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.grading import OFF_TARGET_RATE
@@ -42,7 +42,7 @@ class Contest:
     """The last policy of a run against its M0."""
 
     outcomes: Mapping[str, Mapping[ExampleKey, Outcome]]
-    """By judge, from the side of the new policy."""
+    """Judge → example → the outcome for the new policy."""
     off_target: Mapping[str, tuple[float | None, float | None]]
     """Language → off-target rate of the new policy and of M0."""
 
@@ -106,9 +106,9 @@ class Judges:
             self._scorers[config.name] = load_scorers([config], identifier, graders)[0]
         scored = []
         for path in shard_paths(folder / "prompts"):
-            prompt_of = {(p.family, p.prompt_id): p for p in read_shard(path, Prompt)}
+            prompt_of = {prompt_key(prompt): prompt for prompt in read_shard(path, Prompt)}
             rows = read_shard(folder / "completions" / path.name, Completion)
-            prompts = [prompt_of[row.family, row.prompt_id] for row in rows]
+            prompts = [prompt_of[prompt_key(row)] for row in rows]
             rewards = self._scorers[config.name].score(prompts, rows)
             scored += [
                 # by the language of the prompt, as grades are

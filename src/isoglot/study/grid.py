@@ -113,7 +113,7 @@ class StudyConfig(Section):
     @classmethod
     def _check_distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
-            raise InputError(f"{twice[0]} stands there twice; leave one out")
+            raise InputError(f"{twice[0]} is there twice; leave one out")
         return seeds
 
     def settings_of(self, values: Mapping[str, str]) -> dict[str, Any]:

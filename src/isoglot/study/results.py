@@ -23,7 +23,7 @@ from isoglot.study.contests import Contest, ExampleKey
 from isoglot.study.grid import FindingConfig, GridCell, compared_cells, group_languages
 
 Contests = Mapping[tuple[str, int], Contest]
-"""By cell and seed; a run that failed has none."""
+"""Cell and seed → contest; a run that failed has none."""
 
 _GROUPS = ("all", "trained", "unseen")
 _DECIDED = {Outcome.WIN: (1.0, 1.0), Outcome.LOSS: (0.0, 1.0), Outcome.TIE: (0.0, 0.0)}

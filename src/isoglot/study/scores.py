@@ -23,8 +23,8 @@ def score_rows(
     """Compute each metric's value and its change to M0, for each task, cell and language group.
 
     `runs` are those that are done. Groups are those of `evals.aggregate.aggregate_groups`, and the
-    languages that the cell trained last (`trained`) and did not (`unseen`); those of a task that
-    asks across languages are groups of the language of the answer. The first rows of a task are
+    languages that the cell trained last (`trained`) and did not (`unseen`); those of a
+    cross-lingual task are groups of the language of the answer. The first rows of a task are
     M0's, of the seeds of the cell that has most. Intervals are 95 %, over seeds and the examples of
     each.
     """

@@ -148,7 +148,7 @@ def _run_row(run: GridRun, error: str | None) -> StudyRun:
 
 
 def _signature(config: StudyConfig, cells: Sequence[GridCell]) -> str:
-    """The way in which the win rates were measured."""
+    """Describe how the win rates were measured, so that two studies can be compared."""
     task = next(t for t in cells[0].recipe.evaluate.tasks if t.name == config.task)
     return (
         f"win_rate|{config.task}|last policy against M0 of its run|n:{task.num_families or 'all'}"

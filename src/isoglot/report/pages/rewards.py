@@ -44,7 +44,7 @@ def write_rewards_report(folder: Path) -> Path:
         tiles=_tiles(results),
         fine=[
             "Reward accuracy: how often the answer that was preferred has the higher reward. Equal "
-            "rewards are half right, so that a coin stands at 50 %; a pair with a side that has no "
+            "rewards are half right, so that a coin is at 50 %; a pair with a side that has no "
             "reward is unknown, and in no number. Intervals are 95 %; they draw whole prompts, "
             "in all languages at once.",
         ],

@@ -38,14 +38,14 @@ _RULE = (
 )
 _SCORES = (
     "Of the last policy of each cell and of M0, in percent: means over languages (of the answer, "
-    "where the task asks across languages) and over seeds. In brackets the change to M0 on the "
+    "where the task is cross-lingual) and over seeds. In brackets the change to M0 on the "
     "same prompts, with its 95 % interval over seeds and prompts. What was trained last are "
     "the languages of the last round."
 )
 _COSTS = (
     "Seconds of all seeds together, in the cell that made a stage; an asterisk marks a stage "
     "of which some was taken from another cell, whose seconds are under Shared. Times are of "
-    "this machine, with so many runs at a time as were asked for. Tokens are those that stages "
+    "this machine, with as many runs at a time as it was given. Tokens are those that stages "
     "counted."
 )
 
