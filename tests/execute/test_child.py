@@ -85,7 +85,7 @@ def test_several_children_end_one_by_one_and_the_death_of_one_is_its_own():
     found = {}
     for number, child in run_in_children(answer_or_die, tasks, 2, started.append):
         try:
-            found[number] = child.answer()
+            found[number] = child.result()
         except RunError as error:
             found[number] = str(error)
     assert started == [0, 1, 2]

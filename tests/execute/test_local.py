@@ -4,7 +4,7 @@ import pytest
 
 from isoglot.core.records import Completion, Dropped, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_path, shard_paths, write_shard
-from isoglot.execute.local import Counts, map_shards
+from isoglot.execute.local import ShardCounts, map_shards
 
 NUM_SHARDS = 3
 
@@ -41,7 +41,7 @@ def contents(folder):
 def test_every_shard_is_mapped_and_counted(prompts, tmp_path):
     out, reached = tmp_path / "out", []
     counts = map_shards(answer, [(prompts, Prompt)], out, Completion, reached=reached.append)
-    assert counts == Counts(num_shards=3, num_kept_shards=0, num_rows=12, num_dropped=0)
+    assert counts == ShardCounts(num_shards=3, num_kept_shards=0, num_rows=12, num_dropped=0)
     assert reached == [4, 8, 12]
     assert [len(read_shard(path, Completion)) for path in shard_paths(out)] == [4, 4, 4]
 
@@ -51,7 +51,7 @@ def test_two_inputs_meet_part_by_part_and_the_dropped_lie_aside(prompts, tmp_pat
     map_shards(answer, [(prompts, Prompt)], completions, Completion)
     both = [(prompts, Prompt), (completions, Completion)]
     counts = map_shards(split, both, out, Completion)
-    assert counts == Counts(num_shards=3, num_kept_shards=0, num_rows=9, num_dropped=3)
+    assert counts == ShardCounts(num_shards=3, num_kept_shards=0, num_rows=9, num_dropped=3)
     assert read_shard(shard_path(out / DROPPED, 2), Dropped)[0].reason == "last"
     assert map_shards(split, both, out, Completion) == counts._replace(num_kept_shards=3)
 

@@ -20,7 +20,7 @@ from isoglot.core.protocols import Sampling, no_tick
 from isoglot.core.records import Completion, Dropped, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.data.generate import generate
-from isoglot.execute.local import Counts, map_shards
+from isoglot.execute.local import ShardCounts, map_shards
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.answers import make_completions, make_translations
 from isoglot.line.job import Job, Shards
@@ -163,7 +163,7 @@ def test_two_nodes_give_the_bytes_of_one_process(prompts, tiny_policy, tmp_path)
         counts = answered(
             stage, prompts, tmp_path / out, executor, tick=seen.tick, reached=seen.reached.append
         )
-        assert counts == Counts(NUM_SHARDS, 0, NUM_SHARDS * 9 * 2, 0)
+        assert counts == ShardCounts(NUM_SHARDS, 0, NUM_SHARDS * 9 * 2, 0)
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
     assert len({node for node, _ in there.made()}) == 2, "only one node worked"
     assert len({shard for _, shard in there.made()}) == len(there.made()) == NUM_SHARDS
@@ -191,7 +191,7 @@ def test_killed_node_loses_nothing_and_makes_nothing_twice(
     killer.start()
     counts = answered(stage, prompts, out, map_shards_on_ray, tick=seen.tick)
     killer.join(10)
-    assert counts == Counts(NUM_SHARDS, 0, NUM_SHARDS * 9 * 2, 0)
+    assert counts == ShardCounts(NUM_SHARDS, 0, NUM_SHARDS * 9 * 2, 0)
     assert contents(out) == contents(tmp_path / "local")
     kept, lost = stage.shards_of(second.node_id)
     assert standing, "nothing stood when the node was killed"
@@ -224,7 +224,7 @@ def test_what_stands_is_kept_and_what_is_missing_or_damaged_is_made(prompts, tmp
     kept = {k: shard_path(out, k).stat().st_mtime_ns for k in (0, 2, 4, 5)}
     reached = []
     counts = map_shards_on_ray(upper, inputs, out, Completion, reached=reached.append)
-    assert counts == Counts(NUM_SHARDS, 4, NUM_SHARDS * 5, NUM_SHARDS * 4)
+    assert counts == ShardCounts(NUM_SHARDS, 4, NUM_SHARDS * 5, NUM_SHARDS * 4)
     assert contents(out) == contents(whole)
     assert {k: shard_path(out, k).stat().st_mtime_ns for k in kept} == kept
     assert reached == [36, 45, 54, 54]
@@ -313,7 +313,7 @@ class Noted(Job):
     def executor(self):
         def note(function, *_, load=None, **__):
             self.sizes.append(len(ray.cloudpickle.dumps((function, load))))
-            return Counts(1, 0, 1, 0)
+            return ShardCounts(1, 0, 1, 0)
 
         return note
 

@@ -14,34 +14,34 @@ _T = TypeVar("_T")
 
 
 def accelerator_present() -> bool:
-    """Whether torch sees a GPU or another accelerator on this machine."""
+    """Return True if torch sees a GPU or another accelerator on this machine."""
     import torch
 
     return torch.accelerator.is_available()
 
 
 class Child(Generic[_T]):
-    """A function at work in a fresh process; function, arguments and result must be picklable."""
+    """A function call in a fresh process; function, arguments and result must be picklable."""
 
     def __init__(self, function: Callable[..., _T], *args: Any) -> None:
         # a fork would inherit the parent's accelerator, which breaks it
         context = get_context("spawn")
         self._function = function
         self.receiver, sender = context.Pipe(duplex=False)
-        self._process = context.Process(target=_answer, args=(sender, function, args))
+        self._process = context.Process(target=_send_result, args=(sender, function, args))
         self._process.start()
         sender.close()
 
-    def answer(self) -> _T:
-        """Return what the function returns; the process is gone afterwards.
+    def result(self) -> _T:
+        """Wait for the process to end, and return the result of the function.
 
         Raises:
             InputError, OSError, RunError: as the function raised it.
             RuntimeError: the function raised something else, a bug; its traceback is in the notes.
-            RunError: the child ended without an answer; names its exit code or signal.
+            RunError: the child ended without a result; names its exit code or signal.
         """
         try:
-            answer = self.receiver.recv()
+            result = self.receiver.recv()
         except EOFError:
             self._process.join()
             raise RunError(_ending(self._function, self._process.exitcode)) from None
@@ -51,20 +51,20 @@ class Child(Generic[_T]):
         finally:
             self._process.join()
             self.receiver.close()
-        if isinstance(answer, Failure):
-            raise answer.exception(f"the child process of {_name(self._function)}")
-        return answer
+        if isinstance(result, Failure):
+            raise result.exception(f"the child process of {_name(self._function)}")
+        return result
 
     def kill(self) -> None:
-        """End it without an answer."""
+        """End the process without a result."""
         self._process.kill()
         self._process.join()
         self.receiver.close()
 
 
 def run_in_child(function: Callable[..., _T], *args: Any) -> _T:
-    """What `function(*args)` returns, computed in a `Child`; raises as its answer does."""
-    return Child(function, *args).answer()
+    """Return the result of `function(*args)` in a `Child`; raises as `Child.result` does."""
+    return Child(function, *args).result()
 
 
 def run_in_children(
@@ -73,10 +73,10 @@ def run_in_children(
     num_processes: int,
     started: Callable[[int], None],
 ) -> Iterator[tuple[int, Child[_T]]]:
-    """The number of each task and its child, as they end, so many at a time.
+    """Yield the number of each task and its child, as they end, with so many at a time.
 
-    `started` is called with the number of each task when its turn comes. The caller asks each child
-    for its answer; those still at work when the caller goes on no further are killed.
+    `started` is called with the number of each task before it starts. The caller takes the result
+    of each child; those still at work when the caller stops are killed.
     """
     waiting = list(enumerate(tasks))
     at_work: dict[Any, tuple[int, Child[_T]]] = {}
@@ -94,18 +94,18 @@ def run_in_children(
             child.kill()
 
 
-def _answer(sender: Connection, function: Callable[..., object], args: tuple) -> None:
+def _send_result(sender: Connection, function: Callable[..., object], args: tuple) -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     try:
         sender.send(function(*args))
     except KeyboardInterrupt:
-        pass  # Ctrl-C comes to every process of a terminal, and the parent speaks of it
+        pass  # Ctrl-C reaches every process of a terminal, and the parent reports it
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
         sender.send(Failure.of(error))
 
 
 def _end_with_parent() -> None:
-    """End this process when the parent is gone, even by `kill -9`: nobody waits for the answer."""
+    """End this process when the parent is gone, even by `kill -9`."""
     parent = parent_process()
     assert parent is not None
     wait([parent.sentinel])
@@ -115,7 +115,7 @@ def _end_with_parent() -> None:
 def _ending(function: Callable[..., object], exit_code: int | None) -> str:
     name = _name(function)
     if exit_code is None or exit_code >= 0:
-        return f"the child process of {name} ended without an answer (exit code {exit_code})"
+        return f"the child process of {name} ended without a result (exit code {exit_code})"
     ended = signal.Signals(-exit_code).name
     mend = ": the memory was most likely full; a smaller batch size helps"
     return f"{name} was ended by {ended} in its child process{mend * (ended == 'SIGKILL')}"

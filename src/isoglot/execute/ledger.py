@@ -1,4 +1,4 @@
-"""What a run has made, and from what: the memory that resuming rests on.
+"""The record of the stages and small results that a run has made, on which resuming rests.
 
 A stage is a folder, made once by `Ledger.once`. It is begun when `stage.json` lies there, and done
 when `done.json` does, which is written last. Both hold the fingerprint of what the stage depends
@@ -121,7 +121,7 @@ def make_once(
 
 
 def read_made(path: Path, made_from: Any = None) -> dict[str, Any] | None:
-    """Return what was made from `made_from`; None where it is not there, damaged, or of others."""
+    """Read the result made from `made_from`; None if it is missing, damaged or made from others."""
     try:
         content = read_json(path, mend="")
     except InputError:

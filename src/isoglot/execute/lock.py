@@ -11,8 +11,8 @@ from isoglot.core.documents import Document
 from isoglot.core.errors import InputError
 
 LOCK_FILES = (".lock", ".lock.json")
-"""The lock, and who holds it; both are there only while it is held, or after its holder was
-killed, and then they hold nothing up."""
+"""The lock and the record of its holder: they exist while it is held, or, without effect, after its
+holder was killed."""
 
 
 class _Holder(Document):
@@ -45,7 +45,7 @@ def locked(folder: Path) -> Iterator[None]:
         _Holder(pid=os.getpid(), host=socket.gethostname(), since=now).write(record)
         yield
     finally:
-        # While it is held: whoever waits for a file that is gone looks for a new one.
+        # before the release: a process that gets the lock of a deleted file tries again
         record.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         lock.release()

@@ -1,4 +1,4 @@
-"""How far a stage is, and in which language: a bar on a terminal, a few lines in a log."""
+"""The progress of a stage, with its language: a bar on a terminal, a few lines in a log."""
 
 import sys
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _STEP = 0.1  # share of the work between two plain lines
 
 
 class Bar:
-    """Progress over one stage; calling it is a `Tick`."""
+    """The progress of one stage; it is called as a `Tick`."""
 
     def __init__(self, total: int, show: Callable[[int, str], None]) -> None:
         self.total = total
@@ -22,11 +22,11 @@ class Bar:
         self._show = show
 
     def __call__(self, num: int, language: str) -> None:
-        """`num` more are done, the latest in this language."""
+        """Add `num` that are done, the latest in this language."""
         self._move(self.done + num, language)
 
     def reach(self, num: int) -> None:
-        """`num` in all are done; what was ticked on the way is not counted twice."""
+        """Set the number done to `num`, ticks included."""
         self._move(num, "")
 
     def _move(self, done: int, language: str) -> None:
@@ -35,7 +35,7 @@ class Bar:
 
 
 class Bars:
-    """Bars while the `with` block runs: live ones on a terminal, plain lines elsewhere."""
+    """The bars of a `with` block: live ones on a terminal, plain lines elsewhere."""
 
     def __init__(self, *, silent: bool = False, stream: TextIO | None = None) -> None:
         self._silent = silent
@@ -57,7 +57,7 @@ class Bars:
             self._live.stop()
 
     def bar(self, description: str, total: int) -> Bar:
-        """A new bar; `total` is in the unit of its ticks, such as prompts."""
+        """Add a bar; `total` is in the unit of its ticks, such as prompts."""
         if self._silent:
             return Bar(total, lambda done, language: None)  # noqa: ARG005
         if self._live is None:
@@ -79,7 +79,6 @@ def _named(tag: str) -> str:
 
 
 def _live_bars(stream: TextIO) -> "Progress":
-    # Imported here: rich costs more than the rest of the floor, and a log has no use for it.
     from rich.console import Console
     from rich.progress import (
         BarColumn,

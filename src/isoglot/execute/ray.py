@@ -1,10 +1,10 @@
-"""A stage over its shards on a Ray cluster: a shard for each task, a model for each worker.
+"""A stage over its shards on a Ray cluster: one shard for each task, one model for each worker.
 
 Shards go through the file system and not through Ray, which carries names, counts and progress. So
-every node must see the working directory, `--out` and the files that the recipe names under the
-same paths (a shared file system), and have this version of isoglot, its extras, and in its own
-environment the keys of the servers that are asked: Ray's logs would show a key that was sent.
-A limit of requests or tokens per minute holds for each worker.
+every node must see the working directory, `--out` and the files of the recipe under the same paths
+(a shared file system), and have this version of isoglot, its extras, and the keys of servers in its
+own environment: Ray's logs would show a key that was sent. A limit of requests or tokens per minute
+holds for each worker.
 """
 
 import os
@@ -20,22 +20,22 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import Failure, InputError, RunError
-from isoglot.execute.local import Counts, Input, Stage, Written
+from isoglot.execute.local import Input, ShardCounts, ShardSize, ShardTask
 
 _MAX_DEATHS = 3
-"""A shard whose worker died so often is most likely what kills it."""
+"""After so many deaths of a worker on one shard, the shard most likely kills it."""
 _START_SECONDS = 600
-"""How long to wait for a first worker: a cluster may have to start a machine for it."""
+"""Patience for a first worker: a cluster may have to start a machine for it."""
 _TICK_SECONDS = 0.5
 _VISIBLE_SECONDS = 60
-"""How long a network file system may hide what another machine has written."""
+"""Delay after which a network file system shows the files of another machine."""
 _CONNECT_SECONDS = 10
 _OBJECT_STORE_BYTES = 100 * 2**20  # the least that Ray runs well with: no rows go through it
 _QUIET = {"log_to_driver": False, "logging_level": "CRITICAL"}
 
 
 def check_ray() -> None:
-    """Raise InputError where Ray is not installed; imports nothing."""
+    """Raise InputError if Ray is not installed; imports nothing."""
     from importlib.util import find_spec
 
     if find_spec("ray") is None:
@@ -56,37 +56,37 @@ def map_shards_on_ray(
     reached: Callable[[int], None] = lambda num: None,  # noqa: ARG005
     num_workers: int | None = None,
     address: str = "local",
-) -> Counts:
-    """As `local.map_shards`, with the shards that are missing made by workers, in any order.
+) -> ShardCounts:
+    """Make the missing shards of a stage by workers, in any order; otherwise as `map_shards`.
 
-    `function` and `load` are shipped to the workers and must not hold rows or a model; `tick` stays
-    here. A shard whose worker or node died is made again by another one. `num_workers` is by
-    default one for each GPU of the cluster, or else for each CPU core; those that it has no room
-    for wait until it grows. `address` is `local` (a Ray of this machine alone), `auto` (the
-    cluster that this machine belongs to) or host:port. No Ray is started when every shard stands.
+    `function` and `load` are sent to the workers and must not hold rows or a model; `tick` is
+    called here. A shard whose worker or node died is made again by another one. `num_workers` is
+    by default the number of GPUs of the cluster, or else of its CPU cores; workers that it has no
+    room for wait until it grows. `address` is `local` (a Ray of this machine alone), `auto` (the
+    cluster that this machine belongs to) or host:port. Ray is not started if no shard is missing.
 
     Raises:
         InputError: as `map_shards`; no Ray, no cluster there, no shared file system.
         RunError: workers that die on one shard, or a Ray that does not start in time.
         RuntimeError: a bug in the stage; the notes hold the traceback of the worker.
     """
-    stage = Stage(function, inputs, out, output, load)
-    parts = stage.parts()
-    rows = {part: stage.num_rows(part) for part in parts}
-    standing = {part: there for part in parts if (there := stage.standing(part)) is not None}
-    num_kept, num_behind = len(standing), sum(rows[part] for part in standing)
+    task = ShardTask(function, inputs, out, output, load)
+    parts = task.parts()
+    rows = {part: task.num_rows(part) for part in parts}
+    sizes = {part: size for part in parts if (size := task.size(part)) is not None}
+    num_kept, num_behind = len(sizes), sum(rows[part] for part in sizes)
     reached(num_behind)
-    missing = [part for part in parts if part not in standing]
+    missing = [part for part in parts if part not in sizes]
     if missing:
         _connect(address)
-        for part, written in _Pool(stage, missing, tick, num_workers).made():
-            standing[part] = written
+        for part, written in _Pool(task, missing, tick, num_workers).made():
+            sizes[part] = written
             num_behind += rows[part]
             if tick is None:  # else the ticks of other shards are already further
                 reached(num_behind)
         reached(num_behind)
-    num_rows, num_dropped = (sum(nums) for nums in zip(*standing.values(), strict=True))
-    return Counts(len(parts), num_kept, num_rows, num_dropped)
+    num_rows, num_dropped = (sum(nums) for nums in zip(*sizes.values(), strict=True))
+    return ShardCounts(len(parts), num_kept, num_rows, num_dropped)
 
 
 def _connect(address: str) -> None:
@@ -124,13 +124,13 @@ def _connect(address: str) -> None:
 
 @contextmanager
 def _naming_a_token() -> Iterator[None]:
-    """For Ray's attempts to join a cluster whose token it does not have.
+    """Raise RuntimeError that names the token, for a cluster that refuses the one of this machine.
 
-    It tells them to the file of the standard error alone, once a second, past every setting of its
-    log, and then says only that it cannot connect.
+    Ray writes this to the file of the standard error alone, once a second, past every setting of
+    its log, and then raises only that it cannot connect.
     """
     with tempfile.TemporaryFile() as log:
-        told = os.dup(2)
+        stderr = os.dup(2)
         os.dup2(log.fileno(), 2)
         try:
             yield
@@ -143,20 +143,20 @@ def _naming_a_token() -> Iterator[None]:
                 "~/.ray/auth_token)"
             ) from None
         finally:
-            os.dup2(told, 2)
-            os.close(told)
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def _check_listening(address: str) -> None:
-    """Ray waits for minutes, and then ends the process, where nobody listens."""
+    """Raise OSError if nothing listens: Ray would wait for minutes, and then end the process."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
         raise InputError("no host:port")
     socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
 
 
-def _room(num_workers: int | None, num_parts: int) -> tuple[int, dict[str, int]]:
-    """How many workers to ask for, and what each takes of its node."""
+def _resources_of(num_workers: int | None, num_parts: int) -> tuple[int, dict[str, int]]:
+    """Return the number of workers, and the resources of its node that each takes."""
     import ray
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -169,8 +169,8 @@ def _room(num_workers: int | None, num_parts: int) -> tuple[int, dict[str, int]]
 
 
 @dataclass(eq=False, slots=True)
-class _Hand:
-    """A worker as the driver sees it."""
+class _Handle:
+    """A worker, as seen by the driver."""
 
     actor: Any
     started: bool = False
@@ -178,117 +178,117 @@ class _Hand:
 
 
 class _Pool:
-    """The workers of one stage: who makes what, and what is still to be made."""
+    """The workers of one stage, the parts that they are making, and the parts still missing."""
 
     def __init__(
         self,
-        stage: Stage,
+        task: ShardTask,
         parts: Sequence[str],
         tick: Callable[[int, str], None] | None,
         num_workers: int | None,
     ) -> None:
         import ray
 
-        self._stage = stage
-        self._todo = deque(parts)
+        self._task = task
+        self._missing = deque(parts)
         self._tick = tick
-        self._num_workers, self._resources = _room(num_workers, len(parts))
-        self._shipped = ray.cloudpickle.dumps(stage)
-        self._hands: list[_Hand] = []
-        self._waits: dict[Any, tuple[str, _Hand]] = {}
+        self._num_workers, self._resources = _resources_of(num_workers, len(parts))
+        self._pickled = ray.cloudpickle.dumps(task)
+        self._workers: list[_Handle] = []
+        self._pending: dict[Any, tuple[str, _Handle]] = {}
         self._ticked: Counter[str] = Counter()
         self._deaths: Counter[str] = Counter()
 
-    def made(self) -> Iterator[tuple[str, Written]]:
-        """Each part when it stands; raises as `map_shards_on_ray`. No worker outlives it."""
+    def made(self) -> Iterator[tuple[str, ShardSize]]:
+        """Yield each part when it is made, then end the workers; raises as `map_shards_on_ray`."""
         import ray
 
         try:
-            self._hire()
-            while self._todo or any(hand.part for hand in self._hands):
-                idle = not any(hand.started for hand in self._hands)
+            self._start_workers()
+            while self._missing or any(worker.part for worker in self._workers):
+                idle = not any(worker.started for worker in self._workers)
                 patience = _START_SECONDS if idle else None
-                ready, _ = ray.wait(list(self._waits), num_returns=1, timeout=patience)
+                ready, _ = ray.wait(list(self._pending), num_returns=1, timeout=patience)
                 if not ready:
                     raise InputError(self._no_room())
-                what, hand = self._waits.pop(ready[0])
+                what, worker = self._pending.pop(ready[0])
                 try:
                     answer = ray.get(ready[0])
                 except ray.exceptions.RayError as error:
-                    self._bury(hand, error)
+                    self._replace(worker, error)
                     continue
                 if isinstance(answer, Failure):
-                    raise answer.exception(f"the Ray worker of {hand.part or 'this stage'}")
-                yield from self._take(what, hand, answer)
+                    raise answer.exception(f"the Ray worker of {worker.part or 'this stage'}")
+                yield from self._take(what, worker, answer)
         finally:
-            for hand in self._hands:
-                ray.kill(hand.actor)
+            for worker in self._workers:
+                ray.kill(worker.actor)
 
-    def _take(self, what: str, hand: _Hand, answer: Any) -> Iterator[tuple[str, Written]]:
+    def _take(self, what: str, worker: _Handle, answer: Any) -> Iterator[tuple[str, ShardSize]]:
         if what == "ticks":
-            self._show(answer)
-            if hand.part:
-                self._ask("ticks", hand)
+            self._add_ticks(answer)
+            if worker.part:
+                self._call("ticks", worker)
             return
         if what == "start":
-            hand.started = True
+            worker.started = True
             self._deaths[""] = 0
-        elif hand.part:
-            part, hand.part = hand.part, None
+        elif worker.part:
+            part, worker.part = worker.part, None
             written, ticks = answer
-            self._show(ticks)
-            _await_file(self._stage.out / part, "this machine")
+            self._add_ticks(ticks)
+            _await_file(self._task.out / part, "this machine")
             yield part, written
-        self._give(hand)
+        self._assign(worker)
 
-    def _hire(self) -> None:
-        """As many workers as there is work for."""
+    def _start_workers(self) -> None:
+        """Start as many workers as there is work for."""
         import ray
 
         remote = ray.remote(concurrency_groups={"work": 1, "progress": 1})(_Worker)
-        busy = sum(hand.part is not None for hand in self._hands)
-        for _ in range(min(self._num_workers, len(self._todo) + busy) - len(self._hands)):
+        busy = sum(worker.part is not None for worker in self._workers)
+        for _ in range(min(self._num_workers, len(self._missing) + busy) - len(self._workers)):
             options = {**self._resources, "scheduling_strategy": "SPREAD"}
             ticking = self._tick is not None
-            actor = remote.options(**options).remote(os.getcwd(), self._shipped, ticking=ticking)
-            self._hands.append(_Hand(actor))
-            self._ask("start", self._hands[-1])
+            actor = remote.options(**options).remote(os.getcwd(), self._pickled, ticking=ticking)
+            self._workers.append(_Handle(actor))
+            self._call("start", self._workers[-1])
 
-    def _give(self, hand: _Hand) -> None:
-        if not self._todo:
+    def _assign(self, worker: _Handle) -> None:
+        if not self._missing:
             return
-        hand.part = self._todo.popleft()
-        self._ask("make", hand, hand.part)
-        if self._tick and ("ticks", hand) not in self._waits.values():
-            self._ask("ticks", hand)
+        worker.part = self._missing.popleft()
+        self._call("make", worker, worker.part)
+        if self._tick and ("ticks", worker) not in self._pending.values():
+            self._call("ticks", worker)
 
-    def _ask(self, what: str, hand: _Hand, *arguments: str) -> None:
-        """Call a method of a worker; the answer is waited for with all others."""
+    def _call(self, what: str, worker: _Handle, *arguments: str) -> None:
+        """Call a method of a worker; its result is one of the pending ones."""
         group = "progress" if what == "ticks" else "work"  # a thread for each
-        method = getattr(hand.actor, what).options(concurrency_group=group)
-        self._waits[method.remote(*arguments)] = (what, hand)
+        method = getattr(worker.actor, what).options(concurrency_group=group)
+        self._pending[method.remote(*arguments)] = (what, worker)
 
-    def _bury(self, hand: _Hand, error: Exception) -> None:
-        """A worker is lost: its part goes to another one, and the bar goes back."""
+    def _replace(self, worker: _Handle, error: Exception) -> None:
+        """Give the part of a lost worker to another one, and take back its ticks."""
         import ray
 
-        ray.kill(hand.actor)  # where only its node cannot be reached, it must not write later
-        self._hands.remove(hand)
-        self._waits = {ref: wait for ref, wait in self._waits.items() if wait[1] is not hand}
-        part = hand.part or ""
-        if not hand.started or part:
+        ray.kill(worker.actor)  # if only its node cannot be reached, it must not write later
+        self._workers.remove(worker)
+        self._pending = {ref: wait for ref, wait in self._pending.items() if wait[1] is not worker}
+        part = worker.part or ""
+        if not worker.started or part:
             self._deaths[part] += 1
         if self._deaths[part] >= _MAX_DEATHS:
             raise RunError(_cause_of_death(part, error))
         if part:
-            self._show([(part, -self._ticked[part], "")])
-            self._todo.appendleft(part)
-        self._hire()
-        for other in self._hands:
+            self._add_ticks([(part, -self._ticked[part], "")])
+            self._missing.appendleft(part)
+        self._start_workers()
+        for other in self._workers:
             if other.started and other.part is None:
-                self._give(other)
+                self._assign(other)
 
-    def _show(self, ticks: Sequence[tuple[str, int, str]]) -> None:
+    def _add_ticks(self, ticks: Sequence[tuple[str, int, str]]) -> None:
         for part, num, language in ticks:
             self._ticked[part] += num
             if self._tick and num:
@@ -300,7 +300,7 @@ class _Pool:
         return (
             f"execute: expected room for a worker ({self._resources}) on the Ray cluster within "
             f"{_START_SECONDS} s, got none; it has {ray.cluster_resources()}, free are "
-            f"{ray.available_resources()}: start a node, or stop what else runs there"
+            f"{ray.available_resources()}: start a node, or stop other work there"
         )
 
 
@@ -316,14 +316,14 @@ def _cause_of_death(part: str, error: Exception) -> str:
 
 
 class _Worker:
-    """In a process of its own on some node: holds the model, makes one shard after another."""
+    """An actor, a process on some node, that holds the model and makes one shard after another."""
 
-    def __init__(self, folder: str, shipped: bytes, *, ticking: bool) -> None:
+    def __init__(self, folder: str, pickled: bytes, *, ticking: bool) -> None:
         self._folder = folder
-        self._shipped = shipped
+        self._pickled = pickled
         self._ticking = ticking
-        self._stage: Stage | None = None
-        self._given: list[Any] | None = None
+        self._task: ShardTask | None = None
+        self._arguments: list[Any] | None = None
         self._part = ""
         self._ticks: list[tuple[str, int, str]] = []
         self._lock = threading.Lock()
@@ -340,29 +340,29 @@ class _Worker:
                 "expected a file system that all nodes of the Ray cluster share"
             )
             return Failure.of(InputError(message))
-        self._stage = ray.cloudpickle.loads(self._shipped)
+        self._task = ray.cloudpickle.loads(self._pickled)
         return None
 
-    def make(self, part: str) -> tuple[Written, list[tuple[str, int, str]]] | Failure:
+    def make(self, part: str) -> tuple[ShardSize, list[tuple[str, int, str]]] | Failure:
         """Make a part, after loading the model; return the ticks that nobody fetched.
 
         A failure is returned: Ray would wrap an exception, and may not be able to carry it.
         """
-        stage = self._stage
-        assert stage is not None
+        task = self._task
+        assert task is not None
         self._part = part
         try:
-            for folder, _ in stage.inputs:
+            for folder, _ in task.inputs:
                 _await_file(folder / part, f"node {socket.gethostname()}")
-            if self._given is None:
-                self._given = [*stage.loaded(), *([self._tick] if self._ticking else [])]
-            written = stage.make(part, self._given)
+            if self._arguments is None:
+                self._arguments = [*task.loaded(), *([self._tick] if self._ticking else [])]
+            written = task.make(part, self._arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver raises it
             return Failure.of(error)
         return written, self._fetched()
 
     def ticks(self) -> list[tuple[str, int, str]]:
-        """What was ticked since the last call; answers after a moment, so that it costs nothing."""
+        """Return the ticks since the last call, after a moment, so that polling costs nothing."""
         time.sleep(_TICK_SECONDS)
         return self._fetched()
 
@@ -377,7 +377,7 @@ class _Worker:
 
 
 def _await_file(path: Path, where: str) -> None:
-    """Raise InputError where a file that another machine wrote cannot be seen on this one."""
+    """Raise InputError if a file that another machine wrote cannot be seen on this one."""
     end = time.monotonic() + _VISIBLE_SECONDS
     while not path.exists():
         if time.monotonic() > end:

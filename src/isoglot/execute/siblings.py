@@ -1,9 +1,8 @@
-"""Runs of one study: what one of them has made, the others take instead of making it again.
+"""Runs of one study, which take the stages of one another instead of making them again.
 
-That is sound because the fingerprint of a stage is over everything that decides its content: its
-settings, its code, the content of the models and files it reads, and the fingerprints of the stages
-that it reads, which say the same of those. Two stages of one name and one fingerprint are therefore
-the same work, wherever they lie.
+The fingerprint of a stage covers everything that decides its content: its settings, its code, the
+content of its models and files, and the fingerprints of the stages that it reads. Two stages of one
+name and one fingerprint are therefore the same work, wherever they are.
 """
 
 import os
@@ -26,35 +25,34 @@ class Siblings:
 
     @contextmanager
     def alone(self, fingerprint: str) -> Iterator[None]:
-        """Wait while a sibling makes this stage, to take it then; a lock dies with its holder."""
-        import fcntl  # here, for there is none on Windows, where single runs need none
+        """Wait while a sibling makes this stage; the lock of a process that ends is released."""
+        from filelock import FileLock
 
         path = self.root / ".locks" / fingerprint
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(path):
             yield
 
     def take(self, name: str, fingerprint: str, folder: Path) -> dict[str, Any] | None:
-        """Put a sibling's stage into `folder`, whole or not at all, and return its `done.json`.
+        """Put a sibling's stage into `folder`; return its `done.json`, None if no sibling has it.
 
-        Files are linked where the file system can, else copied: a file of the line is replaced and
-        never changed, so neither run sees what the other does later. None where no sibling has it.
+        Files are linked if the file system can, else copied: a file of the line is replaced and
+        never changed, so neither run sees later changes of the other.
         """
         for run in self.runs:
             there = self.root / run / name
             done = read_done(there)
             if there == folder or done is None or done["fingerprint"] != fingerprint:
                 continue
-            done = {"taken_from": run, **done}  # whoever made it is named, not who took it before
-            beside = folder.with_name(f".{folder.name}.taken")
-            shutil.rmtree(beside, ignore_errors=True)
+            done = {"taken_from": run, **done}  # the run that made it, not one that took it before
+            temporary = folder.with_name(f".{folder.name}.taken")
+            shutil.rmtree(temporary, ignore_errors=True)
             shutil.copytree(
-                there, beside, copy_function=_link, ignore=shutil.ignore_patterns("done.json")
+                there, temporary, copy_function=_link, ignore=shutil.ignore_patterns("done.json")
             )
-            write_done(beside, done)
+            write_done(temporary, done)
             shutil.rmtree(folder, ignore_errors=True)
-            beside.rename(folder)
+            temporary.rename(folder)
             return done
         return None
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from isoglot.benchmarks.benchmark import Answering
 from isoglot.core.store import count_rows, shard_paths
 from isoglot.evals.graders import GRADERS
-from isoglot.execute.local import Counts, map_shards
+from isoglot.execute.local import ShardCounts, map_shards
 from isoglot.execute.progress import Bar, Bars
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.sources import identifier_of
@@ -24,7 +24,7 @@ from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask, RayConfig
 from isoglot.train.policy import Policy
 
-MapShards = Callable[..., Counts]
+MapShards = Callable[..., ShardCounts]
 """`execute.local.map_shards`, or a function of the same signature that runs elsewhere."""
 
 

@@ -123,7 +123,7 @@ def _run_one(each: GridRun, names: tuple[str, ...], redo: bool, num_processes: i
 
 def _ending(child: Child[str | None]) -> str | None:
     try:
-        return child.answer()
+        return child.result()
     except (RunError, OSError) as error:  # killed, as where the memory was full
         return str(error)
 
