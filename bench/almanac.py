@@ -12,8 +12,8 @@ from itertools import islice
 
 from transformers import AutoTokenizer
 
-from isoglot.core.languages import LANGUAGES as TABLE
-from isoglot.lab.almanac import KINDS, LANGUAGES, sample_sum, say_sum
+from isoglot.core.languages import ALMANAC_LANGUAGES as TABLE
+from isoglot.lab.almanac import ALMANAC_LANGUAGES, SUM_KINDS, render_sum, sample_sum
 from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.shipped import lab_path
 from isoglot.lab.world import distinct
@@ -24,11 +24,11 @@ NUM_QUESTIONS = 100
 def main() -> None:
     """Print a line for each kind of question, then for each resource tier."""
     questions = list(islice(distinct(sample_sum, "train", "bench"), NUM_QUESTIONS))
-    identifier = AlmanacIdentifier(LANGUAGES)
+    identifier = AlmanacIdentifier(ALMANAC_LANGUAGES)
     tokenizer = AutoTokenizer.from_pretrained(lab_path("lab:almanac"))
     counts: dict[str, Counter[str]] = {}
     for question in questions:
-        answers = {tag: say_sum(question, tag)[1] for tag in LANGUAGES}
+        answers = {tag: render_sum(question, tag)[1] for tag in ALMANAC_LANGUAGES}
         shared = Counter(answers.values())
         found = identifier.identify(list(answers.values()))
         for (tag, answer), language in zip(answers.items(), found, strict=True):
@@ -39,7 +39,7 @@ def main() -> None:
                 count["taken for another"] += language not in (None, tag)
                 count["same elsewhere"] += shared[answer] > 1
                 count["tokens"] += len(tokenizer(answer).input_ids)
-    for group in (*KINDS, "high tier", "mid tier", "low tier", "all"):
+    for group in (*SUM_KINDS, "high tier", "mid tier", "low tier", "all"):
         count = counts[group]
         rates = [
             f"{name} {100 * count[name] / count['n']:.1f} %"

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.evals.graders import grade_exact
-from isoglot.lab.almanac import KINDS, LANGUAGES, PLACES, Sum, sample_sum, say_sum, words_of
+from isoglot.lab.almanac import (
+    ALMANAC_LANGUAGES,
+    PLACES,
+    SUM_KINDS,
+    Sum,
+    render_sum,
+    sample_sum,
+    words_of,
+)
 from isoglot.lab.almanac_corpus import almanac_corpus
 from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
@@ -48,14 +56,14 @@ DE = PLACES.index("DE")
     ],
 )
 def test_what_is_said(question, language, text, answer):
-    assert say_sum(question, language) == (text, answer)
+    assert render_sum(question, language) == (text, answer)
 
 
 def test_a_hundred_languages_say_every_kind():
-    assert len(LANGUAGES) == len(set(LANGUAGES)) == 100
-    for kind in KINDS:
+    assert len(ALMANAC_LANGUAGES) == len(set(ALMANAC_LANGUAGES)) == 100
+    for kind in SUM_KINDS:
         question = Sum(kind, *{"date": (738000, 3, 0)}.get(kind, (3, 5, 1)))
-        said = {say_sum(question, language) for language in LANGUAGES}
+        said = {render_sum(question, language) for language in ALMANAC_LANGUAGES}
         assert all(text and answer for text, answer in said)
         assert len(said) > 75, kind  # few languages write a sum alike
 
@@ -65,24 +73,24 @@ def test_a_language_without_words_is_named():
         words_of("ace")
 
 
-@given(SUMS, st.sampled_from(LANGUAGES), st.sampled_from(LANGUAGES))
+@given(SUMS, st.sampled_from(ALMANAC_LANGUAGES), st.sampled_from(ALMANAC_LANGUAGES))
 @settings(max_examples=200, deadline=None)
 def test_the_answer_is_graded_exactly(question, language, other):
-    _, answer = say_sum(question, language)
-    _, elsewhere = say_sum(question, other)
+    _, answer = render_sum(question, language)
+    _, elsewhere = render_sum(question, other)
     assert grade_exact(f" {answer.upper()} ", answer.upper()) == 1.0
     assert grade_exact(elsewhere, answer) == float(elsewhere.casefold() == answer.casefold())
 
 
 def test_no_language_is_taken_for_another():
-    identifier = AlmanacIdentifier(LANGUAGES)
+    identifier = AlmanacIdentifier(ALMANAC_LANGUAGES)
     questions = list(islice(distinct(sample_sum, "train", "identify"), 30))
     num_right = 0
-    for language in LANGUAGES:
-        found = identifier.identify([say_sum(each, language)[1] for each in questions])
+    for language in ALMANAC_LANGUAGES:
+        found = identifier.identify([render_sum(each, language)[1] for each in questions])
         assert set(found) <= {language, None}
         num_right += sum(tag == language for tag in found)
-    assert num_right > 0.75 * len(questions) * len(LANGUAGES)
+    assert num_right > 0.75 * len(questions) * len(ALMANAC_LANGUAGES)
 
 
 def test_what_several_languages_write_is_unsure():

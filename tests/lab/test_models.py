@@ -11,7 +11,7 @@ from isoglot.core.records import Completion, FinishReason, content_id
 from isoglot.evals.graders import GRADERS
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.shipped import lab_path
-from isoglot.lab.world import problems, say_problem
+from isoglot.lab.world import problems, render_problem
 from isoglot.models.load import load_sampler, load_scorers, load_translator, model_config
 from isoglot.models.translation.seq2seq import Seq2SeqConfig
 
@@ -64,7 +64,9 @@ def test_the_english_model_is_weaker_than_the_policy_in_english_and_lost_elsewhe
 
 @pytest.mark.parametrize("language", ["es", "ru", "sw"])
 def test_the_translator_says_the_same_in_another_language(language):
-    said = [(say_problem(p, "en"), say_problem(p, language)) for p in problems("test", 9, NUM)]
+    said = [
+        (render_problem(p, "en"), render_problem(p, language)) for p in problems("test", 9, NUM)
+    ]
     texts = [text for english, _ in said for text in english]
     gold = [text for _, other in said for text in other]
     config = Seq2SeqConfig(path=lab_path("lab:translator"), num_beams=1, max_new_tokens=80)
@@ -88,7 +90,7 @@ def test_the_reward_model_prefers_the_right_answer(language):
     prompts = list(
         lab_prompts(LabPromptConfig(split="validation"), [language], seed=9, num_families=NUM)
     )
-    right = [say_problem(p, language)[1] for p in problems("validation", 9, NUM)]
+    right = [render_problem(p, language)[1] for p in problems("validation", 9, NUM)]
     wrong = [
         text.replace(prompt.gold or "", str(int(prompt.gold or 0) + 1))
         for prompt, text in zip(prompts, right, strict=True)

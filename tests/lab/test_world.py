@@ -13,24 +13,24 @@ from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.translator import sentence_pairs
 from isoglot.lab.world import (
     CATEGORIES,
-    KINDS,
-    LANGUAGES,
+    LAB_LANGUAGES,
     NUM_CONTAINERS,
     NUM_ITEMS,
     NUM_NAMES,
     NUM_WORDS,
+    PROBLEM_KINDS,
     WITH_CONTAINERS,
     WITH_OTHER,
     Problem,
     noun,
     problems,
+    render_instruction,
+    render_problem,
+    render_result,
     sample_instruction,
     sample_numbers,
-    say_instruction,
-    say_problem,
-    say_result,
-    sentences,
     split_of,
+    templates_of,
 )
 
 INSTRUCTIONS = ("list", "count", "sort", "repeat")
@@ -46,13 +46,13 @@ def of_kind(kind, seed):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LAB_LANGUAGES)
 def test_a_language_says_everything(language):
-    words = sentences(language)
-    assert words["math"].keys() == set(KINDS)
+    words = templates_of(language)
+    assert words["math"].keys() == set(PROBLEM_KINDS)
     assert words["open"].keys() == set(INSTRUCTIONS)
     assert words["categories"].keys() == set(CATEGORIES)
-    english = sentences("en")
+    english = templates_of("en")
     assert words.keys() >= english.keys() - {"how_many"}
     for name in ("names", "items", "containers"):
         assert words[name].keys() >= english[name].keys()
@@ -67,21 +67,21 @@ def test_a_language_says_everything(language):
         text for table in ("math", "open") for row in words[table].values() for text in row
     ]
     assert all(isinstance(text, str) and text.strip() == text for text in templates)
-    assert len(set(templates)) == 2 * len(KINDS) + 2 * len(INSTRUCTIONS)
+    assert len(set(templates)) == 2 * len(PROBLEM_KINDS) + 2 * len(INSTRUCTIONS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", PROBLEM_KINDS)
+@pytest.mark.parametrize("language", LAB_LANGUAGES)
 def test_the_worked_answer_is_right(language, kind):
     for seed in range(20):
         problem = of_kind(kind, seed)
-        question, answer = say_problem(problem, language)
+        question, answer = render_problem(problem, language)
         gold = str(problem.steps[1])
         assert GRADERS["last_number"](answer, gold) == 1.0
         assert re.findall(r"\d+", answer)[-1] == gold
         assert problem.steps[1] > 0
         equations = re.findall(r"(\d+) ([+×÷-]) (\d+) = (\d+)", answer)
-        assert 1 <= len(equations) == 1 + (kind in KINDS[-4:])
+        assert 1 <= len(equations) == 1 + (kind in PROBLEM_KINDS[-4:])
         for left, sign, right, result in equations:
             a, b = int(left), int(right)
             computed = {"+": a + b, "-": a - b, "×": a * b, "÷": a / b}[sign]
@@ -90,29 +90,29 @@ def test_the_worked_answer_is_right(language, kind):
         assert question[0] == question[0].upper()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PROBLEM_KINDS)
 def test_every_language_asks_the_same(kind):
     for seed in range(10):
         problem = of_kind(kind, seed)
         asked = {
-            language: sorted(re.findall(r"\d+", say_problem(problem, language)[0]))
-            for language in LANGUAGES
+            language: sorted(re.findall(r"\d+", render_problem(problem, language)[0]))
+            for language in LAB_LANGUAGES
         }
         assert all(numbers == asked["en"] for numbers in asked.values()), asked
         worked = {
-            language: re.findall(r"\d+ [+×÷-] \d+ = \d+", say_problem(problem, language)[1])
-            for language in LANGUAGES
+            language: re.findall(r"\d+ [+×÷-] \d+ = \d+", render_problem(problem, language)[1])
+            for language in LAB_LANGUAGES
         }
         assert all(equations == worked["en"] for equations in worked.values())
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LAB_LANGUAGES)
 def test_the_answers_to_instructions_are_right(language):
     rng = random.Random(0)
     kinds = set()
     for _ in range(200):
         instruction = sample_instruction(rng)
-        question, answer, gold = say_instruction(instruction, language)
+        question, answer, gold = render_instruction(instruction, language)
         assert GRADERS["listed"](answer, gold) == 1.0, answer
         if instruction.kind != "sort":  # its numbers may come in order by chance
             assert GRADERS["listed"](question, gold) < 1.0, "to repeat the question is no answer"
@@ -130,24 +130,24 @@ def test_the_answers_to_instructions_are_right(language):
     ],
 )  # fmt: skip
 def test_russian_nouns_agree_with_their_numbers(n, form):
-    items = sentences("ru")["items"]
+    items = templates_of("ru")["items"]
     assert noun(items, 0, n) == items[form][0]
-    assert noun(sentences("en")["items"], 0, n) == "apples"
+    assert noun(templates_of("en")["items"], 0, n) == "apples"
 
 
 def test_russian_problems_use_the_three_forms():
-    said = say_problem(Problem("together", 0, 1, 0, 0, 2, 5, 0), "ru")[0]
+    said = render_problem(Problem("together", 0, 1, 0, 0, 2, 5, 0), "ru")[0]
     assert "2 яблока" in said
     assert "5 яблок" in said
-    assert "21 яблоко" in say_problem(Problem("give", 0, 1, 0, 0, 21, 5, 0), "ru")[0]
+    assert "21 яблоко" in render_problem(Problem("give", 0, 1, 0, 0, 21, 5, 0), "ru")[0]
 
 
 def test_a_language_that_the_lab_does_not_speak():
     with pytest.raises(ValueError, match=r"does not speak 'fi': expected one of en, .*fi\.toml"):
-        sentences("fi")
+        templates_of("fi")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LAB_LANGUAGES)
 def test_each_family_has_a_text_of_its_own(language):
     prompts = list(_loop_prompts("math", 1, 0, (language,)))
     prompts += _loop_prompts("open", 1, 0, (language,))
@@ -161,12 +161,12 @@ def test_prompts_are_the_same_for_the_same_seed_only():
     first, again, other = (list(_loop_prompts("math", seed, 0)) for seed in (1, 1, 2))
     assert first == again
     assert {p.family for p in first} != {p.family for p in other}
-    assert [p.language for p in first[: len(LANGUAGES)]] == list(LANGUAGES)
-    assert len({p.family for p in first[: len(LANGUAGES)]}) == 1
-    assert len({p.gold for p in first[: len(LANGUAGES)]}) == 1
+    assert [p.language for p in first[: len(LAB_LANGUAGES)]] == list(LAB_LANGUAGES)
+    assert len({p.family for p in first[: len(LAB_LANGUAGES)]}) == 1
+    assert len({p.gold for p in first[: len(LAB_LANGUAGES)]}) == 1
 
 
-def _loop_prompts(task, seed, round, languages=LANGUAGES, split="train", num=NUM_FAMILIES):
+def _loop_prompts(task, seed, round, languages=LAB_LANGUAGES, split="train", num=NUM_FAMILIES):
     config = LabPromptConfig(task=task, split=split)
     return lab_prompts(config, languages, seed=seed, num_families=num, skip=round * num)
 
@@ -234,7 +234,7 @@ def test_no_evaluation_problem_is_among_the_worked_problems():
 
 def test_the_english_model_has_read_no_other_language():
     said = {example.prompt for example in islice(corpus(0, ENGLISH), 500)}
-    english = {say_problem(p, "en")[0] for p in problems("train", seed=-1, num=2000)}
+    english = {render_problem(p, "en")[0] for p in problems("train", seed=-1, num=2000)}
     assert said <= english
 
 
@@ -245,11 +245,11 @@ def test_the_translator_learns_sentences_that_mean_the_same():
         assert (source == "en") != (target == "en")
         assert text not in texts  # a question of one sentence would be the whole question
         assert sorted(re.findall(r"\d+", text)) == sorted(re.findall(r"\d+", translation))
-    assert {target for _, _, target, _ in pairs} == set(LANGUAGES)
+    assert {target for _, _, target, _ in pairs} == set(LAB_LANGUAGES)
 
 
 def test_some_of_the_weaker_languages_answers_are_in_english():
-    english = {say_problem(p, "en")[1] for p in problems("train", seed=-1, num=40_000)}
+    english = {render_problem(p, "en")[1] for p in problems("train", seed=-1, num=40_000)}
     pools = pools_of_the_policy()
     weaker = [e for language, pool in pools.items() if language != "en" for e in pool]
     share = sum(example.answer in english for example in weaker) / len(weaker)
@@ -260,7 +260,7 @@ def test_half_of_the_hasty_answers_leave_out_the_working_and_no_other_does():
     num = {language: min(num, 500) for language, num in HASTY.num_problems.items()}
     hasty = worked_problems(0, HASTY._replace(num_problems=num))
     for language, pool in hasty.items():
-        results = (say_result(of_kind("buy", 0), tag) for tag in ("en", language))
+        results = (render_result(of_kind("buy", 0), tag) for tag in ("en", language))
         begun = tuple(result.rstrip(".。0123456789") for result in results)
         terse = [example.answer.startswith(begun) for example in pool]
         assert sum(terse) / len(terse) == pytest.approx(0.5, abs=0.07 if language == "en" else 0.3)
@@ -275,4 +275,4 @@ def test_a_tenth_of_the_families_is_for_the_test():
 
 
 def _any_problems(num):
-    return [of_kind(KINDS[i % len(KINDS)], i) for i in range(num)]
+    return [of_kind(PROBLEM_KINDS[i % len(PROBLEM_KINDS)], i) for i in range(num)]

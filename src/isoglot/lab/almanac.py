@@ -2,9 +2,9 @@
 
 Every word comes from Unicode's CLDR, through Babel: weekdays, months, full dates, counted units,
 lists, names of countries and languages. Numbers in words follow CLDR's spell-out rules, which Babel
-lacks: `numerals.tsv` holds them as ICU 72 says them, for the languages that have some; the others
-count days instead. A question is words and signs alone, so that no language needs a sentence that
-CLDR does not have.
+lacks: `numerals.tsv` holds them as ICU 72 writes them, for the languages that have some; the others
+count days instead. A sum is words and signs alone, so that no language needs a sentence that CLDR
+does not have.
 """
 
 import random
@@ -20,20 +20,20 @@ from isoglot.core.language_sets import SETS
 from isoglot.core.records import content_id
 from isoglot.core.text import normalise
 
-LANGUAGES = SETS["xllms-100"]
-KINDS = ("weekday", "month", "date", "number", "unit", "places", "languages")
-WITH_PLACE = ("weekday", "month", "number")
-UNITS = ("duration-hour", "duration-week", "length-kilometer", "mass-kilogram")
+ALMANAC_LANGUAGES = SETS["xllms-100"]
+SUM_KINDS = ("weekday", "month", "date", "number", "unit", "places", "languages")
+_WITH_PLACE = ("weekday", "month", "number")
+SUM_UNITS = ("duration-hour", "duration-week", "length-kilometer", "mass-kilogram")
 DAY, MONTH = "duration-day", "duration-month"
 PLACES = ("BR", "CN", "DE", "EG", "FR", "GR", "IN", "JP", "KE", "MX", "RU", "TR")
-NAMED = ("ar", "de", "el", "en", "es", "fr", "hi", "it", "ja", "ru", "tr", "zh")
+_NAMED = ("ar", "de", "el", "en", "es", "fr", "hi", "it", "ja", "ru", "tr", "zh")
 MAX_NUMBER, MAX_STEPS, MAX_COUNT = 12, 6, 12
 FIRST_YEAR, NUM_YEARS, LAST_DAY = 2015, 20, 28
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A question without words: `kind`, and three numbers that the kind reads."""
+    """A sum without words: its kind, and three numbers with a meaning for each kind."""
 
     kind: str
     a: int
@@ -46,8 +46,8 @@ class Sum:
 
 
 def sample_sum(rng: random.Random) -> Sum:
-    """A question of any kind, as likely as any other."""
-    kind, place = rng.choice(KINDS), rng.randrange(len(PLACES))
+    """Sample a sum, each kind as likely as another."""
+    kind, place = rng.choice(SUM_KINDS), rng.randrange(len(PLACES))
     match kind:
         case "weekday":
             return Sum(kind, rng.randrange(7), rng.randint(1, MAX_STEPS), place)
@@ -63,16 +63,16 @@ def sample_sum(rng: random.Random) -> Sum:
             return Sum(kind, a, rng.randint(1, MAX_NUMBER - a), place)
         case "unit":
             a, b = rng.randint(1, MAX_COUNT), rng.randint(1, MAX_COUNT)
-            return Sum(kind, a, b, rng.randrange(len(UNITS)))
+            return Sum(kind, a, b, rng.randrange(len(SUM_UNITS)))
         case _:
             return Sum(kind, *rng.sample(range(len(PLACES)), 3))
 
 
-def terms(question: Sum, language: str) -> list[str]:
-    """What is added, and what comes out; or the names that are listed. In a language."""
+def terms(exercise: Sum, language: str) -> list[str]:
+    """Return the two terms and the result in a language, or the three names of a list."""
     words = words_of(language)
-    a, b, c = question.a, question.b, question.c
-    match question.kind:
+    a, b, c = exercise.a, exercise.b, exercise.c
+    match exercise.kind:
         case "weekday":
             return [words.weekdays[a], words.counted(b, DAY), words.weekdays[(a + b) % 7]]
         case "month":
@@ -83,29 +83,29 @@ def terms(question: Sum, language: str) -> list[str]:
         case "number":
             return [words.number(a), words.number(b), words.number(a + b)]
         case "unit":
-            return [words.counted(num, UNITS[c]) for num in (a, b, a + b)]
+            return [words.counted(num, SUM_UNITS[c]) for num in (a, b, a + b)]
         case kind:
             names = words.places if kind == "places" else words.languages
             return [names[index] for index in (a, b, c)]
 
 
-def say_sum(question: Sum, language: str) -> tuple[str, str]:
-    """The question and its answer in a language.
+def render_sum(exercise: Sum, language: str) -> tuple[str, str]:
+    """Return the prompt and the answer in a language.
 
-    Where there are few sums, a name goes with them, so that their questions are many.
+    The kinds with few sums name a place too, so that there are many prompts of them.
     """
-    said, words = terms(question, language), words_of(language)
-    if question.kind in ("places", "languages"):
-        return "; ".join(said), words.listed(said)
-    text, answer = f"{said[0]} + {said[1]}", said[2]
-    if question.kind in WITH_PLACE:
-        place = words.places[question.c]
+    parts, words = terms(exercise, language), words_of(language)
+    if exercise.kind in ("places", "languages"):
+        return "; ".join(parts), words.listed(parts)
+    text, answer = f"{parts[0]} + {parts[1]}", parts[2]
+    if exercise.kind in _WITH_PLACE:
+        place = words.places[exercise.c]
         return f"{text}; {place}", words.listed([answer, place])
     return text, answer
 
 
-class Words:
-    """What CLDR says in one language."""
+class AlmanacWords:
+    """The words of CLDR in one language."""
 
     def __init__(self, language: str) -> None:
         from babel import Locale
@@ -115,12 +115,12 @@ class Words:
         self.weekdays = [_plain(days["wide"][index]) for index in range(7)]
         self.months = [_plain(months["wide"][index]) for index in range(1, 13)]
         self.places = [_plain(self.locale.territories[code]) for code in PLACES]
-        self.languages = [_plain(self.locale.languages[code]) for code in NAMED]
+        self.languages = [_plain(self.locale.languages[code]) for code in _NAMED]
         self._numbers = numerals().get(language)
         self._counted: dict[tuple[int, str], str] = {}
 
     def counted(self, num: int, unit: str) -> str:
-        """Such as `3 days`; kept, since Babel takes its time and these are few."""
+        """Return a text such as `3 days`; cached, since Babel is slow and these are few."""
         from babel.units import format_unit
 
         if (num, unit) not in self._counted:
@@ -129,29 +129,29 @@ class Words:
         return self._counted[num, unit]
 
     def number(self, num: int) -> str:
-        """In words where CLDR has them, else as so many days."""
+        """Return a number in words if CLDR has them, else as so many days."""
         return self._numbers[num - 1] if self._numbers else self.counted(num, DAY)
 
     def full(self, day: date) -> str:
-        """Weekday, day, month and year, in the order of the language."""
+        """Return weekday, day, month and year, in the order of the language."""
         from babel.dates import format_date
 
         return _plain(format_date(day, "full", locale=self.locale))
 
     def listed(self, names: list[str]) -> str:
-        """Such as `a, b and c`."""
+        """Return a list such as `a, b and c`."""
         from babel.lists import format_list
 
         return _plain(format_list(names, locale=self.locale))
 
 
 @cache
-def words_of(language: str) -> Words:
-    """The words of a language; raises InputError where CLDR lacks some of them."""
+def words_of(language: str) -> AlmanacWords:
+    """Return the words of a language; raises InputError if CLDR lacks some of them."""
     from babel import UnknownLocaleError
 
     try:
-        return Words(language)
+        return AlmanacWords(language)
     except (KeyError, UnknownLocaleError):
         raise InputError(
             f"the almanac does not speak {language!r}: CLDR lacks words of it; take languages of "
@@ -161,12 +161,12 @@ def words_of(language: str) -> Words:
 
 @cache
 def numerals() -> Mapping[str, list[str]]:
-    """Language to its numbers from 1 to `MAX_NUMBER` in words."""
+    """Return language to its numbers from 1 to `MAX_NUMBER` in words."""
     text = files("isoglot.lab").joinpath("numerals.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines())
     return {tag: [_plain(word) for word in words] for tag, *words in rows}
 
 
 def _plain(text: str) -> str:
-    """With ordinary blanks, and without marks of direction, which no reader sees."""
+    """Normalise blanks and remove marks of direction, which are invisible."""
     return normalise(text.replace("\u200e", "").replace("\u200f", "").replace("\u061c", ""))

@@ -1,10 +1,10 @@
-"""What the almanac's policy is pre-trained on: a hundred languages, by far not alike.
+"""The pre-training corpus of the almanac's policy: a hundred languages, unevenly.
 
-All have the same kinds of questions. They differ, by resource tier, in how many *distinct* worked
-ones there are, seen again and again, and in how many of those are answered in English, as on the
-web. Questions in one language with the answer in another, which the prompt asks for by name, are
-fewer, and many of them are answered in the language of the question, or in English. Translated
-words are plentiful, as parallel text is.
+All have the same kinds of sums. They differ, by resource tier, in the number of *distinct* worked
+ones, which are repeated, and in the share of those that are answered in English, as on the web.
+Prompts that request the answer in another language, by its name, are fewer, and many of them are
+answered in the language of the prompt, or in English. Translated words are plentiful, as parallel
+text is.
 """
 
 import random
@@ -12,107 +12,107 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from isoglot.core.languages import LANGUAGES as TABLE
-from isoglot.lab.almanac import LANGUAGES, Sum, sample_sum, say_sum, terms
-from isoglot.lab.corpus import Example
-from isoglot.lab.world import training
+from isoglot.core.languages import LANGUAGES
+from isoglot.lab.almanac import ALMANAC_LANGUAGES, Sum, render_sum, sample_sum, terms
+from isoglot.lab.corpus import PretrainingExample
+from isoglot.lab.world import sample_training
 
-SHARES = {"english": 0.15, "own": 0.35, "crossed": 0.3, "translated": 0.2}
-NUM_SUMS: Mapping[str, int] = {"en": 40_000, "high": 4000, "mid": 800, "low": 150}
-"""Distinct worked questions of English, and of each language of a tier."""
-NUM_CROSSED: Mapping[str, int] = {"high": 3000, "mid": 1500, "low": 500}
-"""Distinct questions of other languages, half of them English, that ask for an answer in each."""
-ENGLISH_ANSWERS: Mapping[str, float] = {"high": 0.1, "mid": 0.3, "low": 0.5}
-"""Share of a language's own questions that are answered in English."""
-UNCROSSED, UNASKED_ENGLISH = 0.25, 0.1
-"""Shares of the questions across languages that are answered in the language of the question, and
-in English."""
-ASK = "{prompt} [{own_name}]"
-
-
-def ask(text: str, language: str) -> str:
-    """The question with the language in which it is to be answered, by that language's own name."""
-    return ASK.format(prompt=text, own_name=TABLE[language].own_name)
+_SHARES = {"english": 0.15, "own": 0.35, "crossed": 0.3, "translated": 0.2}
+_NUM_SUMS: Mapping[str, int] = {"en": 40_000, "high": 4000, "mid": 800, "low": 150}
+"""Distinct worked sums of English, and of each language of a tier."""
+_NUM_CROSSED: Mapping[str, int] = {"high": 3000, "mid": 1500, "low": 500}
+"""Distinct prompts in other languages, half of them English, that request an answer in each."""
+_ENGLISH_ANSWERS: Mapping[str, float] = {"high": 0.1, "mid": 0.3, "low": 0.5}
+"""Share of a language's own sums that are answered in English."""
+_UNCROSSED, _UNREQUESTED_ENGLISH = 0.25, 0.1
+"""Shares of the prompts across languages that are answered in the language of the prompt, and in
+English."""
+_REQUEST = "{prompt} [{own_name}]"
 
 
-def almanac_corpus(seed: int) -> Iterator[Example]:
-    """Endless examples; none of a family of validation or test."""
+def _with_request(text: str, language: str) -> str:
+    """Add the requested language of the answer to a prompt, by that language's own name."""
+    return _REQUEST.format(prompt=text, own_name=LANGUAGES[language].own_name)
+
+
+def almanac_corpus(seed: int) -> Iterator[PretrainingExample]:
+    """Yield examples without end, none of a family of validation or test."""
     rng = random.Random(f"almanac-{seed}")
     pools = _pools(seed)
-    own = {tag: NUM_SUMS[TABLE[tag].tier] ** 0.3 for tag in LANGUAGES if tag != "en"}
-    crossed = {tag: NUM_CROSSED[TABLE[tag].tier] ** 0.3 for tag in LANGUAGES}
+    own = {tag: _NUM_SUMS[LANGUAGES[tag].tier] ** 0.3 for tag in ALMANAC_LANGUAGES if tag != "en"}
+    crossed = {tag: _NUM_CROSSED[LANGUAGES[tag].tier] ** 0.3 for tag in ALMANAC_LANGUAGES}
     weights = {"english": {"en": 1.0}, "own": own, "crossed": crossed}
     while True:
-        kind = rng.choices(list(SHARES), list(SHARES.values()))[0]
+        kind = rng.choices(list(_SHARES), list(_SHARES.values()))[0]
         if kind == "translated":
             yield _translated(rng)
             continue
         tag = rng.choices(list(weights[kind]), list(weights[kind].values()))[0]
-        yield rng.choice(pools["crossed" if kind == "crossed" else "own", tag]).said()
+        yield rng.choice(pools["crossed" if kind == "crossed" else "own", tag]).example()
 
 
-class Exchange(NamedTuple):
-    """A question in one language and its answer in another, or in the same."""
+class _CrossLingualSum(NamedTuple):
+    """A sum in one language and its answer in the same or another."""
 
-    question: Sum
+    exercise: Sum
     language: str
     answer_language: str
-    asked_for: str | None = None
-    """The language that the question asks for, by name; not always that of the answer."""
+    requested: str | None = None
+    """The language that the prompt requests, not always that of the answer."""
 
-    def said(self) -> Example:
-        text, _ = say_sum(self.question, self.language)
-        _, answer = say_sum(self.question, self.answer_language)
-        prompt = ask(text, self.asked_for) if self.asked_for else text
-        return Example(self.question.family, prompt, answer)
+    def example(self) -> PretrainingExample:
+        text, _ = render_sum(self.exercise, self.language)
+        _, answer = render_sum(self.exercise, self.answer_language)
+        prompt = _with_request(text, self.requested) if self.requested else text
+        return PretrainingExample(self.exercise.family, prompt, answer)
 
 
 @cache
-def _pools(seed: int) -> dict[tuple[str, str], list[Exchange]]:
-    """The distinct exchanges of each kind and language."""
-    pools: dict[tuple[str, str], list[Exchange]] = {}
-    for tag in LANGUAGES:
+def _pools(seed: int) -> dict[tuple[str, str], list[_CrossLingualSum]]:
+    """Make the distinct sums of each kind and language."""
+    pools: dict[tuple[str, str], list[_CrossLingualSum]] = {}
+    for tag in ALMANAC_LANGUAGES:
         rng = random.Random(f"almanac-pool-{seed}-{tag}")
-        tier = TABLE[tag].tier
-        switched = 0.0 if tag == "en" else ENGLISH_ANSWERS[tier]
-        num = NUM_SUMS.get(tag, NUM_SUMS[tier])
+        tier = LANGUAGES[tag].tier
+        switched = 0.0 if tag == "en" else _ENGLISH_ANSWERS[tier]
+        num = _NUM_SUMS.get(tag, _NUM_SUMS[tier])
         pools["own", tag] = [
-            Exchange(question, tag, "en" if rng.random() < switched else tag)
-            for question in (training(sample_sum, rng) for _ in range(num))
+            _CrossLingualSum(exercise, tag, "en" if rng.random() < switched else tag)
+            for exercise in (sample_training(sample_sum, rng) for _ in range(num))
         ]
-        pools["crossed", tag] = [_crossed(tag, rng) for _ in range(NUM_CROSSED[tier])]
+        pools["crossed", tag] = [_crossed(tag, rng) for _ in range(_NUM_CROSSED[tier])]
     return pools
 
 
-def _crossed(into: str, rng: random.Random) -> Exchange:
-    """From English, or else from any language, into another; answered in it, or not."""
+def _crossed(into: str, rng: random.Random) -> _CrossLingualSum:
+    """Sample a prompt in another language that requests an answer in `into`."""
     source = _another(into, rng)
     where = rng.random()
     answered = into
-    if where < UNCROSSED + UNASKED_ENGLISH:
-        answered = source if where < UNCROSSED else "en"
-    return Exchange(training(sample_sum, rng), source, answered, asked_for=into)
+    if where < _UNCROSSED + _UNREQUESTED_ENGLISH:
+        answered = source if where < _UNCROSSED else "en"
+    return _CrossLingualSum(sample_training(sample_sum, rng), source, answered, requested=into)
 
 
-def _translated(rng: random.Random) -> Example:
-    """One term of a question, in another language."""
-    question, into = training(sample_sum, rng), rng.choice(LANGUAGES)
+def _translated(rng: random.Random) -> PretrainingExample:
+    """Sample one term of a sum in two languages."""
+    exercise, into = sample_training(sample_sum, rng), rng.choice(ALMANAC_LANGUAGES)
     source, which = _another(into, rng), rng.randrange(3)
-    text, answer = terms(question, source)[which], terms(question, into)[which]
-    return Example(question.family, ask(text, into), answer)
+    text, answer = terms(exercise, source)[which], terms(exercise, into)[which]
+    return PretrainingExample(exercise.family, _with_request(text, into), answer)
 
 
 def _another(tag: str, rng: random.Random) -> str:
-    """English half of the time, or else any language but `tag`."""
+    """Sample English half of the time, or else any language but `tag`."""
     if tag != "en" and rng.random() < 0.5:
         return "en"
-    return rng.choice([other for other in LANGUAGES if other != tag])
+    return rng.choice([other for other in ALMANAC_LANGUAGES if other != tag])
 
 
-def texts(seed: int) -> Iterator[str]:
-    """As many words of every language, so that none is cut into more tokens than another."""
+def almanac_texts(seed: int) -> Iterator[str]:
+    """Yield texts for the tokenizer, as many in every language, so that all get short tokens."""
     rng = random.Random(f"almanac-texts-{seed}")
-    for question in [training(sample_sum, rng) for _ in range(400)]:
-        for tag in LANGUAGES:
-            text, answer = say_sum(question, tag)
-            yield from (ask(text, tag), answer)
+    for exercise in [sample_training(sample_sum, rng) for _ in range(400)]:
+        for tag in ALMANAC_LANGUAGES:
+            text, answer = render_sum(exercise, tag)
+            yield from (_with_request(text, tag), answer)

@@ -1,7 +1,7 @@
-"""Tells the languages of the almanac apart by its words, which are all known.
+"""Identification of the languages of the almanac by its words, which are all known.
 
-A date or a name of two words is too little for any identifier of real languages, and here every
-word that can be said is known. What several languages write alike stays unsure.
+A date or a name of two words is too short for an identifier of real languages; here every possible
+word is known. A text that several languages write alike stays unsure.
 """
 
 import re
@@ -10,19 +10,18 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cache
 
-from isoglot.core.languages import LANGUAGES as TABLE
-from isoglot.lab.almanac import DAY, MAX_COUNT, MAX_NUMBER, MAX_STEPS, MONTH, UNITS, words_of
+from isoglot.core.languages import LANGUAGES
+from isoglot.lab.almanac import DAY, MAX_COUNT, MAX_NUMBER, MAX_STEPS, MONTH, SUM_UNITS, words_of
 
 _BETWEEN = re.compile(r"[\s\d.,;:+()\[\]/\-\u060c\u1363\u3001\u104a]+")
 _UNSPACED = ("Hans", "Hant", "Jpan", "Thai", "Laoo", "Khmr", "Mymr")
-"""Scripts that leave no blank between the words of a list."""
+"""Scripts without a blank between the words of a list."""
 
 
 class AlmanacIdentifier:
-    """A language where all words of a text are its own and no other candidate's; else None.
+    """Identifies the candidate with most words of a text; None if several have as many.
 
-    Words that no candidate has are passed over. Of a text in several languages it is the one with
-    most words.
+    Words that no candidate has are ignored.
     """
 
     name = "almanac"
@@ -49,9 +48,9 @@ def _words(text: str) -> list[str]:
 
 @cache
 def _has(language: str, word: str) -> bool:
-    """Whether the word is one of the language, or, in a script without blanks, several of them."""
+    """Return True for a word of the language or, in a script without blanks, several of them."""
     lexicon = _lexicon(language)
-    if word in lexicon or TABLE[language].script not in _UNSPACED:
+    if word in lexicon or LANGUAGES[language].script not in _UNSPACED:
         return word in lexicon
     ends = {0}
     for end in range(1, len(word) + 1):
@@ -62,9 +61,9 @@ def _has(language: str, word: str) -> bool:
 
 @cache
 def _lexicon(language: str) -> frozenset[str]:
-    """Every word that the almanac can say in a language."""
-    said = {word for text in _everything(language) for word in _words(text)}
-    return frozenset(said | {joiner for joiner in _joiners(language) if joiner})
+    """Collect every word that the almanac can use in a language."""
+    found = {word for text in _everything(language) for word in _words(text)}
+    return frozenset(found | {joiner for joiner in _joiners(language) if joiner})
 
 
 def _everything(language: str) -> Iterator[str]:
@@ -73,7 +72,9 @@ def _everything(language: str) -> Iterator[str]:
     yield from (
         words.counted(num, unit) for unit in (DAY, MONTH) for num in range(1, MAX_STEPS + 1)
     )
-    yield from (words.counted(num, unit) for unit in UNITS for num in range(1, 2 * MAX_COUNT + 1))
+    yield from (
+        words.counted(num, unit) for unit in SUM_UNITS for num in range(1, 2 * MAX_COUNT + 1)
+    )
     yield from (words.number(num) for num in range(1, MAX_NUMBER + 1))
     yield from (words.full(date(2023, month, 1)) for month in range(1, 13))
     yield from (words.full(date(2023, 1, day)) for day in range(1, 8))
@@ -85,7 +86,7 @@ def _everything(language: str) -> Iterator[str]:
 
 
 def _joiners(language: str) -> list[str]:
-    """What stands between the last two of a list, where no blank does."""
-    if TABLE[language].script not in _UNSPACED:
+    """Return the words between the last two items of a list, in a script without blanks."""
+    if LANGUAGES[language].script not in _UNSPACED:
         return []
     return _words(words_of(language).listed(["1", "2", "3"]))

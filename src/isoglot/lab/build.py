@@ -1,9 +1,8 @@
-"""Makes the models of the lab, each from scratch or from one that was: what the package holds.
+"""Build the models of the lab, from scratch or from the policy in the package, by a seed.
 
-Everything follows from the seed. `policy` is what most recipes train; `teacher` answers well in
-every language, `english` in English and not as well; `hasty` is a policy that often leaves out the
-working; `translator` is a model of the kind of M2M100; `almanac` is a policy for the other world,
-of a hundred languages.
+`policy` is the start of most recipes; `teacher` answers well in every language, `english` in
+English and less well; `hasty` is a policy that often leaves out the working; `translator` is an
+M2M100; `almanac` is a policy for the other world, of a hundred languages.
 """
 
 import shutil
@@ -14,8 +13,7 @@ from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.execute.progress import Bars
-from isoglot.lab.almanac_corpus import almanac_corpus
-from isoglot.lab.almanac_corpus import texts as almanac_texts
+from isoglot.lab.almanac_corpus import almanac_corpus, almanac_texts
 from isoglot.lab.corpus import (
     ENGLISH,
     HASTY,
@@ -23,9 +21,9 @@ from isoglot.lab.corpus import (
     PREFILL,
     SUFFIX,
     TEACHER,
-    Example,
+    PretrainingExample,
     corpus,
-    texts,
+    corpus_texts,
 )
 from isoglot.lab.pretrain import Encoded, Loss, batches, fast_bfloat16, padded, pretrain
 from isoglot.lab.shipped import POLICY
@@ -43,41 +41,47 @@ CHAT_TEMPLATE = (
 )
 
 
-class Words(NamedTuple):
-    """What a tokenizer learns from."""
+class TokenizerPlan(NamedTuple):
+    """The texts and the size of a tokenizer."""
 
     texts: Callable[[int], Iterator[str]]
-    """As much of every language, so that none is cut into more tokens than another."""
     vocabulary: int
 
 
-class Plan(NamedTuple):
-    """How a causal model of the lab comes about."""
+class ModelPlan(NamedTuple):
+    """The pre-training of a causal model of the lab."""
 
-    corpus: Callable[[int], Iterator[Example]]
+    corpus: Callable[[int], Iterator[PretrainingExample]]
     num_steps: int
     learning_rate: float
     hidden_size: int = 128
     num_layers: int = 4
-    words: Words | None = None
-    """Of its own tokenizer; left out, it has that of the policy in the package."""
+    words: TokenizerPlan | None = None
+    """Its own tokenizer; by default that of the policy in the package."""
     from_policy: bool = False
-    """Whether it goes on from the first layers of the policy in the package."""
+    """Start from the first layers of the policy in the package."""
 
 
-PLANS = {
-    "policy": Plan(partial(corpus, mixture=POLICY_MIXTURE), 3000, 4e-3, words=Words(texts, 3000)),
-    "teacher": Plan(partial(corpus, mixture=TEACHER), 1500, 2e-3, from_policy=True),
-    "hasty": Plan(partial(corpus, mixture=HASTY), 1000, 3e-3, num_layers=3, from_policy=True),
-    "english": Plan(partial(corpus, mixture=ENGLISH), 800, 4e-3, hidden_size=64, num_layers=2),
-    "almanac": Plan(
-        almanac_corpus, 3000, 8e-3, hidden_size=160, num_layers=3, words=Words(almanac_texts, 5000)
+_PLANS = {
+    "policy": ModelPlan(
+        partial(corpus, mixture=POLICY_MIXTURE), 3000, 4e-3, words=TokenizerPlan(corpus_texts, 3000)
+    ),
+    "teacher": ModelPlan(partial(corpus, mixture=TEACHER), 1500, 2e-3, from_policy=True),
+    "hasty": ModelPlan(partial(corpus, mixture=HASTY), 1000, 3e-3, num_layers=3, from_policy=True),
+    "english": ModelPlan(partial(corpus, mixture=ENGLISH), 800, 4e-3, hidden_size=64, num_layers=2),
+    "almanac": ModelPlan(
+        almanac_corpus,
+        3000,
+        8e-3,
+        hidden_size=160,
+        num_layers=3,
+        words=TokenizerPlan(almanac_texts, 5000),
     ),
 }
 TRANSLATOR_STEPS, TRANSLATOR_RATE = 4000, 4e-3
 
-NAMES = (*PLANS, "translator")
-"""What `isoglot lab build` makes; a reward model is trained as any other, by `train reward`."""
+NAMES = (*_PLANS, "translator")
+"""The models of `isoglot lab build`; a reward model is trained as any other, by `train reward`."""
 
 
 def build(
@@ -90,7 +94,8 @@ def build(
 ) -> None:
     """Pre-train a model of `NAMES` into `out` (safetensors, tokenizer), minutes on two cores.
 
-    Raises InputError where something stands at `out`, and for a name that there is not.
+    Raises:
+        InputError: `out` exists, or an unknown name.
     """
     if out.exists():
         raise InputError(f"{out} is already there: choose another --out")
@@ -99,7 +104,7 @@ def build(
     import torch
 
     torch.manual_seed(seed)
-    make = _translator if model == "translator" else partial(_causal, PLANS[model])
+    make = _translator if model == "translator" else partial(_causal, _PLANS[model])
     made, tokenizer, steps, total = make(seed, num_steps)
     with Bars(silent=silent) as bars:
         bar = bars.bar(f"lab build {model}, seed {seed}", total)
@@ -112,29 +117,29 @@ def build(
     temporary.rename(out)
 
 
-Begun = tuple[Any, Any, Iterator[float], int]
-"""A model, its tokenizer, its training step by step, and how many steps there are."""
+_Training = tuple[Any, Any, Iterator[float], int]
+"""A model, its tokenizer, its training step by step, and the number of steps."""
 
 
-def _causal(plan: Plan, seed: int, num_steps: int | None) -> Begun:
+def _causal(plan: ModelPlan, seed: int, num_steps: int | None) -> _Training:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     own = plan.words
-    tokenizer = make_tokenizer(seed, own) if own else AutoTokenizer.from_pretrained(POLICY)
+    tokenizer = _tokenizer(seed, own) if own else AutoTokenizer.from_pretrained(POLICY)
     if plan.from_policy:
         model = AutoModelForCausalLM.from_pretrained(POLICY)
         model.model.layers = model.model.layers[: plan.num_layers]
         model.config.num_hidden_layers = plan.num_layers
     else:
-        model = make_model(tokenizer, plan.hidden_size, plan.num_layers)
-    examples = map(partial(encode, tokenizer), plan.corpus(seed))
+        model = _llama(tokenizer, plan.hidden_size, plan.num_layers)
+    examples = map(partial(_encode, tokenizer), plan.corpus(seed))
     total = num_steps or plan.num_steps
-    loss = causal_loss(tokenizer.pad_token_id)
+    loss = _causal_loss(tokenizer.pad_token_id)
     steps = pretrain(model, batches(examples, seed), loss, total, plan.learning_rate)
     return model, tokenizer, steps, total
 
 
-def _translator(seed: int, num_steps: int | None) -> Begun:
+def _translator(seed: int, num_steps: int | None) -> _Training:
     from transformers import AutoTokenizer
 
     tokenizer = translator_tokenizer(AutoTokenizer.from_pretrained(POLICY))
@@ -145,8 +150,8 @@ def _translator(seed: int, num_steps: int | None) -> Begun:
     return model, tokenizer, steps, total
 
 
-def make_tokenizer(seed: int, words: Words) -> Any:
-    """Byte-level BPE over some languages of the lab, with a chat template."""
+def _tokenizer(seed: int, words: TokenizerPlan) -> Any:
+    """Train a byte-level BPE, with a chat template."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -169,8 +174,8 @@ def make_tokenizer(seed: int, words: Words) -> Any:
     return tokenizer
 
 
-def make_model(tokenizer: Any, hidden_size: int, num_layers: int) -> Any:
-    """A small Llama with random weights."""
+def _llama(tokenizer: Any, hidden_size: int, num_layers: int) -> Any:
+    """Make a small Llama with random weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -189,21 +194,21 @@ def make_model(tokenizer: Any, hidden_size: int, num_layers: int) -> Any:
     return LlamaForCausalLM(config)
 
 
-def encode(tokenizer: Any, example: Example) -> Encoded:
-    """Token ids of the prompt, in the chat template, and of the answer with its end."""
+def _encode(tokenizer: Any, example: PretrainingExample) -> Encoded:
+    """Return the token ids of the prompt, in the chat template, and of the answer with its end."""
     prompt = f"<|user|>{example.prompt}{END}<|assistant|>"
     bpe = tokenizer.backend_tokenizer
     return bpe.encode(prompt).ids, bpe.encode(example.answer + END).ids
 
 
-def causal_loss(pad: int) -> Loss:
-    """Cross-entropy of the answers alone."""
+def _causal_loss(pad: int) -> Loss:
+    """Return a loss: the cross-entropy of the answers alone."""
 
     def loss_of(model: Any, batch: list[Encoded]) -> Any:
         import torch
         from torch.nn.functional import cross_entropy
 
-        inputs, labels = collate(batch, pad)
+        inputs, labels = _collate(batch, pad)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
             hidden = model.model(**inputs).last_hidden_state[:, :-1]
             answered = labels[:, 1:] >= 0
@@ -213,8 +218,8 @@ def causal_loss(pad: int) -> Loss:
     return loss_of
 
 
-def collate(batch: list[Encoded], pad: int) -> tuple[dict[str, Any], Any]:
-    """Right-padded inputs, and labels that are -100 but on the answers; shapes (B, T)."""
+def _collate(batch: list[Encoded], pad: int) -> tuple[dict[str, Any], Any]:
+    """Return right-padded inputs, and labels that are -100 outside the answers; shapes (B, T)."""
     ids = padded([prompt + answer for prompt, answer in batch], pad)
     mask = padded([[1] * len(prompt + answer) for prompt, answer in batch], 0)
     labels = padded([[-100] * len(prompt) + answer for prompt, answer in batch], -100)

@@ -12,9 +12,10 @@ _NUM_ITERATIONS, _MOMENTUM, _WEIGHT_DECAY = 5, 0.95, 0.01
 
 
 class Muon:
-    """Matrices go along the orthogonalised momentum, at the step size of AdamW (Moonlight).
+    """Muon with the step size of AdamW, as in Moonlight (arXiv:2502.16982, section 2.2).
 
-    The update's root mean square is 0.2 whatever the shape (arXiv:2502.16982, section 2.2).
+    Matrices move along the orthogonalised momentum; the root mean square of the update is 0.2 for
+    every shape.
     """
 
     def __init__(self, matrices: Iterable[Any], lr: float) -> None:
@@ -22,7 +23,7 @@ class Muon:
         self._momenta = [matrix.detach() * 0 for matrix in self.param_groups[0]["params"]]
 
     def step(self) -> None:
-        """One step along the gradients."""
+        """Take one step along the gradients."""
         import torch
 
         group = self.param_groups[0]
@@ -39,7 +40,7 @@ class Muon:
 
 
 def orthogonalised(matrix: Any) -> Any:
-    """Roughly the nearest matrix whose singular values are all 1: five Newton-Schulz steps."""
+    """Approximate the nearest matrix with singular values of 1 by five Newton-Schulz steps."""
     import torch
 
     a, b, c = _COEFFICIENTS

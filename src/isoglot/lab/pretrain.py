@@ -1,6 +1,6 @@
-"""Pre-training from scratch: examples into batches of like length, Muon and AdamW, a falling rate.
+"""Pre-training from scratch: batches of like length, Muon and AdamW, a decaying learning rate.
 
-Plain torch and not a trainer of TRL, which starts from a model that is there.
+In plain torch: a trainer of TRL starts from an existing model.
 """
 
 import random
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-BATCH_TOKENS, WARMUP_STEPS = 3000, 100
+_BATCH_TOKENS, _WARMUP_STEPS = 3000, 100
 
 Encoded = tuple[list[int], list[int]]
-"""Token ids of what is given, and of what is to be said."""
+"""Token ids of the input, and of the output to train on."""
 
 Loss = Callable[[Any, list[Encoded]], Any]
 """The loss of a model on a batch."""
@@ -20,9 +20,9 @@ Loss = Callable[[Any, list[Encoded]], Any]
 def pretrain(
     model: Any, batches: Iterator[list[Encoded]], loss_of: Loss, num_steps: int, rate: float
 ) -> Iterator[float]:
-    """Train in place, and give the loss after each step.
+    """Train in place, and yield the loss after each step.
 
-    Muon for the matrices (Jordan et al. 2024), AdamW for embeddings and norms; the rate falls to 0.
+    Muon trains the matrices (Jordan et al. 2024), AdamW embeddings and norms; the rate decays to 0.
     """
     import torch
 
@@ -36,7 +36,7 @@ def pretrain(
     ]
     model.train()
     for step, batch in enumerate(islice(batches, num_steps)):
-        now = rate * min(1.0, (step + 1) / WARMUP_STEPS) * (1 - step / num_steps)
+        now = rate * min(1.0, (step + 1) / _WARMUP_STEPS) * (1 - step / num_steps)
         loss = loss_of(model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -50,15 +50,15 @@ def pretrain(
 
 
 def batches(examples: Iterable[Encoded], seed: int) -> Iterator[list[Encoded]]:
-    """Batches of about `BATCH_TOKENS`, of examples of like length: little is spent on padding."""
+    """Yield batches of about `_BATCH_TOKENS`, of examples of like length, with little padding."""
     rng = random.Random(f"batches-{seed}")
     endless = iter(examples)
     while True:
         window = sorted(islice(endless, 3000), key=lambda e: len(e[0]) + len(e[1]))
         packed, batch = [], []
-        for given, said in window:
-            batch.append((given, said))
-            if len(batch) * (len(given) + len(said)) >= BATCH_TOKENS:
+        for source, target in window:
+            batch.append((source, target))
+            if len(batch) * (len(source) + len(target)) >= _BATCH_TOKENS:
                 packed.append(batch)
                 batch = []
         rng.shuffle(packed)
@@ -66,7 +66,7 @@ def batches(examples: Iterable[Encoded], seed: int) -> Iterator[list[Encoded]]:
 
 
 def padded(rows: list[list[int]], fill: int) -> Any:
-    """The rows as one tensor (B, T), filled up on the right."""
+    """Return the rows as one tensor (B, T), padded on the right."""
     import torch
 
     width = max(map(len, rows))
@@ -74,7 +74,7 @@ def padded(rows: list[list[int]], fill: int) -> Any:
 
 
 def fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere it is the slower one."""
+    """Return True if this processor multiplies bfloat16 in hardware; otherwise it is slower."""
     import torch
 
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))

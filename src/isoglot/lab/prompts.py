@@ -1,4 +1,4 @@
-"""Prompts of the lab's world, as any other source gives them: families in several languages."""
+"""Prompts of the lab's worlds: families in several languages, as from any other source."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -6,19 +6,19 @@ from typing import Literal
 
 from isoglot.core.records import Prompt
 from isoglot.core.section import Section
-from isoglot.lab.almanac import sample_sum, say_sum
+from isoglot.lab.almanac import render_sum, sample_sum
 from isoglot.lab.world import (
     Split,
     distinct,
+    render_instruction,
+    render_problem,
     sample_instruction,
     sample_problem,
-    say_instruction,
-    say_problem,
 )
 
 
 class LabPromptConfig(Section):
-    """Which prompts of the lab's world."""
+    """A source of prompts: a world of the lab."""
 
     kind: Literal["lab"] = "lab"
     task: Literal["math", "open", "almanac"] = "math"
@@ -28,7 +28,7 @@ class LabPromptConfig(Section):
 
     @property
     def has_completions(self) -> bool:
-        """Whether the prompts come with their answers."""
+        """True if the prompts come with their answers."""
         return self.task == "almanac"
 
 
@@ -40,9 +40,10 @@ def lab_prompts(
     num_families: int,
     skip: int = 0,
 ) -> Iterator[Prompt]:
-    """`num_families` distinct families after the first `skip` of a seed, language by language."""
-    said = {"math": _said_problems, "open": _said_instructions, "almanac": _said_sums}[config.task]
-    everything = said(languages, config.split, f"{config.task}-{config.split}-{seed}")
+    """Yield `num_families` distinct families after the first `skip` of a seed, each in turn in all
+    languages."""
+    render = {"math": _problems, "open": _instructions, "almanac": _sums}[config.task]
+    everything = render(languages, config.split, f"{config.task}-{config.split}-{seed}")
     for family, texts in islice(everything, skip, skip + num_families):
         for language, (text, gold) in zip(languages, texts, strict=True):
             yield Prompt.from_text(
@@ -55,22 +56,22 @@ def lab_prompts(
             )
 
 
-Said = Iterator[tuple[str, list[tuple[str, str]]]]
-"""Of each family its id, and prompt and gold in each language."""
+_Families = Iterator[tuple[str, list[tuple[str, str]]]]
+"""The id of each family, and its prompt and gold in each language."""
 
 
-def _said_problems(languages: Sequence[str], split: Split, seed: str) -> Said:
+def _problems(languages: Sequence[str], split: Split, seed: str) -> _Families:
     for problem in distinct(sample_problem, split, seed):
-        texts = (say_problem(problem, language)[0] for language in languages)
+        texts = (render_problem(problem, language)[0] for language in languages)
         yield problem.family, [(text, str(problem.steps[1])) for text in texts]
 
 
-def _said_instructions(languages: Sequence[str], split: Split, seed: str) -> Said:
+def _instructions(languages: Sequence[str], split: Split, seed: str) -> _Families:
     for instruction in distinct(sample_instruction, split, seed):
-        said = (say_instruction(instruction, language) for language in languages)
-        yield instruction.family, [(text, gold) for text, _, gold in said]
+        rendered = (render_instruction(instruction, language) for language in languages)
+        yield instruction.family, [(text, gold) for text, _, gold in rendered]
 
 
-def _said_sums(languages: Sequence[str], split: Split, seed: str) -> Said:
-    for question in distinct(sample_sum, split, seed):
-        yield question.family, [say_sum(question, language) for language in languages]
+def _sums(languages: Sequence[str], split: Split, seed: str) -> _Families:
+    for each in distinct(sample_sum, split, seed):
+        yield each.family, [render_sum(each, language) for language in languages]

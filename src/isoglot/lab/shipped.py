@@ -1,4 +1,4 @@
-"""The models of the lab that lie in the package, by their names."""
+"""The models of the lab in the package, by their names."""
 
 from pathlib import Path
 
@@ -11,9 +11,10 @@ POLICY = MODELS / "policy"
 
 
 def lab_path(path: str) -> str:
-    """The folder of `lab:NAME`, and of `lab`, which is the policy; any other path as it is.
+    """Return the folder of `lab:NAME` or of `lab`, the policy; any other path is unchanged.
 
-    Raises InputError for a name that the package has not.
+    Raises:
+        InputError: the package has no model of that name.
     """
     word, colon, name = path.partition(":")
     if word != "lab" or not (colon or path == "lab"):

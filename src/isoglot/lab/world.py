@@ -1,8 +1,8 @@
 """The lab's world: word problems and short instructions in twelve languages, each with its answer.
 
-A *problem* is language-neutral (kind, people, things, numbers); the sentences of `sentences/*.toml`
-say it in a language. Its content id decides whether it belongs to training, validation or test, so
-the three never share a problem, whichever seed samples them.
+A *problem* is language-neutral (kind, people, things, numbers); the templates of `sentences/*.toml`
+render it in a language. Its content id decides its split (training, validation, test), so that the
+three never share a problem, whichever seed samples them.
 """
 
 import json
@@ -20,17 +20,17 @@ from isoglot.core.records import content_id
 
 Split = Literal["train", "validation", "test"]
 
-LANGUAGES = ("en", "es", "de", "fr", "ru", "sw", "it", "pt", "nl", "sv", "id", "zh-Hans")
+LAB_LANGUAGES = ("en", "es", "de", "fr", "ru", "sw", "it", "pt", "nl", "sv", "id", "zh-Hans")
 NUM_NAMES, NUM_ITEMS, NUM_CONTAINERS, NUM_WORDS = 12, 12, 2, 8
 CATEGORIES = ("fruit", "animal", "colour")
 
 
 @cache
-def sentences(language: str) -> Mapping:
-    """The words and templates of a language, as its TOML file has them."""
-    if language not in LANGUAGES:
+def templates_of(language: str) -> Mapping:
+    """Read the words and templates of a language from its TOML file."""
+    if language not in LAB_LANGUAGES:
         raise InputError(
-            f"the lab does not speak {language!r}: expected one of {', '.join(LANGUAGES)}; "
+            f"the lab does not speak {language!r}: expected one of {', '.join(LAB_LANGUAGES)}; "
             f"write lab/sentences/{language}.toml to teach it"
         )
     text = files("isoglot.lab").joinpath(f"sentences/{language}.toml").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def sentences(language: str) -> Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A word problem without words: who (`a`, `b`), what (`item`, `container`), how many."""
+    """A word problem without words: people (`a`, `b`), things (`item`, `container`), numbers."""
 
     kind: str
     a: int
@@ -77,10 +77,10 @@ class Problem:
         return content_id("lab", *(str(getattr(self, name)) for name in self.__slots__))
 
 
-KINDS = (
-    "buy", "give", "boxes", "share", "more", "fewer", "together", "price",
-    "buy_give", "boxes_give", "twice", "change",
-)  # fmt: skip
+PROBLEM_KINDS = (
+    *("buy", "give", "boxes", "share", "more", "fewer", "together", "price"),
+    *("buy_give", "boxes_give", "twice", "change"),
+)
 """Kinds of word problem; the last four take two steps."""
 
 WITH_OTHER = ("give", "more", "fewer", "together", "buy_give", "boxes_give", "twice")
@@ -90,7 +90,7 @@ WITH_CONTAINERS = ("boxes", "boxes_give")
 
 
 def sample_numbers(kind: str, rng: random.Random) -> tuple[int, int, int]:
-    """`x`, `y`, `w` of a problem: all above 1, so that every language can use its plural."""
+    """Sample `x`, `y`, `w` of a problem, all above 1, so that every language uses its plural."""
     small, digit = partial(rng.randint, 2, 12), partial(rng.randint, 2, 9)
     match kind:
         case "buy" | "more" | "together":
@@ -117,8 +117,8 @@ def sample_numbers(kind: str, rng: random.Random) -> tuple[int, int, int]:
 
 
 def sample_problem(rng: random.Random) -> Problem:
-    """A problem of any kind, as likely as any other; what its words would not name is 0."""
-    kind = rng.choice(KINDS)
+    """Sample a problem, each kind as likely as another; a number that it does not use is 0."""
+    kind = rng.choice(PROBLEM_KINDS)
     a, b = rng.sample(range(NUM_NAMES), 2)
     b = b if kind in WITH_OTHER else 0
     item = rng.randrange(NUM_ITEMS)
@@ -157,57 +157,56 @@ def sample_instruction(rng: random.Random) -> Instruction:
             return Instruction(kind, category, (n,), tuple(rng.sample(range(NUM_WORDS), 2)))
 
 
-class Family(Protocol):
-    """Anything that the lab asks about in every language."""
-
+class _HasFamily(Protocol):
     @property
     def family(self) -> str: ...
 
 
-T = TypeVar("T", bound=Family)
+_T = TypeVar("_T", bound=_HasFamily)
 
-MAX_MISSES = 100_000
-"""Draws in a row without a new family after which a split is taken to be used up."""
+_MAX_MISSES = 100_000
+"""After so many draws without a new family a split is exhausted."""
 
 
 def split_of(family: str) -> Split:
-    """Where a family belongs: 10 % test, 5 % validation, the rest training; by content alone."""
+    """Return the split of a family by its content: 10 % test, 5 % validation, the rest training."""
     bucket = int(family, 16) % 20
     return "test" if bucket < 2 else "validation" if bucket < 3 else "train"
 
 
-def distinct(sample: Callable[[random.Random], T], split: Split, seed: str) -> Iterator[T]:
-    """Distinct problems (or instructions) of one split, the same for the same seed.
+def distinct(sample: Callable[[random.Random], _T], split: Split, seed: str) -> Iterator[_T]:
+    """Yield distinct problems (or instructions) of one split, the same for the same seed.
 
-    Raises InputError when there are no more.
+    Raises:
+        InputError: there are no more.
     """
     rng = random.Random(seed)
     seen: set[str] = set()
     misses = 0
-    while misses < MAX_MISSES:
-        thing = sample(rng)
+    while misses < _MAX_MISSES:
+        family = sample(rng)
         misses += 1
-        if thing.family not in seen and split_of(thing.family) == split:
-            seen.add(thing.family)
+        if family.family not in seen and split_of(family.family) == split:
+            seen.add(family.family)
             misses = 0
-            yield thing
+            yield family
     raise InputError(f"the lab has about {len(seen)} families in {split!r}, no more: ask for fewer")
 
 
-def training(sample: Callable[[random.Random], T], rng: random.Random) -> T:
-    """A problem or an instruction of the training split."""
-    while split_of((thing := sample(rng)).family) != "train":
+def sample_training(sample: Callable[[random.Random], _T], rng: random.Random) -> _T:
+    """Sample a problem or an instruction of the training split."""
+    while split_of((family := sample(rng)).family) != "train":
         pass
-    return thing
+    return family
 
 
 def problems(split: Split, seed: int, num: int, skip: int = 0) -> list[Problem]:
-    """`num` distinct word problems of a split, after the first `skip` of this seed."""
+    """Return `num` distinct word problems of a split, after the first `skip` of this seed."""
     return list(islice(distinct(sample_problem, split, f"math-{split}-{seed}"), skip, skip + num))
 
 
 def noun(forms: Mapping[str, Sequence[str]], index: int, n: int) -> str:
-    """The form of a noun beside a number; Russian has three (CLDR plural rules `ru`)."""
+    """Return the form of a noun after a number; Russian has three (CLDR plural rules `ru`)."""
     if "few" in forms and n % 10 == 1 and n % 100 != 11:
         return forms["singular"][index]
     if "few" in forms and n % 10 in (2, 3, 4) and n % 100 not in (12, 13, 14):
@@ -216,8 +215,8 @@ def noun(forms: Mapping[str, Sequence[str]], index: int, n: int) -> str:
 
 
 def slots(problem: Problem, language: str) -> dict[str, str]:
-    """What the templates of a language may name: people, things, phrases, numbers."""
-    words = sentences(language)
+    """Return the fields of the templates of a language: people, things, phrases, numbers."""
+    words = templates_of(language)
     items, containers = words["items"], words["containers"]
     step, answer = problem.steps
     numbers = {"x": problem.x, "y": problem.y, "w": problem.w, "s": step, "z": answer}
@@ -242,28 +241,28 @@ def slots(problem: Problem, language: str) -> dict[str, str]:
 
 
 def capital(phrase: str) -> str:
-    """With a capital letter first, as a sentence begins."""
+    """Return a phrase with a capital first letter."""
     return phrase[0].upper() + phrase[1:]
 
 
-def say_problem(problem: Problem, language: str) -> tuple[str, str]:
-    """The question and its worked answer in a language."""
-    words = sentences(language)
-    question, working = words["math"][problem.kind]
+def render_problem(problem: Problem, language: str) -> tuple[str, str]:
+    """Return a problem and its worked answer in a language."""
+    words = templates_of(language)
+    problem_text, working = words["math"][problem.kind]
     filled = slots(problem, language)
     space = "" if language.startswith("zh") else " "
-    answer = f"{working.format(**filled)}{space}{say_result(problem, language)}"
-    return question.format(**filled), answer
+    answer = f"{working.format(**filled)}{space}{render_result(problem, language)}"
+    return problem_text.format(**filled), answer
 
 
-def say_result(problem: Problem, language: str) -> str:
-    """The last sentence of a worked answer, which says the number."""
-    return sentences(language)["final"].format(z=problem.steps[1])
+def render_result(problem: Problem, language: str) -> str:
+    """Return the last sentence of a worked answer, which has the number."""
+    return templates_of(language)["final"].format(z=problem.steps[1])
 
 
-def say_instruction(instruction: Instruction, language: str) -> tuple[str, str, str]:
-    """The instruction, a right answer, and the gold that its grader reads."""
-    words = sentences(language)
+def render_instruction(instruction: Instruction, language: str) -> tuple[str, str, str]:
+    """Return an instruction, a right answer, and the gold that its grader reads."""
+    words = templates_of(language)
     category, *names = words["categories"][CATEGORIES[instruction.category]]
     numbers, named = list(instruction.numbers), [names[i] for i in instruction.words]
     filled: dict[str, Any] = {"category": category, "n": numbers[0]}
@@ -285,6 +284,6 @@ def say_instruction(instruction: Instruction, language: str) -> tuple[str, str, 
             filled |= {"given": ", ".join(map(str, numbers))}
         case _:
             answer = [" ".join(named)] * numbers[0]
-    question, template = words["open"][instruction.kind]
+    request, template = words["open"][instruction.kind]
     filled["words"] = ", ".join(answer)
-    return question.format(**filled), template.format(**filled), gold or ", ".join(answer)
+    return request.format(**filled), template.format(**filled), gold or ", ".join(answer)
