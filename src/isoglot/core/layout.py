@@ -41,7 +41,7 @@ def pieces_of(text: str, tag: str) -> list[Piece]:
     return pieces + list(_pieces_between(text[end:], tag))
 
 
-def joined(pieces: Sequence[Piece], translations: Sequence[str], target: str) -> str | None:
+def join_pieces(pieces: Sequence[Piece], translations: Sequence[str], target: str) -> str | None:
     """Join the pieces with each sentence replaced by its translation; None if one lost a mask.
 
     Sentences are separated as in the target language: by a blank, or by nothing in Chinese and

@@ -9,7 +9,7 @@ from tiny_run import tiny_recipe
 
 pytest.importorskip("sentencex", reason="splits sentences")
 
-from isoglot.core.layout import joined, pieces_of
+from isoglot.core.layout import join_pieces, pieces_of
 from isoglot.core.protected import mask, protected, unmask
 from isoglot.core.sentences import num_sentences, sentences
 from isoglot.line.pipeline import run
@@ -303,7 +303,9 @@ def test_the_probability_of_a_beam_is_that_of_its_tokens_and_no_slice_changes_it
 def upper(text, tag="en", target="de"):
     """A translation that says everything in capitals."""
     pieces = pieces_of(text, tag)
-    return joined(pieces, [piece.text.upper() for piece in pieces if piece.is_sentence], target)
+    return join_pieces(
+        pieces, [piece.text.upper() for piece in pieces if piece.is_sentence], target
+    )
 
 
 def test_only_sentences_go_to_the_model():
@@ -348,7 +350,7 @@ def test_blanks_between_sentences_are_those_of_the_target(text, source, target, 
 )
 def test_a_lost_or_doubled_mask_is_no_translation(change):
     pieces = pieces_of("Call {name} now.", "en")
-    assert joined(pieces, [change(p.text) for p in pieces if p.is_sentence], "de") is None
+    assert join_pieces(pieces, [change(p.text) for p in pieces if p.is_sentence], "de") is None
 
 
 @pytest.mark.parametrize("mask_text", ["[ 0 ]", "［0］", "[٠]", "【0】"])
@@ -383,7 +385,7 @@ def test_pieces_join_to_the_text_and_masks_come_back(text, tag):
 def test_what_is_protected_comes_back_byte_for_byte(text, tag):
     pieces = pieces_of(text, tag)
     said = [piece for piece in pieces if piece.is_sentence]
-    out = joined(pieces, [f"ja {piece.text} nein" for piece in said], "de")
+    out = join_pieces(pieces, [f"ja {piece.text} nein" for piece in said], "de")
     assert out is not None
     kept = [span for piece in said for span in piece.kept]
     place = 0
@@ -400,7 +402,7 @@ def test_a_text_of_only_code_comes_back_unchanged(spans):
     text = " ".join(spans)
     pieces = pieces_of(text, "en")
     if not any(piece.is_sentence for piece in pieces):
-        assert joined(pieces, [], "de") == text
+        assert join_pieces(pieces, [], "de") == text
 
 
 def test_sentences_of_several_scripts():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from isoglot.core.errors import InputError
-from isoglot.core.layout import Piece, joined, pieces_of
+from isoglot.core.layout import Piece, join_pieces, pieces_of
 from isoglot.core.protocols import Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
@@ -324,7 +324,7 @@ def _join(
 ) -> Sampled:
     if not all(generated.ended for _, generated in sentences):
         return Sampled("", FinishReason.LENGTH)
-    text = joined(pieces, [text for text, _ in sentences], target)
+    text = join_pieces(pieces, [text for text, _ in sentences], target)
     if text is None:
         return Sampled("", FinishReason.ERROR)
     num = sum(len(generated.ids) + generated.ended for _, generated in sentences)
