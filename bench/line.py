@@ -191,7 +191,7 @@ def memory_part(job: dict[str, Any]) -> None:
     from isoglot.execute.ledger import Ledger
     from isoglot.lab.prompts import LabPromptConfig, lab_prompts
     from isoglot.line import job as jobs
-    from isoglot.line.pipeline import run
+    from isoglot.line.pipeline import run_recipe
     from isoglot.recipe.recipe import load_recipe
 
     changes = [f"prompts.num_families={job['families']}", "rounds=1", "evaluate={}", "train=null"]
@@ -219,7 +219,7 @@ def memory_part(job: dict[str, Any]) -> None:
         return done
 
     jobs.load_sampler, Ledger.once = lambda _: Sampler(), noted  # type: ignore
-    kept = run(recipe, Path(job["out"]), silent=True).rounds[0].pairs.kept
+    kept = run_recipe(recipe, Path(job["out"]), silent=True).rounds[0].pairs.kept
     print(json.dumps({**peaks, "summary": _peak(), "pairs": kept}))
 
 

@@ -8,7 +8,7 @@ from tiny_model import save_tiny_model
 from tiny_run import stopping_copy, tiny_recipe
 
 from isoglot.commands.main import main
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def tiny_policy(tiny_model, tmp_path_factory) -> Path:
 def finished_run(tiny_policy, tmp_path_factory) -> Path:
     """The folder of a whole tiny run that nothing interrupted; treat it as read-only."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    run(tiny_recipe(tiny_policy), out, silent=True)
+    run_recipe(tiny_recipe(tiny_policy), out, silent=True)
     return out
 
 

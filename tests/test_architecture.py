@@ -15,8 +15,8 @@ FILES = sorted(SRC.rglob("*.py"))
 
 ORDER = (
     "__main__",
-    "__init__",
     "commands",
+    "__init__",
     "study",
     "planning",
     "judging",

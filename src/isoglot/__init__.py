@@ -1,43 +1,356 @@
 """isoglot: make a language model as good in every language as it is in its best one.
 
-    from isoglot import load_recipe, run
-    summary = run(load_recipe("lidr-lab", ["seed=2"]), Path("runs/mine"))
+    import isoglot
 
-A name is imported when it is first used, so that `import isoglot` costs nothing.
+    run = isoglot.run("lidr-lab", seed=2, out="runs/mine")
+    run.table()
+
+The command line is a thin layer over these functions. Heavy libraries are imported at first use,
+so that `import isoglot` is quick.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from isoglot.core.version import __version__
 
-_WHERE = {
-    "Completion": "core.records",
-    "Dropped": "core.records",
-    "LANGUAGES": "core.languages",
-    "Language": "core.languages",
-    "LanguageIdentifier": "core.protocols",
-    "Preference": "core.records",
-    "Prompt": "core.records",
-    "Recipe": "recipe.recipe",
-    "Result": "core.records",
-    "Sampler": "core.protocols",
-    "Sampling": "core.protocols",
-    "Scorer": "core.protocols",
-    "Translator": "core.protocols",
-    "load_identifier": "models.load",
-    "load_recipe": "recipe.recipe",
-    "load_sampler": "models.load",
-    "read_shard": "core.store",
-    "recipe_names": "recipe.recipe",
-    "run": "line.pipeline",
-    "write_report": "report.pages.run",
-}
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["__version__", *_WHERE]
+    from isoglot.core.errors import InputError
+    from isoglot.core.languages import LANGUAGES, Language
+    from isoglot.core.protocols import LanguageIdentifier, Sampler, Sampling, Scorer, Translator
+    from isoglot.core.records import Completion, Dropped, Preference, Prompt, Result
+    from isoglot.core.store import read_shard
+    from isoglot.line.evaluate import EvaluationRequest
+    from isoglot.recipe.recipe import Recipe, load_recipe, recipe_names
+    from isoglot.recipe.tasks import TaskOptions
+    from isoglot.report.objects import Evaluated, Judged, Rated, Run
+
+_WHERE = {
+    "core.errors": ("InputError",),
+    "core.languages": ("LANGUAGES", "Language"),
+    "core.protocols": ("LanguageIdentifier", "Sampler", "Sampling", "Scorer", "Translator"),
+    "core.records": ("Completion", "Dropped", "Preference", "Prompt", "Result"),
+    "core.store": ("read_shard",),
+    "recipe.tasks": ("TaskOptions",),
+    "recipe.recipe": ("Recipe", "load_recipe", "recipe_names"),
+    "report.objects": ("Evaluated", "Judged", "Rated", "Run"),
+}
+"""The modules of the names that are imported at first use."""
+
+__all__ = [
+    "LANGUAGES",
+    "Completion",
+    "Dropped",
+    "Evaluated",
+    "InputError",
+    "Judged",
+    "Language",
+    "LanguageIdentifier",
+    "Preference",
+    "Prompt",
+    "Rated",
+    "Recipe",
+    "Result",
+    "Run",
+    "Sampler",
+    "Sampling",
+    "Scorer",
+    "TaskOptions",
+    "Translator",
+    "__version__",
+    "evaluate",
+    "identify",
+    "judge",
+    "load_recipe",
+    "open_evaluation",
+    "open_run",
+    "pair",
+    "read_shard",
+    "recipe_names",
+    "run",
+    "write_task_prompts",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'isoglot' has no attribute {name!r}")
-    return getattr(import_module(f"isoglot.{_WHERE[name]}"), name)
+    for module, names in _WHERE.items():
+        if name in names:
+            return getattr(import_module(f"isoglot.{module}"), name)
+    raise AttributeError(f"module 'isoglot' has no attribute {name!r}")
+
+
+def run(
+    recipe: str | Path | Recipe,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    out: str | Path | None = None,
+    redo: bool = False,
+    silent: bool = False,
+    **keys: Any,
+) -> Run:
+    """Run a recipe; the same call resumes.
+
+    Example:
+        >>> run = isoglot.run("lidr-lab", {"prompts.num_families": 20}, seed=2, out="runs/mine")
+        >>> run.pairs(language="sw")[0].chosen_text
+        >>> run.to_pandas(), run.policy, run.report
+
+    Args:
+        recipe: a recipe, a `.yaml` file, or a name that `recipe_names` lists.
+        settings: keys of the recipe with dots, such as `{"train.training.beta": 0.1}`.
+        out: the run directory; default: `runs/NAME`.
+        redo: make stages again that were made with other settings, instead of refusing the run.
+        silent: show no progress.
+        keys: top-level keys of the recipe, such as `seed=2`.
+
+    Raises:
+        InputError: an unknown recipe or key, or `out` holds something else.
+    """
+    from isoglot.line.pipeline import run_recipe
+    from isoglot.recipe.recipe import load_recipe
+    from isoglot.report.objects import Run
+
+    loaded = load_recipe(recipe, {**(settings or {}), **keys})
+    folder = Path(out or Path("runs") / loaded.name)
+    return Run(folder, run_recipe(loaded, folder, redo=redo, silent=silent))
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open the run directory of an earlier run.
+
+    Example:
+        >>> isoglot.open_run("runs/mine").table()
+
+    Raises:
+        InputError: no run is there.
+    """
+    from isoglot.report.objects import Run
+
+    return Run.open(folder)
+
+
+def evaluate(
+    model: str,
+    tasks: str | Sequence[str],
+    languages: Sequence[str] = (),
+    *,
+    baseline: str | Path | Evaluated | None = None,
+    out: str | Path | None = None,
+    seed: int = 1,
+    regrade: bool = False,
+    redo: bool = False,
+    silent: bool = False,
+    **options: Unpack[TaskOptions],
+) -> Evaluated:
+    """Evaluate a model on tasks in several languages; the same call resumes.
+
+    Example:
+        >>> result = isoglot.evaluate("lab", ["lab_math"], ["sw", "de"], limit=20, out="runs/lab")
+        >>> row = result["lab_math", "sw"]
+        >>> row.value, row.low, row.high, row.n
+
+    Args:
+        model: a folder, a hub id or ID@COMMIT, `lab`, `URL#MODEL` of a server, a file of
+            completions, or a `.yaml` file with a model's settings.
+        tasks: benchmarks (`isoglot benchmarks`), `lab_math` or `lab_open`.
+        languages: tags and sets of languages; default: all languages of each task.
+        baseline: another model or its evaluation, to compare with.
+        out: the folder of the evaluation; default: `runs/evaluate-MODEL`.
+        seed: seed of the selected examples and of the intervals.
+        regrade: grade the stored answers again, without a model.
+        redo: make again what was made with other settings, instead of refusing it.
+        silent: show no progress.
+        options: see `isoglot.recipe.tasks.TaskOptions`: limit, shots, data, plain …
+
+    Raises:
+        InputError: an unknown model, task or language, or `out` holds something else.
+    """
+    from isoglot.line.evaluate import baseline_of, evaluate_model, folder_name
+    from isoglot.recipe.models import model_of
+    from isoglot.report.objects import Evaluated
+
+    request = _request(tasks, languages, seed, silent, options)
+    folder = Path(out or Path("runs") / f"evaluate-{folder_name(model)}")
+    plain = options.get("plain", False)
+    text = str(baseline.folder if isinstance(baseline, Evaluated) else baseline)
+    base = None if baseline is None else baseline_of(text, plain=plain)
+    again = {"regrade": regrade, "redo": redo}
+    results = evaluate_model(model_of(model, plain=plain), request, folder, baseline=base, **again)
+    return Evaluated(folder, results)
+
+
+def write_task_prompts(
+    path: str | Path,
+    tasks: str | Sequence[str],
+    languages: Sequence[str] = (),
+    *,
+    seed: int = 1,
+    **options: Unpack[TaskOptions],
+) -> int:
+    """Write the prompts of tasks as JSON lines, to be completed elsewhere; returns their number.
+
+    A file of rows with `prompt_id` and `completion` can then be evaluated as a model.
+
+    Example:
+        >>> isoglot.write_task_prompts("prompts.jsonl", "lab_math", ["sw", "de"], limit=5)
+        10
+
+    Args: as of `evaluate`.
+    """
+    from isoglot.line.evaluate import write_prompts_file
+
+    return write_prompts_file(_request(tasks, languages, seed, False, options), Path(path))
+
+
+def open_evaluation(folder: str | Path) -> Evaluated:
+    """Open the folder of an earlier evaluation.
+
+    Example:
+        >>> isoglot.open_evaluation("runs/lab").to_pandas()
+
+    Raises:
+        InputError: no evaluation is there.
+    """
+    from isoglot.report.objects import Evaluated
+
+    return Evaluated.open(folder)
+
+
+def judge(
+    a: str | Path | Evaluated,
+    b: str | Path | Evaluated | None,
+    judge: str,
+    *,
+    task: str | None = None,
+    languages: Sequence[str] = (),
+    out: str | Path | None = None,
+    reading: Literal["auto", "text", "likelihood"] = "auto",
+    second: str | Path | None = None,
+    max_cost_usd: float | None = None,
+    again_invalid: bool = False,
+    seed: int = 1,
+    silent: bool = False,
+) -> Judged | Rated:
+    """Judge two models' answers, each pair in both orders; the same call resumes.
+
+    Example:
+        >>> models = {"new": "lab", "old": "lab:hasty"}
+        >>> for name, model in models.items():
+        ...     isoglot.evaluate(model, "lab_math", ["sw"], limit=9, out=f"runs/{name}")
+        >>> isoglot.judge("runs/new", "runs/old", judge="oracle")["sw"].value
+
+    Args:
+        a: the answers: an evaluation, its folder, or a file of completions.
+        b: the answers of the baseline; None rates the answers of `a` alone, from 1 to 10.
+        judge: a model as for `evaluate`; `oracle` or `oracle:GRADER`; `scorer:NAME`.
+        task: the task, if an evaluation has several.
+        out: the folder of the verdicts; default: `runs/judge` or `runs/rate`.
+        reading: the judge's text, or the likelihood of each label.
+        second: the folder of another judge's verdicts, for their agreement.
+        max_cost_usd: the most that a server may cost.
+        again_invalid: judge again the pairs without a readable verdict.
+        seed: seed of the intervals.
+        silent: show no progress.
+
+    Raises:
+        InputError: different prompts, an unknown judge, or `out` holds another comparison.
+    """
+    from isoglot.judging.compare import compare_answers
+    from isoglot.judging.judges import judge_of, rater_of
+    from isoglot.judging.rate import rate_model
+    from isoglot.report.objects import Judged, Rated
+
+    ours = _folder(a)
+    given: dict[str, Any] = {"task": task, "languages": languages, "seed": seed, "silent": silent}
+    if b is None:
+        folder = Path(out or "runs/rate")
+        rater = rater_of(judge, reading=reading, second=_path(second), max_cost_usd=max_cost_usd)
+        ratings = rate_model(ours, rater, folder, again_unreadable=again_invalid, **given)
+        return Rated(folder, ratings)
+    folder = Path(out or "runs/judge")
+    source = judge_of(judge, answers=ours, task=task, reading=reading, max_cost_usd=max_cost_usd)
+    given |= {"second": _path(second), "again_invalid": again_invalid}
+    return Judged(folder, compare_answers(ours, _folder(b), source, folder, **given))
+
+
+def identify(texts: Sequence[str], languages: Sequence[str]) -> list[str | None]:
+    """Identify the language of each text among some languages; None if unsure.
+
+    Example:
+        >>> isoglot.identify(["Habari za asubuhi, karibu sana"], languages=["sw", "en"])
+        ['sw']
+
+    Raises:
+        InputError: an unknown language.
+    """
+    from isoglot.core.language_sets import expand
+    from isoglot.models.load import load_identifier
+
+    return load_identifier(expand(languages)).identify(texts)
+
+
+def pair(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    method: str = "best_vs_worst",
+    *,
+    dominant_language: str = "en",
+    round: int = 0,
+    **settings: Any,
+) -> list[Preference]:
+    """Make preferences of completions, by a pairing rule of the line.
+
+    Example:
+        >>> prompt = isoglot.Prompt.from_text("1 + 1?", language="en")
+        >>> right, wrong = (
+        ...     isoglot.Completion.from_text(prompt, text, sampler=name, reward=reward)
+        ...     for name, text, reward in [("a", "2", 1.0), ("b", "3", 0.0)]
+        ... )
+        >>> [pair] = isoglot.pair([prompt], [right, wrong], method="best_vs_worst")
+        >>> pair.chosen_text
+        '2'
+
+    Args:
+        prompts: the prompts of whole families.
+        completions: their completions, with rewards for the methods that rank.
+        method: `best_vs_worst`, `best_vs_random`, `max_vs_low` or `translated_vs_direct`.
+        dominant_language: the language whose answers are trusted (`translated_vs_direct`).
+        round: the round that the preferences are marked with.
+        settings: other keys of a recipe's `pair:` section.
+
+    Raises:
+        InputError: an unknown method or key.
+    """
+    from isoglot.core.section import validated
+    from isoglot.data.pair import PairConfig, pair_completions
+
+    config = validated(PairConfig, {"method": method, **settings}, "pair")
+    return pair_completions(prompts, completions, config, dominant=dominant_language, round=round)
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _folder(answers: str | Path | Evaluated) -> Path:
+    return Path(answers) if isinstance(answers, str | Path) else answers.folder
+
+
+def _request(
+    tasks: str | Sequence[str],
+    languages: Sequence[str],
+    seed: int,
+    silent: bool,
+    options: TaskOptions,
+) -> EvaluationRequest:
+    from isoglot.core.language_sets import expand
+    from isoglot.line.evaluate import EvaluationRequest
+    from isoglot.recipe.tasks import tasks_of
+
+    made = tasks_of([tasks] if isinstance(tasks, str) else list(tasks), **options)
+    return EvaluationRequest(made, expand(languages), seed, silent=silent)

@@ -9,7 +9,8 @@ from pathlib import Path
 from tiny_run import tiny_overrides
 from typer.main import get_command
 
-from isoglot.commands.main import QUICK, app
+from isoglot.commands.main import app
+from isoglot.commands.run import QUICK
 from isoglot.recipe.loading import packaged
 from isoglot.recipe.recipe import load_recipe
 

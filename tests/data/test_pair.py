@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.core.records import Completion, Prompt, content_id
-from isoglot.data.pair import PAIRERS, PairConfig, check_chosen_language, pair
+from isoglot.data.pair import PAIRERS, PairConfig, check_chosen_language
+from isoglot.data.pair import pair_completions as pair
 
 LIDR = PairConfig()
 BEST = PairConfig(method="best_vs_worst")

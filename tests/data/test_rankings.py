@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.core.records import Prompt
-from isoglot.data.pair import PairConfig, pair
+from isoglot.data.pair import PairConfig
+from isoglot.data.pair import pair_completions as pair
 from isoglot.data.rankings import RANK, Ranking, mid_ranks, ranked_completions
 
 PROMPT = Prompt.from_text("x", language="de", answer_language="sw")

@@ -25,7 +25,7 @@ from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.answers import make_completions, make_translations
 from isoglot.line.job import Job, Shards
 from isoglot.line.pairs import make_scores
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.line.prompts import make_prompt_translations
 from isoglot.models.load import load_sampler
 
@@ -296,7 +296,7 @@ def test_a_shard_that_kills_its_workers_is_given_up_by_name(prompts, tmp_path, c
 @pytest.mark.usefixtures("cluster")
 def test_a_run_on_ray_is_the_run_of_one_process(tiny_policy, finished_run, tmp_path):
     only = ("rounds=1", "train=null", "evaluate.validation=null", "execute.kind=ray")
-    run(tiny_recipe(tiny_policy, *only, "evaluate.tasks.0.num_families=1"), tmp_path / "run")
+    run_recipe(tiny_recipe(tiny_policy, *only, "evaluate.tasks.0.num_families=1"), tmp_path / "run")
     parts = {name: data for name, data in contents(tmp_path / "run").items() if "/part-" in name}
     whole = contents(finished_run)
     smaller = {name for name in parts if parts[name] != whole[name]}

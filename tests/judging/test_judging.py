@@ -14,7 +14,7 @@ from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Prompt, Verdict
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.judging.answers import AnswerColumns, read_answers
-from isoglot.judging.compare import judge
+from isoglot.judging.compare import compare_answers as judge
 from isoglot.judging.judges import JudgeSource, model_judge, named_judge
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge

@@ -7,7 +7,7 @@ from tiny_run import tiny_recipe
 
 from isoglot.core.records import Completion, Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.planning.plan import plan_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.pages.run import write_report
@@ -36,7 +36,7 @@ def across_run(tiny_policy, tmp_path_factory):
         "evaluate": {"tasks": [task | {"cross_lingual": recipe.prompts.cross_lingual.model_dump()}]}
     }
     recipe = Recipe.model_validate(values)
-    run(recipe, out, silent=True)
+    run_recipe(recipe, out, silent=True)
     return recipe, out
 
 
@@ -116,6 +116,6 @@ def test_the_plan_counts_what_the_run_asks(across_run):
 )
 def test_what_cannot_be_asked_or_ranked_is_one_line(tiny_policy, tmp_path, settings, why):
     with pytest.raises(ValueError, match=why) as error:
-        run(tiny_recipe(tiny_policy, *LINE, *settings), tmp_path / "run", silent=True)
+        run_recipe(tiny_recipe(tiny_policy, *LINE, *settings), tmp_path / "run", silent=True)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()

@@ -15,7 +15,7 @@ from isoglot.core.store import DROPPED
 from isoglot.execute.local import map_shards
 from isoglot.line.answers import make_completions
 from isoglot.line.job import Job, Shards
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.line.prompts import make_prompts
 
 NUM = 4
@@ -88,10 +88,10 @@ def told(preferences):
 def test_translated_and_direct_answers_of_one_prompt_are_ranked_together(files, tiny_model):
     out, server = files / "run", Misbehaving(default=translated)
     with server.serve() as url:
-        summary = run(pool_recipe(tiny_model, files, url), out, silent=True)
+        summary = run_recipe(pool_recipe(tiny_model, files, url), out, silent=True)
         asked = len(server.asked)
         assert asked == 2 * NUM, "English answers of one member, into two languages, and no more"
-        run(pool_recipe(tiny_model, files, url), out, silent=True)
+        run_recipe(pool_recipe(tiny_model, files, url), out, silent=True)
     assert len(server.asked) == asked
     preferences = rows_of(out / "round-0/filter", Preference)
     assert sorted(told(preferences)) == sorted(
@@ -120,7 +120,7 @@ def test_translated_and_direct_answers_of_one_prompt_are_ranked_together(files, 
 def test_artefacts_can_be_left_out(files, tiny_model):
     with Misbehaving(default=translated).serve() as url:
         recipe = pool_recipe(tiny_model, files, url, "score.gates=[artefact]")
-        run(recipe, files / "run", silent=True)
+        run_recipe(recipe, files / "run", silent=True)
     preferences = rows_of(files / "run/round-0/filter", Preference)
     assert {p.language for p in preferences} == {"es"}
     assert rows_of(files / "run/round-0/filter" / DROPPED, Dropped) == []
@@ -134,7 +134,7 @@ def test_a_member_serves_its_languages_only(files, tiny_model):
         twice = "generate.sampling.num_samples=2"
         weak = f"{WEAK}, languages: [en, es]"
         recipe = pool_recipe(tiny_model, files, url, twice, weak=weak)
-        run(recipe, files / "run", silent=True)
+        run_recipe(recipe, files / "run", silent=True)
     rows = rows_of(files / "run/round-0/score", Completion)
     assert {row.language for row in rows if row.sampler.startswith("weak")} == {"en", "es"}
     assert {row.language for row in rows if row.sampler.startswith("strong")} == set(ASKED)
@@ -144,13 +144,13 @@ def test_a_killed_pool_goes_on_shard_by_shard(files, tiny_model):
     out = files / "run"
     with Misbehaving(default=translated).serve() as url:
         recipe = pool_recipe(tiny_model, files, url)
-        run(recipe, out, silent=True)
+        run_recipe(recipe, out, silent=True)
         whole = contents(out / "round-0/pair")
         (out / "round-0/generate/done.json").unlink()
         (out / "round-0/generate/part-00001.parquet").unlink()
         (out / "round-0/generate/samplers/01/part-00001.parquet").unlink()
         before = mtimes(out / "round-0/generate")
-        run(recipe, out, silent=True)
+        run_recipe(recipe, out, silent=True)
     after = mtimes(out / "round-0/generate")
     assert before.items() <= after.items()
     assert len(after) == len(before) + 2
@@ -171,9 +171,9 @@ def test_a_server_translates_for_lidr_within_a_cap_and_nothing_is_asked_twice(fi
             return pool_recipe(tiny_model, files, url, *lidr, alone, translator)
 
         with pytest.raises(ValueError, match=r"max_cost_usd is 6 and .* a higher max_cost_usd"):
-            run(capped(6), out, silent=True)
+            run_recipe(capped(6), out, silent=True)
         assert 0 < len(server.asked) <= 6, "1 USD each"
-        summary = run(capped(100), out, silent=True)
+        summary = run_recipe(capped(100), out, silent=True)
     assert len(server.asked) == NUM * 3 + 1, "the wrong Spanish answers are one and the same"
     rows = rows_of(out / "round-0/translate", Completion)
     assert {row.translator.split("@")[0] for row in rows if row.translated_from} == {"m"}
@@ -208,7 +208,7 @@ def test_one_model_at_a_time_and_the_policy_beside_others(tiny_policy, tiny_mode
         "rounds=1",
     )
     with pytest.raises(ValueError, match=r"'tiny@.*' twice; leave one out"):
-        run(recipe, tmp_path / "twice", silent=True)
+        run_recipe(recipe, tmp_path / "twice", silent=True)
     recipe = tiny_recipe(tiny_policy, f"samplers=[{{kind: policy}}, {other}]", "rounds=1")
     (tmp_path / "counts").mkdir()
     make_prompts(Job(recipe, 0, str(tiny_policy), silent=True), tmp_path / "prompts")
@@ -231,13 +231,13 @@ def test_a_member_that_answers_nothing_is_named_and_the_rest_is_kept(files, tiny
         with pytest.raises(
             ValueError, match=r"samplers\.1: expected answers with text, came 4 wit"
         ):
-            run(recipe, out, silent=True)
+            run_recipe(recipe, out, silent=True)
         kept = mtimes(out / "round-0/generate")
         assert {Path(path).parent.name for path in kept} == {"00"}
         (files / "weak.jsonl").write_text(good)
         with pytest.raises(ValueError, match="generate was made with samplers"):
-            run(recipe, out, silent=True)
-        run(recipe, out, redo=True, silent=True)
+            run_recipe(recipe, out, silent=True)
+        run_recipe(recipe, out, redo=True, silent=True)
 
 
 POOLS = [

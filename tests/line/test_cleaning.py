@@ -7,7 +7,7 @@ from tiny_run import mtimes
 
 from isoglot.core.records import Demonstration, Dropped
 from isoglot.core.store import DROPPED, read_shard, shard_paths
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.pages.run import write_report
 from isoglot.report.pages.run_data import cleaning_table, empty_languages, overlap_table
@@ -58,7 +58,7 @@ def recipe_of(folder, policy, languages=tuple(QUESTION), **keys):
 @pytest.fixture(scope="module")
 def cleaned(tiny_policy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cleaned")
-    summary = run(recipe_of(folder, tiny_policy), folder / "run", silent=True)
+    summary = run_recipe(recipe_of(folder, tiny_policy), folder / "run", silent=True)
     return folder, summary
 
 
@@ -97,11 +97,11 @@ def test_what_stands_is_not_made_again_and_what_is_lost_is(cleaned, tiny_policy)
     stage = folder / "run/round-0/clean"
     before = {path.name: path.read_bytes() for path in shard_paths(stage)}
     times = mtimes(stage)
-    run(recipe_of(folder, tiny_policy), folder / "run", silent=True)
+    run_recipe(recipe_of(folder, tiny_policy), folder / "run", silent=True)
     assert mtimes(stage) == times
     (stage / "done.json").unlink()
     shard_paths(stage)[1].unlink()
-    again = run(recipe_of(folder, tiny_policy), folder / "run", silent=True)
+    again = run_recipe(recipe_of(folder, tiny_policy), folder / "run", silent=True)
     assert {path.name: path.read_bytes() for path in shard_paths(stage)} == before
     assert [name for name in times if mtimes(stage)[name] != times[name]] == [
         shard_paths(stage)[1].name, f"dropped/{shard_paths(stage)[1].name}",
@@ -114,15 +114,15 @@ def test_only_what_is_asked_decides_what_is_clean(cleaned, tiny_policy):
     task = recipe_of(folder, tiny_policy).evaluate.tasks[0].model_dump() | {"cut_off": "graded"}
     times = mtimes(folder / "run/round-0/clean")
     graded = {"evaluate": {"tasks": [task]}}
-    run(recipe_of(folder, tiny_policy, **graded), folder / "run", silent=True, redo=True)
+    run_recipe(recipe_of(folder, tiny_policy, **graded), folder / "run", silent=True, redo=True)
     assert mtimes(folder / "run/round-0/clean") == times
     stricter = recipe_of(folder, tiny_policy, clean={"max_similarity": 0.5}, **graded)
     with pytest.raises(ValueError, match=r"clean.max_similarity = 0.8 \(now 0.5\)"):
-        run(stricter, folder / "run", silent=True)
+        run_recipe(stricter, folder / "run", silent=True)
 
 
 def test_nothing_left_stops_the_run_before_anything_is_written(tiny_policy, tmp_path):
     recipe = recipe_of(tmp_path, tiny_policy, languages=["ja"])
     with pytest.raises(ValueError, match="clean: expected rows to train on, of 1 none is left"):
-        run(recipe, tmp_path / "run", silent=True)
+        run_recipe(recipe, tmp_path / "run", silent=True)
     assert [path.name for path in (tmp_path / "run/round-0/clean").iterdir()] == ["stage.json"]

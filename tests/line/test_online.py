@@ -7,7 +7,7 @@ import pytest
 from tiny_run import tiny_recipe
 
 from isoglot.commands.main import main
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.recipe.recipe import load_recipe
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ ONLINE = (SCORE, TRAIN, CHOOSE, "evaluate.validation=null", "prompts.num_familie
 @pytest.fixture(scope="module")
 def online_run(tiny_policy, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("online") / "run"
-    run(tiny_recipe(tiny_policy, *ONLINE), out, silent=True)
+    run_recipe(tiny_recipe(tiny_policy, *ONLINE), out, silent=True)
     return out
 
 
@@ -47,7 +47,7 @@ def test_two_rounds_from_prompts_to_policies(online_run):
 def test_two_processes_answer_and_choose_as_one(online_run, tiny_policy, tmp_path):
     launch = ("launch={num_processes: 2}", "train.training.per_device_train_batch_size=3")
     short = ("rounds=1", "evaluate.tasks=[]")
-    run(tiny_recipe(tiny_policy, *ONLINE, *short, *launch), tmp_path / "run", silent=True)
+    run_recipe(tiny_recipe(tiny_policy, *ONLINE, *short, *launch), tmp_path / "run", silent=True)
     one, two = (
         json.loads((folder / "round-0/train/train.json").read_text())
         for folder in (online_run, tmp_path / "run")
@@ -70,11 +70,11 @@ def test_two_processes_answer_and_choose_as_one(online_run, tiny_policy, tmp_pat
 
 def test_it_is_resumed_without_a_model(online_run, tiny_policy):
     before = (online_run / "round-1/train/policy/model.safetensors").stat().st_mtime_ns
-    run(tiny_recipe(tiny_policy, *ONLINE), online_run, silent=True)
+    run_recipe(tiny_recipe(tiny_policy, *ONLINE), online_run, silent=True)
     assert (online_run / "round-1/train/policy/model.safetensors").stat().st_mtime_ns == before
     changed = SCORE.replace("cut_off", "unknown_language")
     with pytest.raises(ValueError, match="gates"):
-        run(tiny_recipe(tiny_policy, *ONLINE, changed), online_run, silent=True)
+        run_recipe(tiny_recipe(tiny_policy, *ONLINE, changed), online_run, silent=True)
 
 
 def test_console_and_page_work_without_pairs(online_run, capsys):
@@ -92,7 +92,7 @@ def test_console_and_page_work_without_pairs(online_run, capsys):
 def test_pairs_are_chosen_by_too(tiny_policy, tmp_path):
     """The scorers of a recipe of pairs, on the prompts of the families that are not paired."""
     short = ("rounds=1", "evaluate.validation=null", "evaluate.tasks=[]", SCORE, CHOOSE)
-    summary = run(tiny_recipe(tiny_policy, *short), tmp_path / "run", silent=True)
+    summary = run_recipe(tiny_recipe(tiny_policy, *short), tmp_path / "run", silent=True)
     train = tmp_path / "run/round-0/train"
     assert summary.rounds[0].choice.curve[0].n == 3, "one family in three languages"
     told = json.loads((train / "train.json").read_text())
@@ -100,7 +100,7 @@ def test_pairs_are_chosen_by_too(tiny_policy, tmp_path):
     assert kept - 6 <= told["num_preferences"] <= kept
     families = "train.choose.num_families=8"
     with pytest.raises(ValueError, match=r"more than the 8 families .* came 8; set train"):
-        run(tiny_recipe(tiny_policy, *short, families), tmp_path / "all", silent=True)
+        run_recipe(tiny_recipe(tiny_policy, *short, families), tmp_path / "all", silent=True)
 
 
 @pytest.mark.parametrize(
@@ -128,5 +128,5 @@ def test_bad_recipes_are_one_line(overrides, message):
 )
 def test_bad_settings_are_known_before_anything_runs(tiny_policy, tmp_path, override, message):
     with pytest.raises(ValueError, match=message):
-        run(tiny_recipe(tiny_policy, *ONLINE, override), tmp_path / "run", silent=True)
+        run_recipe(tiny_recipe(tiny_policy, *ONLINE, override), tmp_path / "run", silent=True)
     assert not (tmp_path / "run/round-0").exists()

@@ -12,7 +12,7 @@ from isoglot.core.records import Completion, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_shard
 from isoglot.data.prompts import PromptFileConfig, read_prompts
 from isoglot.execute.ledger import Done, Ledger
-from isoglot.line.pipeline import Round, run
+from isoglot.line.pipeline import Round, run_recipe
 from isoglot.models.local.weights import model_name
 
 RESULT_KEYS = {
@@ -78,7 +78,7 @@ def test_run_json_says_how_it_was_made(finished_run, tiny_policy):
 def test_each_round_has_fresh_prompts_and_its_own_policy(tiny_policy, tmp_path):
     """Without a validation task every round is run."""
     short = ("evaluate.validation=null", "evaluate.tasks=[]", "prompts.num_families=6")
-    summary = run(tiny_recipe(tiny_policy, *short), tmp_path / "run", silent=True)
+    summary = run_recipe(tiny_recipe(tiny_policy, *short), tmp_path / "run", silent=True)
     assert [round.policy for round in summary.rounds] == ["M0", "M1"]
     assert summary.stopped is None
     first, second = (
@@ -103,7 +103,7 @@ def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp
         "train=null",
         "system=Be brief.",
     )
-    summary = run(recipe, tmp_path / "run", silent=True)
+    summary = run_recipe(recipe, tmp_path / "run", silent=True)
     given = [
         p
         for path in shard_paths(tmp_path / "run/round-0/prompts")
@@ -132,7 +132,7 @@ def test_another_model_may_translate(tiny_policy, tiny_model, tmp_path):
     folder = stopping_copy(tiny_model, tmp_path / "other")
     other = f"translator={{kind: transformers, path: {folder}, device: cpu}}"
     recipe = tiny_recipe(tiny_policy, other, "rounds=1", "train=null")
-    run(recipe, tmp_path / "run", silent=True)
+    run_recipe(recipe, tmp_path / "run", silent=True)
     folder = tmp_path / "run/round-0/translate"
     rows = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
     assert len({row.sampler for row in rows}) == 1, "who wrote it, also where it is translated"
@@ -188,7 +188,7 @@ def test_redo_makes_that_stage_and_those_after_it(copied_run, tiny_policy):
     before, policy = mtimes(copied_run), copied_run / "round-0/train/policy/model.safetensors"
     weights = policy.read_bytes()
     changed = tiny_recipe(tiny_policy, "pair.dominant_pairs=none")
-    run(changed, copied_run, redo=True, silent=True)
+    run_recipe(changed, copied_run, redo=True, silent=True)
     after = mtimes(copied_run)
     kept = ("round-0/evaluate", "round-0/generate", "round-0/translate")
     for path, mtime in before.items():
@@ -196,13 +196,13 @@ def test_redo_makes_that_stage_and_those_after_it(copied_run, tiny_policy):
     assert policy.read_bytes() != weights
     facts = json.loads((copied_run / "run.json").read_text())
     assert facts["recipe"]["pair"]["dominant_pairs"] == "none"
-    run(changed, copied_run, silent=True)
+    run_recipe(changed, copied_run, silent=True)
     assert mtimes(copied_run) == after
 
 
 def test_what_only_makes_it_fast_invalidates_nothing(copied_run, tiny_policy):
     before = mtimes(copied_run)
-    run(tiny_recipe(tiny_policy, "policy.batch_tokens=99999"), copied_run, silent=True)
+    run_recipe(tiny_recipe(tiny_policy, "policy.batch_tokens=99999"), copied_run, silent=True)
     assert mtimes(copied_run) == before
 
 
@@ -304,7 +304,7 @@ def own_files(tmp_path):
 
 
 def test_own_completions_become_preferences_and_an_audit(own_files, tiny_model):
-    summary = run(file_run(tiny_model, own_files), own_files / "run", silent=True)
+    summary = run_recipe(file_run(tiny_model, own_files), own_files / "run", silent=True)
     assert summary.rounds[0].pairs.by_language.keys() == {"en", "es"}
     assert summary.rounds[0].pairs.kept == len(PROMPTS)
     rates = {row.language: row.off_target_rate for row in summary.audit.rows}
@@ -324,7 +324,7 @@ def test_an_empty_completion_is_dropped_by_name(own_files, tiny_model):
         "pair.method=translated_vs_direct",
         "generate.sampling.num_samples=1",
     )
-    summary = run(file_run(tiny_model, own_files, *lidr), own_files / "run", silent=True)
+    summary = run_recipe(file_run(tiny_model, own_files, *lidr), own_files / "run", silent=True)
     assert summary.rounds[0].pairs.kept == 0
     assert summary.rounds[0].pairs.dropped == {"empty": 2 * 4}
 
@@ -333,25 +333,25 @@ def test_an_empty_completion_is_dropped_by_name(own_files, tiny_model):
     ("file", "stage"), [("prompts.jsonl", "round-0/prompts"), ("answers.jsonl", "round-0/generate")]
 )
 def test_a_changed_file_of_the_user_counts_as_a_changed_key(own_files, tiny_model, file, stage):
-    run(file_run(tiny_model, own_files), own_files / "run", silent=True)
+    run_recipe(file_run(tiny_model, own_files), own_files / "run", silent=True)
     path = own_files / file
     path.write_text(path.read_text().replace("apples", "pears"))
     before = contents(own_files / "run")
     with pytest.raises(ValueError, match=f"{stage} was made with .*--redo"):
-        run(file_run(tiny_model, own_files), own_files / "run", silent=True)
+        run_recipe(file_run(tiny_model, own_files), own_files / "run", silent=True)
     assert contents(own_files / "run") == before
 
 
 def test_another_column_of_completions_counts_as_a_changed_key(own_files, tiny_model):
-    run(file_run(tiny_model, own_files), own_files / "run", silent=True)
+    run_recipe(file_run(tiny_model, own_files), own_files / "run", silent=True)
     changed = file_run(tiny_model, own_files, "samplers.0.text_column=other")
     with pytest.raises(ValueError, match=r"round-0/generate was made with .*text_column"):
-        run(changed, own_files / "run", silent=True)
+        run_recipe(changed, own_files / "run", silent=True)
 
 
 def test_the_prompts_of_the_files_are_those_of_the_run(own_files, tiny_model):
     recipe = file_run(tiny_model, own_files)
-    run(recipe, own_files / "run", silent=True)
+    run_recipe(recipe, own_files / "run", silent=True)
     assert isinstance(recipe.prompts.source, PromptFileConfig)
     wanted = {p.prompt_id for p in read_prompts(recipe.prompts.source)}
     folder = own_files / "run/round-0/prompts"
@@ -366,7 +366,7 @@ def test_rounds_may_differ(tmp_path, tiny_policy):
         "{languages: [en, sw], prompts.num_families: 3}]"
     )
     recipe = tiny_recipe(tiny_policy, rounds, "evaluate.validation=null")
-    summary = run(recipe, tmp_path / "run", silent=True)
+    summary = run_recipe(recipe, tmp_path / "run", silent=True)
     assert [round.policy for round in summary.rounds] == ["M0", "M1", "M2"]
     pairs = [round.pairs and set(round.pairs.by_language) for round in summary.rounds]
     assert pairs == [{"en", "es"}, {"en", "sw"}, None]

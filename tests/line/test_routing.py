@@ -14,7 +14,7 @@ from tiny_run import contents, mtimes
 from isoglot.commands.main import main
 from isoglot.core.records import Completion, Demonstration, Dropped
 from isoglot.core.store import DROPPED
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.planning.plan import plan_of
 from isoglot.recipe.recipe import Recipe, load_recipe
 
@@ -86,7 +86,7 @@ def whole(folder, tiny_model):
     server = Misbehaving(default=behave)
     with server.serve() as url:
         recipe = Recipe.model_validate(values(tiny_model, folder, url))
-        summary = run(recipe, folder / "whole", silent=True)
+        summary = run_recipe(recipe, folder / "whole", silent=True)
     models = [asked.body["model"] for asked in server.asked]
     return recipe, summary, {name: models.count(name) for name in set(models)}
 

@@ -13,7 +13,7 @@ from tiny_run import tiny_recipe
 
 from isoglot.commands.main import main
 from isoglot.lab.shipped import POLICY
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.line.stages import STAGES
 from isoglot.planning.counting import COUNTERS
 from isoglot.planning.engines import billions_of
@@ -71,7 +71,7 @@ def test_translated_prompts_are_counted_with_those_that_were_left_out(tiny_polic
         "generate.sampling.temperature=1", "generate.sampling.num_samples=2",
         "pair.method=best_vs_worst", "score={scorers: [language_match]}",
     )  # fmt: skip
-    run(recipe, tmp_path / "run", silent=True)
+    run_recipe(recipe, tmp_path / "run", silent=True)
     plan = works(recipe)
     made = counts(tmp_path / "run", "translate_prompts")
     given, translated = num(plan["prompts"]), num(plan["translate_prompts"])
@@ -95,7 +95,7 @@ def test_the_counts_of_a_pool_are_those_of_the_run(tiny_policy, tiny_model, tmp_
         "train=null", "languages=[en, sw]", "unseen_languages=[]", "samplers.0.languages=[en, sw]",
         "evaluate.tasks=[]", "evaluate.validation=null",
     )  # fmt: skip
-    run(recipe, tmp_path / "run", silent=True)
+    run_recipe(recipe, tmp_path / "run", silent=True)
     plan = works(recipe)
     assert [row["num"] for row in plan["generate"]] == [16, 16], "8 families"
     generated = counts(tmp_path / "run", "generate")["rows"]
@@ -113,7 +113,7 @@ def test_the_steps_of_an_online_training_are_those_of_the_run(tiny_policy, tmp_p
         "num_train_epochs: 2, save_steps: 100, use_cpu: true, bf16: false}}",
         "evaluate.tasks=[]", "evaluate.validation=null", "prompts.num_families=3",
     )  # fmt: skip
-    run(recipe, tmp_path / "run", silent=True)
+    run_recipe(recipe, tmp_path / "run", silent=True)
     plan = works(recipe)
     assert plan.keys() == {"prompts", "train"}
     units = {row["unit"]: row["num"] for row in plan["train"]}

@@ -10,7 +10,7 @@ from made_evaluation import HOSTILE, LANGUAGES, NUM, UNKNOWN, make_prompts
 from isoglot.core.protocols import Judgement, no_tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import write_shard
-from isoglot.judging.compare import judge
+from isoglot.judging.compare import compare_answers as judge
 from isoglot.judging.judges import JudgeSource, RaterSource
 from isoglot.judging.rate import rate_model
 from isoglot.models.judges.rating import SamplerRater

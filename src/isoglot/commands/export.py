@@ -8,7 +8,7 @@ import typer
 from isoglot.core.errors import InputError
 
 
-def export(
+def export_command(
     folder: Annotated[Path, typer.Argument(help="A folder of `evaluate`, `judge` or `run`.")],
     path: Annotated[
         Path, typer.Argument(help="The file to write; of messages and preferences the folder.")

@@ -30,7 +30,7 @@ Sets = Annotated[bool, typer.Option("--sets", help="List the sets that recipes c
 AsJson = Annotated[bool, typer.Option("--json", help="All columns and every benchmark's code.")]
 
 
-def languages(
+def languages_command(
     tier: Tier = "",
     script: Script = "",
     family: Family = "",

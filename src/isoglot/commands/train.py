@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isoglot.commands.measure import SetsData, held_out_rewards
+from isoglot.commands.judge import held_out_rewards
+from isoglot.commands.options import SetsData
 
 if TYPE_CHECKING:
     from isoglot.train.policy import Policy

@@ -123,6 +123,21 @@ class Completion:
     it was not checked."""
     rewards: Mapping[str, float | None] = field(default_factory=dict)
 
+    @classmethod
+    def from_text(
+        cls,
+        prompt: Prompt,
+        text: str,
+        *,
+        sampler: str,
+        sample: int = 0,
+        reward: float | None = None,
+    ) -> "Completion":
+        """Make the completion of a prompt; `reward` is its total reward."""
+        rewards = {} if reward is None else {"total": reward}
+        ids = (prompt.family, prompt.prompt_id, prompt.language)
+        return cls(*ids, sampler, sample, text, FinishReason.STOP, rewards=rewards)
+
     @property
     def completion_id(self) -> str:
         return content_id(

@@ -131,6 +131,10 @@ def write_shard(path: Path, rows: Sequence[_R], record_type: type[_R]) -> None:
 def read_shard(path: Path, record_type: type[_R]) -> list[_R]:
     """Read the rows of one shard.
 
+    Example:
+        >>> path = Path("runs/mine/round-0/filter/part-00000.parquet")
+        >>> isoglot.read_shard(path, isoglot.Preference)[0].chosen_text
+
     Raises:
         InputError: the file is missing, truncated, or lacks a column.
     """

@@ -90,7 +90,7 @@ Pairer = Callable[[Sequence[Prompt], Sequence[Completion], PairConfig, str], lis
 """Takes prompts and completions of whole families, the config, and the dominant language."""
 
 
-def pair(
+def pair_completions(
     prompts: Sequence[Prompt],
     completions: Sequence[Completion],
     config: PairConfig,

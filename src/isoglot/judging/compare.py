@@ -33,7 +33,7 @@ _COMPARISON = JudgingKind(
 )
 
 
-def judge(
+def compare_answers(
     a: Path,
     b: Path,
     judge: JudgeSource,

@@ -6,7 +6,7 @@ from typing import Any
 
 from isoglot.core.records import Completion, Dropped, Preference, Prompt
 from isoglot.data.filter import filter_preferences
-from isoglot.data.pair import pair
+from isoglot.data.pair import pair_completions
 from isoglot.data.score import score
 from isoglot.execute.local import map_shards
 from isoglot.line.job import Job
@@ -32,7 +32,9 @@ def make_pairs(job: Job, out: Path) -> Mapping[str, Any]:
     recipe = job.recipe
 
     def stage(prompts: list[Prompt], rows: list[Completion]) -> list[Preference]:
-        return pair(prompts, rows, recipe.pair, dominant=recipe.dominant_language, round=job.round)
+        return pair_completions(
+            prompts, rows, recipe.pair, dominant=recipe.dominant_language, round=job.round
+        )
 
     inputs = job.shards("prompts", "completions")
     with job.bar("pair", inputs[0].num_rows) as bar:

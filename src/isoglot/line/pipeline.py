@@ -32,7 +32,7 @@ from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.summary import RunSummary
 
 
-def run(
+def run_recipe(
     recipe: Recipe,
     out: Path,
     *,

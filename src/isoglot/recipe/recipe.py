@@ -1,7 +1,8 @@
 """Recipe: one YAML file as one frozen object. Unknown keys are refused, known keys are all read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -344,20 +345,40 @@ class Recipe(Section):
 
 
 def recipe_names() -> list[str]:
-    """List the recipes in the package."""
+    """List the recipes in the package.
+
+    Example:
+        >>> "lidr-lab" in isoglot.recipe_names()
+        True
+    """
     return packaged("recipe")
 
 
-def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Load the recipe of a file, or of the package by its name, with `key=value` overrides.
+def load_recipe(
+    recipe: str | Path | Recipe, overrides: Sequence[str] | Mapping[str, Any] = ()
+) -> Recipe:
+    """Load the recipe of a file, or of the package by its name, and set some of its keys.
+
+    `overrides` are `key=value` texts whose values are YAML, or keys with dots and their values.
+
+    Example:
+        >>> isoglot.load_recipe("lidr-lab", {"seed": 2, "prompts.num_families": 500}).seed
+        2
 
     Raises:
         InputError: no such recipe, not YAML, an unknown key, a value out of its range.
     """
-    values = load_yaml("recipe", name_or_path)
-    for text in overrides:
-        override(values, text)
-    return validated(Recipe, values, f"recipe {name_or_path}")
+    if isinstance(recipe, Recipe):
+        name, values = recipe.name, resolved(recipe)
+    else:
+        name, values = str(recipe), load_yaml("recipe", str(recipe))
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            set_key(values, key, value)
+    else:
+        for text in overrides:
+            override(values, text)
+    return validated(Recipe, values, f"recipe {name}")
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:

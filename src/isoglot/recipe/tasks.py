@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from types import MappingProxyType
-from typing import Any
+from pathlib import Path
+from typing import TypedDict, Unpack
 
-from isoglot.benchmarks.benchmark import BenchmarkConfig
+from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
 from isoglot.benchmarks.catalogue import BENCHMARKS, benchmark_of
 from isoglot.benchmarks.examples import available_languages
 from isoglot.core.errors import InputError
@@ -14,26 +14,43 @@ from isoglot.evals.grading import CutOff
 from isoglot.recipe.recipe import Recipe, load_recipe
 from isoglot.recipe.sections import EvaluationTask
 
+_FORM = ("data", "shots", "variant", "answering")
+"""Options that are keys of `BenchmarkConfig`."""
 
-def tasks_of(
-    names: Sequence[str],
-    *,
-    limit: int | None = None,
-    max_new_tokens: int | None = None,
-    cut_off: CutOff = "graded",
-    stop: tuple[str, ...] = (),
-    revisions: Mapping[str, str] = MappingProxyType({}),
-    **form: Any,
-) -> tuple[EvaluationTask, ...]:
-    """Make the tasks of these names, with `limit` families each, None for all.
 
-    `stop` are strings that end an answer, `revisions` the commits of tasks on the hub, and `form`
-    other keys of `BenchmarkConfig`: shots, variant, answering, data. A task of the lab has one
-    form, its own decoding, and 300 or 100 families by default.
+class TaskOptions(TypedDict, total=False):
+    """The form of benchmarks; a task of the lab has one form, and takes the first two only."""
+
+    limit: int | None
+    """Families of examples; default: all, for a task of the lab 300 or 100."""
+    max_new_tokens: int | None
+    """The longest answer; default: the task's."""
+    cut_off: CutOff
+    """The treatment of answers that reach the limit; default: graded as they are."""
+    data: Path | None
+    """A folder of published files; default: the hub."""
+    revisions: Mapping[str, str]
+    """Task → commit, branch or tag of its data set on the hub."""
+    shots: int
+    """Worked examples before each prompt."""
+    variant: str
+    """The prompt variant of the task."""
+    answering: Answering | None
+    """Generation, or choice scoring by likelihood; default: the task's first."""
+    plain: bool
+    """The prompts have no chat template: a blank line ends an answer after worked examples."""
+
+
+def tasks_of(names: Sequence[str], **options: Unpack[TaskOptions]) -> tuple[EvaluationTask, ...]:
+    """Make the tasks of these names.
 
     Raises:
         InputError: no name, an unknown one, or an option that a task does not have.
     """
+    limit, max_new_tokens = options.get("limit"), options.get("max_new_tokens")
+    revisions = options.get("revisions", {})
+    form = {key: options[key] for key in _FORM if options.get(key)}  # type: ignore[literal-required]
+    stop = ("\n\n",) if options.get("plain") and options.get("shots") else ()
     if not names:
         raise InputError("expected the name of a task, came none; see `isoglot benchmarks`")
     if unknown := [name for name in revisions if name not in names]:
@@ -49,11 +66,9 @@ def tasks_of(
     tasks = []
     for name in names:
         if name in lab_tasks():
-            given = [key for key, value in {**form, "stop": stop}.items() if value]
-            if given or name in revisions:
+            if given := [*form, *(["revision"] if name in revisions else [])]:
                 raise InputError(
-                    f"{name}: expected no {(given or ['revision'])[0]}, which is for benchmarks; "
-                    "leave it out"
+                    f"{name}: expected no {given[0]}, which is for benchmarks; leave it out"
                 )
             tasks.append(_lab_task(lab_tasks()[name], limit, max_new_tokens))
             continue
@@ -64,7 +79,7 @@ def tasks_of(
             "prompts": {"kind": "benchmark", **source},
             "num_families": limit,
             "decoding": {"max_new_tokens": length, "stop": stop},
-            "cut_off": cut_off,
+            "cut_off": options.get("cut_off", "graded"),
         }
         tasks.append(validated(EvaluationTask, values, f"task {name}"))
     return tuple(tasks)

@@ -15,7 +15,7 @@ from isoglot.core.section import validated
 from isoglot.core.stats import Measured, estimate, resampled_values
 from isoglot.core.store import DROPPED, shard_path, shards_of, write_shard
 from isoglot.data.filter import FilterConfig, filter_preferences
-from isoglot.data.pair import PairConfig, pair
+from isoglot.data.pair import PairConfig, pair_completions
 from isoglot.data.rankings import RANK, Ranking, by_item, mid_ranks, ranked_completions
 from isoglot.evals.agreement import coincidences, ordinal_alpha
 from isoglot.models.load import load_identifier
@@ -45,7 +45,7 @@ def import_rankings(
     rankings = read_rankings(paths, tag)
     prompts, completions = ranked_completions(rankings)
     config = validated(PairConfig, {"method": method, "reward": RANK}, "--pair")
-    pairs = pair(prompts, completions, config, dominant="", round=0)
+    pairs = pair_completions(prompts, completions, config, dominant="", round=0)
     tags = sorted({each.prompt.answer_language for each in rankings})
     filters = FilterConfig(filters=("empty", "same_text"))
     kept, dropped = filter_preferences(pairs, load_identifier(tags), filters)

@@ -17,7 +17,7 @@ from isoglot.execute.ledger import read_made, write_made
 from isoglot.execute.progress import Bars
 from isoglot.execute.siblings import Siblings
 from isoglot.line.checks import check_settings
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.line.sources import file_revisions
 from isoglot.line.stages import VERSIONS
 from isoglot.models.load import sampler_revision, scorer_settings
@@ -112,7 +112,7 @@ def _run_one(each: GridRun, names: tuple[str, ...], redo: bool, num_processes: i
         for stream in (1, 2):  # also the output of libraries that bypass Python's streams
             os.dup2(log.fileno(), stream)
     try:
-        run(each.recipe, each.folder, redo=redo, siblings=Siblings(each.root, names))
+        run_recipe(each.recipe, each.folder, redo=redo, siblings=Siblings(each.root, names))
     except Exception as error:  # noqa: BLE001  any error is this run's alone
         traceback.print_exc()
         failure = Failure.of(error)

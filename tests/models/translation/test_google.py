@@ -18,7 +18,7 @@ pytest.importorskip("google.cloud.translate_v2", reason="needs isoglot[google]")
 
 from isoglot.core.protected import protected
 from isoglot.core.protocols import Sampled
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.models.load import answer_settings, load_translator, model_name_of
 from isoglot.models.server.meter import CostCapReached
 from isoglot.models.translation.google import GoogleConfig, GoogleTranslator
@@ -241,7 +241,7 @@ def test_an_unknown_language_is_one_line_before_anything_runs(tiny_policy, tmp_p
         translator = f"translator={{kind: google, base_url: '{url}'}}"
         recipe = tiny_recipe(tiny_policy, translator, "languages=[en, es, sw]")
         with pytest.raises(ValueError, match=r"Google does not translate Spanish \(es\)") as caught:
-            run(recipe, tmp_path / "run", silent=True)
+            run_recipe(recipe, tmp_path / "run", silent=True)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
     assert not google.asked

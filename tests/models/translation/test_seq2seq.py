@@ -12,7 +12,7 @@ pytest.importorskip("sentencex", reason="splits sentences")
 from isoglot.core.layout import join_pieces, pieces_of
 from isoglot.core.protected import mask, protected, unmask
 from isoglot.core.sentences import num_sentences, sentences
-from isoglot.line.pipeline import run
+from isoglot.line.pipeline import run_recipe
 from isoglot.models.load import (
     answer_settings,
     check_translator,
@@ -221,7 +221,7 @@ def test_a_recipe_with_it_needs_no_translate_section_and_is_checked_first(
     translator = f"translator={{kind: seq2seq, path: {nllb}, device: cpu}}"
     recipe = tiny_recipe(tiny_model, "languages=[en, de, fo]", "translate=null", translator)
     with pytest.raises(ValueError, match=r"does not know Faroese \(fo\)"):
-        run(recipe, tmp_path / "run", silent=True)
+        run_recipe(recipe, tmp_path / "run", silent=True)
     assert not (tmp_path / "run").exists()
     other = f"{{kind: transformers, path: {tiny_model}, languages: [en, de], answers_in: dominant}}"
     pool = (f"samplers=[{{kind: policy}}, {other}]", "pair.method=best_vs_worst", "rounds=1")

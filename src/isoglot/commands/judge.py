@@ -1,0 +1,205 @@
+"""The verbs that judge: judge, rewards, import-rankings."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+import isoglot
+from isoglot.commands.options import Languages, Redo, Seed, SetsData, console, listed, print_path
+
+if TYPE_CHECKING:
+    from isoglot.report.results.rewards import RewardResults
+
+Answers = Annotated[
+    Path, typer.Argument(help="Folder of `evaluate`, or a file of completions (.jsonl, .csv …).")
+]
+BaselineAnswers = Annotated[
+    Path | None,
+    typer.Argument(help="Those of the baseline. Left out, A's answers are graded alone, 1 to 10."),
+]
+By = Annotated[
+    str,
+    typer.Option(
+        "--judge",
+        help="A model, named as for `evaluate`; `oracle` or `oracle:GRADER` for examples with "
+        "gold; `scorer:NAME` for a reward.",
+    ),
+]
+Task = Annotated[str | None, typer.Option(help="The task, where a folder has several.")]
+Reading = Annotated[
+    Literal["auto", "text", "likelihood"],
+    typer.Option(help="Verdicts read off the judge's text, or how likely it finds each label."),
+]
+Second = Annotated[
+    Path | None, typer.Option(help="Folder of another judge's verdicts: adds their agreement.")
+]
+MaxCost = Annotated[
+    float | None, typer.Option(help="Most US dollars to spend; needs the prices of the model.")
+]
+AgainInvalid = Annotated[
+    bool, typer.Option("--again-invalid", help="Ask again where no verdict could be read.")
+]
+JudgeOut = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the verdicts; default: runs/judge or runs/rate."),
+]
+
+
+def judge_command(
+    a: Answers,
+    by: By,
+    b: BaselineAnswers = None,
+    task: Task = None,
+    languages: Languages = "",
+    out: JudgeOut = None,
+    reading: Reading = "auto",
+    second: Second = None,
+    max_cost: MaxCost = None,
+    again_invalid: AgainInvalid = False,
+    seed: Seed = 1,
+) -> None:
+    """Compare two models' answers in both orders; or rate one model's, 1 to 10, as MT-Bench does.
+
+    Verdicts are kept: the same command resumes, or judges what is new.
+
+    Example: isoglot judge runs/evaluate-new runs/evaluate-old --task dolly --judge openai:gpt-4o
+
+    Example: isoglot judge runs/evaluate-new --task mt_bench --judge openai:gpt-4o
+    """
+    judged = isoglot.judge(
+        a,
+        b,
+        by,
+        task=task,
+        languages=listed(languages),
+        out=out,
+        reading=reading,
+        second=second,
+        max_cost_usd=max_cost,
+        again_invalid=again_invalid,
+        seed=seed,
+    )
+    for table in judged.tables():
+        console().print(table.to_rich())
+    print_path("report", judged.report)
+
+
+Scorers = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SCORER...",
+        help="Folders or hub ids of reward models, `length`, `language_match`, `gold:GRADER`, "
+        "`judge:MODEL`.",
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        help="Preferences, between commas: published sets (such as tata), a run's folder, a folder "
+        "of shards, or .parquet files."
+    ),
+]
+Inside = Annotated[
+    str,
+    typer.Option(help="Likewise, of the kind on which the scorers were trained: set beside --on."),
+]
+RewardsOut = Annotated[Path, typer.Option(help="Folder of the rewards and the page.")]
+
+
+def rewards_command(
+    scorers: Scorers,
+    on: On = "",
+    in_distribution: Inside = "",
+    data: SetsData = None,
+    languages: Languages = "",
+    out: RewardsOut = Path("runs/rewards"),
+    seed: Seed = 1,
+    redo: Redo = False,
+) -> None:
+    """Measure how often scorers are right about preferences, in each language.
+
+    Rewards are kept: the same command goes on where it stopped, or adds scorers and sets.
+
+    Example: isoglot rewards runs/reward/policy length --on tata,llmbar --data ../shared/data
+    """
+    from isoglot.rewards.accuracy import measure_rewards
+
+    results = measure_rewards(
+        scorers,
+        listed(on),
+        out,
+        in_distribution=listed(in_distribution),
+        data=data,
+        languages=listed(languages),
+        seed=seed,
+        redo=redo,
+    )
+    _show_rewards(results, out)
+
+
+def held_out_rewards(
+    on: str, trained_on: list[Path], out: Path, data: Path | None
+) -> Callable[[str], None]:
+    """Return a function that measures a trained reward model, and `length` next to it.
+
+    Raises InputError at once for preferences on prompts that are trained on.
+    """
+    from isoglot.rewards.accuracy import check_held_out, measure_rewards
+
+    names, folder = listed(on), out / "rewards"
+    check_held_out(names, trained_on, folder, data)
+
+    def measure(model: str) -> None:
+        results = measure_rewards(
+            [model, "length"], (), folder, in_distribution=names, data=data, redo=True
+        )
+        results.write(out / "rewards.json")
+        _show_rewards(results, folder)
+
+    return measure
+
+
+def _show_rewards(results: "RewardResults", folder: Path) -> None:
+    """Print the table of each set, and write the page."""
+    from isoglot.report.pages.rewards import write_rewards_report
+    from isoglot.report.pages.rewards_tables import distribution_table, rewards_table
+
+    for name in results.sets:
+        console().print(rewards_table(results, name).to_rich())
+    if results.distribution:
+        console().print(distribution_table(results.distribution).to_rich())
+    print_path("report", write_rewards_report(folder))
+
+
+def import_rankings_command(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="JSONL, JSONL.gz or Parquet: prompt, completions, ranks (1 is the best), and, "
+            "where there are, annotator, id, language, answer_language, models."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Where the preferences go.")] = Path("runs/rankings"),
+    language: Annotated[str, typer.Option(help="Of rows that name none.")] = "en",
+    pair: Annotated[
+        Literal["best_vs_worst", "best_vs_random", "max_vs_low"],
+        typer.Option(help="Which answers of an item make its pair, by mean rank."),
+    ] = "best_vs_worst",
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1,
+) -> None:
+    """Make preferences of answers that people ranked; prints how far they agree, by language.
+
+    Rows with the same `id` (left out: the same texts) are one item, ranked by several annotators;
+    the mean of their ranks decides, and equal means make no pair. OUT/part-*.parquet trains, and
+    `isoglot rewards --on OUT` takes it.
+
+    Example: isoglot import-rankings ranked.jsonl --out runs/human --language sw
+    """
+    from isoglot.report.pages.rankings import agreement_table
+    from isoglot.rewards.rankings import import_rankings
+
+    imported = import_rankings(files, out, tag=language, method=pair, seed=seed)
+    console().print(agreement_table(imported.agreement).to_rich())
+    print(f"preferences: {out}/part-*.parquet")

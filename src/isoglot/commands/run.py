@@ -1,0 +1,156 @@
+"""The verbs of recipes and runs: demo, run, plan, report, audit, recipes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import isoglot
+from isoglot.commands.options import Overrides, RecipeName, Redo, console, print_path
+
+if TYPE_CHECKING:
+    from isoglot.report.objects import Run
+
+QUICK = (
+    "name=lidr-lab-quick",
+    "rounds=1",
+    "prompts.num_families=250",
+    "evaluate.tasks.0.num_families=100",
+    "evaluate.tasks.1.num_families=50",
+    "evaluate.validation.num_families=60",
+)
+"""The settings of `demo --quick`: one round, a quarter of the prompts."""
+
+MAX_ROWS = 40
+"""A longer table is on the page only."""
+
+RunFolder = Annotated[Path, typer.Argument(help="A run directory.")]
+
+
+def demo_command(
+    overrides: Overrides = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One short round, under 90 seconds.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="The run directory.")] = Path("runs/demo"),
+    redo: Redo = False,
+) -> None:
+    """Train the lab's policy from M0 to M2 by Language Imbalance Driven Rewarding.
+
+    A real 1 M parameter model, real sentences in twelve languages, a few minutes on two CPU cores.
+
+    Example: isoglot demo --quick --out runs/first seed=2
+    """
+    _run("lidr-lab", [*(QUICK if quick else ()), *(overrides or ())], out, redo)
+
+
+def run_command(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory; default: runs/NAME.")] = None,
+    redo: Redo = False,
+) -> None:
+    """Run a recipe; the same command resumes.
+
+    Example: isoglot run lidr --out runs/llama3 policy.path=/models/Meta-Llama-3-8B-Instruct
+    """
+    _run(recipe, overrides or [], out, redo)
+
+
+def plan_command(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    throughput: Annotated[
+        Path | None, typer.Option(help="TOML with rows that replace those of the package's table.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="A device of the table: h100, a100, cpu; default: by the models."),
+    ] = None,
+    usd_per_hour: Annotated[
+        float | None, typer.Option(min=0, help="Price of one device hour.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+) -> None:
+    """Count the generations, training steps and cost of a recipe before anything runs.
+
+    Example: isoglot plan lidr --usd-per-hour 2.5 prompts.num_families=2000
+    """
+    from isoglot.planning.plan import plan_of
+    from isoglot.report.pages.plan import assumed_lines, plan_json, plan_table, totals_line
+
+    found = plan_of(
+        isoglot.load_recipe(recipe, overrides or []),
+        throughput=throughput,
+        device=device,
+        usd_per_hour=usd_per_hour,
+    )
+    if json:
+        print(plan_json(found))
+        return
+    screen = console()
+    screen.print(plan_table(found).to_rich())
+    screen.print(totals_line(found))
+    for line in assumed_lines(found):
+        screen.print(f"· {line}", markup=False)
+
+
+def report_command(run: RunFolder) -> None:
+    """Write RUN/report.html again and print the table."""
+    _show(isoglot.open_run(run))
+
+
+def audit_command(run: RunFolder) -> None:
+    """Print the off-target rate of each model: how often it answers in another language."""
+    from isoglot.report.pages.audit import audit_table
+
+    console().print(audit_table(isoglot.open_run(run).summary).to_rich())
+
+
+def recipes_command() -> None:
+    """List the recipes in the package."""
+    from rich.table import Table
+
+    table = Table("recipe", "languages", "method")
+    for name in isoglot.recipe_names():
+        recipe = isoglot.load_recipe(name)
+        table.add_row(name, " ".join(recipe.languages), recipe.description)
+    console().print(table)
+
+
+def _run(recipe: str, overrides: list[str], out: Path | None, redo: bool) -> None:
+    _show(isoglot.run(isoglot.load_recipe(recipe, overrides), out=out, redo=redo))
+
+
+def _show(run: "Run") -> None:
+    from isoglot.report.pages.audit import audit_table
+    from isoglot.report.pages.headline import Headline
+    from isoglot.report.pages.run_data import empty_languages
+    from isoglot.report.pages.run_results import direction_tables, language_table
+    from isoglot.report.pages.run_routes import data_tables, languages_without_route
+    from isoglot.report.results.progress import Progress
+
+    screen, summary = console(), run.summary
+    progress = Progress(summary)
+    if summary.audit:
+        screen.print(audit_table(summary).to_rich())
+    for table in data_tables(summary):
+        many = f"{table.title}: {len(table.rows)} rows, all on the page"
+        screen.print(table.to_rich() if len(table.rows) <= MAX_ROWS else many)
+    for line in (*languages_without_route(summary), *empty_languages(summary)):
+        screen.print(line, markup=False)
+    if progress.rounds:
+        screen.print(language_table(progress).to_rich())
+        screen.print(Headline(progress).sentence)
+    for table in direction_tables(summary):
+        screen.print(table.to_rich())
+    for entry in summary.rounds:
+        if pairs := entry.pairs:
+            dropped = ", ".join(f"{n} {why}" for why, n in sorted(pairs.dropped.items()))
+            screen.print(
+                f"round {entry.round}: {pairs.kept} pairs ({pairs.types or 'no types'}); "
+                f"dropped: {dropped or 0}"
+            )
+    if summary.stopped:
+        screen.print(f"Stopped: {summary.stopped}.")
+    print_path("report", run.report)
