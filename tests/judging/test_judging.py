@@ -300,10 +300,10 @@ def other_settings(court: Court) -> JudgeSource:
 def test_a_folder_of_another_judge_or_sampler_is_refused_and_left(runs, tmp_path):
     compare(runs, Court(), tmp_path / "out")
     before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
-    with pytest.raises(ValueError, match=r"settings judge: reading: 'text' \(now 'likelihood'\)"):
+    with pytest.raises(ValueError, match=r"settings.judge.reading = 'text' \(now 'likelihood'\)"):
         judge(*runs, other_settings(Court()), tmp_path / "out", silent=True)
     with pytest.raises(
-        ValueError, match=r"verdicts with a 'a@1' \(now 'b@1'\); give another --out"
+        ValueError, match=r"a = 'a@1' \(now 'b@1'\); b = 'b@1' \(now 'a@1'\): give another --out"
     ):
         compare(runs[::-1], Court(), tmp_path / "out")
     others = evaluated(tmp_path / "A2", prompts(12), lambda p: long(p) + "!", "a@1")

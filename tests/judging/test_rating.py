@@ -180,16 +180,16 @@ def test_a_folder_of_something_else_is_refused_and_left(answers, tmp_path):
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     grader = Grader(by_question)
     other = grader.source._replace(settings={"model": "judge", "rating": {"show_gold": False}})
-    with pytest.raises(ValueError, match=r"holds ratings with settings rating: show_gold: True"):
+    with pytest.raises(ValueError, match=r"was made with settings.rating.show_gold = True"):
         rate_model(answers, other, out, silent=True)
     b = evaluated(tmp_path / "B", prompts(12), short, "b@1")
-    with pytest.raises(ValueError, match=r"holds ratings with model 'a@1' \(now 'b@1'\)"):
+    with pytest.raises(ValueError, match=r"model = 'a@1' \(now 'b@1'\)"):
         graded(b, grader, out)
     changed = evaluated(tmp_path / "A2", prompts(12), short, "a@1")
     with pytest.raises(ValueError, match="holds ratings on other answers of the same samplers"):
         graded(changed, grader, out)
     (answers / "open").rename(answers / "chat")
-    with pytest.raises(ValueError, match=r"holds ratings with task 'open' \(now 'chat'\)"):
+    with pytest.raises(ValueError, match=r"task = 'open' \(now 'chat'\)"):
         graded(answers, grader, out)
     with pytest.raises(ValueError, match="holds the ratings of one model; give another --out"):
         compare_answers((answers, b), Court(), out)

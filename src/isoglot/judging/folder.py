@@ -9,7 +9,7 @@ those.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
@@ -22,6 +22,7 @@ from isoglot.core.store import (
     shards_of,
     write_shard,
 )
+from isoglot.execute.ledger import refuse_changes
 from isoglot.execute.progress import Bar, Bars
 from isoglot.judging.answers import JudgedItem
 from isoglot.judging.verdicts import JudgeReply, ReplyCounter, is_answered
@@ -91,13 +92,7 @@ class JudgedFolder(Generic[_R]):
         was = type(self._head).read(path, mend=mend)
         free = {"version", "sources", "judge", "cost_usd"}
         old, new = (each.model_dump(mode="json", exclude=free) for each in (was, self._head))
-        for key, value in new.items():
-            if old[key] != value:
-                before, now = _first_difference(old[key], value)
-                raise InputError(
-                    f"{self._out} holds {self._kind.records} with {key} {before} (now {now}); "
-                    f"{mend}, or the same answers and judge"
-                )
+        refuse_changes(str(self._out), old, new, mend=f"{mend}, or the same answers and judge")
         self._judge, self._cost_before = was.judge, was.cost_usd
 
     def add(
@@ -279,11 +274,3 @@ class JudgedFolder(Generic[_R]):
 
 def _answer_ids(item: JudgedItem) -> list[str]:
     return [answer.completion_id for answer in item.answers]
-
-
-def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, str]:
-    """The first setting that differs, old and new."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        name = next(name for name in {**old, **new} if old.get(name) != new.get(name))
-        return _first_difference(old.get(name), new.get(name), f"{key}{name}: ")
-    return f"{key}{old!r:.60}", f"{new!r:.60}"

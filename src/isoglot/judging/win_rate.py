@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Outcome, Verdict
+from isoglot.core.records import Outcome, Verdict, prompt_key
 from isoglot.core.stats import Measured, Value, estimate, mean_known, ratio, resampled_values
 from isoglot.evals.agreement import coincidences, nominal_alpha
 from isoglot.judging.length_control import Compared, length_controlled_values
@@ -23,7 +23,7 @@ WORTH = {Outcome.WIN: 1.0, Outcome.TIE: 0.5, Outcome.LOSS: 0.0}
 """The contribution of a pair with a valid verdict to a win rate."""
 
 _Statistics = Callable[[Verdict], Sequence[float] | None]
-"""The statistics of a verdict; None where it has no value."""
+"""The statistics of a valid verdict; None where it has no value."""
 
 
 class _Known(NamedTuple):
@@ -143,14 +143,19 @@ def _metrics(verdicts: Sequence[Verdict], second: Sequence[Verdict]) -> list[_Me
     scores = {score for v in verdicts for score in (v.forward_score, v.backward_score)}
     has_probabilities = not scores <= {None, 0.0, 0.5, 1.0}
     mean = _bootstrap(ratio)
-    metrics = [_Metric("win_rate", _mean_of(_worth), mean)]
+    metrics = [_Metric("win_rate", lambda v: (WORTH[v.outcome], 1.0), mean)]
     if has_probabilities:
-        metrics.append(_Metric("soft_win_rate", _mean_of(lambda v: v.score), mean))
+        soft = _Metric("soft_win_rate", lambda v: None if v.score is None else (v.score, 1.0), mean)
+        metrics.append(soft)
     metrics += [
-        _Metric("length_controlled_win_rate", _with_length, _length_controlled),
-        _Metric("swap_consistency", _mean_of(lambda v: float(v.forward == v.backward)), mean),
-        _Metric("position_bias", _mean_of(_first_wins), mean),
-        _Metric("verbosity_bias", _mean_of(_longer_wins), mean),
+        _Metric(
+            "length_controlled_win_rate",
+            lambda v: (WORTH[v.outcome], v.a_chars - v.b_chars),
+            _length_controlled,
+        ),
+        _Metric("swap_consistency", lambda v: (float(v.forward == v.backward), 1.0), mean),
+        _Metric("position_bias", _first_wins, mean),
+        _Metric("verbosity_bias", _longer_wins, mean),
     ]
     if second:
         metrics.append(_Metric("agreement", _coincidences_with(second), _bootstrap(nominal_alpha)))
@@ -170,56 +175,33 @@ def _length_controlled(known: Sequence[_Known], *, seed: int, resamples: int) ->
     return length_controlled_values(compared, seed=seed, resamples=resamples)
 
 
-def _mean_of(measure: Callable[[Verdict], float | None]) -> _Statistics:
-    """The statistics of a mean over the pairs with a valid verdict."""
-
-    def statistics(verdict: Verdict) -> Sequence[float] | None:
-        if verdict.outcome == Outcome.INVALID:
-            return None
-        value = measure(verdict)
-        return None if value is None else (value, 1.0)
-
-    return statistics
-
-
-def _with_length(verdict: Verdict) -> Sequence[float] | None:
-    if verdict.outcome == Outcome.INVALID:
-        return None
-    return _worth(verdict), verdict.a_chars - verdict.b_chars
-
-
-def _worth(verdict: Verdict) -> float:
-    return WORTH[verdict.outcome]
-
-
-def _first_wins(verdict: Verdict) -> float:
+def _first_wins(verdict: Verdict) -> Sequence[float]:
     a_first, a_second = WORTH[Outcome(verdict.forward)], WORTH[Outcome(verdict.backward)]
-    return (a_first + (1 - a_second)) / 2 - 0.5
+    return (a_first + (1 - a_second)) / 2 - 0.5, 1.0
 
 
-def _longer_wins(verdict: Verdict) -> float | None:
+def _longer_wins(verdict: Verdict) -> Sequence[float] | None:
     if verdict.a_chars == verdict.b_chars:
         return None
-    worth = _worth(verdict)
-    return (worth if verdict.a_chars > verdict.b_chars else 1 - worth) - 0.5
+    worth = WORTH[verdict.outcome]
+    return (worth if verdict.a_chars > verdict.b_chars else 1 - worth) - 0.5, 1.0
 
 
 def _coincidences_with(second: Sequence[Verdict]) -> _Statistics:
-    theirs = {(v.family, v.prompt_id): v.outcome for v in second if v.outcome != Outcome.INVALID}
+    theirs = {prompt_key(v): v.outcome for v in second if v.outcome != Outcome.INVALID}
 
     def statistics(verdict: Verdict) -> Sequence[float] | None:
-        other = theirs.get((verdict.family, verdict.prompt_id))
-        if other is None or verdict.outcome == Outcome.INVALID:
-            return None
-        return list(coincidences((verdict.outcome, other), list(WORTH)))
+        other = theirs.get(prompt_key(verdict))
+        return list(coincidences((verdict.outcome, other), list(WORTH))) if other else None
 
     return statistics
 
 
 def _known(verdicts: Sequence[Verdict], statistics: _Statistics, unanswered: int) -> _Known:
-    measured = [(verdict.family, statistics(verdict)) for verdict in verdicts]
+    valid = [verdict for verdict in verdicts if verdict.outcome != Outcome.INVALID]
+    measured = [(verdict.family, statistics(verdict)) for verdict in valid]
     known = [(family, row) for family, row in measured if row is not None]
-    unknown = len(measured) - len(known) + unanswered
+    unknown = len(verdicts) - len(known) + unanswered
     return _Known([family for family, _ in known], [row for _, row in known], unknown)
 
 
