@@ -9,82 +9,88 @@ import isoglot
 from isoglot.commands.options import Languages, Redo, Seed, console, listed, print_path
 from isoglot.core.errors import InputError
 
-Model = Annotated[
+_Model = Annotated[
     str,
     typer.Argument(
         help="A folder, hub id or ID@COMMIT, `lab`, URL#MODEL of a server, completions (.jsonl, "
         ".csv, .parquet …), or a .yaml file with a model's settings."
     ),
 ]
-Tasks = Annotated[str, typer.Option(help="Names that `benchmarks` lists, between commas.")]
-Baseline = Annotated[
+_Tasks = Annotated[
+    str,
+    typer.Option(help="Tasks that `benchmarks` lists, separated by commas; or lab_math, lab_open."),
+]
+_Baseline = Annotated[
     str | None,
-    typer.Option(help="Another model, or the folder of its evaluation: adds the changes to it."),
+    typer.Option(help="Another model, or the folder of its evaluation, to compare with."),
 ]
-Data = Annotated[
+_Data = Annotated[
     Path | None,
-    typer.Option(help="Folder of a benchmark's files, or of several such; default: the hub."),
+    typer.Option(help="Folder of the published files; default: the hub."),
 ]
-Revision = Annotated[
+_Revision = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TASK=COMMIT",
-        help="Commit, branch or tag of a task's data set on the hub; once for each task. Default: "
-        "main. The commit that was read stands in every signature.",
+        help="Commit, branch or tag of a task's data set on the hub, once per task; default: main. "
+        "The signatures name the commit.",
     ),
 ]
-Out = Annotated[
+_Out = Annotated[
     Path | None, typer.Option(help="Folder of the evaluation; default: runs/evaluate-MODEL.")
 ]
-Shots = Annotated[int, typer.Option(min=0, help="Worked examples before each question.")]
-Variant = Annotated[str, typer.Option(help="A task's way of asking, as `benchmarks` has it.")]
-Answering = Annotated[
+_Shots = Annotated[int, typer.Option(min=0, help="Worked examples before each prompt.")]
+_Variant = Annotated[
+    str, typer.Option(help="Prompt variant of the task, as `benchmarks` lists it.")
+]
+_Answering = Annotated[
     Literal["generation", "likelihood"] | None,
-    typer.Option(help="By what it writes or what it finds likeliest; default: the task's first."),
+    typer.Option(help="Generation, or choice scoring by likelihood; default: the task's first."),
 ]
-Limit = Annotated[
+_Limit = Annotated[
     int | None,
-    typer.Option(min=1, help="Questions of each language, the same in each; default: all."),
+    typer.Option(min=1, help="Examples per language, the same in each; default: all."),
 ]
-MaxNewTokens = Annotated[
+_MaxNewTokens = Annotated[
     int | None, typer.Option(min=1, help="Longest answer; default: the task's.")
 ]
-CutOff = Annotated[
-    Literal["graded", "wrong", "unknown"], typer.Option(help="Answers that hit the limit.")
+_CutOff = Annotated[
+    Literal["graded", "wrong", "unknown"],
+    typer.Option(help="Treatment of answers that reach the limit."),
 ]
-Questions = Annotated[
+_Questions = Annotated[
     Path | None,
     typer.Option(
-        help="Write the questions to this .jsonl file and stop: answer them anywhere, then give "
+        help="Only write the prompts to this .jsonl file: complete them elsewhere, then evaluate "
         "the file of completions (prompt_id, completion) as MODEL."
     ),
 ]
-Plain = Annotated[
-    bool, typer.Option("--plain", help="Give the bare text, no chat template: for base models.")
+_Plain = Annotated[
+    bool, typer.Option("--plain", help="Leave out the chat template, for base models.")
 ]
-Regrade = Annotated[
-    bool, typer.Option("--regrade", help="Grade the answers again; loads no model.")
+_Regrade = Annotated[
+    bool, typer.Option("--regrade", help="Grade the stored answers again, without a model.")
 ]
 
 
 def evaluate_command(
-    model: Model,
-    tasks: Tasks,
+    model: _Model,
+    tasks: _Tasks,
     languages: Languages = "",
-    baseline: Baseline = None,
-    data: Data = None,
-    revision: Revision = None,
-    out: Out = None,
-    shots: Shots = 0,
-    variant: Variant = "",
-    answering: Answering = None,
-    limit: Limit = None,
-    max_new_tokens: MaxNewTokens = None,
-    cut_off: CutOff = "graded",
+    baseline: _Baseline = None,
+    data: _Data = None,
+    revision: _Revision = None,
+    out: _Out = None,
+    shots: _Shots = 0,
+    variant: _Variant = "",
+    answering: _Answering = None,
+    limit: _Limit = None,
+    max_new_tokens: _MaxNewTokens = None,
+    cut_off: _CutOff = "graded",
     seed: Seed = 1,
-    questions: Questions = None,
-    regrade: Regrade = False,
-    plain: Plain = False,
+    questions: _Questions = None,
+    regrade: _Regrade = False,
+    plain: _Plain = False,
     redo: Redo = False,
 ) -> None:
     """Evaluate a model on benchmarks, with an interval for each language.
@@ -150,9 +156,9 @@ def benchmarks_command() -> None:
 def compare_command(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Folders of `evaluate` or of `run`, the first to compare with."),
+        typer.Argument(help="Folders of `evaluate` or `run`; the first is the baseline."),
     ],
-    out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("runs/compare"),
+    out: Annotated[Path, typer.Option(help="Folder of the page.")] = Path("runs/compare"),
 ) -> None:
     """Compare models on the same examples, language by language, with the first one.
 

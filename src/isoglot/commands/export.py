@@ -1,4 +1,4 @@
-"""The verb that writes what others read: results of a measurement, the data of a run."""
+"""The verb that exports results, and the data of a run."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,25 +11,26 @@ from isoglot.core.errors import InputError
 def export_command(
     folder: Annotated[Path, typer.Argument(help="A folder of `evaluate`, `judge` or `run`.")],
     path: Annotated[
-        Path, typer.Argument(help="The file to write; of messages and preferences the folder.")
+        Path, typer.Argument(help="The file to write; for messages and preferences, the folder.")
     ],
     kind: Annotated[
         Literal["csv", "latex", "markdown", "lm-eval", "messages", "preferences"],
         typer.Option(
             "--as",
-            help="lm-eval is the JSON that its tools read; messages and preferences are the data "
-            "that a run made, a configuration per language, with a data card.",
+            help="lm-eval: the JSON of lm-eval; messages and preferences: the data of a run, in a "
+            "configuration per language, with a data card.",
         ),
     ] = "csv",
     licence: Annotated[
         str | None,
-        typer.Option(help="Of messages and preferences: cc-by-4.0 … as the hub writes it."),
+        typer.Option(help="Licence of messages and preferences, as the hub names it: cc-by-4.0 …"),
     ] = None,
     round: Annotated[
-        int | None, typer.Option(min=0, help="Of messages and preferences; default: the last.")
+        int | None,
+        typer.Option(min=0, help="Round of messages and preferences; default: the last."),
     ] = None,
 ) -> None:
-    """Write results for a paper, a spreadsheet or another tool; or a run's data for others.
+    """Export results for a paper, a spreadsheet or another tool; or the data of a run.
 
     Example: isoglot export runs/evaluate-mine table.tex --as latex
 

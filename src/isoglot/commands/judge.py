@@ -12,14 +12,16 @@ from isoglot.commands.options import Languages, Redo, Seed, SetsData, console, l
 if TYPE_CHECKING:
     from isoglot.report.results.rewards import RewardResults
 
-Answers = Annotated[
+_Answers = Annotated[
     Path, typer.Argument(help="Folder of `evaluate`, or a file of completions (.jsonl, .csv …).")
 ]
-BaselineAnswers = Annotated[
+_BaselineAnswers = Annotated[
     Path | None,
-    typer.Argument(help="Those of the baseline. Left out, A's answers are graded alone, 1 to 10."),
+    typer.Argument(
+        help="The answers of the baseline; without them, A's answers are rated, 1 to 10."
+    ),
 ]
-By = Annotated[
+_By = Annotated[
     str,
     typer.Option(
         "--judge",
@@ -27,37 +29,38 @@ By = Annotated[
         "gold; `scorer:NAME` for a reward.",
     ),
 ]
-Task = Annotated[str | None, typer.Option(help="The task, where a folder has several.")]
-Reading = Annotated[
+_Task = Annotated[str | None, typer.Option(help="The task, if a folder has several.")]
+_Reading = Annotated[
     Literal["auto", "text", "likelihood"],
-    typer.Option(help="Verdicts read off the judge's text, or how likely it finds each label."),
+    typer.Option(help="Verdicts from the judge's text, or from the likelihood of each label."),
 ]
-Second = Annotated[
-    Path | None, typer.Option(help="Folder of another judge's verdicts: adds their agreement.")
+_Second = Annotated[
+    Path | None, typer.Option(help="Folder of another judge's verdicts, to report their agreement.")
 ]
-MaxCost = Annotated[
-    float | None, typer.Option(help="Most US dollars to spend; needs the prices of the model.")
+_MaxCost = Annotated[
+    float | None,
+    typer.Option(help="Upper bound of the cost in US dollars; needs the prices of the model."),
 ]
-AgainInvalid = Annotated[
-    bool, typer.Option("--again-invalid", help="Ask again where no verdict could be read.")
+_AgainInvalid = Annotated[
+    bool, typer.Option("--again-invalid", help="Judge again the pairs without a readable verdict.")
 ]
-JudgeOut = Annotated[
+_JudgeOut = Annotated[
     Path | None,
     typer.Option(help="Folder of the verdicts; default: runs/judge or runs/rate."),
 ]
 
 
 def judge_command(
-    a: Answers,
-    by: By,
-    b: BaselineAnswers = None,
-    task: Task = None,
+    a: _Answers,
+    by: _By,
+    b: _BaselineAnswers = None,
+    task: _Task = None,
     languages: Languages = "",
-    out: JudgeOut = None,
-    reading: Reading = "auto",
-    second: Second = None,
-    max_cost: MaxCost = None,
-    again_invalid: AgainInvalid = False,
+    out: _JudgeOut = None,
+    reading: _Reading = "auto",
+    second: _Second = None,
+    max_cost: _MaxCost = None,
+    again_invalid: _AgainInvalid = False,
     seed: Seed = 1,
 ) -> None:
     """Compare two models' answers in both orders; or rate one model's, 1 to 10, as MT-Bench does.
@@ -86,7 +89,7 @@ def judge_command(
     print_path("report", judged.report)
 
 
-Scorers = Annotated[
+_Scorers = Annotated[
     list[str],
     typer.Argument(
         metavar="SCORER...",
@@ -94,33 +97,33 @@ Scorers = Annotated[
         "`judge:MODEL`.",
     ),
 ]
-On = Annotated[
+_On = Annotated[
     str,
     typer.Option(
         help="Preferences, between commas: published sets (such as tata), a run's folder, a folder "
         "of shards, or .parquet files."
     ),
 ]
-Inside = Annotated[
+_Inside = Annotated[
     str,
-    typer.Option(help="Likewise, of the kind on which the scorers were trained: set beside --on."),
+    typer.Option(help="Sets of the kind that the scorers were trained on, to compare with --on."),
 ]
-RewardsOut = Annotated[Path, typer.Option(help="Folder of the rewards and the page.")]
+_RewardsOut = Annotated[Path, typer.Option(help="Folder of the rewards and the page.")]
 
 
 def rewards_command(
-    scorers: Scorers,
-    on: On = "",
-    in_distribution: Inside = "",
+    scorers: _Scorers,
+    on: _On = "",
+    in_distribution: _Inside = "",
     data: SetsData = None,
     languages: Languages = "",
-    out: RewardsOut = Path("runs/rewards"),
+    out: _RewardsOut = Path("runs/rewards"),
     seed: Seed = 1,
     redo: Redo = False,
 ) -> None:
-    """Measure how often scorers are right about preferences, in each language.
+    """Measure the accuracy of scorers on preferences, by language.
 
-    Rewards are kept: the same command goes on where it stopped, or adds scorers and sets.
+    Rewards are kept: the same command resumes, or adds scorers and sets.
 
     Example: isoglot rewards runs/reward/policy length --on tata,llmbar --data ../shared/data
     """
@@ -142,9 +145,10 @@ def rewards_command(
 def held_out_rewards(
     on: str, trained_on: list[Path], out: Path, data: Path | None
 ) -> Callable[[str], None]:
-    """Return a function that measures a trained reward model, and `length` next to it.
+    """Return a function that measures a trained reward model, and `length` as a control.
 
-    Raises InputError at once for preferences on prompts that are trained on.
+    Raises:
+        InputError: a set has prompts that are trained on.
     """
     from isoglot.rewards.accuracy import check_held_out, measure_rewards
 
@@ -178,22 +182,22 @@ def import_rankings_command(
         list[str],
         typer.Argument(
             help="JSONL, JSONL.gz or Parquet: prompt, completions, ranks (1 is the best), and, "
-            "where there are, annotator, id, language, answer_language, models."
+            "optionally, annotator, id, language, answer_language, models."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Where the preferences go.")] = Path("runs/rankings"),
-    language: Annotated[str, typer.Option(help="Of rows that name none.")] = "en",
+    out: Annotated[Path, typer.Option(help="Folder of the preferences.")] = Path("runs/rankings"),
+    language: Annotated[str, typer.Option(help="Language of rows without one.")] = "en",
     pair: Annotated[
         Literal["best_vs_worst", "best_vs_random", "max_vs_low"],
-        typer.Option(help="Which answers of an item make its pair, by mean rank."),
+        typer.Option(help="Rule that pairs the answers of an item, by mean rank."),
     ] = "best_vs_worst",
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
 ) -> None:
-    """Make preferences of answers that people ranked; prints how far they agree, by language.
+    """Make preferences from human rankings, and print the annotator agreement by language.
 
-    Rows with the same `id` (left out: the same texts) are one item, ranked by several annotators;
-    the mean of their ranks decides, and equal means make no pair. OUT/part-*.parquet trains, and
-    `isoglot rewards --on OUT` takes it.
+    Rows with the same `id` (by default: the same texts) are one item with several annotators. The
+    mean rank decides; equal means make no pair. Train on OUT/part-*.parquet, or measure rewards
+    with `isoglot rewards --on OUT`.
 
     Example: isoglot import-rankings ranked.jsonl --out runs/human --language sw
     """

@@ -16,11 +16,11 @@ def _group() -> None:
 @lab.command("build")
 def lab_build(
     model: Annotated[
-        str, typer.Argument(help="policy, teacher, english (a weaker one) or translator.")
+        str, typer.Argument(help="policy, hasty, teacher, english, translator or almanac.")
     ] = "policy",
-    seed: Annotated[int, typer.Option(help="Of the data and of the weights.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the data and of the weights.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Where the model goes; default: runs/lab/MODEL.")
+        Path | None, typer.Option(help="Folder of the model; default: runs/lab/MODEL.")
     ] = None,
 ) -> None:
     """Pre-train a model of the lab from scratch, at most 30 minutes on two cores.

@@ -1,4 +1,4 @@
-"""The verb `languages`: the table, filtered, and the sets."""
+"""The verb that lists the languages and the sets of languages."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isoglot.commands.options import listed
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import ABOUT, SETS, expand
 from isoglot.core.languages import LANGUAGES, Language
@@ -16,34 +17,39 @@ from isoglot.core.languages import LANGUAGES, Language
 if TYPE_CHECKING:
     from rich.table import Table
 
-Tier = Annotated[str, typer.Option(help="Resources: high, mid or low.")]
-Script = Annotated[str, typer.Option(help="ISO 15924: Cyrl, Arab, Deva …")]
-Family = Annotated[str, typer.Option(help="Largest family: Turkic, Uralic …")]
-InBenchmark = Annotated[
+_Tier = Annotated[str, typer.Option(help="Resource tier: high, mid or low.")]
+_Script = Annotated[str, typer.Option(help="ISO 15924: Cyrl, Arab, Deva …")]
+_Family = Annotated[str, typer.Option(help="Language family: Turkic, Uralic …")]
+_InBenchmark = Annotated[
     str,
-    typer.Option("--benchmark", help="Names that `benchmarks` lists; adds their codes."),
+    typer.Option("--benchmark", help="Benchmarks that `benchmarks` lists; adds their codes."),
 ]
-InSet = Annotated[
-    str, typer.Option("--set", help="A set, or a union: lidr-5,sw; without: xllms-100,-feedback-30")
+_InSet = Annotated[
+    str,
+    typer.Option(
+        "--set", help="Sets and tags: lidr-5,sw; with `-` to remove: xllms-100,-feedback-30"
+    ),
 ]
-Sets = Annotated[bool, typer.Option("--sets", help="List the sets that recipes can name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="All columns and every benchmark's code.")]
+_Sets = Annotated[bool, typer.Option("--sets", help="List the sets of languages.")]
+_AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON with all columns and every benchmark's code.")
+]
 
 
 def languages_command(
-    tier: Tier = "",
-    script: Script = "",
-    family: Family = "",
-    benchmark: InBenchmark = "",
-    in_set: InSet = "",
-    sets: Sets = False,
-    as_json: AsJson = False,
+    tier: _Tier = "",
+    script: _Script = "",
+    family: _Family = "",
+    benchmark: _InBenchmark = "",
+    in_set: _InSet = "",
+    sets: _Sets = False,
+    as_json: _AsJson = False,
 ) -> None:
-    """List the languages: codes, names, script, family, resources, speakers.
+    """List the languages: codes, names, script, family, resource tier, speakers.
 
-    Filters narrow each other; of several values between commas any will do. Tags and sets are what
-    `languages:` of a recipe takes and `--languages` of the other commands. Speakers are orders of
-    magnitude: 10 M is from ten to a hundred million.
+    Filters are combined; several values of one filter, separated by commas, are alternatives. The
+    tags and sets are those of `languages:` in a recipe and of `--languages`. Speakers are orders of
+    magnitude: 10 M is ten to a hundred million.
 
     Example: isoglot languages --tier low --script Cyrl --set xllms-100
 
@@ -57,20 +63,16 @@ def languages_command(
         if as_json:
             return print(_as_json(SETS))
         return _show(_sets_table())
-    named = _benchmarks(_listed(benchmark))
+    named = _benchmarks(listed(benchmark))
     columns = (("tier", tier), ("script", script), ("family", family))
-    kept = _filtered({name: _listed(text) for name, text in columns}, named, _listed(in_set))
+    kept = _filtered({name: listed(text) for name, text in columns}, named, listed(in_set))
     if as_json:
         return print(_as_json([_everything(row) for row in kept]))
     _show(_table(kept, named))
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def _benchmarks(names: Sequence[str]) -> dict[str, Mapping[str, str]]:
-    """Of each: tag to what the set calls it."""
+    """Return the language codes of each benchmark."""
     from isoglot.benchmarks.catalogue import benchmark_of
 
     return {name: benchmark_of(name).languages for name in names}
@@ -94,7 +96,7 @@ def _filtered(
 
 
 def _known(column: str, wanted: Iterable[str]) -> set[str]:
-    """The values of a column, which must be there; ValueError with a did-you-mean."""
+    """Check that a column has the values; raises InputError with a suggestion."""
     there = sorted({getattr(row, column) for row in LANGUAGES.values()})
     for value in wanted:
         if value not in there:
@@ -158,7 +160,7 @@ def _sets_table() -> "Table":
     from rich.table import Table
 
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
-    for name in ("set", "what it is", "languages", "high·mid·low", "scripts", "families", "tags"):
+    for name in ("set", "description", "languages", "high·mid·low", "scripts", "families", "tags"):
         is_number = name in ("languages", "scripts", "families")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for name, tags in SETS.items():

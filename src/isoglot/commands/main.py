@@ -21,7 +21,7 @@ from isoglot.commands.run import (
     run_command,
 )
 from isoglot.commands.study import study_command
-from isoglot.commands.train import train
+from isoglot.commands.train import train_app
 from isoglot.core.errors import Failure
 
 _INTERRUPTED = 130
@@ -36,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(lab, name="lab", no_args_is_help=True)
-app.add_typer(train, name="train", no_args_is_help=True)
+app.add_typer(train_app, name="train", no_args_is_help=True)
 
 
 @app.callback()

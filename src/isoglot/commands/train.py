@@ -1,4 +1,4 @@
-"""The verbs that train beside the line of a recipe. `cli` puts them under `train`."""
+"""The verbs that train without a recipe: train reward, train sft."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +12,19 @@ from isoglot.commands.options import SetsData
 if TYPE_CHECKING:
     from isoglot.train.policy import Policy
 
-train = typer.Typer(help="Training beside the line of a recipe.")
+train_app = typer.Typer(help="Train without a recipe.")
 
 
-@train.command("reward")
-def train_reward(
+@train_app.command("reward")
+def train_reward_command(
     preferences: Annotated[
-        list[Path], typer.Argument(help="Parquet files of preferences, as RUN/round-0/filter has.")
+        list[Path],
+        typer.Argument(help="Parquet files of preferences, such as RUN/round-0/filter/part-*."),
     ],
-    model: Annotated[str, typer.Option(help="Folder or hub id of the model that gets the head.")],
-    out: Annotated[Path, typer.Option(help="Where the reward model goes.")] = Path("runs/reward"),
+    model: Annotated[
+        str, typer.Option(help="Folder or hub id of the model to add a reward head to.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the reward model.")] = Path("runs/reward"),
     training: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Arguments of TRL's RewardConfig."),
@@ -29,15 +32,15 @@ def train_reward(
     held_out: Annotated[
         str,
         typer.Option(
-            "--eval", help="Preferences on other prompts to be right about, as for `rewards --on`."
+            "--eval", help="Preferences on other prompts to measure, as for `rewards --on`."
         ),
     ] = "",
     data: SetsData = None,
-    seed: Annotated[int, typer.Option(help="Of the order and of the new head.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the order and of the new head.")] = 1,
 ) -> None:
-    """Train a reward model on preferences; prints its accuracy by language.
+    """Train a reward model on preferences, and print its accuracy by language.
 
-    With --eval, OUT/rewards.json and OUT/rewards hold the table, beside the length as a scorer.
+    With --eval, OUT/rewards.json and OUT/rewards have its accuracy, with `length` as a control.
 
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
@@ -46,14 +49,13 @@ def train_reward(
     from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
     from isoglot.train.policy import Policy
-    from isoglot.train.reward import RewardTrainConfig
-    from isoglot.train.reward import train_reward as train_on
+    from isoglot.train.reward import RewardTrainConfig, train_reward
 
     given = {"training": settings_of(training or ())}
     config = validated(RewardTrainConfig, given, "--set")
     measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
     with locked(out):
-        summary = train_on(preferences, Policy(model_path(model)), out, config, seed=seed)
+        summary = train_reward(preferences, Policy(model_path(model)), out, config, seed=seed)
     for tag, row in summary["languages"].items():
         print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
     print(f"reward model: {summary['policy']}")
@@ -61,18 +63,18 @@ def train_reward(
         measure(summary["policy"])
 
 
-Files = Annotated[
+_Files = Annotated[
     list[str],
     typer.Argument(
         help="Shards of demonstrations or preferences; or JSONL, JSONL.gz or Parquet with "
         "`messages`, or `prompt` and `completion`, and `language`."
     ),
 ]
-Start = Annotated[str, typer.Option(help="Folder or hub id of the model to start from.")]
-Languages = Annotated[
-    str, typer.Option(help="Tags or sets between commas to train on; default: all there are.")
+_Start = Annotated[str, typer.Option(help="Folder or hub id of the model to start from.")]
+_Languages = Annotated[
+    str, typer.Option(help="Tags or sets to train on, separated by commas; default: all.")
 ]
-Settings = Annotated[
+_Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
@@ -81,31 +83,31 @@ Settings = Annotated[
         "TRL's SFTConfig (learning_rate=1e-4).",
     ),
 ]
-Template = Annotated[
-    str | None, typer.Option(help="A file with a chat template, in place of the model's own.")
+_Template = Annotated[
+    str | None, typer.Option(help="File with a chat template, instead of the model's own.")
 ]
-Check = Annotated[
+_Check = Annotated[
     bool,
-    typer.Option("--check", help="Print a row of each language as the model reads it; no more."),
+    typer.Option("--check", help="Only print a row of each language as the model reads it."),
 ]
 
 
-@train.command("sft")
-def train_sft(
-    files: Files,
-    model: Start,
-    languages: Languages = "",
-    language: Annotated[str, typer.Option(help="Of rows that name none.")] = "",
-    settings: Settings = None,
-    out: Annotated[Path, typer.Option(help="Where the policy goes.")] = Path("runs/sft"),
-    seed: Annotated[int, typer.Option(help="Of the mixture and of the order.")] = 1,
-    template: Template = None,
-    check: Check = False,
+@train_app.command("sft")
+def train_sft_command(
+    files: _Files,
+    model: _Start,
+    languages: _Languages = "",
+    language: Annotated[str, typer.Option(help="Language of rows without one.")] = "",
+    settings: _Settings = None,
+    out: Annotated[Path, typer.Option(help="Folder of the policy.")] = Path("runs/sft"),
+    seed: Annotated[int, typer.Option(help="Seed of the mixture and of the order.")] = 1,
+    template: _Template = None,
+    check: _Check = False,
 ) -> None:
-    """Fine-tune a model on demonstrations; the same command again goes on where it stopped.
+    """Fine-tune a model on demonstrations; the same command resumes.
 
-    Prints how many answers of each language were learned, and their mean log-probability of a
-    token. Rows that are too long for `max_length` are left out and counted.
+    Prints the number of answers in each language, and their mean log-probability per token. Rows
+    longer than `max_length` are left out and counted.
 
     Example: isoglot train sft aya.jsonl --model ./m --set lora.r=16 --set mixing.method=uniform
     """
@@ -115,7 +117,7 @@ def train_sft(
     from isoglot.train.examples import check_rows_in
     from isoglot.train.policy import Policy
     from isoglot.train.settings import check_training
-    from isoglot.train.sft import train_sft as train_on
+    from isoglot.train.sft import train_sft
 
     config = _config(settings or ())
     check_training(config)
@@ -127,7 +129,7 @@ def train_sft(
         if check:
             _print_rows(shards, policy, out)
             return
-        summary = train_on(shards, policy, out, config, seed=seed)
+        summary = train_sft(shards, policy, out, config, seed=seed)
     for tag, row in summary["languages"].items():
         print(
             f"{tag:8} {row['logp_chosen_per_token']:7.3f} a token, of the last {row['n']:.0f} rows"
@@ -136,7 +138,7 @@ def train_sft(
 
 
 def _config(settings: Sequence[str]) -> Any:
-    """A `train:` section, in which what is no key of its own is TRL's."""
+    """Make a `train:` section; keys that it does not have are arguments of TRL."""
     from isoglot.core.section import validated
     from isoglot.recipe.overrides import settings_of
     from isoglot.train.settings import TrainConfig
@@ -151,7 +153,7 @@ def _config(settings: Sequence[str]) -> Any:
 def _shards(
     files: Sequence[str], language: str | None, tags: Sequence[str], out: Path
 ) -> list[Path]:
-    """What is trained on: the files, where they are shards of ours, else shards made of them."""
+    """Return the files if they are shards of isoglot, else shards made of them."""
     from glob import glob
 
     from isoglot.core.records import Demonstration
@@ -179,7 +181,7 @@ def _some(rows: Any, num: int = 10_000) -> list[Any]:
 
 
 def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path) -> None:
-    """One row of each language as the model reads it; escaped, since a terminal obeys some text."""
+    """Print one row of each language as the model reads it, escaped for the terminal."""
     from isoglot.train.examples import first_of_each_language, load_examples
     from isoglot.train.settings import quiet
     from isoglot.train.template import check_template, end_ids, load_training_tokenizer
