@@ -15,7 +15,7 @@ from isoglot.report.cards.answers import NUM_ANSWERS, answer_cards
 from isoglot.report.cards.card import MAX_CHARS, drawn
 from isoglot.report.pages.evaluation import write_evaluation_report
 from isoglot.report.pages.evaluation_headline import sentence
-from isoglot.report.pages.evaluation_tables import measure_table, task_table
+from isoglot.report.pages.measures_table import measure_table, task_table
 from isoglot.report.results.evaluation import Evaluation, read_evaluation
 from isoglot.report.results.names import in_sentence, tier
 from isoglot.report.results.rows import (

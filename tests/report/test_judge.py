@@ -14,7 +14,7 @@ from rich.console import Console
 from isoglot.core.records import Verdict
 from isoglot.report.cards.verdicts import both_orders, verdict_cards
 from isoglot.report.pages.judge import judge_sentence, write_judge_report
-from isoglot.report.pages.judge_tables import judge_table
+from isoglot.report.pages.judge_tables import judge_tables
 from isoglot.report.results.judging import JudgedComparison, JudgedResult
 from isoglot.report.results.rows import Measure, rows_of
 
@@ -113,14 +113,20 @@ def test_hostile_texts_are_inert(tmp_path: Path) -> None:
 
 def test_table_has_every_language_and_the_counts(folder: Path) -> None:
     console = Console(width=130, record=True, file=StringIO())
-    console.print(judge_table(JudgedComparison.read_from(folder)).to_rich())
+    wins, trust = judge_tables(JudgedComparison.read_from(folder))
+    console.print(wins.to_rich())
     lines = console.export_text().splitlines()
     rows = win_rates(folder)
     for tag in LANGUAGES:
         line = next(line for line in lines if f"({tag})" in line)
-        counts = "/".join(str(getattr(rows[tag], name)) for name in ("wins", "ties", "losses"))
-        assert counts in line
-    assert any(line.strip().startswith("mean") for line in lines)
+        counts = [str(getattr(rows[tag], name)) for name in ("wins", "ties", "losses", "invalid")]
+        assert line.split()[-5:-1] == counts
+    assert any(line.strip().startswith("Mean") for line in lines)
+    console.print(trust.to_rich())
+    text = console.export_text()
+    assert all(
+        word in text for word in ("Swap consistency, %", "Agreement, alpha", "judge-model@2")
+    )
 
 
 def mean(

@@ -11,8 +11,8 @@ from made_judging import write_rated
 from rich.console import Console
 
 from isoglot.report.cards.ratings import rating_cards
+from isoglot.report.pages.measures_table import rating_table
 from isoglot.report.pages.ratings import rating_sentence, write_rating_report
-from isoglot.report.pages.ratings_tables import rating_table
 from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.rows import Measure, rows_of
 from isoglot.report.table import GRADES, number, scale_of

@@ -12,7 +12,7 @@ from isoglot.core.records import FinishReason, Preference, Prompt
 from isoglot.core.store import shard_path, write_json, write_shard
 from isoglot.report.cards.rewarded_pairs import reward_outcome
 from isoglot.report.pages.rewards import rewards_sentence, write_rewards_report
-from isoglot.report.pages.rewards_tables import distribution_table, rewards_table
+from isoglot.report.pages.rewards_tables import cells_of_set, distribution_table, set_table
 from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults
 
 SCORERS = ("runs/reward/policy", f"length{HOSTILE}")
@@ -114,14 +114,15 @@ def test_the_tables_of_the_console(folder):
     stream = StringIO()
     console = Console(file=stream, width=80)
     for name in results.sets:
-        console.print(rewards_table(results, name).to_rich())
+        table = set_table(name, cells_of_set(results, name), results.scorers)
+        console.print(table.to_rich())
     console.print(distribution_table(results.distribution).to_rich())
     text = stream.getvalue()
     for word in (
         "Swahili (sw)",
         "60.0 ±10.0",
         "+20.0 ±15.0",
-        "mean",
+        "Mean",
         "llmbar",
         "+25.0 [+10.0, +40.0]",
     ):

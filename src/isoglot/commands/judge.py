@@ -168,10 +168,11 @@ def held_out_rewards(
 def _show_rewards(results: "RewardResults", folder: Path) -> None:
     """Print the table of each set, and write the page."""
     from isoglot.report.pages.rewards import write_rewards_report
-    from isoglot.report.pages.rewards_tables import distribution_table, rewards_table
+    from isoglot.report.pages.rewards_tables import cells_of_set, distribution_table, set_table
 
     for name in results.sets:
-        console().print(rewards_table(results, name).to_rich())
+        table = set_table(name, cells_of_set(results, name), results.scorers)
+        console().print(table.to_rich())
     if results.distribution:
         console().print(distribution_table(results.distribution).to_rich())
     print_path("report", write_rewards_report(folder))

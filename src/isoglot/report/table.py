@@ -425,4 +425,6 @@ class _Fitted:
         for floor in floors:
             while sum(whole) > room and any(whole[i] > floor[i] for i in floor):
                 whole[max(floor, key=lambda i: whole[i] - floor[i])] -= 1
+        for i, column in enumerate(columns):  # where there is room, heads need not wrap
+            whole[i] += max(0, min(len(column.title) - whole[i], room - sum(whole)))
         return whole

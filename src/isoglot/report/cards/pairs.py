@@ -71,18 +71,22 @@ def _kept_card(index: int, row: Preference) -> Card:
     languages = dict.fromkeys((row.language, row.answer_language))
     return Card(
         facets={"round": str(index), "language": row.language, "kind": "kept"},
-        meta=joined(
-            [f"round {index}", " → ".join(map(language_name, languages)), row.pair_type]
-        ),
+        meta=joined([f"round {index}", " → ".join(map(language_name, languages)), row.pair_type]),
         language=row.language,
         prompt=conversation(row.prompt),
         sides=[
-            _side("chosen", row.chosen_text, row.chosen_model, row.chosen_language,
-                  row.score_chosen),
-            _side("rejected", row.rejected_text, row.rejected_model, row.rejected_language,
-                  row.score_rejected),
+            _side(
+                "chosen", row.chosen_text, row.chosen_model, row.chosen_language, row.score_chosen
+            ),
+            _side(
+                "rejected",
+                row.rejected_text,
+                row.rejected_model,
+                row.rejected_language,
+                row.score_rejected,
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _dropped_card(index: int, row: Dropped) -> Card:

@@ -34,8 +34,9 @@ def values_by_tier(
     tags = [tag for tag in order if tag in found or tag in off_target]
     points = {tag: found[tag].interval for tag in tags if tag in found}
     series = tier_series(points)
-    rates = Series("", "var(--never)", intervals(off_target), is_beside=True,
-                   hover_name="off-target")  # fmt: skip
+    rates = Series(
+        "", "var(--never)", intervals(off_target), is_beside=True, hover_name="off-target"
+    )
     return interval_chart(
         title,
         tags,

@@ -9,7 +9,7 @@ from isoglot.report.charts.intervals import differences
 from isoglot.report.charts.tiers import TRAINED, values_by_tier
 from isoglot.report.page import Page, PageSection, read_facts, write_page
 from isoglot.report.pages.evaluation_headline import NO_RESULTS, fine_print, sentence, tiles
-from isoglot.report.pages.evaluation_tables import measure_table
+from isoglot.report.pages.measures_table import measure_table
 from isoglot.report.results.evaluation import Evaluation, read_evaluation
 from isoglot.report.results.names import metric_name, tier, tier_name
 from isoglot.report.results.rows import (

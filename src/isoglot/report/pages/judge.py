@@ -8,8 +8,8 @@ from isoglot.report.page import Page, PageSection, Tile, read_facts, write_page
 from isoglot.report.pages.judge_tables import (
     RATES,
     TRUST,
+    judge_tables,
     languages_of_comparison,
-    metrics_table,
     rows_by_metric,
     scale_of_metric,
 )
@@ -99,7 +99,7 @@ def _sections(comparison: JudgedComparison) -> list[PageSection]:
     found = rows_by_metric(comparison, (*RATES, *TRUST))
     rates, controlled = (found.get(metric, {}) for metric in RATES[:2])
     order = [tag for tag in languages_of_comparison(comparison) if tag in rates]
-    a, b = comparison.names
+    (a, b), tables = comparison.names, judge_tables(comparison)
     return [
         PageSection(
             "wins",
@@ -108,7 +108,7 @@ def _sections(comparison: JudgedComparison) -> list[PageSection]:
             "and the win-rate that would be if both answers were equally long. The dotted line is "
             "a draw.",
             [wins_and_losses(a, b, rates, controlled, order)] if order else [],
-            [metrics_table(comparison, RATES, with_counts=True)] if rates else [],
+            tables[:1] if rates else [],
             missing="No pair has a verdict yet.",
         ),
         PageSection(
@@ -118,7 +118,7 @@ def _sections(comparison: JudgedComparison) -> list[PageSection]:
             "how much more often than half the answer shown first, or the longer one, wins, in "
             "points. Agreement: with a second judge, where there is one (Krippendorff's alpha, 1 "
             "at most, 0 by chance).",
-            tables=[metrics_table(comparison, TRUST)] if found.keys() & {*TRUST} else [],
+            tables=tables[-1:] if found.keys() & {*TRUST} else [],
             missing="The results say nothing about the judge.",
         ),
     ]

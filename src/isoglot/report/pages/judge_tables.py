@@ -1,4 +1,4 @@
-"""The tables of a judged comparison: two for a page, one of all metrics for a terminal."""
+"""The tables of a judged comparison: its win rates and outcomes, and the judge's biases."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,6 @@ from isoglot.report.table import INDEX, PERCENT, POINTS, Cell, Column, Row, Scal
 RATES = ("win_rate", "length_controlled_win_rate", "soft_win_rate")
 TRUST = ("swap_consistency", "position_bias", "verbosity_bias", "agreement")
 _COUNTS = ("wins", "ties", "losses", "invalid", "unanswered")
-_HEADS = {
-    "win_rate": "win-rate",
-    "length_controlled_win_rate": "length-\ncontrolled",
-    "soft_win_rate": "soft\nwin-rate",
-}
 
 
 def scale_of_metric(metric: str) -> Scale:
@@ -37,53 +32,36 @@ def languages_of_comparison(comparison: JudgedComparison) -> list[str]:
     return language_order([row for row in comparison.results if row.language != MEAN])
 
 
-def metrics_table(
-    comparison: JudgedComparison, metrics: Sequence[str], *, with_counts: bool = False
+def judge_tables(comparison: JudgedComparison) -> list[Table]:
+    """The win rates of A with the outcomes, and what tells how far to trust the judge."""
+    a, b = comparison.names
+    found = [
+        _metrics_table(f"{a} against {b}", comparison, RATES, _COUNTS),
+        _metrics_table("The judge", comparison, TRUST, ()),
+    ]
+    return [table for table in found if table.rows]
+
+
+def _metrics_table(
+    title: str, comparison: JudgedComparison, metrics: Sequence[str], counts: Sequence[str]
 ) -> Table:
-    """The mean, then every language; with the outcomes of the first metric."""
+    """The mean, then every language; with counts of the first metric."""
     found = rows_by_metric(comparison, metrics)
     columns = [Column("Language")]
     for metric in found:
         scale = scale_of_metric(metric)
         unit = "alpha" if metric == "agreement" else scale.unit
-        columns.append(Column(f"{metric_name(metric)}, {unit}", scale))
-    columns += [Column(name.capitalize()) for name in _COUNTS if with_counts]
+        columns.append(Column(f"{metric_name(metric)}, {unit}", scale, form="half"))
+    columns += [Column(name.capitalize()) for name in counts]
 
     def cells(tag: str) -> list[Cell]:
         line: list[Cell] = [rows[tag].interval if tag in rows else None for rows in found.values()]
         counted = next(iter(found.values())).get(tag)
-        return [*line, *(getattr(counted, name, None) for name in _COUNTS if with_counts)]
+        return [*line, *(getattr(counted, name, None) for name in counts)]
 
-    rows = [Row("Mean", cells(MEAN), is_group=True)]
-    rows += [Row.of_language(tag, cells(tag)) for tag in languages_of_comparison(comparison)]
-    is_mean_known = any(MEAN in part for part in found.values())
-    return Table("", columns, rows if is_mean_known else rows[1:])
-
-
-def judge_table(comparison: JudgedComparison) -> Table:
-    """Languages as rows: win rates of A with intervals, outcomes, and the judge's biases."""
-    found = rows_by_metric(comparison, (*RATES, *TRUST))
-    columns = [Column("language")]
-    for metric in found:
-        head = _HEADS.get(metric) or metric_name(metric).lower().replace(" ", "\n")
-        scale = scale_of_metric(metric)
-        columns.append(Column(head, scale, form="half" if metric in RATES else "value"))
-    columns += [Column("win/tie/\nloss"), Column("invalid")] if "win_rate" in found else []
-
-    def cells(tag: str) -> list[Cell]:
-        line: list[Cell] = [rows[tag].interval if tag in rows else None for rows in found.values()]
-        if "win_rate" in found:
-            row = found["win_rate"].get(tag)
-            counts = f"{row.wins}/{row.ties}/{row.losses}" if row else None
-            line += [counts, row.invalid if row else None]
-        return line
-
-    rows = [
-        Row.of_language(tag, cells(tag), section=tier(tag))
-        for tag in languages_of_comparison(comparison)
-    ]
+    tags = languages_of_comparison(comparison) if found else []
+    rows = [Row.of_language(tag, cells(tag), section=tier(tag)) for tag in tags]
     if any(MEAN in part for part in found.values()):
-        rows.append(Row("mean", cells(MEAN), is_group=True))
-    a, b = comparison.names
+        rows.insert(0, Row("Mean", cells(MEAN), is_group=True))
     caption = f"judge: {comparison.judge}; ± half the 95 % interval"
-    return Table(f"{a} against {b}, %", columns, rows, caption)
+    return Table(title, columns, rows, caption)

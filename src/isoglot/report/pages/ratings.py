@@ -7,7 +7,7 @@ from isoglot.report.charts.canvas import Chart
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
 from isoglot.report.charts.tiers import tier_series
 from isoglot.report.page import Page, PageSection, Tile, read_facts, write_page
-from isoglot.report.pages.ratings_tables import rating_grid, rating_measures
+from isoglot.report.pages.measures_table import rating_measures, rating_table
 from isoglot.report.results.names import language_name, metric_name, tier
 from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.rows import (
@@ -99,7 +99,7 @@ def _section(ratings: Ratings) -> PageSection:
         "The mean grade with its 95 % interval"
         + ("; next to it that of each turn." if has_turns else "."),
         [_bars(ratings)] if ratings.results else [],
-        [rating_grid(ratings)] if ratings.results else [],
+        [rating_table(ratings)] if ratings.results else [],
         missing="No grade is known.",
     )
 

@@ -118,7 +118,7 @@ def _section(results: RewardResults, place: int, name: str) -> PageSection:
         "In percent, with 95 % intervals; the dotted line is a coin. To the right of the "
         "table, the loss from English to each language, in points.",
         [heat, dots] if len(tags) > 1 else [dots],
-        [set_table(cells, scorers)],
+        [set_table(name, cells, scorers)],
         missing="No pair has rewards.",
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from isoglot.report.results.names import TIERS, language_name, shortened, tier
 from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults
-from isoglot.report.results.rows import MEAN, Interval
+from isoglot.report.results.rows import MEAN
 from isoglot.report.table import POINTS, Cell, Column, Row, Table
 
 Cells = Mapping[tuple[str, str], RewardResult]
@@ -29,51 +29,23 @@ def overall(cells: Cells, scorer: str) -> RewardResult | None:
     return cells.get((MEAN, scorer)) or (cells.get((tags[0], scorer)) if tags else None)
 
 
-def set_table(cells: Cells, scorers: Sequence[str]) -> Table:
+def set_table(name: str, cells: Cells, scorers: Sequence[str]) -> Table:
     """The means, then every language, a row for each scorer."""
     columns = [
         Column("Language"),
         Column("Scorer", is_text=True),
-        Column("Right, %"),
+        Column("Right, %", form="half"),
         *map(Column, ("n", "Equal", "Unknown")),
-        Column("English minus it", POINTS),
+        Column("English minus it", POINTS, form="half"),
     ]
-    rows = []
-    for tag in (MEAN, *languages_of_cells(cells)):
-        for scorer in scorers:
-            if row := cells.get((tag, scorer)):
-                rows.append(_row(tag, scorer, _cells(row)))
-    return Table("", columns, rows)
-
-
-def rewards_table(results: RewardResults, name: str) -> Table:
-    """One set for a terminal: languages as rows, a line for each scorer."""
-    cells = cells_of_set(results, name)
-    columns = [
-        Column("language"),
-        Column("scorer", is_text=True),
-        Column("right", form="half"),
-        *map(Column, ("n", "equal", "unknown")),
-        Column("drop", POINTS, form="half"),
+    rows = [
+        _row(tag, scorer, [row.interval, row.n, row.ties, row.unknown, row.drop_interval])
+        for tag in (MEAN, *languages_of_cells(cells))
+        for scorer in scorers
+        if (row := cells.get((tag, scorer)))
     ]
-    rows = []
-    for tag in (*languages_of_cells(cells), *[MEAN] * any(tag == MEAN for tag, _ in cells)):
-        for place, scorer in enumerate(results.scorers):
-            row = cells.get((tag, scorer))  # no mean where nothing is known
-            line = [shortened(scorer, 18), *(_cells(row) if row else [None] * 5)]
-            section = tag if len(results.scorers) > 1 else ""
-            if place:  # the language is named once
-                rows.append(Row("", line, section=section, is_group=tag == MEAN))
-            elif tag == MEAN:
-                rows.append(Row(MEAN, line, section=section, is_group=True))
-            else:
-                rows.append(Row.of_language(tag, line, section=section))
-    return Table(
-        f"{name}: right about preferences, %",
-        columns,
-        rows,
-        "± half the 95 % interval; 50 % is a coin; the drop is English minus it",
-    )
+    caption = "± half the 95 % interval; 50 % is a coin"
+    return Table(f"{name}: right about preferences, %", columns, rows, caption)
 
 
 def distribution_table(distribution: Sequence[DistributionResult]) -> Table:
@@ -94,10 +66,5 @@ def distribution_table(distribution: Sequence[DistributionResult]) -> Table:
 
 def _row(tag: str, scorer: str, cells: Sequence[Cell]) -> Row:
     if tag == MEAN:
-        return Row("Mean", [scorer, *cells], is_group=True)
-    return Row.of_language(tag, [scorer, *cells])
-
-
-def _cells(row: RewardResult) -> list[Cell]:
-    value = Interval(row.value, row.low, row.high)
-    return [value, row.n, row.ties, row.unknown, row.drop_interval]
+        return Row("Mean", [shortened(scorer), *cells], is_group=True)
+    return Row.of_language(tag, [shortened(scorer), *cells])

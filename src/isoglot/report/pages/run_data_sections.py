@@ -41,8 +41,10 @@ def translation_sections(summary: RunSummary) -> list[PageSection]:
 
 def demonstration_sections(summary: RunSummary) -> list[PageSection]:
     """For each round with routes, what each was measured at, and the demonstrations; cleaning."""
-    captions = [("routes", _ROUTES), ("demonstrations", "Prompts without a demonstration are "
-                                      "counted by reason.")]  # fmt: skip
+    captions = [
+        ("routes", _ROUTES),
+        ("demonstrations", "Prompts without a demonstration are counted by reason."),
+    ]
     found = [
         PageSection(f"{anchor}-{entry.round}", table.title, caption, (), [table])
         for entry in summary.rounds
@@ -52,8 +54,10 @@ def demonstration_sections(summary: RunSummary) -> list[PageSection]:
         if table
     ]
     cleaned = "Of near-duplicates one stays. Character n-grams are compared, within a language."
-    parts = [("cleaned", cleaned, cleaning_table(summary)),
-             ("contamination", _OVERLAP, overlap_table(summary))]  # fmt: skip
+    parts = [
+        ("cleaned", cleaned, cleaning_table(summary)),
+        ("contamination", _OVERLAP, overlap_table(summary)),
+    ]
     return found + [
         PageSection(anchor, table.title, caption, (), [table])
         for anchor, caption, table in parts

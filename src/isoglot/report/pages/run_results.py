@@ -58,13 +58,16 @@ def direction_tables(summary: RunSummary, *, with_languages: bool = False) -> li
             [Column(name, POINTS if name == "Change" else Column("").scale) for name in columns],
             [
                 *_direction_rows(summary, measure, "directions", rounds),
-                *(_direction_rows(summary, measure, "answer_languages", rounds)
-                  if with_languages else []),
+                *(
+                    _direction_rows(summary, measure, "answer_languages", rounds)
+                    if with_languages
+                    else []
+                ),
             ],
         )
         for measure in measures
         if not measure.is_off_target
-    ]  # fmt: skip
+    ]
 
 
 def _direction_rows(

@@ -36,8 +36,9 @@ def result_sections(progress: Progress) -> list[PageSection]:
     scores = [measure for measure in progress.measures if not measure.is_off_target]
     rates = [measure for measure in progress.measures if measure.is_off_target]
     over = [_over_rounds(progress, i, measure) for i, measure in enumerate(scores)]
-    missing = PageSection("rounds-0", "Accuracy by language over rounds", "",
-                          missing="This run has no results yet.")  # fmt: skip
+    missing = PageSection(
+        "rounds-0", "Accuracy by language over rounds", "", missing="This run has no results yet."
+    )
     changes = _charts(*(changes_by_language(progress, measure) for measure in scores))
     languages = language_table(progress)
     return [
@@ -79,8 +80,10 @@ def _over_rounds(progress: Progress, place: int, measure: Measure) -> PageSectio
 
 
 def _off_target(progress: Progress, measure: Measure) -> Chart:
-    title, axis = f"Off-target rate on {measure.task}", Axis("answers in another language",
-                                                             from_zero=True)  # fmt: skip
+    title, axis = (
+        f"Off-target rate on {measure.task}",
+        Axis("answers in another language", from_zero=True),
+    )
     return rates_by_round(progress, progress.series(measure), title, axis)
 
 

@@ -20,7 +20,7 @@ from isoglot.report.pages.study_headline import (
     study_sentence,
     study_tiles,
 )
-from isoglot.report.pages.study_rates import languages_table, means_table
+from isoglot.report.pages.study_rates import cells_table, languages_table
 from isoglot.report.pages.study_tables import (
     costs_table,
     failures_table,
@@ -29,7 +29,7 @@ from isoglot.report.pages.study_tables import (
 )
 from isoglot.report.results.names import metric_name
 from isoglot.report.results.rows import Measure
-from isoglot.report.results.study import STUDY_GROUPS, Study, StudyCell, StudyScore
+from isoglot.report.results.study import STUDY_GROUPS, Study, StudyScore
 
 _RULE = (
     "The difference of the mean win-rates of two sets of cells, each compared where the cells "
@@ -101,7 +101,7 @@ def _sections(study: Study, tags: Sequence[str]) -> list[PageSection]:
             )
         )
     for i, judge in enumerate(study.judges):
-        sections += _judge_sections(study.cells, i, judge, tags)
+        sections += _judge_sections(study, i, judge, tags)
     costs = costs_table(study.cells)
     sections.append(PageSection("costs", "What it cost", _COSTS, tables=[costs]))
     if study.failures:
@@ -113,15 +113,14 @@ def _sections(study: Study, tags: Sequence[str]) -> list[PageSection]:
     return sections
 
 
-def _judge_sections(
-    cells: Sequence[StudyCell], i: int, judge: str, tags: Sequence[str]
-) -> Iterator[PageSection]:
+def _judge_sections(study: Study, i: int, judge: str, tags: Sequence[str]) -> Iterator[PageSection]:
+    cells = study.cells
     yield PageSection(
         f"cells-{i}",
         f"Win-rate against M0, by {judge}",
         "The mean over the languages that a cell trains, and over those that it does not.",
         [win_rate_bars(cells, judge)],
-        [means_table(cells, judge)],
+        [cells_table(study, judge)],
     )
     yield PageSection(
         f"transfer-{i}",

@@ -1,4 +1,4 @@
-"""The tables of the win rates of a study: two for its page, one for a terminal."""
+"""The tables of the win rates of a study: by cell, and by cell and language."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,22 @@ from isoglot.report.table import Cell, Column, Row, Table, number
 
 def study_tables(study: Study) -> list[Table]:
     """The tables for a terminal, in the order in which they are read."""
-    tables = [_cells_table(study, judge) for judge in study.judges]
+    tables = [cells_table(study, judge) for judge in study.judges]
     return [*tables, *([claims_table(study.findings)] if study.findings else [])]
 
 
-def _cells_table(study: Study, judge: str) -> Table:
-    columns = [Column("cell")]
-    columns += [Column(name, form="words") for name in ("trained", "unseen", "decided only")]
-    columns += [Column("wins / ties / losses"), Column("s", SECONDS)]
+def cells_table(study: Study, judge: str) -> Table:
+    """Win rates of each cell: means over groups of languages, outcomes and seconds."""
+    names = [*(name.capitalize() for name in STUDY_GROUPS.values()), "Decided only"]
+    columns = [Column("Cell"), *(Column(name, form="words") for name in names)]
+    columns += [Column("Wins / ties / losses"), Column("Seconds", SECONDS)]
     rows = []
     for cell in study.cells:
         rates = cell.rates(judge)
-        errors = [f"seed {run.seed}: {run.error}" for run in cell.runs if run.error]
-        trained, unseen, every = (rates.get(group) for group in ("trained", "unseen", "all"))
-        line: list[Cell] = [row.interval if row else None for row in (trained, unseen)]
+        line: list[Cell] = [rates[g].interval if g in rates else None for g in STUDY_GROUPS]
+        every = rates.get("all")
         line += [every.decided_interval if every else None, _counts(every), cell.total_seconds]
+        errors = [f"seed {run.seed}: {run.error}" for run in cell.runs if run.error]
         head = f"{cell.cell}\nfailed: {errors[0]}" if errors else cell.cell
         rows.append(Row(head, line))
     return Table(
@@ -34,21 +35,6 @@ def _cells_table(study: Study, judge: str) -> Table:
         "means over languages, ties as half a win; in brackets 95 % intervals over "
         f"{count_of(len(study.seeds), 'seed')} and the prompts",
     )
-
-
-def means_table(cells: Sequence[StudyCell], judge: str) -> Table:
-    """Win rates of each cell: means over groups of languages."""
-    names = [f"{name.capitalize()}, %" for name in STUDY_GROUPS.values()]
-    columns = [Column("Cell"), *(Column(n, form="words") for n in (*names, "Decided only, %"))]
-    columns.append(Column("Wins / ties / losses"))
-    rows = []
-    for cell in cells:
-        rates = cell.rates(judge)
-        line: list[Cell] = [rates[g].interval if g in rates else None for g in STUDY_GROUPS]
-        every = rates.get("all")
-        line += [every.decided_interval if every else None, _counts(every)]
-        rows.append(Row(cell.cell, line))
-    return Table("", columns, rows)
 
 
 def languages_table(cells: Sequence[StudyCell], judge: str, tags: Sequence[str]) -> Table:

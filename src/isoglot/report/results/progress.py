@@ -117,8 +117,10 @@ class Progress:
         pooled = self.summary.mean_changes.get(measure.task, {}).get(group)
         if pooled and pooled.metric == measure.metric:
             return Interval(pooled.value, pooled.low, pooled.high, n=len(parts))
-        lows, highs = ([end for p in parts if (end := getattr(p, side)) is not None]
-                       for side in ("low", "high"))  # fmt: skip
+        lows, highs = (
+            [end for p in parts if (end := getattr(p, side)) is not None]
+            for side in ("low", "high")
+        )
         is_known = len(lows) == len(highs) == len(parts)
         mean = Interval(sum(part.value or 0.0 for part in parts) / len(parts), n=len(parts))
         if not is_known:
