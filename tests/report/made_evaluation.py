@@ -7,7 +7,7 @@ from isoglot.core.records import Choice, Completion, Graded, Prompt
 from isoglot.core.store import write_json, write_shard
 from isoglot.evals.aggregate import aggregate, aggregate_groups, compare
 from isoglot.evals.grading import OFF_TARGET_RATE, grader_metric
-from isoglot.report.results.evaluation import FILE, Evaluation
+from isoglot.report.results.evaluation import RESULTS_FILE, Evaluation
 from isoglot.report.results.rows import GroupRow, ResultRow
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)><!--"
@@ -87,7 +87,7 @@ def write_evaluation(
         over = aggregate_groups(graded, METRICS, seed=1, base=before)
         groups += [GroupRow.of(group, task=task) for group in over]
     results = Evaluation(model=model, baseline=baseline, seed=1, results=rows, groups=groups)
-    results.write(folder / FILE)
+    results.write(folder / RESULTS_FILE)
     write_json(folder / "evaluation.json", {"model": model, "versions": {"isoglot": "0.1"}})
     return folder
 

@@ -6,7 +6,7 @@ from isoglot.core.records import Dropped, Preference
 from isoglot.core.store import write_json, write_shard
 from isoglot.report.results.rows import ResultRow
 from isoglot.report.results.summary import (
-    FILE,
+    SUMMARY_FILE,
     LanguagePairs,
     Lengths,
     PairCounts,
@@ -108,5 +108,5 @@ def write_run(run: Path, summary: RunSummary, text: str = "39", num_pairs: int =
     ]
     write_shard(stage / "dropped" / "part-00000.parquet", dropped, Dropped)
     write_json(run / "run.json", {"versions": {"isoglot": text}})
-    summary.write(run / FILE)
+    summary.write(run / SUMMARY_FILE)
     return run

@@ -3,7 +3,7 @@
 from isoglot.report.charts.curves import checkpoint_choices
 from isoglot.report.pages.run_data_sections import choice_section
 from isoglot.report.results.summary import (
-    Check,
+    CheckpointCheck,
     CheckpointChoice,
     LanguageCheck,
     RoundSummary,
@@ -13,7 +13,7 @@ from isoglot.report.results.summary import (
 
 def check(step, value, **rewards):
     languages = {tag: LanguageCheck(reward=reward) for tag, reward in rewards.items()}
-    return Check(step=step, value=value, languages=languages)
+    return CheckpointCheck(step=step, value=value, languages=languages)
 
 
 def summary(chosen, *checks):

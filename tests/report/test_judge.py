@@ -124,9 +124,8 @@ def test_table_has_every_language_and_the_counts(folder: Path) -> None:
     assert any(line.strip().startswith("Mean") for line in lines)
     console.print(trust.to_rich())
     text = console.export_text()
-    assert all(
-        word in text for word in ("Swap consistency, %", "Agreement, alpha", "judge-model@2")
-    )
+    for word in ("Swap consistency, %", "Agreement, alpha", "judge-model@2"):
+        assert word in text
 
 
 def mean(

@@ -12,12 +12,12 @@ from isoglot.report.table import (
     GRADES,
     POINTS,
     Badge,
-    Bar,
     Cell,
     Column,
-    Row,
+    ShareBar,
     Steps,
     Table,
+    TableRow,
     Toned,
     bounds,
     number,
@@ -31,7 +31,7 @@ FORMS = ("to_html", "to_rich", "to_markdown", "to_latex", "to_csv")
 
 def table_of(*cells: Cell, columns: list[Column] | None = None, head: str = "Swahili") -> Table:
     columns = columns or [Column(f"c{i}") for i in range(len(cells))]
-    return Table("Title", [Column("Language"), *columns], [Row(head, cells, tag="sw")])
+    return Table("Title", [Column("Language"), *columns], [TableRow(head, cells, tag="sw")])
 
 
 def printed(table: Table, width: int = 140) -> str:
@@ -135,8 +135,8 @@ def test_no_latex_row_is_an_argument_of_the_row_before() -> None:
 
 
 def test_groups_come_last_in_a_terminal_and_are_bold_elsewhere() -> None:
-    rows = [Row("Mean", ["1"], is_group=True), Row("Swahili", ["2"], section="low"),
-            Row("German", ["3"], section="high")]  # fmt: skip
+    rows = [TableRow("Mean", ["1"], is_group=True), TableRow("Swahili", ["2"], section="low"),
+            TableRow("German", ["3"], section="high")]  # fmt: skip
     table = Table("T", [Column("Language"), Column("c")], rows)
     words = printed(table).split()
     assert words.index("Swahili") < words.index("German") < words.index("Mean")
@@ -162,8 +162,8 @@ def test_grades_and_bars_and_texts() -> None:
     assert r"– & 4.0 & 4.0 → 2.0 \\".replace("–", "--") in steps.to_latex()
     assert cells_of(steps.to_html()) == ["–", "4.0", "4.0 → – → 2.0"]
     assert steps.to_csv().splitlines()[1] == "Swahili,,0.04,0.04  0.02"
-    assert '<i style="width:25.00%"></i>' in table_of(Bar(0.25)).to_html()
-    assert "█████" in printed(table_of(Bar(0.25)))
+    assert '<i style="width:25.00%"></i>' in table_of(ShareBar(0.25)).to_html()
+    assert "█████" in printed(table_of(ShareBar(0.25)))
     badge = table_of(Badge("never trained", "○"))
     assert '<span class="group never-trained">never trained</span>' in badge.to_html()
     assert "○" in printed(badge)
@@ -174,7 +174,7 @@ def test_no_number_is_broken_in_a_narrow_terminal(width: int) -> None:
     columns = [Column(f"a long title of column {i}", form="value") for i in range(4)]
     columns.append(Column("a text", is_text=True))
     cells = [SWAHILI, 12345, None, "≤ 220,000 translations", "a very long text " * 9]
-    rows = [Row("Chinese (Simplified)", cells, tag="zh-Hans")]
+    rows = [TableRow("Chinese (Simplified)", cells, tag="zh-Hans")]
     text = printed(Table("T", [Column("Language"), *columns], rows), width)
     assert max(map(len, text.splitlines())) <= width
     for word in ("Chinese", "45.2", "(+3.1)", "12345", "220,000", "translations", "long"):

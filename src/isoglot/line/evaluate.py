@@ -27,7 +27,7 @@ from isoglot.line.task import (
     grade_task,
     measure_task,
     read_graded,
-    read_results,
+    read_task_results,
     task_metrics,
     write_examples,
 )
@@ -42,8 +42,7 @@ from isoglot.models.load import (
 from isoglot.recipe.models import model_of
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.recipe.tasks import task_languages
-from isoglot.report.results.evaluation import FILE as RESULTS
-from isoglot.report.results.evaluation import Evaluation
+from isoglot.report.results.evaluation import RESULTS_FILE, Evaluation
 from isoglot.report.results.rows import GroupRow, ResultRow
 
 CODE_VERSION = 2
@@ -109,7 +108,7 @@ def evaluate_model(
             results=rows,
             groups=groups,
         )
-        results.write(out / RESULTS)
+        results.write(out / RESULTS_FILE)
     return results
 
 
@@ -206,7 +205,7 @@ def _results(
         before = _baseline(base, task.name) if base else []
         found = compare(graded, before, metrics, seed=request.seed) if base else []
         changes = {(each.metric, each.language): each for each in found}
-        for row in read_results(out / task.name).results:
+        for row in read_task_results(out / task.name).results:
             change = changes.get((row.metric, row.language))
             rows.append(
                 row.with_change(change.value, change.low, change.high, change.p) if change else row

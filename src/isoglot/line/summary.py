@@ -24,11 +24,11 @@ from isoglot.evals.reward_accuracy import RewardAccuracyCounter
 from isoglot.execute.ledger import Done, Ledger, make_once
 from isoglot.line.demonstrations import count_by_language, read_drops, read_routes
 from isoglot.line.sources import identifier_of
-from isoglot.line.task import graded_views, read_graded, read_results, task_metrics
+from isoglot.line.task import graded_views, read_graded, read_task_results, task_metrics
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.results.rows import ResultRow
-from isoglot.report.results.summary import FILE as SUMMARY
 from isoglot.report.results.summary import (
+    SUMMARY_FILE,
     Audit,
     AuditRow,
     CheckpointChoice,
@@ -82,7 +82,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
         seconds={name: done.seconds for name, done in ledger.done.items()},
         audit=_audit(first, ledger) if has_audit else None,
     )
-    summary.write(ledger.run / SUMMARY)
+    summary.write(ledger.run / SUMMARY_FILE)
     return summary
 
 
@@ -101,7 +101,7 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[Resul
         new, old = (
             graded_views(task, folder, read_graded(folder)) for folder in (done.folder, base)
         )
-        results = read_results(done.folder)
+        results = read_task_results(done.folder)
         for name, graded in new.items():
             differences = compare(graded, old[name], task_metrics(task), seed=recipe.seed)
             changes = {(each.metric, each.language): each for each in differences if round}

@@ -32,8 +32,7 @@ from isoglot.line.job import Job, MapShards, num_rows
 from isoglot.line.prompts import write_cross_lingual
 from isoglot.line.sources import PromptSelection, with_system, write_prompts
 from isoglot.recipe.sections import EvaluationTask
-from isoglot.report.results.evaluation import FILE as RESULTS
-from isoglot.report.results.evaluation import TaskResults
+from isoglot.report.results.evaluation import RESULTS_FILE, TaskResults
 from isoglot.report.results.rows import ResultRow
 
 
@@ -133,7 +132,7 @@ def grade_task(
 
     views = graded_views(task, out, graded)
     rows = {name: rows_of(part) for name, part in views.items()}
-    TaskResults(**rows).write(out / RESULTS)
+    TaskResults(**rows).write(out / RESULTS_FILE)
     return {"rows": num_rows(out / "prompts", Prompt)}
 
 
@@ -174,9 +173,11 @@ def graded_views(
     return {"results": graded, "directions": directions, "answer_languages": answers}
 
 
-def read_results(folder: Path) -> TaskResults:
+def read_task_results(folder: Path) -> TaskResults:
     """Read the results in the folder of a task."""
-    return TaskResults.read(folder / RESULTS, mend="delete the folder, and run the command again")
+    return TaskResults.read(
+        folder / RESULTS_FILE, mend="delete the folder, and run the command again"
+    )
 
 
 def write_examples(measurement: Measurement, out: Path) -> None:

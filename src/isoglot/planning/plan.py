@@ -14,11 +14,11 @@ from isoglot.planning.work import Work
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.results.plan import (
     Amount,
-    Plan,
     PlanAssumptions,
     PlannedWork,
     PlanRate,
     PlanTotals,
+    RecipePlan,
 )
 
 _TOY_BILLIONS = 0.1  # models that a CPU is enough for
@@ -37,7 +37,7 @@ def plan_of(
     throughput: Path | None = None,
     device: str | None = None,
     usd_per_hour: float | None = None,
-) -> Plan:
+) -> RecipePlan:
     """Return the plan; None is unknown.
 
     `num`, tokens, hours and USD of a row are for one round; `totals` are for the run. `device` is
@@ -53,7 +53,7 @@ def plan_of(
     timed = [(work, _time(work, table, device)) for work in works]
     rows = [_row(work, time, usd_per_hour) for work, time in timed]
     rates = {found.row for _, time in timed for found in time.found}
-    return Plan(
+    return RecipePlan(
         recipe=recipe.name,
         device=device,
         rounds=recipe.num_rounds,

@@ -27,7 +27,7 @@ GRADE_STEPS = Scale(10, 2, "grades", "grades", is_signed=True)
 INDEX = Scale(1, 2, "")
 """A coefficient, such as Krippendorff's alpha."""
 INDEX_3 = Scale(1, 3, "")
-UNITS = Scale(1, 0, "")
+AMOUNT = Scale(1, 0, "")
 """A count or an amount."""
 
 
@@ -84,7 +84,7 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ShareBar:
     """A bar of a share, from 0 to 1, of its column."""
 
     share: float
@@ -101,7 +101,7 @@ class Steps:
         return " → ".join(number(value, scale) for value in values) or UNKNOWN
 
 
-Cell: TypeAlias = str | int | float | Interval | Toned | Badge | Bar | Steps | None
+Cell: TypeAlias = str | int | float | Interval | Toned | Badge | ShareBar | Steps | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def plain(cell: Cell, column: Column) -> str:
             return UNKNOWN
         case Toned(text) | Badge(text):
             return text
-        case Bar(share):
+        case ShareBar(share):
             return "█" * max(1, round(20 * share))
         case Steps():
             return cell.text(column.scale)

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING
 from isoglot.core.records import Preference
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.report.pages.evaluation import write_evaluation_report
-from isoglot.report.pages.evaluation_tables import task_table
 from isoglot.report.pages.judge import write_judge_report
-from isoglot.report.pages.judge_tables import judge_table
+from isoglot.report.pages.judge_tables import judge_tables
+from isoglot.report.pages.measures_table import rating_table, task_table
 from isoglot.report.pages.ratings import write_rating_report
-from isoglot.report.pages.ratings_tables import rating_table
 from isoglot.report.pages.run import write_report
 from isoglot.report.pages.run_results import language_table
 from isoglot.report.results.evaluation import Evaluation, read_evaluation
 from isoglot.report.results.judging import JudgedComparison, JudgedResult
 from isoglot.report.results.progress import Progress
 from isoglot.report.results.ratings import Ratings
-from isoglot.report.results.rows import ResultRow, tasks_of
+from isoglot.report.results.rows import ResultRow, task_names
 from isoglot.report.results.summary import RunSummary
 from isoglot.report.table import Table
 
@@ -144,7 +143,7 @@ class Evaluated(Shown, Mapping[tuple[str, str], ResultRow]):
         return write_evaluation_report(self.folder)
 
     def tables(self) -> list[Table]:
-        return [task_table(self.results, task) for task in tasks_of(self.results.results)]
+        return [task_table(self.results, task) for task in task_names(self.results.results)]
 
     def to_pandas(self) -> "DataFrame":
         """Return the result rows, one per task, metric and language."""
@@ -184,7 +183,7 @@ class Judged(Shown, Mapping[str, JudgedResult]):
         return write_judge_report(self.folder)
 
     def tables(self) -> list[Table]:
-        return [judge_table(self.results)]
+        return judge_tables(self.results)
 
     def to_pandas(self) -> "DataFrame":
         """Return the result rows, one per metric and language."""

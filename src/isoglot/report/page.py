@@ -27,7 +27,7 @@ from isoglot.report.cards.card import Cards
 from isoglot.report.charts.canvas import Chart
 from isoglot.report.results.names import language_name
 from isoglot.report.results.rows import Interval, ResultRow
-from isoglot.report.table import NUM_OPEN, Column, Row, Table
+from isoglot.report.table import NUM_OPEN, Column, Table, TableRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _results_table(page: Page, signatures: Sequence[str]) -> Table:
         "All results",
         [Column("Task"), *(Column(name, is_text=name not in _NUMBERS) for name in columns)],
         [
-            Row(
+            TableRow(
                 row.task,
                 [
                     row.metric,

@@ -3,14 +3,14 @@
     table = Table(
         "Accuracy on mgsm",
         [Column("Language"), Column("Value, %"), Column("n")],
-        [Row("Swahili", [Interval(0.41, 0.37, 0.45), 250], tag="sw", section="low")],
+        [TableRow("Swahili", [Interval(0.41, 0.37, 0.45), 250], tag="sw", section="low")],
         caption="95 % intervals",
     )
     table.to_html(); table.to_rich(); table.to_markdown(); table.to_latex(); table.to_csv()
 
 The first column is the head of each row, a text. A cell is
 
-- a text, or `Toned` (a coloured text), `Badge` (a short label), `Bar` (a share of a length);
+- a text, or `Toned` (a coloured text), `Badge` (a short label), `ShareBar` (a share of a length);
   `Steps` (a rate over rounds);
 - a count (int), a rate (float) or an `Interval`: a value with bounds, change, n. Values stay rates;
   the column's `scale` turns them into percent, points or grades here and nowhere else;
@@ -29,17 +29,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from isoglot.report.cells import (
+    AMOUNT,
     GRADES,
     INDEX,
     INDEX_3,
     PERCENT,
     POINTS,
-    UNITS,
     Badge,
-    Bar,
     Cell,
     Column,
     Scale,
+    ShareBar,
     Steps,
     Tone,
     Toned,
@@ -67,21 +67,21 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 __all__ = [
+    "AMOUNT",
     "GRADES",
     "INDEX",
     "INDEX_3",
     "NUM_OPEN",
     "PERCENT",
     "POINTS",
-    "UNITS",
     "Badge",
-    "Bar",
     "Cell",
     "Column",
-    "Row",
     "Scale",
+    "ShareBar",
     "Steps",
     "Table",
+    "TableRow",
     "Tone",
     "Toned",
     "bounds",
@@ -107,7 +107,7 @@ _CSV_PARTS: Mapping[_Part, Sequence[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row: its head, and a cell for each other column."""
 
     head: str
@@ -122,7 +122,7 @@ class Row:
     @classmethod
     def of_language(
         cls, tag: str, cells: Sequence[Cell], mark: str = "", section: str = ""
-    ) -> "Row":
+    ) -> "TableRow":
         """The row of a language; `mark` follows its name."""
         return cls(language_name(tag) + mark, cells, tag, section)
 
@@ -133,7 +133,7 @@ class Table:
 
     title: str
     columns: Sequence[Column]
-    rows: Sequence[Row]
+    rows: Sequence[TableRow]
     caption: str = ""
     """Shown below the table in a terminal; pages have the caption of their section."""
     notes: Sequence[str] = ()
@@ -254,12 +254,12 @@ def _titles(column: Column, parts: Sequence[_Part]) -> list[str]:
 
 
 def _align(column: Column, part: _Part, cell: Cell = None) -> str:
-    if isinstance(cell, Bar):
+    if isinstance(cell, ShareBar):
         return ' class="bar"'
     return "" if column.is_text and part == "value" else ' class="r"'
 
 
-def _html_head(row: Row) -> str:
+def _html_head(row: TableRow) -> str:
     own = own_name(row.tag)
     tag = html.escape(row.tag)
     name = f' <span class="own" lang="{tag}" dir="auto">{html.escape(own)}</span>' if own else ""
@@ -273,7 +273,7 @@ def _html_cell(cell: Cell, column: Column, part: _Part) -> str:
         case Badge(text):
             shown = html.escape(text)
             return f'<span class="group {shown.replace(" ", "-")}">{shown}</span>'
-        case Bar(share):
+        case ShareBar(share):
             return f'<i style="width:{100 * share:.2f}%"></i>'
         case Steps():
             return cell.text(column.scale, is_whole=True)
@@ -343,7 +343,7 @@ def _raw(cell: Cell, part: str) -> object:
             name = part.removeprefix("change ") if part != "change" else "value"
             value: float | None = getattr(of, name) if of else None
             return "" if value is None else value
-        case Bar(share):
+        case ShareBar(share):
             return share
     if part != "value" or cell is None:
         return ""

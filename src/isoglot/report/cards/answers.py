@@ -15,7 +15,7 @@ from isoglot.report.cards.card import (
     by_prompt,
     conversation,
     cut,
-    joined,
+    join_facts,
     language_facet,
     read_records,
     sample,
@@ -99,7 +99,7 @@ def _grade(value: float | None) -> str:
 def _answer(row: Completion) -> Side:
     tag, ended = row.identified_language, row.finish_reason
     facts = ["answer", tag and f"identified: {tag}", None if ended == "stop" else ended]
-    return Side("answer", joined(facts), cut(row.text))
+    return Side("answer", join_facts(facts), cut(row.text))
 
 
 def _choice(row: Choice, gold: str | None) -> Side:
@@ -110,7 +110,7 @@ def _choice(row: Choice, gold: str | None) -> Side:
         "likelihood unknown" if value is None else f"log-probability {value:.2f}",
         f"{row.num_tokens} tokens",
     ]
-    return Side("gold" if is_gold else "answer", joined(facts), cut(row.text))
+    return Side("gold" if is_gold else "answer", join_facts(facts), cut(row.text))
 
 
 def _card(
@@ -129,7 +129,7 @@ def _card(
             "grade": "unknown" if metric == OFF_TARGET else _grade(graded.get(metric)),
             "tongue": "unknown" if off_target is None else "other" if off_target else "asked",
         },
-        meta=joined([task, language_name(prompt.language), *values, gold]),
+        meta=join_facts([task, language_name(prompt.language), *values, gold]),
         flag="off-target" if off_target else "",
         language=prompt.language,
         prompt=conversation(prompt.prompt),

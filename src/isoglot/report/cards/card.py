@@ -160,7 +160,7 @@ def conversation(messages: Sequence[Message]) -> str:
     return cut("\n\n".join(f"{message['role']}: {message['content']}" for message in messages))
 
 
-def joined(facts: Iterable[str | None]) -> str:
+def join_facts(facts: Iterable[str | None]) -> str:
     """The facts that are there, with dots between them."""
     return " · ".join(fact for fact in facts if fact)
 

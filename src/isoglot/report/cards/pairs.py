@@ -13,7 +13,7 @@ from isoglot.report.cards.card import (
     conversation,
     cut,
     drawn,
-    joined,
+    join_facts,
     language_facet,
     read_records,
 )
@@ -71,7 +71,9 @@ def _kept_card(index: int, row: Preference) -> Card:
     languages = dict.fromkeys((row.language, row.answer_language))
     return Card(
         facets={"round": str(index), "language": row.language, "kind": "kept"},
-        meta=joined([f"round {index}", " → ".join(map(language_name, languages)), row.pair_type]),
+        meta=join_facts(
+            [f"round {index}", " → ".join(map(language_name, languages)), row.pair_type]
+        ),
         language=row.language,
         prompt=conversation(row.prompt),
         sides=[
@@ -92,7 +94,7 @@ def _kept_card(index: int, row: Preference) -> Card:
 def _dropped_card(index: int, row: Dropped) -> Card:
     return Card(
         facets={"round": str(index), "language": row.language, "kind": "dropped"},
-        meta=joined([f"round {index}", language_name(row.language), row.pair_type]),
+        meta=join_facts([f"round {index}", language_name(row.language), row.pair_type]),
         flag=f"dropped: {row.reason or 'no reason recorded'}",
         language=row.language,
         prompt="",
@@ -105,5 +107,5 @@ def _dropped_card(index: int, row: Dropped) -> Card:
 
 def _side(name: str, text: str, model: str, tag: str | None, score: float | None) -> Side:
     identified = f"identified: {tag}" if tag else None
-    note = joined([name, model, identified, None if score is None else f"score {score:.3f}"])
+    note = join_facts([name, model, identified, None if score is None else f"score {score:.3f}"])
     return Side(name, note, cut(text), tag or "")

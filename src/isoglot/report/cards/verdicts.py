@@ -14,7 +14,7 @@ from isoglot.report.cards.card import (
     by_prompt,
     conversation,
     cut,
-    joined,
+    join_facts,
     language_facet,
     read_records,
     sample,
@@ -94,4 +94,4 @@ def _reply(order: str, outcome: str, score: float | None, text: str) -> Side:
         f"judge, {order}: {_OF_A[outcome]}",
         None if score is None else f"A preferred at {score:.2f}",
     ]
-    return Side("answer", joined(facts), cut(text))
+    return Side("answer", join_facts(facts), cut(text))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from isoglot.report.charts.canvas import MUTED, PALETTE, Chart, finished, label, new_figure
 from isoglot.report.charts.intervals import error_bars, hover
 from isoglot.report.results.rows import Interval
-from isoglot.report.results.summary import Check, CheckpointChoice, RunSummary
+from isoglot.report.results.summary import CheckpointCheck, CheckpointChoice, RunSummary
 
 _SAVED, _ALL = PALETTE[1], PALETTE[0]
 _MARGIN = {"l": 8, "r": 16, "t": 12, "b": 44}
@@ -53,7 +53,7 @@ def _choice(title: str, choice: CheckpointChoice) -> Chart:
     return Chart(title, finished(figure), legend)
 
 
-def _reward(check: Check, tag: str) -> float | None:
+def _reward(check: CheckpointCheck, tag: str) -> float | None:
     return check.languages[tag].reward if tag in check.languages else None
 
 

@@ -9,9 +9,9 @@
 
 A row of the chart is a language, or anything else with a name, such as a cell of a study; rows
 stand in the order given. A `Series` has a point for each row that has a value; series with another
-`lane` stand below one another in a row. `Counts` are bars stacked from left to right. Series with
-`is_beside` go to a second plot of the same rows, to the right. Values are rates; the axis' scale
-turns them into percent, points or grades.
+`lane` stand below one another in a row. `StackedCounts` are bars stacked from left to right. Series
+with `is_beside` go to a second plot of the same rows, to the right. Values are rates; the axis'
+scale turns them into percent, points or grades.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -62,12 +62,12 @@ class Series:
     hover_name: str = ""
     """What a tooltip names after the row; empty for nothing."""
     hovers: Mapping[str, str] = field(default_factory=dict)
-    """Row → tooltip, in place of row, value, interval and counts."""
+    """TableRow → tooltip, in place of row, value, interval and counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Bars of one colour, stacked on those of the `Counts` before it; values as they are drawn."""
+class StackedCounts:
+    """Bars of one colour, stacked on those before them; values as they are drawn."""
 
     name: str
     colour: str
@@ -105,7 +105,7 @@ class Bands:
 def interval_chart(
     title: str,
     rows: Sequence[str],
-    series: Sequence[Series | Counts],
+    series: Sequence[Series | StackedCounts],
     axis: Axis,
     *,
     beside: Axis | None = None,
@@ -129,7 +129,7 @@ def interval_chart(
     figure = band_figure(bands, axis.title, group_of, named, marks or {}, lane_labels)
     start: dict[tuple[str, int], float] = {}
     for each in series:
-        if isinstance(each, Counts):
+        if isinstance(each, StackedCounts):
             _add_counts(figure, bands, each, start)
         else:
             scale = beside.scale if beside and each.is_beside else axis.scale
@@ -246,7 +246,7 @@ def band_figure(
     return figure
 
 
-def _last_lane(series: Series | Counts) -> int:
+def _last_lane(series: Series | StackedCounts) -> int:
     if isinstance(series, Series):
         return series.lane
     return max((lane for _, lane in series.values), default=0)
@@ -299,7 +299,7 @@ def _add_series(
 
 
 def _add_counts(
-    figure: "go.Figure", bands: Bands, counts: Counts, start: dict[tuple[str, int], float]
+    figure: "go.Figure", bands: Bands, counts: StackedCounts, start: dict[tuple[str, int], float]
 ) -> None:
     """Add bars that begin where those in `start` end, and move it on."""
     bands = Bands(bands.rows) if counts.spans_lanes else bands

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from isoglot.report.charts.canvas import Chart
-from isoglot.report.charts.intervals import Axis, Counts, Series, interval_chart
+from isoglot.report.charts.intervals import Axis, Series, StackedCounts, interval_chart
 from isoglot.report.results.judging import JudgedResult
 from isoglot.report.results.names import language_name, tier
 from isoglot.report.results.rows import intervals
@@ -32,8 +32,8 @@ def wins_and_losses(
     totals = {tag: sum(of[tag] for of in counts.values()) for tag in tags if tag in rates}
     known = [tag for tag in tags if totals.get(tag)]
     names = {"wins": f"{a} wins", "ties": "tie", "losses": f"{b} wins"}
-    series: list[Series | Counts] = [
-        Counts(
+    series: list[Series | StackedCounts] = [
+        StackedCounts(
             names[outcome],
             colour,
             {(tag, 0): 100 * counts[outcome][tag] / totals[tag] for tag in known},

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 
 from isoglot.report.charts.canvas import PALETTE, Chart, finished, label
-from isoglot.report.charts.intervals import Axis, Bands, Counts, band_figure, interval_chart
+from isoglot.report.charts.intervals import Axis, Bands, StackedCounts, band_figure, interval_chart
 from isoglot.report.charts.rounds import rates_by_round
 from isoglot.report.results.names import language_name
 from isoglot.report.results.progress import Progress
 from isoglot.report.results.rows import Interval
 from isoglot.report.results.summary import LanguagePairs, Lengths
-from isoglot.report.table import UNITS
+from isoglot.report.table import AMOUNT
 
 _KEPT = "kept"
 _SIDES = {"chosen": "var(--trained)", "rejected": "var(--never)"}
@@ -37,12 +37,12 @@ def kept_and_dropped(progress: Progress) -> Chart | None:
             for (tag, lane), count in counts.items()
         }
         colour, pattern = PALETTE[place % len(PALETTE)], place // len(PALETTE)
-        series.append(Counts(reason.replace("_", " "), colour, counts, hovers, pattern))
+        series.append(StackedCounts(reason.replace("_", " "), colour, counts, hovers, pattern))
     return interval_chart(
         "Pairs kept and dropped",
         tags,
         series,
-        Axis("pairs", UNITS),
+        Axis("pairs", AMOUNT),
         group_of=progress.group,
         lane_labels=_lane_labels(found),
         lane_px=17,

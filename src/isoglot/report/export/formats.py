@@ -23,7 +23,7 @@ from isoglot.report.results.rows import (
     rows_of,
 )
 from isoglot.report.results.runs import read_results
-from isoglot.report.table import Cell, Column, Row, Table, scale_of
+from isoglot.report.table import Cell, Column, Table, TableRow, scale_of
 
 Kind = Literal["csv", "latex", "markdown", "lm-eval"]
 EXPORTS: tuple[Kind, ...] = get_args(Kind)
@@ -64,7 +64,7 @@ def export_results(folder: Path, kind: str, path: Path) -> Path:
 
 def flat_table(results: Results) -> Table:
     """A row for each result, then one for each group of languages; every column there is."""
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     all_rows: list[ResultRow | GroupRow] = [*results.results, *results.groups]
     for row in all_rows:
         cells: dict[str, Cell] = {**row.model_dump(), "baseline": _baseline(results)}
@@ -72,7 +72,7 @@ def flat_table(results: Results) -> Table:
             cells["tier"] = tier(row.language)
         else:
             cells["language"] = " ".join(row.languages)
-        rows.append(Row(results.model_name, [cells.get(name) for name in _COLUMNS]))
+        rows.append(TableRow(results.model_name, [cells.get(name) for name in _COLUMNS]))
     return Table("Results", [Column("model"), *map(Column, _COLUMNS)], rows)
 
 
@@ -93,9 +93,9 @@ def wide_table(results: Results) -> Table:
             *(Column(f"{m.task} {metric_name(m.metric)}".strip(), scale_of(m)) for m in measures),
         ],
         [
-            *(Row(language_name(tag), _cells(found, tag)) for tag in tags),
+            *(TableRow(language_name(tag), _cells(found, tag)) for tag in tags),
             *(
-                Row(group_title(name, named), _cells(groups, name), is_group=True)
+                TableRow(group_title(name, named), _cells(groups, name), is_group=True)
                 for name in dict.fromkeys(name for part in groups.values() for name in part)
             ),
         ],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from isoglot.core.errors import InputError
 from isoglot.report.results.names import language_name, without_revisions
 from isoglot.report.results.summary import AuditRow, RunSummary
-from isoglot.report.table import Column, Row, Scale, Table
+from isoglot.report.table import Column, Scale, Table, TableRow
 
 
 def audit_rows(summary: RunSummary) -> list[AuditRow]:
@@ -45,7 +45,7 @@ def audit_table(summary: RunSummary) -> Table:
         "Off-target rate, %",
         [Column("Model"), *(Column(tag, scale) for tag in tags)],
         [
-            Row(
+            TableRow(
                 name,
                 [
                     ("" if (model, tag) not in rates else "?")
@@ -66,6 +66,9 @@ def audit_list(rows: Sequence[AuditRow]) -> Table:
     return Table(
         "Off-target rate of each model",
         columns,
-        [Row(r.sampler, [language_name(r.language), r.interval, r.n, r.unknown]) for r in rows],
+        [
+            TableRow(r.sampler, [language_name(r.language), r.interval, r.n, r.unknown])
+            for r in rows
+        ],
         is_open=False,
     )

@@ -15,7 +15,7 @@ from isoglot.report.results.rows import (
     rows_of,
 )
 from isoglot.report.results.runs import ComparedRun, Comparison
-from isoglot.report.table import Cell, Column, Row, Table, scale_of, step_of
+from isoglot.report.table import Cell, Column, Table, TableRow, scale_of, step_of
 
 Changes = Mapping[str, Mapping[str, Interval]]
 """Name of a run → language, or `mean` → its change from the first run."""
@@ -49,12 +49,12 @@ def comparison_table(comparison: Comparison, measure: Measure, changes: Changes)
     rows = []
     if shared:
         means = {run.name: _mean(run, measure, shared) for run in comparison.runs}
-        rows.append(Row(f"Mean of {len(shared)}", cells(MEAN, means, ""), is_group=True))
+        rows.append(TableRow(f"Mean of {len(shared)}", cells(MEAN, means, ""), is_group=True))
     for tag in tags:
         values = {n: part[tag].interval if tag in part else None for n, part in found.items()}
         counts = [_count(part.get(tag)) for part in found.values()]
         count = counts[0] if len(set(counts)) == 1 else " / ".join(counts)
-        rows.append(Row.of_language(tag, cells(tag, values, count)))
+        rows.append(TableRow.of_language(tag, cells(tag, values, count)))
     caption = (
         f"in brackets: {step_of(scale).unit} from {comparison.names[0]}, coloured beyond 95 %"
         if changes

@@ -18,7 +18,7 @@ from isoglot.report.results.rows import (
     language_order,
     measures_of,
     rows_of,
-    tasks_of,
+    task_names,
     unknown_sentence,
 )
 
@@ -37,7 +37,7 @@ def write_evaluation_report(folder: Path) -> Path:
         title=results.title,
         headline=sentence(results),
         sections=_sections(results),
-        cards=answer_cards(folder, tasks_of(rows), notes),
+        cards=answer_cards(folder, task_names(rows), notes),
         tiles=tiles(results),
         fine=fine_print(results),
         notices=notes,
@@ -52,7 +52,7 @@ def write_evaluation_report(folder: Path) -> Path:
 def _sections(results: Evaluation) -> list[PageSection]:
     measures = measures_of(results.results)
     scored = {measure.task for measure in measures}
-    measures += [Measure(t, OFF_TARGET) for t in tasks_of(results.results) if t not in scored]
+    measures += [Measure(t, OFF_TARGET) for t in task_names(results.results) if t not in scored]
     sections = [
         section
         for i, measure in enumerate(measures)

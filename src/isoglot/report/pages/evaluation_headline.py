@@ -11,7 +11,7 @@ from isoglot.report.results.rows import (
     groups_of,
     language_order,
     measures_of,
-    tasks_of,
+    task_names,
     unknown_sentence,
 )
 from isoglot.report.table import POINTS, bounds, number
@@ -22,7 +22,7 @@ _MAX_TILES = 5
 
 def sentence(results: Evaluation) -> str:
     """The findings of the evaluation, in one sentence."""
-    rows, tasks = results.results, tasks_of(results.results)
+    rows, tasks = results.results, task_names(results.results)
     if not rows:
         return NO_RESULTS
     named = tasks[0] if len(tasks) == 1 else count_of(len(tasks), "task")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from isoglot.report.results.judging import JudgedComparison, JudgedResult
 from isoglot.report.results.names import metric_name, tier
 from isoglot.report.results.rows import MEAN, Measure, language_order, rows_of
-from isoglot.report.table import INDEX, PERCENT, POINTS, Cell, Column, Row, Scale, Table
+from isoglot.report.table import INDEX, PERCENT, POINTS, Cell, Column, Scale, Table, TableRow
 
 RATES = ("win_rate", "length_controlled_win_rate", "soft_win_rate")
 TRUST = ("swap_consistency", "position_bias", "verbosity_bias", "agreement")
@@ -60,8 +60,8 @@ def _metrics_table(
         return [*line, *(getattr(counted, name, None) for name in counts)]
 
     tags = languages_of_comparison(comparison) if found else []
-    rows = [Row.of_language(tag, cells(tag), section=tier(tag)) for tag in tags]
+    rows = [TableRow.of_language(tag, cells(tag), section=tier(tag)) for tag in tags]
     if any(MEAN in part for part in found.values()):
-        rows.insert(0, Row("Mean", cells(MEAN), is_group=True))
+        rows.insert(0, TableRow("Mean", cells(MEAN), is_group=True))
     caption = f"judge: {comparison.judge}; ± half the 95 % interval"
     return Table(title, columns, rows, caption)

@@ -19,7 +19,7 @@ from isoglot.report.results.rows import (
     rows_of,
     unknown_sentence,
 )
-from isoglot.report.table import GRADES, Cell, Column, Row, Table
+from isoglot.report.table import GRADES, Cell, Column, Table, TableRow
 
 _COUNTS = {"n": "n", "unknown": "Unknown", "invalid": "Unreadable", "unanswered": "Not answered"}
 _WIDE = 2
@@ -45,12 +45,12 @@ def measures_table(
         head = titles.pop() if len(titles) == 1 else titles.pop().partition(" (")[0]
         pick = {measure: part[name] for measure, part in groups.items() if name in part}
         size = count_of(len(next(iter(pick.values())).languages), "language")
-        rows.append(Row(head, _cells(columns, pick, size, main, counts), is_group=True))
+        rows.append(TableRow(head, _cells(columns, pick, size, main, counts), is_group=True))
     for tag in language_order([row for part in found.values() for row in part.values()]):
         own = {measure: part[tag] for measure, part in found.items() if tag in part}
         mark = TRAINED if any(row.trained for row in own.values()) else ""
         cells = _cells(columns, own, tier(tag), main, counts)
-        rows.append(Row.of_language(tag, cells, mark, tier(tag)))
+        rows.append(TableRow.of_language(tag, cells, mark, tier(tag)))
     heads = [Column("Language"), *([Column("Resources")] if counts else []), *columns.values()]
     heads += [Column(_COUNTS[name]) for name in counts]
     return Table(title, heads, rows, caption)

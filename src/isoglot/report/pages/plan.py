@@ -3,22 +3,22 @@
 import json
 from collections.abc import Callable
 
-from isoglot.report.results.plan import Amount, Plan
-from isoglot.report.table import Column, Row, Table
+from isoglot.report.results.plan import Amount, RecipePlan
+from isoglot.report.table import Column, Table, TableRow
 
 
-def plan_json(plan: Plan) -> str:
+def plan_json(plan: RecipePlan) -> str:
     """The whole plan, unrounded."""
     return json.dumps(plan.model_dump(mode="json"), indent=2, ensure_ascii=False)
 
 
-def plan_table(plan: Plan) -> Table:
+def plan_table(plan: RecipePlan) -> Table:
     """A row for each stage and model, of one round; `≤` before an upper bound."""
     is_priced = any(work.usd is None or work.usd.most for work in plan.works)
     columns = [Column("stage"), Column("model", is_text=True), Column("×"), Column("how many")]
     columns += [Column(name) for name in ("tokens in", "tokens out", "hours")]
     rows = [
-        Row(
+        TableRow(
             work.stage,
             [
                 (work.model or "").rsplit("/", 1)[-1],
@@ -36,7 +36,7 @@ def plan_table(plan: Plan) -> Table:
     return Table(title, [*columns, *[Column("USD")] * is_priced], rows)
 
 
-def totals_line(plan: Plan) -> str:
+def totals_line(plan: RecipePlan) -> str:
     """The totals of the whole run."""
     totals = plan.totals
     counts = ", ".join(f"{num:,} {unit}" for unit, num in totals.num.items())
@@ -49,7 +49,7 @@ def totals_line(plan: Plan) -> str:
     )
 
 
-def assumed_lines(plan: Plan) -> list[str]:
+def assumed_lines(plan: RecipePlan) -> list[str]:
     """The assumptions behind the figures, one line each."""
     assumed = plan.assumed
     lines = [

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from isoglot.report.results.rankings import RankAgreement
-from isoglot.report.table import INDEX_3, Column, Row, Table
+from isoglot.report.table import INDEX_3, Column, Table, TableRow
 
 
 def agreement_table(agreement: Sequence[RankAgreement]) -> Table:
@@ -17,7 +17,7 @@ def agreement_table(agreement: Sequence[RankAgreement]) -> Table:
             Column("alpha", INDEX_3, form="words"),
         ],
         [
-            Row.of_language(
+            TableRow.of_language(
                 row.language,
                 [
                     row.num_items,

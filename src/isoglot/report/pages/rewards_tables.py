@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from isoglot.report.results.names import TIERS, language_name, shortened, tier
 from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults
 from isoglot.report.results.rows import MEAN
-from isoglot.report.table import POINTS, Cell, Column, Row, Table
+from isoglot.report.table import POINTS, Cell, Column, Table, TableRow
 
 Cells = Mapping[tuple[str, str], RewardResult]
 """(language, scorer) → row of one set."""
@@ -64,7 +64,7 @@ def distribution_table(distribution: Sequence[DistributionResult]) -> Table:
     return Table("In and out of distribution", columns, rows)
 
 
-def _row(tag: str, scorer: str, cells: Sequence[Cell]) -> Row:
+def _row(tag: str, scorer: str, cells: Sequence[Cell]) -> TableRow:
     if tag == MEAN:
-        return Row("Mean", [shortened(scorer), *cells], is_group=True)
-    return Row.of_language(tag, [shortened(scorer), *cells])
+        return TableRow("Mean", [shortened(scorer), *cells], is_group=True)
+    return TableRow.of_language(tag, [shortened(scorer), *cells])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from isoglot.report.results.names import language_name
 from isoglot.report.results.summary import Fates, RunSummary, TranslationCounts
-from isoglot.report.table import INDEX_3, Bar, Column, Row, Table
+from isoglot.report.table import INDEX_3, Column, ShareBar, Table, TableRow
 
 
 def translation_table(summary: RunSummary, what: str) -> Table | None:
@@ -24,7 +24,7 @@ def translation_table(summary: RunSummary, what: str) -> Table | None:
     is_known = any(value is not None for value in likelihood.values())
     columns = ["Language", "Kept", "Lost", *map(_words, reasons)]
     rows = [
-        Row.of_language(
+        TableRow.of_language(
             tag,
             [
                 kept[tag],
@@ -68,7 +68,7 @@ def overlap_table(summary: RunSummary) -> Table | None:
     found = [row for e in summary.rounds if e.cleaned for row in e.cleaned.contamination]
     columns = ["Rows", "Hold an item", "Rate, %", "Items", "Found", "Unknown"]
     rows = [
-        Row.of_language(
+        TableRow.of_language(
             r.language,
             [r.task, r.rows, r.contaminated, r.rate, r.items, r.found_items, r.unknown_items],
         )
@@ -91,7 +91,7 @@ def empty_languages(summary: RunSummary) -> list[str]:
 def pair_table(summary: RunSummary) -> Table | None:
     """Kept, dropped and reward accuracy of each round's pairs; None without pairs."""
     rows = [
-        Row(
+        TableRow(
             str(entry.round),
             [
                 pairs.kept,
@@ -112,10 +112,10 @@ def timing_table(summary: RunSummary) -> Table | None:
     """Seconds of each stage, with a bar of its share of the longest; None without any."""
     longest = max(summary.seconds.values(), default=0.0) or 1.0
     rows = [
-        Row(stage, [f"{seconds:.1f} s", Bar(seconds / longest)])
+        TableRow(stage, [f"{seconds:.1f} s", ShareBar(seconds / longest)])
         for stage, seconds in summary.seconds.items()
     ]
-    rows.append(Row("Total", [f"{sum(summary.seconds.values()):.1f} s", ""], is_group=True))
+    rows.append(TableRow("Total", [f"{sum(summary.seconds.values()):.1f} s", ""], is_group=True))
     columns = [Column("Stage"), Column("Time"), Column("", is_text=True)]
     return Table("Timings", columns, rows, summary="The stages") if summary.seconds else None
 
@@ -125,7 +125,7 @@ def fates_table(title: str, fates: Mapping[str, Fates], total: str = "") -> Tabl
     reasons = sorted({reason for row in fates.values() for reason in row.dropped})
     columns = ["Language", "Kept", *([total] if total else []), *map(_words, reasons)]
     rows = [
-        Row.of_language(
+        TableRow.of_language(
             tag,
             [
                 row.kept,

@@ -6,7 +6,7 @@ from isoglot.report.results.names import language_name
 from isoglot.report.results.progress import Progress, change_over
 from isoglot.report.results.rows import OFF_TARGET, Interval, Measure, ResultRow
 from isoglot.report.results.summary import RunSummary
-from isoglot.report.table import POINTS, Badge, Cell, Column, Row, Steps, Table
+from isoglot.report.table import POINTS, Badge, Cell, Column, Steps, Table, TableRow
 
 _MARKS = {"dominant": "★", "trained": "●", "never trained": "○"}
 _DIRECTIONS = {
@@ -26,7 +26,7 @@ def language_table(progress: Progress) -> Table:
     columns = [Column("Language"), Column("", is_text=True), *_policies(rounds)]
     columns += [Column("Change", POINTS)] * (len(rounds) > 1) + [Column("Off-target, %")]
     rows = [
-        Row.of_language(
+        TableRow.of_language(
             tag,
             [
                 Badge(progress.group(tag), _MARKS[progress.group(tag)]),
@@ -72,7 +72,7 @@ def direction_tables(summary: RunSummary, *, with_languages: bool = False) -> li
 
 def _direction_rows(
     summary: RunSummary, measure: Measure, name: str, rounds: Sequence[int]
-) -> list[Row]:
+) -> list[TableRow]:
     values, rates = (
         _by_round(summary, wanted, name) for wanted in (measure, Measure(measure.task, OFF_TARGET))
     )
@@ -90,7 +90,7 @@ def _direction_rows(
         ]
         is_group = each in _DIRECTIONS
         head = _DIRECTIONS.get(each) or language_name(each)
-        rows.append(Row(head, cells, "" if is_group else each, is_group=is_group))
+        rows.append(TableRow(head, cells, "" if is_group else each, is_group=is_group))
     return rows
 
 

@@ -8,7 +8,7 @@ from isoglot.report.pages.run_data import (
 )
 from isoglot.report.results.names import language_name, without_revisions
 from isoglot.report.results.summary import RoundSummary, RouteRow, RunSummary
-from isoglot.report.table import INDEX_3, Cell, Column, Row, Table
+from isoglot.report.table import INDEX_3, Cell, Column, Table, TableRow
 
 _RATES = ("n", "Use", "chrF", "Off", "Art", "Fail")
 
@@ -22,7 +22,7 @@ def route_table(entry: RoundSummary) -> Table | None:
     short = dict(zip(names, without_revisions(names), strict=True))
     columns = [Column("Language"), Column("Route", is_text=True), *map(Column, _RATES)]
     columns += [Column("Rank", INDEX_3), Column("Decision", is_text=True)]
-    rows = [Row.of_language(way.language, _route_cells(way, short[way.way])) for way in ways]
+    rows = [TableRow.of_language(way.language, _route_cells(way, short[way.way])) for way in ways]
     return Table("The generation route of each language", columns, rows)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from isoglot.report.pages.study_tables import SECONDS, claims_table
 from isoglot.report.results.names import count_of, language_name
 from isoglot.report.results.study import STUDY_GROUPS, Study, StudyCell, StudyWinRate
-from isoglot.report.table import Cell, Column, Row, Table, number
+from isoglot.report.table import Cell, Column, Table, TableRow, number
 
 
 def study_tables(study: Study) -> list[Table]:
@@ -27,7 +27,7 @@ def cells_table(study: Study, judge: str) -> Table:
         line += [every.decided_interval if every else None, _counts(every), cell.total_seconds]
         errors = [f"seed {run.seed}: {run.error}" for run in cell.runs if run.error]
         head = f"{cell.cell}\nfailed: {errors[0]}" if errors else cell.cell
-        rows.append(Row(head, line))
+        rows.append(TableRow(head, line))
     return Table(
         f"{study.name}: win-rate against M0 on {study.task} by {judge}, %",
         columns,
@@ -45,7 +45,7 @@ def languages_table(cells: Sequence[StudyCell], judge: str, tags: Sequence[str])
         *map(Column, ("Wins / ties / losses", "n", "Off-target, %", "Each seed, %")),
     ]
     rows = [
-        Row(
+        TableRow(
             f"{cell.cell}: {language_name(tag)}{' ●' if row.trained else ''}",
             [
                 row.interval,

@@ -17,9 +17,9 @@ from isoglot.report.table import (
     UNKNOWN,
     Cell,
     Column,
-    Row,
     Scale,
     Table,
+    TableRow,
     Toned,
     bounds,
     number,
@@ -38,7 +38,7 @@ def claims_table(findings: Sequence[StudyFinding]) -> Table:
     columns = [Column("claim"), Column("languages", is_text=True), Column("judge", is_text=True)]
     columns += [Column("difference", POINTS, form="words"), Column("answer", is_text=True)]
     rows = [
-        Row(row.claim, [_place(row), row.judge, row.interval, _ANSWERS[row.answer]])
+        TableRow(row.claim, [_place(row), row.judge, row.interval, _ANSWERS[row.answer]])
         for row in findings
     ]
     return Table(
@@ -59,7 +59,7 @@ def findings_table(findings: Sequence[StudyFinding]) -> Table:
         *map(Column, ("Margin", "Each seed", "Comparisons × seeds")),
     ]
     rows = [
-        Row(
+        TableRow(
             row.claim,
             [
                 _ANSWERS[row.answer],
@@ -83,7 +83,7 @@ def scores_table(scores: Sequence[StudyScore]) -> Table:
     groups = [group for group in SCORE_GROUPS if any(row.group == group for row in scores)]
     columns = [Column("Cell"), *(Column(SCORE_GROUPS[group].capitalize()) for group in groups)]
     rows = [
-        Row(cell, [_score(found.get((cell, group))) for group in groups])
+        TableRow(cell, [_score(found.get((cell, group))) for group in groups])
         for cell in dict.fromkeys(row.cell for row in scores)
     ]
     return Table("", columns, rows)
@@ -108,14 +108,14 @@ def costs_table(cells: Sequence[StudyCell]) -> Table:
             f"{tokens:,}" if tokens else None,
             ", ".join(map(str, pairs)) or None,
         ]
-        rows.append(Row(cell.cell, line))
+        rows.append(TableRow(cell.cell, line))
     return Table("", columns, rows)
 
 
 def failures_table(failures: Sequence[StudyFailure]) -> Table:
     """The runs that failed, with the reason and the log of each."""
     columns = [Column("Run"), Column("Why", is_text=True), Column("Log", is_text=True)]
-    rows = [Row(each.run, [each.error, each.log]) for each in failures]
+    rows = [TableRow(each.run, [each.error, each.log]) for each in failures]
     return Table("", columns, rows, summary="The failures")
 
 

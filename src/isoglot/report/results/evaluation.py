@@ -6,7 +6,7 @@ from pathlib import Path
 from isoglot.core.documents import Document
 from isoglot.report.results.rows import ResultRow, Results
 
-FILE = "results.json"
+RESULTS_FILE = "results.json"
 
 MEND = "name the folder of `isoglot evaluate` or `isoglot judge` (--out), or repeat the command"
 
@@ -38,4 +38,4 @@ class Evaluation(Results):
 
 def read_evaluation(folder: Path) -> Evaluation:
     """The results of an evaluation; raises InputError where there are none to read."""
-    return Evaluation.read(folder / FILE, mend=MEND)
+    return Evaluation.read(folder / RESULTS_FILE, mend=MEND)

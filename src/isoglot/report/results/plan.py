@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from isoglot.report.results.rows import Plain
+from isoglot.report.results.rows import ResultPart
 
 
-class Amount(Plain):
+class Amount(ResultPart):
     """An amount as it typically comes out, and the most that it can be."""
 
     typical: int | float
     most: int | float
 
 
-class PlannedWork(Plain):
+class PlannedWork(ResultPart):
     """A stage of one round and the model that it calls."""
 
     stage: str
@@ -34,7 +34,7 @@ class PlannedWork(Plain):
     """False where a vendor computes, or nothing does."""
 
 
-class PlanTotals(Plain):
+class PlanTotals(ResultPart):
     """Sums over all rounds."""
 
     num: Mapping[str, int]
@@ -47,7 +47,7 @@ class PlanTotals(Plain):
     """False where part of the work has no price."""
 
 
-class PlanRate(Plain):
+class PlanRate(ResultPart):
     """How fast a device is at one kind of work."""
 
     work: str
@@ -58,7 +58,7 @@ class PlanRate(Plain):
     source: str
 
 
-class PlanAssumptions(Plain):
+class PlanAssumptions(ResultPart):
     """The numbers that a plan rests on."""
 
     typical_share: float
@@ -67,7 +67,7 @@ class PlanAssumptions(Plain):
     rates: Sequence[PlanRate]
 
 
-class Plan(Plain):
+class RecipePlan(ResultPart):
     """The plan of a whole recipe."""
 
     recipe: str

@@ -17,9 +17,6 @@ from isoglot.report.results.summary import PairCounts, RunSummary
 GROUPS = ("dominant", "trained", "never trained")
 """Groups of languages, in the order of every table and chart."""
 
-Series = Mapping[str, Mapping[int, Interval]]
-"""Language → round → value."""
-
 
 @dataclass(frozen=True)
 class Progress:

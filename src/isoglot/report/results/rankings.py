@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from isoglot.core.documents import Document
-from isoglot.report.results.rows import Interval, Known, Plain
+from isoglot.report.results.rows import Interval, Known, ResultPart
 
 
-class RankAgreement(Plain):
+class RankAgreement(ResultPart):
     """Krippendorff's alpha of ranks, and the pairs that they make, in one language of answers."""
 
     language: str

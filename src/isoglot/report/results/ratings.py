@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from isoglot.core.documents import Document
-from isoglot.report.results.evaluation import FILE, MEND
+from isoglot.report.results.evaluation import MEND, RESULTS_FILE
 from isoglot.report.results.rows import ResultRow, Results
 
 
@@ -33,7 +33,7 @@ class Ratings(Results):
     @classmethod
     def read_from(cls, folder: Path) -> Self:
         """Read the results in a folder; raises InputError where there are none."""
-        return cls.read(folder / FILE, mend=MEND)
+        return cls.read(folder / RESULTS_FILE, mend=MEND)
 
     @property
     def model_name(self) -> str:

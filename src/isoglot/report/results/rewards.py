@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import Field
 
-from isoglot.report.results.evaluation import FILE
-from isoglot.report.results.rows import GroupRow, Interval, Known, Plain, ResultRow, Results
+from isoglot.report.results.evaluation import RESULTS_FILE
+from isoglot.report.results.rows import GroupRow, Interval, Known, ResultPart, ResultRow, Results
 
 
-class _Drop(Plain):
+class _Drop(ResultPart):
     """Accuracy that is lost from one side to the other, with its 95 % interval."""
 
     drop: Known = None
@@ -65,7 +65,7 @@ class RewardResults(Results):
     def read_from(cls, folder: Path) -> Self:
         """Read the results in a folder; raises InputError where there are none."""
         mend = "name the folder of `isoglot rewards` (--out), or repeat the command"
-        return cls.read(folder / FILE, mend=mend)
+        return cls.read(folder / RESULTS_FILE, mend=mend)
 
     @property
     def sets(self) -> list[str]:

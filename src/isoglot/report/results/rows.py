@@ -99,7 +99,7 @@ class Measure(NamedTuple):
         return self.metric == RATING or self.metric.startswith(f"{RATING}_turn_")
 
 
-class Plain(BaseModel):
+class ResultPart(BaseModel):
     """A part of a document: frozen, and unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -122,7 +122,7 @@ class HasFields(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
 
-class Changed(Plain):
+class Changed(ResultPart):
     """A value with its interval, and its change to a baseline where there is one."""
 
     LEFT_OUT = frozenset(_CHANGE)
@@ -225,7 +225,7 @@ def measures_of(rows: Iterable[ResultRow]) -> list[Measure]:
     return [m for m in dict.fromkeys(row.measure for row in rows) if not m.is_off_target]
 
 
-def tasks_of(rows: Iterable[ResultRow]) -> list[str]:
+def task_names(rows: Iterable[ResultRow]) -> list[str]:
     """Every task, in order of appearance."""
     return list(dict.fromkeys(row.task for row in rows))
 

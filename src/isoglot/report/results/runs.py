@@ -8,7 +8,7 @@ from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.report.results.evaluation import FILE, Evaluation
+from isoglot.report.results.evaluation import RESULTS_FILE, Evaluation
 from isoglot.report.results.judging import JudgedComparison
 from isoglot.report.results.names import without_revisions
 from isoglot.report.results.ratings import Ratings
@@ -22,10 +22,9 @@ from isoglot.report.results.rows import (
     language_order,
     measures_of,
     rows_of,
-    tasks_of,
+    task_names,
 )
-from isoglot.report.results.summary import FILE as SUMMARY
-from isoglot.report.results.summary import RunSummary
+from isoglot.report.results.summary import SUMMARY_FILE, RunSummary
 
 _FREE = {"v", "version", "model", "revision", "hub", "seed"}
 """Parts of a signature that two comparable runs may differ in; that the items are the same is
@@ -89,7 +88,7 @@ class Comparison:
     def measures(self) -> list[Measure]:
         """Scores first, then off-target rates."""
         rows = self.runs[0].rows
-        rates = [Measure(task, OFF_TARGET) for task in tasks_of(rows)]
+        rates = [Measure(task, OFF_TARGET) for task in task_names(rows)]
         return [*measures_of(rows), *(m for m in rates if rows_of(rows, m))]
 
     @property
@@ -103,7 +102,7 @@ def read_results(folder: Path) -> Results:
     Raises:
         InputError: the folder has none, or they cannot be read.
     """
-    path = folder / FILE
+    path = folder / RESULTS_FILE
     if not path.exists():
         run = read_run(folder)
         return Evaluation(model=run.name, results=run.rows)
@@ -120,7 +119,7 @@ def read_run(folder: Path) -> ComparedRun:
     Raises:
         InputError: the folder is none of these.
     """
-    if (folder / FILE).exists():
+    if (folder / RESULTS_FILE).exists():
         match results := read_results(folder):
             case Evaluation() | Ratings():
                 name, is_task = results.model or folder.name, isinstance(results, Ratings)
@@ -129,7 +128,7 @@ def read_run(folder: Path) -> ComparedRun:
             f"{folder}: expected an evaluation or a run, came verdicts of a judge; "
             "open its own report.html"
         )
-    if not (folder / SUMMARY).exists():
+    if not (folder / SUMMARY_FILE).exists():
         raise InputError(
             f"{folder}: expected results.json or summary.json, found neither; "
             "name the folder of `isoglot evaluate` or `isoglot run` (--out)"
@@ -155,12 +154,12 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
     runs = _named([read_run(folder) for folder in folders])
     first, unchecked = runs[0], dict[str, None]()
     for other in runs[1:]:
-        _check_same(first, other, "tasks", *(tasks_of(run.rows) for run in (first, other)))
-        for task in tasks_of(first.rows):
+        _check_same(first, other, "tasks", *(task_names(run.rows) for run in (first, other)))
+        for task in task_names(first.rows):
             tags = [{row.language for row in run.of_task(task)} for run in (first, other)]
             _check_same(first, other, f"languages of {task}", *tags)
         _check_signatures(first, other)
-        for task in tasks_of(first.rows):
+        for task in task_names(first.rows):
             if not _have_same_prompts(first, other, task):
                 unchecked[task] = None
     return Comparison(runs, list(unchecked))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from isoglot.core.documents import Document
-from isoglot.report.results.rows import Changed, Interval, Known, Plain
+from isoglot.report.results.rows import Changed, Interval, Known, ResultPart
 
 Answer = Literal["yes", "no", "undecided"]
 STUDY_GROUPS = {"all": "all languages", "trained": "trained", "unseen": "unseen"}
@@ -27,7 +27,7 @@ LanguageSelection = str | Sequence[str]
 """`all`, `trained` or `unseen`; or tags."""
 
 
-class StudyWinRate(Plain):
+class StudyWinRate(ResultPart):
     """A cell's last policy against M0 in one language, or the mean over a group of them."""
 
     judge: str
@@ -83,7 +83,7 @@ class StudyScore(Changed):
     change_by_seed: Sequence[Known] | None = None
 
 
-class StudyFinding(Plain):
+class StudyFinding(ResultPart):
     """The difference of the mean win rates of two sets of cells, by one judge."""
 
     claim: str
@@ -108,7 +108,7 @@ class StudyFinding(Plain):
         return Interval(self.value, self.low, self.high)
 
 
-class StudyRun(Plain):
+class StudyRun(ResultPart):
     """The end of a run, its pairs and its costs; a failed one has none of these."""
 
     LEFT_OUT = frozenset({"rounds", "seconds", "shared_seconds", "tokens", "total_seconds"})
@@ -130,7 +130,7 @@ class StudyRun(Plain):
     total_seconds: float | None = None
 
 
-class StudyCell(Plain):
+class StudyCell(ResultPart):
     """A combination of the axes' values."""
 
     cell: str
@@ -152,7 +152,7 @@ class StudyCell(Plain):
         return sum(run.total_seconds or 0.0 for run in self.runs)
 
 
-class StudyFailure(Plain):
+class StudyFailure(ResultPart):
     """A run that failed."""
 
     run: str

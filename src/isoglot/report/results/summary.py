@@ -11,12 +11,12 @@ from typing import Self
 from pydantic import ConfigDict
 
 from isoglot.core.documents import Document
-from isoglot.report.results.rows import HasFields, Interval, Known, Measure, Plain, ResultRow
+from isoglot.report.results.rows import HasFields, Interval, Known, Measure, ResultPart, ResultRow
 
-FILE = "summary.json"
+SUMMARY_FILE = "summary.json"
 
 
-class TranslationCounts(Plain):
+class TranslationCounts(ResultPart):
     """What became of translated prompts or answers in one language."""
 
     what: str
@@ -29,14 +29,14 @@ class TranslationCounts(Plain):
     """The translator's own, mean of a token over what was kept."""
 
 
-class Fates(Plain):
+class Fates(ResultPart):
     """How many rows stayed, and how many were dropped for which reason."""
 
     kept: int
     dropped: Mapping[str, int] = {}
 
 
-class OverlapRow(Plain):
+class OverlapRow(ResultPart):
     """How many rows of a language hold an item of an evaluation task."""
 
     task: str
@@ -50,7 +50,7 @@ class OverlapRow(Plain):
     """Items that are too short to be found."""
 
 
-class CleaningCounts(Plain):
+class CleaningCounts(ResultPart):
     """What became of demonstrations that were cleaned."""
 
     empty_languages: Sequence[str] = ()
@@ -59,7 +59,7 @@ class CleaningCounts(Plain):
     contamination: Sequence[OverlapRow] = ()
 
 
-class RewardAccuracyRow(Plain):
+class RewardAccuracyRow(ResultPart):
     """How often an oracle prefers the chosen answer, of pairs whose sides differ in grade."""
 
     value: Known
@@ -79,7 +79,7 @@ class RewardAccuracyRow(Plain):
         return Interval(self.value, self.low, self.high, n=self.n, unknown=self.unknown)
 
 
-class Lengths(Plain):
+class Lengths(ResultPart):
     """Characters of texts: their mean, and the 11 bounds of their tenths."""
 
     mean: Known
@@ -107,7 +107,7 @@ class PairCounts(Fates):
         return ", ".join(f"{num} {kind}" for kind, num in self.pair_types.items())
 
 
-class RouteRow(Plain):
+class RouteRow(ResultPart):
     """What one way to answers was measured at in one language, and whether it was chosen."""
 
     language: str
@@ -126,7 +126,7 @@ class RouteRow(Plain):
     why: str
 
 
-class RouteTable(Plain):
+class RouteTable(ResultPart):
     """The decision table of generation routes: `routes.json`."""
 
     model_config = ConfigDict(extra="ignore")
@@ -148,7 +148,7 @@ class DemonstrationCounts(RouteTable):
     by_language: Mapping[str, Fates]
 
 
-class LanguageCheck(Plain):
+class LanguageCheck(ResultPart):
     """A check in one language; training adds other means."""
 
     model_config = ConfigDict(extra="allow")
@@ -156,7 +156,7 @@ class LanguageCheck(Plain):
     reward: Known = None
 
 
-class Check(Plain):
+class CheckpointCheck(ResultPart):
     """The policy at one step of its training; training adds other means."""
 
     model_config = ConfigDict(extra="allow")
@@ -167,15 +167,15 @@ class Check(Plain):
     languages: Mapping[str, LanguageCheck] = {}
 
 
-class CheckpointChoice(Plain):
+class CheckpointChoice(ResultPart):
     """Which step of a training was saved, and the checks that it was chosen by."""
 
     chosen_step: int | None
     """None where no check had a reward, so that the last step was saved."""
-    curve: Sequence[Check]
+    curve: Sequence[CheckpointCheck]
 
 
-class RoundSummary(Plain):
+class RoundSummary(ResultPart):
     """The results of one policy, and the data that trained the next."""
 
     round: int
@@ -192,7 +192,7 @@ class RoundSummary(Plain):
     choice: CheckpointChoice | None = None
 
 
-class MeanChange(Plain):
+class MeanChange(ResultPart):
     """The mean paired change over a group of languages; families are drawn in all at once."""
 
     language: str = ""
@@ -205,7 +205,7 @@ class MeanChange(Plain):
     p: Known = None
 
 
-class AuditRow(Plain):
+class AuditRow(ResultPart):
     """How often a model answers in another language than that of the prompt."""
 
     sampler: str
@@ -221,7 +221,7 @@ class AuditRow(Plain):
         return Interval(self.off_target_rate, self.low, self.high, n=self.n, unknown=self.unknown)
 
 
-class Audit(Plain):
+class Audit(ResultPart):
     """Off-target rates of every model and language."""
 
     rows: Sequence[AuditRow] = ()
@@ -249,7 +249,7 @@ class RunSummary(Document):
     def read_from(cls, run: Path) -> Self:
         """The summary in a run directory; raises InputError where there is none to read."""
         return cls.read(
-            run / FILE, mend="name a run directory (`isoglot run`), or run the recipe again"
+            run / SUMMARY_FILE, mend="name a run directory (`isoglot run`), or run the recipe again"
         )
 
     @property
