@@ -127,7 +127,7 @@ def test_cards_have_grade_gold_and_identified_language(folder: Path) -> None:
     assert all("Accuracy –" in card.meta for card in unknown)
     off_target = [card for card in browser.cards if card.flag]
     assert off_target
-    assert all(card.facets["tongue"] == "other" for card in off_target)
+    assert all(card.facets["answer_language"] == "other" for card in off_target)
     assert all("identified: en" in card.sides[0].note for card in off_target)
     graded = [card for card in browser.cards if card.facets["grade"] == "high"]
     assert all("Accuracy 100.0" in card.meta for card in graded)

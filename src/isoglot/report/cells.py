@@ -116,7 +116,7 @@ class Column:
     """Terminal, Markdown and LaTeX: `45.2 [41.0, 49.3]`, `45.2 ±4.1`, `45.2`, or
     `45.2 (41.0 to 49.3)`; `words` also keeps an interval in one cell on a page."""
     change_scale: Scale | None = None
-    """Of changes, where it is not that of differences of `scale`."""
+    """The scale of changes, unless that of differences of `scale` fits."""
 
     @property
     def of_change(self) -> Scale:

@@ -69,11 +69,11 @@ class Page:
     results: Sequence[tuple[str, ResultRow]] = ()
     """Every number, each with the name of the model that it is of."""
     order: Sequence[str] = ()
-    """That of the languages in the table of all results."""
+    """Order of the languages in the table of all results."""
     closing: Sequence[PageSection] = ()
     """Sections after the table of all results."""
     facts: str = ""
-    """How everything was made, as text."""
+    """Settings and versions behind the page, as text."""
     facts_name: str = "run.json"
 
 

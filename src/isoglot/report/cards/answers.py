@@ -50,7 +50,7 @@ def answer_cards(folder: Path, tasks: Sequence[str], notes: list[str]) -> Cards:
             Facet("task", "Task", {task: task for task in present}, next(iter(present), "")),
             language_facet(cards),
             Facet("grade", "Grade", _GRADES),
-            Facet("tongue", "Answer is", _LANGUAGES),
+            Facet("answer_language", "Answer is", _LANGUAGES),
         ],
     )
 
@@ -83,7 +83,7 @@ def _cards(folder: Path, num_tasks: int, notes: list[str]) -> Iterator[Card]:
 
 
 def _shards(folder: Path, name: str) -> list[Path]:
-    """Those of a task, and of the later turns of its conversations."""
+    """List the shards of a task, and of the later turns of its conversations."""
     turns = (folder, *sorted(folder.glob("turn-*")))
     return [path for turn in turns for path in shard_paths(turn / name)]
 
@@ -127,7 +127,11 @@ def _card(
             "task": task,
             "language": prompt.language,
             "grade": "unknown" if metric == OFF_TARGET else _grade(graded.get(metric)),
-            "tongue": "unknown" if off_target is None else "other" if off_target else "asked",
+            "answer_language": "unknown"
+            if off_target is None
+            else "other"
+            if off_target
+            else "asked",
         },
         meta=join_facts([task, language_name(prompt.language), *values, gold]),
         flag="off-target" if off_target else "",

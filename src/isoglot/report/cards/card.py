@@ -37,7 +37,7 @@ class Side:
     """Shown above the text."""
     text: str
     language: str = ""
-    """Of the text, where it is not that of the card."""
+    """The text's language, where it is not that of the card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Card:
     prompt: str
     sides: Sequence[Side]
     flag: str = ""
-    """What a reader should see first, such as why a pair was dropped."""
+    """Shown in bold, such as the reason a pair was dropped."""
     language: str = ""
 
 
@@ -74,12 +74,12 @@ class Cards:
     caption: str
     missing: str
     noun: str
-    """What the cards are, in the plural."""
+    """A plural for the cards, such as `answers`."""
     cards: Sequence[Card] = ()
     facets: Sequence[Facet] = ()
 
     def content(self) -> dict[str, object]:
-        """What the page's script reads."""
+        """Return what the page's script reads, as JSON values."""
         facets = [
             {"key": f.key, "values": list(f.values.items()), "selected": f.selected}
             for f in self.facets

@@ -23,7 +23,7 @@ GROUP_COLOURS = {
 }
 
 TIER_COLOURS = {"high": PALETTE[0], "mid": PALETTE[2], "low": PALETTE[1], "": MUTED}
-"""By the resource tier of a language; empty where the table of languages has no such row."""
+"""Colours of resource tiers; the empty tier is that of an unknown language."""
 
 LegendItem = tuple[str, str]
 """Label and colour."""

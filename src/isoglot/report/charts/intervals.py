@@ -10,7 +10,7 @@
 A row of the chart is a language, or anything else with a name, such as a cell of a study; rows
 stand in the order given. A `Series` has a point for each row that has a value; series with another
 `lane` stand below one another in a row. `StackedCounts` are bars stacked from left to right. Series
-with `is_beside` go to a second plot of the same rows, to the right. Values are rates; the axis'
+with `is_second` go to a second plot of the same rows, to the right. Values are rates; the axis'
 scale turns them into percent, points or grades.
 """
 
@@ -51,16 +51,16 @@ class Series:
     """Points of one colour: for each row that has a value, a dot or a bar with its interval."""
 
     name: str
-    """In the legend."""
+    """Shown in the legend."""
     colour: str
     points: Mapping[str, Interval]
     lane: int = 0
     shape: Literal["dot", "bar"] = "dot"
     hollow: Collection[str] = ()
     """Rows whose dot is a ring."""
-    is_beside: bool = False
+    is_second: bool = False
     hover_name: str = ""
-    """What a tooltip names after the row; empty for nothing."""
+    """Named by tooltips after the row, if not empty."""
     hovers: Mapping[str, str] = field(default_factory=dict)
     """TableRow → tooltip, in place of row, value, interval and counts."""
 
@@ -108,7 +108,7 @@ def interval_chart(
     series: Sequence[Series | StackedCounts],
     axis: Axis,
     *,
-    beside: Axis | None = None,
+    second: Axis | None = None,
     share: float = 0.7,
     group_of: Callable[[str], str] = lambda _: "",
     named: Callable[[str], str] = language_name,
@@ -132,7 +132,7 @@ def interval_chart(
         if isinstance(each, StackedCounts):
             _add_counts(figure, bands, each, start)
         else:
-            scale = beside.scale if beside and each.is_beside else axis.scale
+            scale = second.scale if second and each.is_second else axis.scale
             _add_series(figure, bands, each, scale, named)
     for row in unknown:
         figure.add_annotation(
@@ -144,18 +144,18 @@ def interval_chart(
             showarrow=False,
             font={"color": MUTED, "size": 11.5},
         )
-    if beside:
+    if second:
         figure.update_layout(
             xaxis={"domain": [0, share - _GAP]},
             xaxis2=figure.layout.xaxis.to_plotly_json() | {"domain": [share + _GAP, 1]},
         )
-        figure.update_layout(xaxis2=_settings(beside))
+        figure.update_layout(xaxis2=_settings(second))
     figure.update_layout(barmode="overlay", xaxis=_settings(axis))
-    for name, one in (("x", axis), ("x2", beside)):
+    for name, one in (("x", axis), ("x2", second)):
         if one and one.line_at is not None:
             _add_rule(figure, name, one)
     legend = dict.fromkeys((each.name, each.colour) for each in series if each.name)
-    width = max(min_width_px, _TWO_PLOTS_PX if beside else 0)
+    width = max(min_width_px, _TWO_PLOTS_PX if second else 0)
     return Chart(title, finished(figure), list(legend), width, is_wide)
 
 
@@ -263,7 +263,7 @@ def _add_series(
     shared = {
         "x": [scale.factor * (point.value or 0.0) for point in found.values()],
         "y": [bands.y(row, series.lane) for row in found],
-        "xaxis": "x2" if series.is_beside else "x",
+        "xaxis": "x2" if series.is_second else "x",
         "hovertext": [
             label(series.hovers[row])
             if row in series.hovers
@@ -282,7 +282,7 @@ def _add_series(
             error_x=error_bars(points, scale, color=INK, width=3),
         )
         return
-    is_alone = bands.num_lanes == 1 and not series.is_beside
+    is_alone = bands.num_lanes == 1 and not series.is_second
     symbols = ["circle-open" if row in series.hollow else "circle" for row in found]
     figure.add_scatter(
         **shared,

@@ -46,7 +46,7 @@ def wins_and_losses(
         for outcome, colour in _COLOURS.items()
     ]
     series.append(
-        Series("win-rate", "var(--r2)", intervals(rates), is_beside=True, hover_name="win-rate")
+        Series("win-rate", "var(--r2)", intervals(rates), is_second=True, hover_name="win-rate")
     )
     if controlled:
         series.append(
@@ -56,7 +56,7 @@ def wins_and_losses(
                 intervals(controlled),
                 lane=1,
                 hollow=tags,
-                is_beside=True,
+                is_second=True,
                 hover_name="length-controlled",
             )
         )
@@ -65,7 +65,7 @@ def wins_and_losses(
         tags,
         series,
         Axis("wins, ties, losses", _SHARE, limits=(0, 100)),
-        beside=Axis("win-rate", line_at=0.5, limits=(0, 1)),
+        second=Axis("win-rate", line_at=0.5, limits=(0, 1)),
         share=0.52,
         group_of=tier,
         lane_px=13,

@@ -110,7 +110,7 @@ def lengths(progress: Progress) -> Chart | None:
 
 
 def reward_accuracies(progress: Progress) -> Chart | None:
-    """How often the oracle prefers chosen to rejected, per language and round; None without."""
+    """Share of pairs in which the oracle prefers chosen, per language and round; None without."""
     found: dict[str, dict[int, Interval]] = {}
     for index, pairs in progress.pairs.items():
         for tag, row in pairs.by_language.items():

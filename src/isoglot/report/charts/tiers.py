@@ -35,14 +35,14 @@ def values_by_tier(
     points = {tag: found[tag].interval for tag in tags if tag in found}
     series = tier_series(points)
     rates = Series(
-        "", "var(--never)", intervals(off_target), is_beside=True, hover_name="off-target"
+        "", "var(--never)", intervals(off_target), is_second=True, hover_name="off-target"
     )
     return interval_chart(
         title,
         tags,
         [*series, rates] if off_target else series,
         Axis(title if off_target else "", from_zero=True),
-        beside=Axis("off-target", from_zero=True) if off_target else None,
+        second=Axis("off-target", from_zero=True) if off_target else None,
         group_of=tier,
         marks={tag: TRAINED for tag in tags if tag in found and found[tag].trained},
         lane_px=16,

@@ -23,14 +23,14 @@ _FORMS = {
 
 @dataclass(slots=True)
 class Content:
-    """What a data set holds, for its card; counts go by the language of the answer."""
+    """The content of a data set, counted by the language of the answer."""
 
     kind: str
     round: int
     stage: str
     rows: Counter[str] = field(default_factory=Counter)
     chars: Counter[str] = field(default_factory=Counter)
-    """Of the answers."""
+    """Length of all answers together."""
     models: dict[str, Counter[str]] = field(default_factory=dict)
     sources: Counter[str] = field(default_factory=Counter)
     dropped: dict[str, Counter[str]] = field(default_factory=dict)
@@ -185,7 +185,7 @@ def _licence(content: Content, licence: str) -> str:
 
 
 def _limits(content: Content, recipe: RecipeFacts) -> list[str]:
-    """What a reader must know before training on it, as far as the run says it."""
+    """List what a reader must know before training on the data."""
     limits = ["Models wrote or translated the answers; no person has read them all."]
     if missing := [tag for tag in recipe.languages if tag not in content.rows]:
         limits.append(f"No row is left in: {', '.join(map(language_name, missing))}.")
@@ -199,7 +199,7 @@ def _limits(content: Content, recipe: RecipeFacts) -> list[str]:
     clean = recipe.clean or {}
     if content.stage == "clean":
         limits.append(
-            "Near-duplicates and overlap are told by characters: a paraphrase or a translation of "
+            "Near-duplicates and overlap are found by characters: a paraphrase or a translation of "
             "an evaluation item is not found, nor one that was changed in more than every "
             "thirtieth character or so."
         )

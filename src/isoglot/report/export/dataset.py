@@ -26,7 +26,7 @@ _STAGES: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "messages": (Demonstration, ("clean", "route")),
     "preferences": (Preference, ("filter",)),
 }
-"""What is exported: the first of the stages that is done; what the stages together dropped."""
+"""Record and stages of each kind; the first finished stage is exported."""
 
 _MEND = "run the recipe again"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -120,7 +120,7 @@ def _count(content: Content, row: Demonstration | Preference) -> None:
 
 
 def _add_facts(content: Content, stage: Path) -> None:
-    """What a stage dropped, and what it decided."""
+    """Add the rows that a stage dropped, and its decisions."""
     for path in shard_paths(stage / DROPPED):
         for row in read_shard(path, Dropped):
             content.dropped.setdefault(row.language, Counter())[row.reason] += 1

@@ -112,7 +112,7 @@ def _baseline(results: Results) -> str:
 
 
 def _notes(results: Results) -> list[str]:
-    """What a table of numbers must carry: model, units, counts, each way of measuring once."""
+    """List model, units, counts and each signature once: numbers mean nothing without them."""
     measures = dict.fromkeys(row.measure for row in results.results)
     is_graded = bool(measures) and all(measure.is_rating for measure in measures)
     unit = "grades from 1 to 10" if is_graded else "percent"

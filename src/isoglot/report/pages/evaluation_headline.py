@@ -69,7 +69,7 @@ def fine_print(results: Evaluation) -> list[str]:
     if results.baseline:
         lines.append(f"Changes are in points, from {results.baseline}, on the same prompts")
     if text := unknown_sentence(row for row in results.results if row.metric != OFF_TARGET):
-        lines.append(f"{text}: kept out of the values, and counted beside them")
+        lines.append(f"{text}: kept out of the values, and counted next to them")
     return [
         " · ".join(lines),
         "Intervals are 95 %; those of a mean over languages draw prompts, in all languages at "

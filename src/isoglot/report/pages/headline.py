@@ -110,7 +110,7 @@ def _tile(name: str, change: Interval) -> Tile:
 
 
 def _moved(change: Interval) -> str:
-    """What a change amounts to, given its interval: `rose by 5.2 points (…)`."""
+    """Describe a change in words, given its interval: `rose by 5.2 points (…)`."""
     value = change.value or 0.0
     between = f" (95 % interval {bounds(change, POINTS)})" if change.has_bounds else ""
     if between and not change.is_beyond_zero:

@@ -23,7 +23,7 @@ from isoglot.report.table import GRADES, Cell, Column, Table, TableRow
 
 _COUNTS = {"n": "n", "unknown": "Unknown", "invalid": "Unreadable", "unanswered": "Not answered"}
 _WIDE = 2
-"""With more measures than this a terminal shows ± instead of both bounds."""
+"""Most measures for which a terminal shows both bounds instead of ±."""
 
 
 def measures_table(
@@ -67,8 +67,8 @@ def _cells(
     for measure in columns:
         row = pick.get(measure)
         # Of an off-target rate next to another measure the value is enough.
-        is_beside = measure.is_off_target and measure != main
-        cells.append(None if row is None else row.value if is_beside else row.interval)
+        is_minor = measure.is_off_target and measure != main
+        cells.append(None if row is None else row.value if is_minor else row.interval)
     return [*cells, *(getattr(pick.get(main), name, None) for name in counts)]
 
 

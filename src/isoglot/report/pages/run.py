@@ -70,7 +70,7 @@ def write_report(run: Path) -> Path:
 
 
 def _sections(progress: Progress) -> list[PageSection]:
-    """What the run has; results and pairs that it never makes are not named as missing."""
+    """List the sections; results and pairs that the run never makes are not named as missing."""
     summary = progress.summary
     audit, data = audit_section(summary), demonstration_sections(summary)
     has_results = bool(progress.measures) or not (audit or data)

@@ -14,7 +14,7 @@ _RATES = ("n", "Use", "chrF", "Off", "Art", "Fail")
 
 
 def route_table(entry: RoundSummary) -> Table | None:
-    """What each route to answers was measured at in each language, and the decision."""
+    """List the measurements of each route in each language, and the decision."""
     if entry.demonstrations is None:
         return None
     ways = entry.demonstrations.ways

@@ -16,9 +16,9 @@ class TaskResults(Document):
 
     results: Sequence[ResultRow]
     directions: Sequence[ResultRow] | None = None
-    """With `high→low` and so on in place of the language."""
+    """Rows with `high→low` and so on in place of the language."""
     answer_languages: Sequence[ResultRow] | None = None
-    """By the language of the answer."""
+    """Rows by the language of the answer."""
 
 
 class Evaluation(Results):

@@ -18,7 +18,7 @@ class PlannedWork(ResultPart):
     stage: str
     model: str | None
     unit: str
-    """What `num` counts."""
+    """The unit of `num`."""
     num: int
     is_exact: bool
     """False where `num` is an upper bound."""
@@ -27,7 +27,7 @@ class PlannedWork(ResultPart):
     tokens_in: Amount
     tokens_out: Amount
     hours: Amount
-    """Of the device."""
+    """Hours of the device."""
     usd: Amount | None
     """None where the recipe gives no price."""
     on_device: bool
@@ -48,7 +48,7 @@ class PlanTotals(ResultPart):
 
 
 class PlanRate(ResultPart):
-    """How fast a device is at one kind of work."""
+    """The speed of a device at one kind of work."""
 
     work: str
     device: str

@@ -1,4 +1,4 @@
-"""How far a run came: each measure by language over its rounds, and the changes from M0 on."""
+"""Each measure of a run by language over its rounds, and the changes from M0 on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

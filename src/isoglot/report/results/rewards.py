@@ -1,4 +1,4 @@
-"""How often scorers are right about preferences: `results.json` of `isoglot rewards`."""
+"""The accuracy of scorers on preferences: `results.json` of `isoglot rewards`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

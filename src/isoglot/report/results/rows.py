@@ -80,7 +80,7 @@ def difference(new: Interval, old: Interval) -> Interval | None:
 
 
 class Measure(NamedTuple):
-    """What a number is of, such as the accuracy on one task."""
+    """A task and a metric, such as the accuracy on MGSM."""
 
     task: str
     metric: str
@@ -171,7 +171,7 @@ class ResultRow(Changed):
     unknown: int | None = None
     """Examples without a value: kept out of `n` and of `value`."""
     signature: str = ""
-    """How the number was made: two numbers with the same signature can be compared."""
+    """Task, data, decoding and versions: numbers with the same signature can be compared."""
 
     @property
     def measure(self) -> Measure:
@@ -203,7 +203,7 @@ class GroupRow(Changed):
 
 
 class Results(Document):
-    """What every results file has: rows by language, and rows by group of languages."""
+    """The base of every results file: rows by language, and rows by group of languages."""
 
     seed: int | None = None
     results: Sequence[ResultRow]
@@ -211,7 +211,7 @@ class Results(Document):
 
     @property
     def title(self) -> str:
-        """What the results are of, for pages and tables: a model, or two."""
+        """The title of pages and tables: a model, or two."""
         return self.model_name
 
     @property

@@ -45,7 +45,7 @@ class ComparedRun:
     rows: Sequence[ResultRow]
     groups: Sequence[GroupRow] = ()
     stage: str = ""
-    """Where the folders of the tasks are, in a run of a recipe."""
+    """The stage that holds the folders of the tasks, in a run of a recipe."""
     is_task: bool = False
     """True if the folder is itself that of its one task, as where answers were rated."""
 
@@ -67,7 +67,7 @@ class ComparedRun:
             yield from ((row.language, row.prompt_id) for row in read_shard(path, Prompt))
 
     def num_examples(self, task: str, tag: str) -> set[int]:
-        """How many examples each metric's row stands for."""
+        """Count the examples that each metric's row stands for."""
         rows = [row for row in self.of_task(task) if row.language == tag]
         return {(row.n or 0) + (row.unknown or 0) for row in rows}
 

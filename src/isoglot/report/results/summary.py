@@ -17,7 +17,7 @@ SUMMARY_FILE = "summary.json"
 
 
 class TranslationCounts(ResultPart):
-    """What became of translated prompts or answers in one language."""
+    """Translated prompts or answers in one language, kept and lost."""
 
     what: str
     """`prompts` or `answers`."""
@@ -30,14 +30,14 @@ class TranslationCounts(ResultPart):
 
 
 class Fates(ResultPart):
-    """How many rows stayed, and how many were dropped for which reason."""
+    """Numbers of rows kept, and of rows dropped for each reason."""
 
     kept: int
     dropped: Mapping[str, int] = {}
 
 
 class OverlapRow(ResultPart):
-    """How many rows of a language hold an item of an evaluation task."""
+    """The overlap of a language's demonstrations with an evaluation task."""
 
     task: str
     language: str
@@ -51,7 +51,7 @@ class OverlapRow(ResultPart):
 
 
 class CleaningCounts(ResultPart):
-    """What became of demonstrations that were cleaned."""
+    """Demonstrations kept and dropped by cleaning."""
 
     empty_languages: Sequence[str] = ()
     """Languages without a demonstration left."""
@@ -60,7 +60,7 @@ class CleaningCounts(ResultPart):
 
 
 class RewardAccuracyRow(ResultPart):
-    """How often an oracle prefers the chosen answer, of pairs whose sides differ in grade."""
+    """Share of pairs whose chosen answer an oracle prefers, of those that differ in grade."""
 
     value: Known
     low: Known = None
@@ -108,7 +108,7 @@ class PairCounts(Fates):
 
 
 class RouteRow(ResultPart):
-    """What one way to answers was measured at in one language, and whether it was chosen."""
+    """Measurements of one generation route in one language, and the decision."""
 
     language: str
     way: str
@@ -168,7 +168,7 @@ class CheckpointCheck(ResultPart):
 
 
 class CheckpointChoice(ResultPart):
-    """Which step of a training was saved, and the checks that it was chosen by."""
+    """Checkpoint selection: the step that was saved, and the checks behind it."""
 
     chosen_step: int | None
     """None where no check had a reward, so that the last step was saved."""
@@ -182,9 +182,9 @@ class RoundSummary(ResultPart):
     policy: str = ""
     results: Sequence[ResultRow] = ()
     directions: Sequence[ResultRow] = ()
-    """Of tasks that ask across languages, with `high→low` and so on in place of the language."""
+    """Rows of cross-lingual tasks, with `high→low` and so on in place of the language."""
     answer_languages: Sequence[ResultRow] = ()
-    """Of such tasks by the language of the answer."""
+    """Rows of cross-lingual tasks by the language of the answer."""
     translations: Sequence[TranslationCounts] = ()
     cleaned: CleaningCounts | None = None
     pairs: PairCounts | None = None
@@ -206,7 +206,7 @@ class MeanChange(ResultPart):
 
 
 class AuditRow(ResultPart):
-    """How often a model answers in another language than that of the prompt."""
+    """Rate of answers in another language than that of the prompt."""
 
     sampler: str
     language: str
@@ -237,7 +237,7 @@ class RunSummary(Document):
     validation: str | None = None
     """The task of the stop rule, whose numbers are no results."""
     stopped: str | None = None
-    """Why the run ended before its last round."""
+    """The reason for ending before the last round."""
     rounds: Sequence[RoundSummary] = ()
     mean_changes: Mapping[str, Mapping[str, MeanChange]] = {}
     """Task → group of languages → change from M0 to the last policy."""
