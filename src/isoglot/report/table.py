@@ -24,8 +24,10 @@ numbers as they are. Every form escapes the texts, which may come from a model.
 import csv
 import html
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from isoglot.report.cells import (
@@ -388,7 +390,7 @@ class _Fitted:
         ):
             is_left = column.is_text or not place
             table.add_column(
-                Text(column.title),
+                Text("\n".join(wrap(column.title, least))),
                 justify="left" if is_left else "right",
                 width=least,
                 overflow="fold",
@@ -407,10 +409,10 @@ class _Fitted:
         whole, least = [], []
         for place, column in enumerate(columns):
             cells = [line[place] for line in lines]
-            words = " ".join([column.title, *(cell.plain for cell in cells)]).split()
-            head = max(map(len, column.title.split()), default=1)
-            whole.append(max([head, *(cell.cell_len for cell in cells)]))
-            least.append(max(map(len, words), default=1))
+            heads = [len(part) for part in re.split(r"\s|(?<=-)", column.title)]
+            words = " ".join(cell.plain for cell in cells).split()
+            whole.append(max([1, *heads, *(cell.cell_len for cell in cells)]))
+            least.append(max([1, *heads, *map(len, words)]))
         room = width - 2 * len(columns) - 1
         texts = [i for i, column in enumerate(columns) if column.is_text or not i]
         numbers = [i for i in range(len(columns)) if i not in texts]
