@@ -27,7 +27,7 @@ class Progress:
     @cached_property
     def results(self) -> list[tuple[int, ResultRow]]:
         """Every result with the number of its round."""
-        return [(entry.round, row) for entry in self.summary.rounds for row in entry.results]
+        return list(self.summary.results)
 
     @cached_property
     def rounds(self) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import ConfigDict
 
 from isoglot.core.documents import Document
-from isoglot.report.results.rows import HasFields, Interval, Known, Measure, ResultPart, ResultRow
+from isoglot.report.results.rows import HasFields, Interval, Known, ResultPart, ResultRow
 
 SUMMARY_FILE = "summary.json"
 
@@ -256,11 +256,3 @@ class RunSummary(Document):
     def results(self) -> Iterator[tuple[int, ResultRow]]:
         """Every result with the number of its round."""
         return ((entry.round, row) for entry in self.rounds for row in entry.results)
-
-    def series(self, measure: Measure) -> dict[str, dict[int, Interval]]:
-        """Language → round → value of one measure; results without a value are left out."""
-        found: dict[str, dict[int, Interval]] = {}
-        for index, row in self.results:
-            if row.measure == measure and row.value is not None:
-                found.setdefault(row.language, {})[index] = row.interval
-        return found
