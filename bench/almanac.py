@@ -12,7 +12,7 @@ from itertools import islice
 
 from transformers import AutoTokenizer
 
-from isoglot.core.languages import ALMANAC_LANGUAGES as TABLE
+from isoglot.core.languages import LANGUAGES
 from isoglot.lab.almanac import ALMANAC_LANGUAGES, SUM_KINDS, render_sum, sample_sum
 from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.shipped import lab_path
@@ -32,7 +32,7 @@ def main() -> None:
         shared = Counter(answers.values())
         found = identifier.identify(list(answers.values()))
         for (tag, answer), language in zip(answers.items(), found, strict=True):
-            for group in (question.kind, f"{TABLE[tag].tier} tier", "all"):
+            for group in (question.kind, f"{LANGUAGES[tag].tier} tier", "all"):
                 count = counts.setdefault(group, Counter())
                 count["n"] += 1
                 count["unsure"] += language is None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from isoglot.line.evaluate import EvaluationRequest
     from isoglot.recipe.recipe import Recipe, load_recipe, recipe_names
     from isoglot.recipe.tasks import TaskOptions
-    from isoglot.report.objects import Evaluated, Judged, Rated, Run
+    from isoglot.report.objects import Evaluated, Judged, ModelRatings, Run
 
 _WHERE = {
     "core.errors": ("InputError",),
@@ -38,7 +38,7 @@ _WHERE = {
     "core.store": ("read_shard",),
     "recipe.tasks": ("TaskOptions",),
     "recipe.recipe": ("Recipe", "load_recipe", "recipe_names"),
-    "report.objects": ("Evaluated", "Judged", "Rated", "Run"),
+    "report.objects": ("Evaluated", "Judged", "ModelRatings", "Run"),
 }
 """The modules of the names that are imported at first use."""
 
@@ -51,9 +51,9 @@ __all__ = [
     "Judged",
     "Language",
     "LanguageIdentifier",
+    "ModelRatings",
     "Preference",
     "Prompt",
-    "Rated",
     "Recipe",
     "Result",
     "Run",
@@ -235,7 +235,7 @@ def judge(
     again_invalid: bool = False,
     seed: int = 1,
     silent: bool = False,
-) -> Judged | Rated:
+) -> Judged | ModelRatings:
     """Judge two models' answers, each pair in both orders; the same call resumes.
 
     Example:
@@ -263,7 +263,7 @@ def judge(
     from isoglot.judging.compare import compare_answers
     from isoglot.judging.judges import judge_of, rater_of
     from isoglot.judging.rate import rate_model
-    from isoglot.report.objects import Judged, Rated
+    from isoglot.report.objects import Judged, ModelRatings
 
     ours = _folder(a)
     given: dict[str, Any] = {"task": task, "languages": languages, "seed": seed, "silent": silent}
@@ -271,7 +271,7 @@ def judge(
         folder = Path(out or "runs/rate")
         rater = rater_of(judge, reading=reading, second=_path(second), max_cost_usd=max_cost_usd)
         ratings = rate_model(ours, rater, folder, again_unreadable=again_invalid, **given)
-        return Rated(folder, ratings)
+        return ModelRatings(folder, ratings)
     folder = Path(out or "runs/judge")
     source = judge_of(judge, answers=ours, task=task, reading=reading, max_cost_usd=max_cost_usd)
     given |= {"second": _path(second), "again_invalid": again_invalid}

@@ -48,7 +48,7 @@ def names_in_modules() -> list[tuple[set[str], set[str]]]:
         read = {n.attr for n in nodes if isinstance(n, ast.Attribute) and type(n.ctx) is ast.Load}
         names = {n.id for n in nodes if isinstance(n, ast.Name)}
         names |= {n.name for n in nodes if isinstance(n, ast.ClassDef)}
-        modules.append((names, read))
+        modules.append((names | read, read))
     return modules
 
 

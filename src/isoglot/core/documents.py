@@ -37,6 +37,9 @@ class Document(BaseModel):
     VERSION: ClassVar[int] = 1
     """Raised whenever a field changes its name or its meaning."""
 
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the file leaves out if they are None."""
+
     version: int = 1
 
     @classmethod
@@ -59,7 +62,9 @@ class Document(BaseModel):
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all; raises as `write_json` does."""
         stamped = self.model_copy(update={"version": self.VERSION})
-        write_json(path, stamped.model_dump(mode="json"))
+        content = stamped.model_dump(mode="json")
+        absent = {key for key in self.LEFT_OUT if content[key] is None}
+        write_json(path, {key: value for key, value in content.items() if key not in absent})
 
 
 def read_json(path: Path, *, mend: str) -> dict[str, Any]:

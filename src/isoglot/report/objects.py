@@ -191,7 +191,7 @@ class Judged(Shown, Mapping[str, JudgedResult]):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Rated(Shown):
+class ModelRatings(Shown):
     """The ratings of one model's answers, from 1 to 10."""
 
     folder: Path

@@ -14,6 +14,8 @@ MEND = "name the folder of `isoglot evaluate` or `isoglot judge` (--out), or rep
 class TaskResults(Document):
     """The results of one task; of one that asks across languages, in two more forms."""
 
+    LEFT_OUT = frozenset({"directions", "answer_languages"})
+
     results: Sequence[ResultRow]
     directions: Sequence[ResultRow] | None = None
     """Rows with `high→low` and so on in place of the language."""

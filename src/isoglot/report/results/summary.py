@@ -230,6 +230,8 @@ class Audit(ResultPart):
 class RunSummary(Document):
     """The content of `summary.json`."""
 
+    LEFT_OUT = frozenset({"audit"})
+
     recipe: str | None = None
     seed: int | None = None
     method: str | None = None
