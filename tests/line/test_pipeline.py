@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -374,3 +375,22 @@ def test_rounds_may_differ(tmp_path, tiny_policy):
     measured = {row.language for row in summary.rounds[1].results}
     assert measured == {"en", "es", "sw", "it"}
     assert recipe.num_trainings == 2
+
+
+def test_few_calls_lie_between_the_round_and_the_pairing_rule(tiny_policy, tmp_path):
+    """A reader follows them one by one: seven from `run_round` to the rule of the recipe."""
+    seen = []
+
+    def watch(frame, event, _):
+        if event == "call" and frame.f_code.co_name == "translated_vs_direct" and not seen:
+            while frame.f_code.co_name != "run_round":
+                seen.append(frame.f_code.co_name)
+                frame = frame.f_back
+
+    sys.setprofile(watch)
+    try:
+        run_recipe(tiny_recipe(tiny_policy, "train=null", "rounds=1"), tmp_path, silent=True)
+    finally:
+        sys.setprofile(None)
+    assert seen[0] == "translated_vs_direct"
+    assert len(seen) <= 7, seen

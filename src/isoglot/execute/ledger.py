@@ -15,6 +15,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,17 @@ class Ledger:
         if done is None or done["fingerprint"] != fingerprint:
             self._check_settings(name, folder, plain)
             write_json(self.run / self.record_name, self.record)
-            begun = {"fingerprint": fingerprint, "depends_on": plain}
-            if self.siblings is None:
-                done = _made(folder, begun, make)
-            else:
-                with self.siblings.alone(fingerprint):
-                    taken = self.siblings.take(name, fingerprint, folder)
-                    done = taken or _made(folder, begun, make)
+            with self.siblings.alone(fingerprint) if self.siblings else nullcontext():
+                siblings = self.siblings
+                done = siblings.take(name, fingerprint, folder) if siblings else None
+                if done is None:
+                    begun = {"fingerprint": fingerprint, "depends_on": plain}
+                    write_json(folder / "stage.json", begun)
+                    start = time.monotonic()
+                    counts = dict(make(folder))
+                    seconds = round(time.monotonic() - start, 2)
+                    done = {"fingerprint": fingerprint, "counts": counts, "seconds": seconds}
+                    write_done(folder, done)
         self.done[name] = Done(folder, fingerprint, done["counts"], done["seconds"])
         return self.done[name]
 
@@ -137,18 +142,6 @@ def write_made(path: Path, content: Mapping[str, Any], made_from: Any = None) ->
 def _plain(value: Any) -> Any:
     """The value as it comes back from JSON."""
     return json.loads(json.dumps(value))
-
-
-def _made(
-    folder: Path, begun: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
-) -> dict[str, Any]:
-    write_json(folder / "stage.json", begun)
-    start = time.monotonic()
-    counts = dict(make(folder))
-    seconds = round(time.monotonic() - start, 2)
-    done = {"fingerprint": begun["fingerprint"], "counts": counts, "seconds": seconds}
-    write_done(folder, done)
-    return done
 
 
 def _changes(was: Any, now: Any, key: str = "") -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The stages that make preferences: score the completions, pair them, filter the pairs."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,9 @@ def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
 def make_pairs(job: Job, out: Path) -> Mapping[str, Any]:
     """Pair the completions by the recipe's rule; every candidate pair is kept."""
     recipe = job.recipe
-
-    def stage(prompts: list[Prompt], rows: list[Completion]) -> list[Preference]:
-        return pair_completions(
-            prompts, rows, recipe.pair, dominant=recipe.dominant_language, round=job.round
-        )
-
+    stage = partial(
+        pair_completions, config=recipe.pair, dominant=recipe.dominant_language, round=job.round
+    )
     inputs = job.shards("prompts", "completions")
     with job.bar("pair", inputs[0].num_rows) as bar:
         counts = map_shards(stage, inputs, out, Preference, reached=bar.reach)
