@@ -110,16 +110,13 @@ def _copied_source(pair: Translation, config: ArtefactConfig) -> bool:
 
 
 def _sentence_count(pair: Translation, config: ArtefactConfig) -> bool:
-    """Fewer sentences and shorter than expected, or more and longer.
-
-    A translator may join or split sentences, so the count alone is weak evidence.
-    """
+    """Fewer sentences and shorter than expected, or more and longer; the count alone is weak."""
     before = num_sentences(_prose(pair.source), pair.source_language)
     after = num_sentences(_prose(pair.translation), pair.target_language)
     if before is None or after is None or before == after:
         return False
-    deviation = deviation_of(pair)
-    return (deviation if after > before else -deviation) >= config.min_sentence_deviation
+    sign = 1 if after > before else -1
+    return sign * deviation_of(pair) >= config.min_sentence_deviation
 
 
 def _lost_number(pair: Translation, _: ArtefactConfig) -> bool:
@@ -129,9 +126,8 @@ def _lost_number(pair: Translation, _: ArtefactConfig) -> bool:
     do not count. Only digits are compared, whatever separates or groups them.
     """
     lost = missing_numbers(_WITH_UNIT.sub(" ", pair.source), pair.translation, pair)
-    if any(len(number) >= 3 for number in lost):
-        return True
-    return bool(lost) and bool(missing_numbers(pair.translation, pair.source, pair))
+    is_new = bool(lost) and bool(missing_numbers(pair.translation, pair.source, pair))
+    return is_new or any(len(number) >= 3 for number in lost)
 
 
 CHECKS: Mapping[ArtefactName, Callable[[Translation, ArtefactConfig], bool]] = {
@@ -201,7 +197,6 @@ def artefact_check(
 
 
 def _is_below(value: float | None, least: float | None) -> bool:
-    """Return False where either is unknown."""
     return value is not None and least is not None and value < least
 
 
@@ -232,10 +227,7 @@ def _prose(text: str) -> str:
 
 
 def deviation_of(pair: Translation) -> float:
-    """Return how much longer or shorter a translation is than expected, in spreads.
-
-    Protected spans do not count.
-    """
+    """Return the deviation from the expected length, in spreads, without protected spans."""
     source, translation = length_chars(_prose(pair.source)), length_chars(_prose(pair.translation))
     if not source or not translation:
         return 0.0 if source == translation else float("inf")
@@ -252,21 +244,19 @@ def missing_numbers(text: str, other: str, pair: Translation) -> list[str]:
     run = "".join(there)
     both = f"{pair.source} {pair.translation}"
     is_large, is_clock = bool(_LARGE.search(both)), bool(_CLOCK.search(both))
-
-    def has(number: str) -> bool:
-        if len(number) >= 3 and number in run:
-            return True
-        return any(_same(number, known, is_large, is_clock) for known in there)
-
-    return [number for number in _numbers(text) if not has(number)]
+    return [
+        number
+        for number in _numbers(text)
+        if not (len(number) >= 3 and number in run)
+        and not any(_same(number, known, is_large, is_clock) for known in there)
+    ]
 
 
 def _same(a: str, b: str, is_large: bool, is_clock: bool) -> bool:
-    if a.lstrip("0") == b.lstrip("0"):
-        return True
     short, long = sorted((a, b), key=len)
-    if len(short) == 2 and len(long) == 4 and long.endswith(short):  # 1995-96, the 80s
-        return True
-    if is_large and a.rstrip("0") == b.rstrip("0"):  # 1.2 million is 120 times ten thousand
-        return True
-    return is_clock and len(long) <= 2 and abs(int(a) - int(b)) == 12
+    return (
+        a.lstrip("0") == b.lstrip("0")
+        or (len(short) == 2 and len(long) == 4 and long.endswith(short))  # 1995-96, the 80s
+        or (is_large and a.rstrip("0") == b.rstrip("0"))  # 1.2 million is 120 times ten thousand
+        or (is_clock and len(long) <= 2 and abs(int(a) - int(b)) == 12)
+    )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from isoglot.core.records import Demonstration, Dropped, content_id
+from isoglot.core.records import Demonstration, Dropped, content_id, prompt_key
 from isoglot.core.section import Section
 
 NEAR_DUPLICATE = "near_duplicate"
@@ -46,10 +46,7 @@ def row_id(row: Demonstration) -> str:
 
 
 def comparison_group(row: Demonstration) -> str:
-    """Return the language of a row, or the pair of languages of its prompt and its answer.
-
-    Only rows of one group are compared.
-    """
+    """Return the languages of prompt and answer; only rows of one group are compared."""
     return " ".join(dict.fromkeys((row.language, row.answer_language)))
 
 
@@ -77,15 +74,6 @@ def clean(
         if drop is None:
             kept.append(row)
             continue
-        dropped.append(
-            Dropped(
-                family=row.family,
-                prompt_id=row.prompt_id,
-                language=row.answer_language,
-                pair_type="demonstration",
-                reason=drop.reason,
-                chosen_text=row.text,
-                rejected_text=f"{drop.similarity:.3f} of {drop.of}",
-            )
-        )
+        key, why = (*prompt_key(row), row.answer_language), f"{drop.similarity:.3f} of {drop.of}"
+        dropped.append(Dropped(*key, "demonstration", drop.reason, row.text, why))
     return kept, dropped

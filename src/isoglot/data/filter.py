@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from isoglot.core.protocols import LanguageIdentifier
-from isoglot.core.records import Dropped, FinishReason, Preference, content_id
+from isoglot.core.records import Dropped, FinishReason, Preference, content_id, prompt_key
 from isoglot.core.section import Section
 from isoglot.core.text import has_repetition, length_chars, normalise
 
@@ -55,17 +55,8 @@ def filter_preferences(
         if reason is None:
             kept.append(preference)
             continue
-        dropped.append(
-            Dropped(
-                family=preference.family,
-                prompt_id=preference.prompt_id,
-                language=preference.answer_language,
-                pair_type=preference.pair_type,
-                reason=reason,
-                chosen_text=preference.chosen_text,
-                rejected_text=preference.rejected_text,
-            )
-        )
+        key = (*prompt_key(preference), preference.answer_language, preference.pair_type)
+        dropped.append(Dropped(*key, reason, preference.chosen_text, preference.rejected_text))
     # After the filters: they demand more of the chosen side, so that they would sort the swapped
     # pairs out again, and the control would be none.
     if config.swap_at_random:
@@ -101,8 +92,7 @@ FILTERS: Mapping[FilterName, Callable[[Preference, FilterConfig], bool]] = {
     "unknown_language": lambda p, _: p.chosen_language is not None or _is_exempt(p),
     "wrong_language": lambda p, _: p.chosen_language in (None, p.answer_language) or _is_exempt(p),
 }
-"""Filters by the reason that they give. True keeps the preference, whose languages are
-identified."""
+"""Filters by the reason that they give. True keeps a preference (with languages identified)."""
 
 
 def _is_exempt(preference: Preference) -> bool:

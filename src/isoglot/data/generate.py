@@ -1,11 +1,10 @@
 """Samplers complete the prompts."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 
 from isoglot.core.protocols import Sampler, Sampling, Tick, no_tick
-from isoglot.core.records import Completion, Prompt
+from isoglot.core.records import Completion, Prompt, PromptKey, prompt_key
 from isoglot.core.section import Section
 
 
@@ -24,16 +23,9 @@ def generate(
     """
     completions = sampler.sample(prompts, sampling, tick)
     return [
-        Completion(
-            family=prompt.family,
-            prompt_id=prompt.prompt_id,
-            language=prompt.answer_language,
-            sampler=sampler.name,
-            sample=index,
-            text=sampled.text,
-            finish_reason=sampled.finish_reason,
-        )
+        Completion(*of_prompt, sampler.name, index, sampled.text, sampled.finish_reason)
         for prompt, samples in zip(prompts, completions, strict=True)
+        for of_prompt in [(*prompt_key(prompt), prompt.answer_language)]
         for index, sampled in enumerate(samples)
     ]
 
@@ -42,11 +34,7 @@ def merge_completions(
     prompts: Sequence[Prompt], *completions: Sequence[Completion]
 ) -> list[Completion]:
     """Merge the completions of several samplers, ordered by prompt, then sampler, then sample."""
-    of_prompt: dict[tuple[str, str], list[Completion]] = defaultdict(list)
+    of_prompt: dict[PromptKey, list[Completion]] = {prompt_key(prompt): [] for prompt in prompts}
     for completion in chain.from_iterable(completions):
-        of_prompt[completion.family, completion.prompt_id].append(completion)
-    return [
-        completion
-        for key in dict.fromkeys((prompt.family, prompt.prompt_id) for prompt in prompts)
-        for completion in of_prompt[key]
-    ]
+        of_prompt.setdefault(prompt_key(completion), []).append(completion)
+    return [row for key in dict.fromkeys(map(prompt_key, prompts)) for row in of_prompt[key]]

@@ -90,10 +90,8 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
     prompts: dict[tuple[str, str], Prompt] = {}
     for place, row in read_rows_of_files(config.path):
         with errors_at(place):
-            if not all(
-                str(_cell(row, column)) in map(str, allowed)
-                for column, allowed in config.where.items()
-            ):
+            wanted = config.where.items()
+            if not all(str(_cell(row, column)) in map(str, some) for column, some in wanted):
                 continue
             prompt = _prompt(row, config, place.file.name)
             known = prompts.setdefault((prompt.family, prompt.prompt_id), prompt)
@@ -166,9 +164,7 @@ def select_families(
 def _prompt(row: Row, config: PromptFileConfig, source: str) -> Prompt:
     columns = config.columns
     tag = language(config.language or str(_cell(row, columns.language or ""))).tag
-    answer_tag = tag
-    if columns.answer_language:
-        answer_tag = language(str(_cell(row, columns.answer_language))).tag
+    answer = str(_cell(row, columns.answer_language)) if columns.answer_language else tag
     gold = _cell(row, columns.gold) if columns.gold else None
     messages, completion = _turns(row, columns)
     text_id = content_id(tag, *(message["content"] for message in messages))
@@ -177,7 +173,7 @@ def _prompt(row: Row, config: PromptFileConfig, source: str) -> Prompt:
         prompt_id=_id_of(row, config.id) or text_id,
         language=tag,
         prompt=messages,
-        answer_language=answer_tag,
+        answer_language=language(answer).tag,
         gold=None if gold in (None, "") else str(gold),
         source=source,
         completion=completion,

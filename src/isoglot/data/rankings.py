@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.records import Completion, FinishReason, Prompt, PromptKey, prompt_key
 
 RANK = "rank"
 """Reward of a ranked completion: minus its mean rank."""
@@ -50,29 +50,19 @@ def ranked_completions(rankings: Sequence[Ranking]) -> tuple[list[Prompt], list[
     are a tie, which no pairer makes a pair of.
     """
     prompts, completions = [], []
-    for (family, prompt_id), found in by_item(rankings).items():
+    for key, found in by_item(rankings).items():
         first = found[0]
         prompts.append(first.prompt)
-        columns = zip(*(mid_ranks(each.ranks) for each in found), strict=True)
-        for model, text, ranks in zip(first.models, first.completions, columns, strict=True):
-            completions.append(
-                Completion(
-                    family=family,
-                    prompt_id=prompt_id,
-                    language=first.prompt.answer_language,
-                    sampler=model,
-                    sample=0,
-                    text=text,
-                    finish_reason=FinishReason.STOP,
-                    rewards={RANK: -fmean(ranks)},
-                )
-            )
+        ranks_of = zip(*(mid_ranks(each.ranks) for each in found), strict=True)
+        for model, text, ranks in zip(first.models, first.completions, ranks_of, strict=True):
+            columns = (*key, first.prompt.answer_language, model, 0, text, FinishReason.STOP)
+            completions.append(Completion(*columns, rewards={RANK: -fmean(ranks)}))
     return prompts, completions
 
 
-def by_item(rankings: Sequence[Ranking]) -> Mapping[tuple[str, str], list[Ranking]]:
+def by_item(rankings: Sequence[Ranking]) -> Mapping[PromptKey, list[Ranking]]:
     """Group rankings by item (family, prompt id), in the order in which items first appear."""
-    found: dict[tuple[str, str], list[Ranking]] = {}
+    found: dict[PromptKey, list[Ranking]] = {}
     for each in rankings:
-        found.setdefault((each.prompt.family, each.prompt.prompt_id), []).append(each)
+        found.setdefault(prompt_key(each.prompt), []).append(each)
     return found

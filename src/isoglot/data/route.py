@@ -145,9 +145,8 @@ def development_families(families: Iterable[str], num: int) -> frozenset[str]:
 
 def route_of(completion: Completion) -> str:
     """Return `sampler`, or `sampler via translator`, even where both are one model."""
-    if completion.translator is None:
-        return completion.sampler
-    return f"{completion.sampler} via {completion.translator}"
+    via = "" if completion.translator is None else f" via {completion.translator}"
+    return completion.sampler + via
 
 
 def examine_completions(
@@ -239,16 +238,16 @@ def choose_routes(
 
 
 def _estimate(tag: str, name: str, rows: Sequence[Examined]) -> RouteEstimate:
-    on_target = [row.is_off_target for row in rows if row.is_off_target is not None]
+    off_target = [row.is_off_target for row in rows if row.is_off_target is not None]
     return RouteEstimate(
         language=tag,
         route=name,
         num_answers=len(rows),
         num_references=sum(row.chrf is not None for row in rows),
-        num_identified=len(on_target),
+        num_identified=len(off_target),
         usable=sum(row.reason is None for row in rows) / len(rows),
         chrf=_mean(row.chrf for row in rows),
-        off_target_rate=_mean(on_target),
+        off_target_rate=_mean(off_target),
         artefact_rate=_mean(row.has_artefact for row in rows),
         failed_rate=sum(not row.has_text for row in rows) / len(rows),
         reward=_mean(row.reward for row in rows),
@@ -280,11 +279,10 @@ def _with_choice(estimates: Sequence[RouteEstimate], config: RouteConfig) -> lis
         return fsum(weights[name] * values[name] for name in weights) / fsum(weights.values())
 
     ranked = [replace(each, quality=quality(each)) for each in estimates]
-    least = config.min_quality
+    least = -inf if config.min_quality is None else config.min_quality
     for each in ranked:
-        if each.quality is not None and least is not None and each.quality < least:
-            below = f"quality {each.quality:.3g} < {least:g}"
-            missed[each.route] = missed[each.route] or below
+        if each.quality is not None and each.quality < least:
+            missed[each.route] = missed[each.route] or f"quality {each.quality:.3g} < {least:g}"
     passing = [each for each in ranked if not missed[each.route]]
     if not passing and config.without == "best":
         passing = [each for each in ranked if each.route in fine]
@@ -295,11 +293,10 @@ def _with_choice(estimates: Sequence[RouteEstimate], config: RouteConfig) -> lis
     )
     return [
         replace(
-            each,
-            is_chosen=each is best,
-            why=missed[each.route] or ("best" if each is best else "passes"),
+            each, is_chosen=is_best, why=missed[each.route] or ("best" if is_best else "passes")
         )
         for each in ranked
+        for is_best in [each is best]
     ]
 
 

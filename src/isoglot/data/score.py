@@ -97,13 +97,13 @@ def _gated(
                 "none; give one, or drop the gates of language"
             )
         tags = identifier.identify([completion.text for completion in completions])
-    gated = []
-    for prompt, completion, tag in zip(prompts, completions, tags, strict=True):
-        closed = {
-            "wrong_language": tag is not None and tag != prompt.answer_language,
+    closed = [
+        {
+            "wrong_language": tag not in (None, prompt.answer_language),
             "unknown_language": tag is None,
             "cut_off": completion.finish_reason == FinishReason.LENGTH,
             "artefact": completion.artefact is not None,
         }
-        gated.append(any(closed[gate] for gate in config.gates))
-    return gated
+        for prompt, completion, tag in zip(prompts, completions, tags, strict=True)
+    ]
+    return [any(each[gate] for gate in config.gates) for each in closed]

@@ -11,6 +11,7 @@ from isoglot.core.records import (
     Message,
     Prompt,
     content_id,
+    prompt_key,
     prompts_by_language,
 )
 
@@ -70,8 +71,11 @@ def translate_completions(
         )
     if check is not None:
         whole = [i for i, row in enumerate(rows) if _is_whole(row)]
-        faults = check([_translation(pairs[i][0], rows[i]) for i in whole])
-        for i, fault in zip(whole, faults, strict=True):
+        translations = [
+            Translation(a.text, b.text, a.language, b.language, b.translation_log_probability)
+            for a, b in ((pairs[i][0], rows[i]) for i in whole)
+        ]
+        for i, fault in zip(whole, check(translations), strict=True):
             rows[i] = replace(rows[i], artefact=fault)
     return direct + rows
 
@@ -119,9 +123,7 @@ def translate_prompts(
     turns = [(turn["content"], tag) for prompt, tag in todo for turn in _translatable(prompt)]
     texts, targets = [text for text, _ in turns], [tag for _, tag in turns]
     sampled = translator.translate(texts, [source] * len(texts), targets, tick)
-    faults: list[str | None] = [
-        None if _is_whole(each) else "translation_failed" for each in sampled
-    ]
+    faults = [None if _is_whole(each) else "translation_failed" for each in sampled]
     whole = [i for i, fault in enumerate(faults) if fault is None]
     if check is not None and whole:
         translations = [
@@ -151,16 +153,14 @@ def _in_language(prompt: Prompt, tag: str, turns: Sequence[Sampled], translator:
     texts = [turn.text for turn in turns]
     known = [turn.log_probability for turn in turns if turn.log_probability is not None]
     follows = prompt.answer_language == prompt.language
-    system = tuple(turn for turn in prompt.prompt if turn["role"] == "system")
+    system = [turn for turn in prompt.prompt if turn["role"] == "system"]
+    own = zip(_translatable(prompt), texts, strict=True)
+    translated = [{"role": turn["role"], "content": text} for turn, text in own]
     return replace(
         prompt,
         prompt_id=content_id(tag, *texts),
         language=tag,
-        prompt=system
-        + tuple(
-            {"role": turn["role"], "content": text}
-            for turn, text in zip(_translatable(prompt), texts, strict=True)
-        ),
+        prompt=(*system, *translated),
         answer_language=tag if follows else prompt.answer_language,
         translated_from=prompt.prompt_id,
         translator=translator,
@@ -176,22 +176,9 @@ def _translatable(prompt: Prompt) -> list[Message]:
 
 def _untranslated(source: Completion, prompt: Prompt, translator: str) -> Completion:
     """Return the row of a translation before it is made: no text, the source's finish reason."""
-    return Completion(
-        family=source.family,
-        prompt_id=prompt.prompt_id,
-        language=prompt.answer_language,
-        sampler=source.sampler,
-        sample=source.sample,
-        text="",
-        finish_reason=source.finish_reason,
-        translated_from=source.completion_id,
-        translator=translator,
-    )
-
-
-def _translation(source: Completion, row: Completion) -> Translation:
-    likely = row.translation_log_probability
-    return Translation(source.text, row.text, source.language, row.language, likely)
+    key = (*prompt_key(prompt), prompt.answer_language, source.sampler)
+    row = Completion(*key, source.sample, "", source.finish_reason)
+    return replace(row, translated_from=source.completion_id, translator=translator)
 
 
 def _is_whole(text: Completion | Sampled) -> bool:
