@@ -21,6 +21,7 @@ from isoglot.benchmarks.choices import (
     grade_stated,
     lettered,
     named,
+    render_items,
     worked_examples,
 )
 from isoglot.benchmarks.stated_choice import UNDETERMINED, Options, choice_words, find_stated_choice
@@ -331,7 +332,7 @@ def question(text: str, gold: str = "B", subject: str = "") -> ChoiceItem:
 
 
 def test_a_written_gold_says_all_that_was_offered() -> None:
-    (example,) = lettered("en", [question("q")], [], PromptFormat(answering="generation"))
+    example = lettered(question("q"), [], "en", PromptFormat(answering="generation"))
     assert json.loads(example.prompt.gold) == {
         "label": "B",
         "letters": {"A": "A", "B": "B"},
@@ -350,8 +351,8 @@ def test_a_gold_of_likelihood_cannot_grade_a_written_answer() -> None:
 
 def test_letters_follow_the_prompt_of_generation() -> None:
     for tag, blank in (("en", " "), ("zh-Hans", ""), ("ja", ""), ("hy", " "), ("km", " ")):
-        (scored,) = lettered(tag, [question("q")], [], PromptFormat(answering="likelihood"))
-        (written,) = lettered(tag, [question("q")], [], PromptFormat(answering="generation"))
+        scored = lettered(question("q"), [], tag, PromptFormat(answering="likelihood"))
+        written = lettered(question("q"), [], tag, PromptFormat(answering="generation"))
         assert scored.prompt.text == written.prompt.text
         assert scored.prompt.gold == "B"
         assert scored.choices == {"A": f"{blank}A", "B": f"{blank}B"}
@@ -363,7 +364,7 @@ def test_worked_examples_are_the_same_for_all_and_never_the_question_itself() ->
     two_shots = PromptFormat(shots=2)
     shots = worked_examples("x", 2, items, train)
     for render in (lettered, cloze):
-        examples = render("en", items, shots, two_shots)
+        examples = render_items(render, items, shots, "en", two_shots)
         for example, each in zip(examples, items, strict=True):
             before, _, last = example.prompt.text.rpartition("Question: ")
             assert last.startswith(each.text)
@@ -376,8 +377,8 @@ def test_worked_examples_are_the_same_for_all_and_never_the_question_itself() ->
 
 def test_worked_examples_are_answered() -> None:
     one_shot = PromptFormat(shots=1)
-    (written,) = lettered("en", [question("q")], [question("s")], one_shot)
-    (scored,) = cloze("en", [question("q")], [question("s")], one_shot)
+    written = lettered(question("q"), [question("s")], "en", one_shot)
+    scored = cloze(question("q"), [question("s")], "en", one_shot)
     assert "Question: s\nA. s a\nB. s b\nAnswer: B\n\nQuestion: q\n" in written.prompt.text
     assert scored.prompt.text == "Question: s\nAnswer: s b\n\nQuestion: q\nAnswer:"
     assert scored.choices == {"A": " q a", "B": " q b"}
@@ -386,7 +387,7 @@ def test_worked_examples_are_answered() -> None:
 def test_worked_examples_are_of_the_same_subject() -> None:
     asked = [question("q1", subject="law"), question("q2", subject="art")]
     shots = [question("s1", subject="art"), question("s2", subject="law")]
-    law, art = lettered("en", asked, shots, PromptFormat(shots=1))
+    law, art = render_items(lettered, asked, shots, "en", PromptFormat(shots=1))
     assert "Question: s2" in law.prompt.text
     assert "Question: s1" not in law.prompt.text
     assert "Question: s1" in art.prompt.text

@@ -14,7 +14,7 @@ from published import published_rows
 from isoglot.benchmarks.arc import ARC
 from isoglot.benchmarks.belebele import BELEBELE
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, literals
-from isoglot.benchmarks.choices import ENGLISH_VARIANT, ChoiceItem, lettered
+from isoglot.benchmarks.choices import ENGLISH_VARIANT, ChoiceItem, lettered, render_items
 from isoglot.benchmarks.hellaswag import HELLASWAG, without_markup
 from isoglot.benchmarks.mmlu import MMLU
 from isoglot.benchmarks.paws_x import CLOZE, PAWS_X
@@ -203,7 +203,7 @@ def test_prompts_with_letters_are_frozen(tag: str) -> None:
         ChoiceItem("1", "Q1?", dict(zip("ABCD", "wxyz", strict=True)), "B", passage="P1."),
         ChoiceItem("2", "Q2?", dict(zip("ABC", "wxy", strict=True)), "C"),
     ]
-    examples = lettered(tag, questions, [], PromptFormat(answering="generation"))
+    examples = render_items(lettered, questions, [], tag, PromptFormat(answering="generation"))
     assert [e.prompt.text for e in examples] == GOLD["choices"][tag]["prompts"]
 
 

@@ -8,7 +8,6 @@ indexed: a swapped index reads as a plausible number.
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Choice, Prompt
 from isoglot.core.rows import Row
@@ -172,10 +171,8 @@ class Benchmark:
         """
         variant = prompt_format.variant or self.variants[0]
         if variant not in self.variants:
-            near = get_close_matches(variant, self.variants, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.variants[:12])}"
-            )
+            known = f"known: {', '.join(self.variants[:12])}"
+            hint = did_you_mean(variant, self.variants, known)
             raise InputError(f"{self.name}: unknown variant {variant!r}; {hint}")
         if prompt_format.shots and not self.source.train_split:
             raise InputError(

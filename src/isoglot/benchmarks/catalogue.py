@@ -1,7 +1,6 @@
 """Catalogue of the benchmarks by name."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from isoglot.benchmarks.arc import ARC
 from isoglot.benchmarks.belebele import BELEBELE
@@ -22,7 +21,7 @@ from isoglot.benchmarks.x_alpacaeval import X_ALPACAEVAL
 from isoglot.benchmarks.xcopa import XCOPA
 from isoglot.benchmarks.xlsum import XLSUM
 from isoglot.benchmarks.xwinograd import XWINOGRAD
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.evals.metric import Metric
 
@@ -46,8 +45,7 @@ _ENGLISH_WORDS = "english_words.txt.gz"
 def benchmark_of(name: str) -> Benchmark:
     """Return the benchmark of a name; raises InputError for an unknown one."""
     if name not in BENCHMARKS:
-        close = get_close_matches(name, BENCHMARKS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(BENCHMARKS)}"
+        hint = did_you_mean(name, BENCHMARKS, f"there are {', '.join(BENCHMARKS)}")
         raise InputError(f"no benchmark {name!r}; {hint}")
     return BENCHMARKS[name]
 

@@ -7,17 +7,12 @@ number becomes a name in one place, the benchmark's own file.
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from isoglot.benchmarks.benchmark import (
-    Benchmark,
-    Example,
-    PromptFormat,
-    ReadSplit,
-    literals,
-)
+from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, literals
 from isoglot.benchmarks.stated_choice import Options, choice_words, find_stated_choice
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt, content_id
@@ -68,8 +63,8 @@ class ChoiceItem:
     """Label → continuation of the stem in a cloze, with its leading blank."""
 
 
-Render = Callable[[str, Sequence[ChoiceItem], Sequence[ChoiceItem], PromptFormat], list[Example]]
-"""Language, items, worked examples, prompt format → examples; `lettered` and `cloze` are such."""
+Render = Callable[[ChoiceItem, Sequence[ChoiceItem], str, PromptFormat], Example]
+"""Item, worked examples, language, prompt format → example; `lettered` and `cloze` are such."""
 
 
 def named(value: Any, names: Mapping[str, str], what: str, row: Row) -> str:
@@ -112,42 +107,46 @@ def worked_examples(
     return found
 
 
-def lettered(
-    tag: str,
+def render_items(
+    render: Render,
     items: Sequence[ChoiceItem],
     shots: Sequence[ChoiceItem],
+    tag: str,
     prompt_format: PromptFormat,
 ) -> list[Example]:
-    """Render items that show their options with letters and are answered by a letter.
+    """Render items, each after the first worked examples of its subject."""
+    shots_of: dict[str, list[ChoiceItem]] = defaultdict(list)
+    for shot in shots:
+        shots_of[shot.subject].append(shot)
+    num = prompt_format.shots
+    return [render(item, shots_of[item.subject][:num], tag, prompt_format) for item in items]
+
+
+def lettered(
+    item: ChoiceItem, shots: Sequence[ChoiceItem], tag: str, prompt_format: PromptFormat
+) -> Example:
+    """Render an item that shows its options with letters and is answered by a letter.
 
     By likelihood the letter is scored, after the same prompt as in generation.
     """
     words = _words(tag, prompt_format)
-    examples = []
-    for item in items:
-        answered = [
-            _shown(shot, words) + after(words["answer"], _gold_letter(shot))
-            for shot in _shots(item, shots, prompt_format)
-        ]
-        text = "\n\n".join([words["instruction"], *answered, _shown(item, words)])
-        letters = dict(zip(LETTERS, item.options, strict=False))
-        if prompt_format.answering == "likelihood":
-            choices = {label: after(words["answer"], letter) for letter, label in letters.items()}
-            examples.append(Example(choice_prompt(text, tag, item, item.gold), choices))
-        else:
-            texts = {label: [option] for label, option in item.options.items()}
-            gold = generation_gold(item.gold, letters, texts)
-            examples.append(Example(choice_prompt(text, tag, item, gold)))
-    return examples
+    answered = [
+        _shown(shot, words) + after(words["answer"], LETTERS[list(shot.options).index(shot.gold)])
+        for shot in shots
+    ]
+    text = "\n\n".join([words["instruction"], *answered, _shown(item, words)])
+    letters = dict(zip(LETTERS, item.options, strict=False))
+    if prompt_format.answering == "likelihood":
+        choices = {label: after(words["answer"], letter) for letter, label in letters.items()}
+        return Example(choice_prompt(text, tag, item, item.gold), choices)
+    texts = {label: [option] for label, option in item.options.items()}
+    return Example(choice_prompt(text, tag, item, generation_gold(item.gold, letters, texts)))
 
 
 def cloze(
-    tag: str,
-    items: Sequence[ChoiceItem],
-    shots: Sequence[ChoiceItem],
-    prompt_format: PromptFormat,
-) -> list[Example]:
-    """Render items without their options, whose texts are scored by likelihood.
+    item: ChoiceItem, shots: Sequence[ChoiceItem], tag: str, prompt_format: PromptFormat
+) -> Example:
+    """Render an item without its options, whose texts are scored by likelihood.
 
     The options continue the stem or, without one, answer the question.
     """
@@ -161,12 +160,9 @@ def cloze(
             label: after(stem(item), option) for label, option in item.options.items()
         }
 
-    examples = []
-    for item in items:
-        answered = [stem(s) + endings(s)[s.gold] for s in _shots(item, shots, prompt_format)]
-        text = "\n\n".join([*answered, stem(item)])
-        examples.append(Example(choice_prompt(text, tag, item, item.gold), endings(item)))
-    return examples
+    answered = [stem(shot) + endings(shot)[shot.gold] for shot in shots]
+    text = "\n\n".join([*answered, stem(item)])
+    return Example(choice_prompt(text, tag, item, item.gold), endings(item))
 
 
 def choice_prompt(text: str, tag: str, item: ChoiceItem, gold: str) -> Prompt:
@@ -182,16 +178,6 @@ def after(prompt: str, text: str) -> str:
 
 def _words(tag: str, prompt_format: PromptFormat) -> Mapping[str, Any]:
     return choice_words("en" if prompt_format.variant == ENGLISH_VARIANT else tag)
-
-
-def _shots(
-    item: ChoiceItem, shots: Sequence[ChoiceItem], prompt_format: PromptFormat
-) -> list[ChoiceItem]:
-    return [shot for shot in shots if shot.subject == item.subject][: prompt_format.shots]
-
-
-def _gold_letter(item: ChoiceItem) -> str:
-    return LETTERS[list(item.options).index(item.gold)]
 
 
 def _shown(item: ChoiceItem, words: Mapping[str, Any]) -> str:
@@ -211,11 +197,8 @@ def generation_gold(
     label: str, letters: Mapping[str, str], texts: Mapping[str, Sequence[str]]
 ) -> str:
     """Return the gold of an item answered by generation: JSON of the label and all options."""
-    gold = {
-        "label": label,
-        "letters": dict(letters),
-        "texts": {k: list(v) for k, v in texts.items()},
-    }
+    listed = {each: list(spellings) for each, spellings in texts.items()}
+    gold = {"label": label, "letters": dict(letters), "texts": listed}
     return json.dumps(gold, ensure_ascii=False)
 
 
@@ -294,7 +277,7 @@ def multiple_choice(
             shots = worked_examples(name, prompt_format.shots, items, train)
         is_generated = prompt_format.answering == "generation"
         render = by_generation if is_generated else by_likelihood
-        return render(tag, items, shots, prompt_format)
+        return render_items(render, items, shots, tag, prompt_format)
 
     return Benchmark(
         name,

@@ -1,6 +1,6 @@
 """Conversations: prompts with worked examples as earlier turns, open generation, later turns."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -71,14 +71,19 @@ def next_turn(prompt: Prompt, answer: str, follow_up: Prompt) -> Prompt:
     return replace(follow_up, prompt=(*prompt.prompt, answered, *follow_up.prompt))
 
 
-def first_shots(shots: Sequence[Shot], num: int, benchmark: str) -> list[Shot]:
-    """Return the first worked examples; raises InputError if there are fewer than `num`."""
+def first_shots(worked: Iterator[Shot], num: int, benchmark: str) -> list[Shot]:
+    """Return the first worked examples, which are read if `num` is above 0.
+
+    Raises:
+        InputError: there are fewer than `num`.
+    """
+    shots = list(worked) if num else []
     if len(shots) < num:
         raise InputError(
             f"{benchmark}: expected at least {num} worked examples, came {len(shots)}; use fewer "
             "shots"
         )
-    return list(shots[:num])
+    return shots[:num]
 
 
 def content_of(examples: Iterable[Example]) -> str:

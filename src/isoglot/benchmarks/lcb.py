@@ -11,12 +11,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from isoglot.benchmarks.benchmark import (
-    Benchmark,
-    Example,
-    PromptFormat,
-    ReadSplit,
-)
+from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit
 from isoglot.benchmarks.conversations import build_prompt
 from isoglot.benchmarks.rows import cell, text_cell
 from isoglot.core.errors import InputError
@@ -41,17 +36,14 @@ def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]
         task, source = _origin(row)
         origin = f"{task}-{source}"
         place = places[origin] = places.get(origin, -1) + 1
-        number = row.get("i", place)
         # Cross-lingual prompts are the same in every language, the others are not.
-        family = (
-            f"lcb-{origin}-{number}" if task == "crosslingual" else f"lcb-{tag}-{origin}-{number}"
-        )
+        scope = origin if task == "crosslingual" else f"{tag}-{origin}"
         examples.append(
             Example(
                 build_prompt(
                     text_cell(row, "prompt"),
                     language=tag,
-                    family=family,
+                    family=f"lcb-{scope}-{row.get('i', place)}",
                     source=f"lcb/{task}/{source}",
                 )
             )

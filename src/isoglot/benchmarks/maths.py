@@ -4,17 +4,11 @@ The words of every language are in `maths.toml`.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
-from isoglot.benchmarks.benchmark import (
-    Benchmark,
-    Example,
-    PromptFormat,
-    ReadSplit,
-    literals,
-)
+from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, literals
 from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
 from isoglot.benchmarks.rows import cell, position, text_cell
 from isoglot.core.errors import InputError
@@ -53,10 +47,8 @@ def maths_benchmark(
     def read(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Example]:
         variant = prompt_format.variant
         instruction = _ENGLISH_COT if variant == "english_cot" else literals("maths")[tag][variant]
-        shots: list[Shot] = []
-        if prompt_format.shots:
-            worked = _worked_examples(name, rows, tag, variant, instruction)
-            shots = first_shots(worked, prompt_format.shots, name)
+        worked = _worked_examples(name, rows, tag, variant, instruction)
+        shots = first_shots(worked, prompt_format.shots, name)
         return [
             Example(
                 build_prompt(
@@ -77,7 +69,7 @@ def maths_benchmark(
 
 def _worked_examples(
     name: str, rows: ReadSplit, tag: str, variant: str, instruction: str
-) -> list[Shot]:
+) -> Iterator[Shot]:
     """Pair problems with worked answers, which for `english_cot` are those of the English split."""
     problems = rows("train")
     answer_tag = "en" if variant == "english_cot" else tag
@@ -87,13 +79,10 @@ def _worked_examples(
             f"{name}[{tag}]: expected as many worked examples in {answer_tag!r} as in {tag!r}, "
             f"came {len(answers)} and {len(problems)}; complete the file"
         )
-    return [
-        Shot(
-            f"{instruction}\n\n{_without_label(str(cell(problem, 'question')), tag)}",
-            _worked_answer(worked, answer_tag, direct=variant == "direct"),
-        )
-        for problem, worked in zip(problems, answers, strict=True)
-    ]
+    for problem, worked in zip(problems, answers, strict=True):
+        text = _without_label(str(cell(problem, "question")), tag)
+        answer = _worked_answer(worked, answer_tag, direct=variant == "direct")
+        yield Shot(f"{instruction}\n\n{text}", answer)
 
 
 def _worked_answer(row: Row, tag: str, *, direct: bool) -> str:

@@ -77,22 +77,15 @@ def _item(split: ItemSplit, place: int, row: Row, first: str, second: str) -> Ch
 
 
 def _generated(
-    tag: str,
-    items: Sequence[ChoiceItem],
-    shots: Sequence[ChoiceItem],
-    prompt_format: PromptFormat,
-) -> list[Example]:
+    item: ChoiceItem, shots: Sequence[ChoiceItem], tag: str, prompt_format: PromptFormat
+) -> Example:
     words, english = (literals("paws_x")[each] for each in (tag, "en"))
     if prompt_format.variant == ENGLISH_VARIANT:
         words = english
     forms = {label: [*words[key], *english[key]] for label, key in _YES_OR_NO.items()}
-    answered = [shot.stem + shot.endings[shot.gold] for shot in shots[: prompt_format.shots]]
-    examples = []
-    for item in items:
-        text = "\n\n".join([words["instruction"], *answered, item.stem])
-        gold = generation_gold(item.gold, {}, forms)
-        examples.append(Example(choice_prompt(text, tag, item, gold)))
-    return examples
+    answered = [shot.stem + shot.endings[shot.gold] for shot in shots]
+    text = "\n\n".join([words["instruction"], *answered, item.stem])
+    return Example(choice_prompt(text, tag, item, generation_gold(item.gold, {}, forms)))
 
 
 PAWS_X = multiple_choice(

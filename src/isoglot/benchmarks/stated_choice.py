@@ -299,8 +299,7 @@ def _reader(language: str, letters: tuple[str, ...]) -> _Reader:
         fillers=re.compile(chain),
         letter=re.compile(f"{chain}(?P<letter>{_letter(forms, upper_only=True, anchored=True)})"),
         small=re.compile(
-            f"{chain}(?P<letter>{_letter(forms, anchored=True)})(?= ?(?:{_STOP}|$))",
-            re.MULTILINE,
+            f"{chain}(?P<letter>{_letter(forms, anchored=True)})(?= ?(?:{_STOP}|$))", re.MULTILINE
         ),
         # "A, B is wrong" names only A.
         pair=re.compile(

@@ -6,15 +6,9 @@ German to Swahili). The instruction is English, as in xLLMs-100 (Lai et al. 2024
 and names both languages.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from isoglot.benchmarks.benchmark import (
-    Benchmark,
-    Example,
-    PromptFormat,
-    ReadSplit,
-    source_of,
-)
+from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, source_of
 from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
 from isoglot.benchmarks.rows import position, text_cell
 from isoglot.core.errors import InputError
@@ -59,11 +53,12 @@ def _examples(name: str, rows: ReadSplit, tag: str, prompt_format: PromptFormat)
         return []
     names = {"source": language(source).english_name, "target": language(target).english_name}
     instruction = _INSTRUCTION.format(**names)
-    shots: list[Shot] = []
-    if prompt_format.shots:
-        pairs = _pairs(name, rows, "train", source, target).values()
-        worked = [Shot(f"{instruction}\n\n{text}", gold) for text, gold in pairs]
-        shots = first_shots(worked, prompt_format.shots, name)
+
+    def worked() -> Iterator[Shot]:
+        for text, gold in _pairs(name, rows, "train", source, target).values():
+            yield Shot(f"{instruction}\n\n{text}", gold)
+
+    shots = first_shots(worked(), prompt_format.shots, name)
     return [
         Example(
             build_prompt(

@@ -3,6 +3,8 @@
 The articles are not parallel: each is a family of its own.
 """
 
+from collections.abc import Iterator
+
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, literals
 from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
 from isoglot.benchmarks.rows import cell, text_cell
@@ -15,12 +17,11 @@ def _examples(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Ex
     def request(article: object) -> str:
         return f"{instruction}\n\n{str(article).strip()}"
 
-    shots: list[Shot] = []
-    if prompt_format.shots:
-        worked = [
-            Shot(request(cell(row, "text")), str(cell(row, "summary"))) for row in rows("train")
-        ]
-        shots = first_shots(worked, prompt_format.shots, "xlsum")
+    def worked() -> Iterator[Shot]:
+        for row in rows("train"):
+            yield Shot(request(cell(row, "text")), str(cell(row, "summary")))
+
+    shots = first_shots(worked(), prompt_format.shots, "xlsum")
     return [
         Example(
             build_prompt(

@@ -62,21 +62,15 @@ def _items(split: ItemSplit) -> list[ChoiceItem]:
 
 
 def _filled(
-    tag: str,
-    items: Sequence[ChoiceItem],
-    _shots: Sequence[ChoiceItem],
-    _format: PromptFormat,
-) -> list[Example]:
-    examples = []
-    for item in items:
-        before, rest = item.stem.split(_BLANK, 1)
-        prompt = before.rstrip()
-        blank = before[len(prompt) :]
-        choices = {label: f"{blank}{text}{rest}" for label, text in item.options.items()}
-        if re.search(r"\w", rest):
-            choices |= {f"{label}{_ALONE}": blank + text for label, text in item.options.items()}
-        examples.append(Example(choice_prompt(prompt, tag, item, item.gold), choices))
-    return examples
+    item: ChoiceItem, _shots: Sequence[ChoiceItem], tag: str, _format: PromptFormat
+) -> Example:
+    before, rest = item.stem.split(_BLANK, 1)
+    prompt = before.rstrip()
+    blank = before[len(prompt) :]
+    choices = {label: f"{blank}{text}{rest}" for label, text in item.options.items()}
+    if re.search(r"\w", rest):
+        choices |= {f"{label}{_ALONE}": blank + text for label, text in item.options.items()}
+    return Example(choice_prompt(prompt, tag, item, item.gold), choices)
 
 
 def _published(row: Row) -> tuple[str, Mapping[str, str], str]:
@@ -143,15 +137,13 @@ def _grade_partial(prompt: Prompt, choices: Sequence[Choice]) -> float | None:
     return grade_likeliest(prompt, rest)
 
 
-def _grade_whole(prompt: Prompt, choices: Sequence[Choice]) -> float | None:
-    return grade_likeliest(prompt, _whole(choices))
-
-
 def _whole(choices: Sequence[Choice]) -> list[Choice]:
     return [choice for choice in choices if not choice.label.endswith(_ALONE)]
 
 
-ACCURACY_WHOLE = mean_of("accuracy_whole", ungraded, _grade_whole)
+ACCURACY_WHOLE = mean_of(
+    "accuracy_whole", ungraded, lambda prompt, choices: grade_likeliest(prompt, _whole(choices))
+)
 
 XWINOGRAD = multiple_choice(
     "xwinograd",

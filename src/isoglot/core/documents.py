@@ -11,17 +11,12 @@ from isoglot.core.errors import InputError
 from isoglot.core.files import write_json
 from isoglot.core.section import validated
 
-
-def _nan_of_null(value: object) -> object:
-    return math.nan if value is None else value
-
-
-def _null_of_nan(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
 Number = Annotated[
-    float, BeforeValidator(_nan_of_null), PlainSerializer(_null_of_nan, when_used="json")
+    float,
+    BeforeValidator(lambda value: math.nan if value is None else value),
+    PlainSerializer(
+        lambda value: None if math.isnan(value) else value, float | None, when_used="json"
+    ),
 ]
 """A float that is null in JSON if it is NaN, the mean of nothing."""
 

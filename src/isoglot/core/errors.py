@@ -1,7 +1,9 @@
 """Bad input, a failed run and a bug, told apart, and on their way between processes."""
 
 import traceback
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 
@@ -20,11 +22,21 @@ class RunError(RuntimeError):
     """
 
 
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return a hint at the known name that is nearest to a misspelt one, else another hint."""
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else otherwise
+
+
+_Kind = Literal["input", "os", "run", "bug"]
+_KINDS: Mapping[_Kind, type[Exception]] = {"input": InputError, "os": OSError, "run": RunError}
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An exception in a form that every process can send: as a pickle, as JSON, through Ray."""
 
-    kind: Literal["input", "os", "run", "bug"]
+    kind: _Kind
     message: str
     trace: str
     """The traceback where it was raised, with line breaks."""
@@ -33,13 +45,9 @@ class Failure:
     def of(cls, error: BaseException) -> "Failure":
         """Describe an exception; a bug is any but InputError, OSError, RunError and full memory."""
         trace = "".join(traceback.format_exception(error))
-        match error:
-            case InputError():
-                return cls("input", str(error), trace)
-            case OSError():
-                return cls("os", str(error), trace)
-            case RunError():
-                return cls("run", str(error), trace)
+        for kind, error_class in _KINDS.items():
+            if isinstance(error, error_class):
+                return cls(kind, str(error), trace)
         # by name: torch, which has one for accelerators, is not imported for this
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             reason = str(error).partition(". ")[0] or type(error).__name__
@@ -53,7 +61,6 @@ class Failure:
 
     def exception(self, where: str) -> Exception:
         """Return what to raise in this process; its notes hold the traceback of the other one."""
-        kinds = {"input": InputError, "os": OSError, "run": RunError, "bug": RuntimeError}
-        error = kinds[self.kind](self.message)
+        error = _KINDS.get(self.kind, RuntimeError)(self.message)
         error.add_note(f"In {where}:\n{self.trace}")
         return error

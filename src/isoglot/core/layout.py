@@ -90,17 +90,13 @@ def _pieces_of_line(line: str, tag: str) -> Iterator[Piece]:
         num = len(_MASK.findall(sentence))
         own = kept[taken : taken + num]
         body = sentence.rstrip()
-        if _has_letter(body):
+        if any(map(str.isalpha, _MASK.sub("", body))):
             yield Piece(_filled(body, [f"[{j}]" for j in range(num)]), True, tuple(own))
         else:
             yield Piece(_filled(body, own), False)
         taken += num
         if i < len(all_sentences) - 1 or sentence != body:
             yield Piece(sentence[len(body) :], False)
-
-
-def _has_letter(sentence: str) -> bool:
-    return any(map(str.isalpha, _MASK.sub("", sentence)))
 
 
 def _filled(text: str, kept: Sequence[str]) -> str:

@@ -26,11 +26,16 @@ PromptKey = tuple[str, str]
 """Family and prompt id."""
 
 
-class OfPrompt(Protocol):
-    """A record of a prompt."""
+class HasFamily(Protocol):
+    """Anything that belongs to a family."""
 
     @property
     def family(self) -> str: ...
+
+
+class OfPrompt(HasFamily, Protocol):
+    """A record of a prompt."""
+
     @property
     def prompt_id(self) -> str: ...
 

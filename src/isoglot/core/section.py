@@ -1,13 +1,12 @@
 """The base class of the sections of a recipe, and their errors in one line."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, did_you_mean
 
 
 class Section(BaseModel):
@@ -25,12 +24,8 @@ class Section(BaseModel):
             return values
         for key in values:
             if key not in cls.model_fields:
-                close = get_close_matches(str(key), cls.model_fields, n=1)
-                hint = (
-                    f"did you mean {close[0]!r}?"
-                    if close
-                    else f"known keys: {', '.join(cls.model_fields)}"
-                )
+                known = f"known keys: {', '.join(cls.model_fields)}"
+                hint = did_you_mean(str(key), cls.model_fields, known)
                 raise InputError(f"unknown key {key!r}; {hint}")
         return values
 

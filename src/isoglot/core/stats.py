@@ -144,12 +144,7 @@ def p_value(differences: np.ndarray) -> float:
 
 
 def interval_of(
-    statistics: ArrayLike,
-    families: Families,
-    value: Value,
-    *,
-    seed: int,
-    resamples: int = 1000,
+    statistics: ArrayLike, families: Families, value: Value, *, seed: int, resamples: int = 1000
 ) -> tuple[float, float]:
     """Return the 95 % percentile-bootstrap interval of `value` of the sum of `statistics` (n, k).
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +18,7 @@ from isoglot.core.records import (
     Demonstration,
     Dropped,
     Graded,
+    HasFamily,
     Message,
     Preference,
     Prompt,
@@ -69,13 +70,8 @@ SCHEMAS: dict[type, pa.Schema] = {
 """The columns of each record class, in the order of its fields."""
 
 
-class _HasFamily(Protocol):
-    @property
-    def family(self) -> str: ...
-
-
 _R = TypeVar("_R")
-_Row = TypeVar("_Row", bound=_HasFamily)
+_Row = TypeVar("_Row", bound=HasFamily)
 
 
 def shards_of(rows: Iterable[_Row], families_per_shard: int) -> list[list[_Row]]:

@@ -60,10 +60,9 @@ def last_number(text: str) -> Decimal | None:
       in 5. Numerals in words, fractions and powers are not read.
     """
     numbers = list(_NUMBER.finditer(digits_to_ascii(text).translate(_SIGNS)))
-    return _decimal(numbers[-1]) if numbers else None
-
-
-def _decimal(number: re.Match[str]) -> Decimal:
+    if not numbers:
+        return None
+    number = numbers[-1]
     fraction = number["indian_fraction"] or number["fraction"] or number["plain_fraction"] or ""
     whole = re.sub(r"\D", "", number[0].removesuffix(fraction))
     return Decimal(("-" if number["minus"] else "") + whole + fraction.replace(",", "."))

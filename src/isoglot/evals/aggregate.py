@@ -18,13 +18,7 @@ import numpy as np
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Graded, Result
-from isoglot.core.stats import (
-    Measured,
-    estimate,
-    p_value,
-    resampled_values,
-    swapped_differences,
-)
+from isoglot.core.stats import Measured, estimate, p_value, resampled_values, swapped_differences
 from isoglot.evals.metric import Metric, Statistics
 
 RESAMPLES = 1000
@@ -307,9 +301,7 @@ def _measured(cells: Mapping[_Cell, Sequence[Graded]]) -> dict[_Cell, Measured]:
     }
 
 
-def _by_example(
-    graded: Sequence[Graded],
-) -> dict[tuple[str, str, str, str], Statistics | None]:
+def _by_example(graded: Sequence[Graded]) -> dict[tuple[str, str, str, str], Statistics | None]:
     """Map (metric, language, family, prompt id) to its mean statistics; None where unknown."""
     samples: dict[tuple[str, str, str, str], list[Statistics]] = {}
     for row in graded:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt
 from isoglot.core.stats import Value, ratio
 
@@ -23,6 +24,16 @@ class Metric(NamedTuple):
     worst: Statistics | None = None
     """Statistics of an answer that should exist and does not; None leaves such answers out."""
     lower_is_better: bool = False
+
+
+def reference_of(prompt: Prompt) -> str:
+    """Return the reference text of a prompt; raises InputError if there is none."""
+    if not prompt.gold:
+        raise InputError(
+            f"prompt {prompt.prompt_id}: expected a reference text as gold, came {prompt.gold!r}; "
+            "give the set as it is published"
+        )
+    return prompt.gold
 
 
 def mean_of(

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from isoglot.core.errors import InputError
+from isoglot.core.chrf import chrf_scorer
 from isoglot.core.languages import language
 from isoglot.core.records import Prompt
-from isoglot.evals.metric import Metric, Statistics
+from isoglot.evals.metric import Metric, Statistics, reference_of
 
 _CHRF_BETA = 2
 _MAX_ORDER = 4  # of BLEU's n-grams
@@ -35,19 +35,7 @@ def bleu_tokeniser(tag: str) -> str:
 def _statistics(scorer: Any, text: str, prompt: Prompt) -> Statistics | None:
     if scorer is None:
         return None
-    if not prompt.gold:
-        raise InputError(
-            f"prompt {prompt.prompt_id}: expected a reference text as gold, came {prompt.gold!r}; "
-            "give the set as it is published"
-        )
-    return tuple(map(float, scorer._extract_corpus_statistics([text], [[prompt.gold]])[0]))
-
-
-@cache
-def _chrf() -> Any:
-    from sacrebleu.metrics.chrf import CHRF as SacreChrf
-
-    return SacreChrf(word_order=2)
+    return tuple(map(float, scorer._extract_corpus_statistics([text], [[reference_of(prompt)]])[0]))
 
 
 @cache
@@ -107,7 +95,7 @@ def _over(numerator: np.ndarray, denominator: np.ndarray, where: np.ndarray) -> 
     return np.divide(numerator, denominator, out=np.zeros(np.shape(where)), where=where)
 
 
-CHRF = Metric("chrf++", lambda prompt, text: _statistics(_chrf(), text, prompt), _chrf_value)
+CHRF = Metric("chrf++", lambda prompt, text: _statistics(chrf_scorer(), text, prompt), _chrf_value)
 """chrF++: character 6-grams and word 2-grams, as sacreBLEU's `CHRF(word_order=2)`."""
 
 BLEU = Metric(

@@ -2,8 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from isoglot.core.languages import LANGUAGES
 
@@ -23,15 +22,13 @@ class Bar:
 
     def __call__(self, num: int, language: str) -> None:
         """Add `num` that are done, the latest in this language."""
-        self._move(self.done + num, language)
+        self.reach(self.done + num, language)
 
-    def reach(self, num: int) -> None:
+    def reach(self, num: int, language: str = "") -> None:
         """Set the number done to `num`, ticks included."""
-        self._move(num, "")
-
-    def _move(self, done: int, language: str) -> None:
-        self.done = min(done, self.total)
-        self._show(self.done, _named(language))
+        self.done = min(num, self.total)
+        known = LANGUAGES.get(language)
+        self._show(self.done, f"{language} {known.english_name}" if known else language)
 
 
 class Bars:
@@ -47,12 +44,7 @@ class Bars:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -66,16 +58,10 @@ class Bars:
         task = live.add_task(description, total=total, language="")
 
         def show(done: int, language: str) -> None:
-            if language:
-                live.update(task, completed=done, language=language)
-            else:
-                live.update(task, completed=done)
+            latest: dict[str, Any] = {"language": language} if language else {}
+            live.update(task, completed=done, **latest)
 
         return Bar(total, show)
-
-
-def _named(tag: str) -> str:
-    return f"{tag} {LANGUAGES[tag].english_name}" if tag in LANGUAGES else tag
 
 
 def _live_bars(stream: TextIO) -> "Progress":

@@ -62,19 +62,14 @@ def _has(language: str, word: str) -> bool:
 @cache
 def _lexicon(language: str) -> frozenset[str]:
     """Collect every word that the almanac can use in a language."""
-    found = {word for text in _everything(language) for word in _words(text)}
-    return frozenset(found | {joiner for joiner in _joiners(language) if joiner})
+    return frozenset(word for text in _everything(language) for word in _words(text))
 
 
 def _everything(language: str) -> Iterator[str]:
     words = words_of(language)
     yield from (*words.weekdays, *words.months)
-    yield from (
-        words.counted(num, unit) for unit in (DAY, MONTH) for num in range(1, MAX_STEPS + 1)
-    )
-    yield from (
-        words.counted(num, unit) for unit in SUM_UNITS for num in range(1, 2 * MAX_COUNT + 1)
-    )
+    for units, most in (((DAY, MONTH), MAX_STEPS), (SUM_UNITS, 2 * MAX_COUNT)):
+        yield from (words.counted(num, unit) for unit in units for num in range(1, most + 1))
     yield from (words.number(num) for num in range(1, MAX_NUMBER + 1))
     yield from (words.full(date(2023, month, 1)) for month in range(1, 13))
     yield from (words.full(date(2023, 1, day)) for day in range(1, 8))
@@ -83,10 +78,5 @@ def _everything(language: str) -> Iterator[str]:
         for index in range(len(names)):
             three = [names[(index + i) % len(names)] for i in range(3)]
             yield from (words.listed(three), words.listed(three[:2]))
-
-
-def _joiners(language: str) -> list[str]:
-    """Return the words between the last two items of a list, in a script without blanks."""
-    if LANGUAGES[language].script not in _UNSPACED:
-        return []
-    return _words(words_of(language).listed(["1", "2", "3"]))
+    if LANGUAGES[language].script in _UNSPACED:  # the words between the last two items of a list
+        yield words.listed(["1", "2", "3"])

@@ -25,7 +25,7 @@ from isoglot.lab.corpus import (
     corpus,
     corpus_texts,
 )
-from isoglot.lab.pretrain import Encoded, Loss, batches, fast_bfloat16, padded, pretrain
+from isoglot.lab.pretrain import Encoded, batches, fast_bfloat16, padded, pretrain
 from isoglot.lab.shipped import POLICY
 from isoglot.lab.translator import (
     make_translator,
@@ -134,8 +134,7 @@ def _causal(plan: ModelPlan, seed: int, num_steps: int | None) -> _Training:
         model = _llama(tokenizer, plan.hidden_size, plan.num_layers)
     examples = map(partial(_encode, tokenizer), plan.corpus(seed))
     total = num_steps or plan.num_steps
-    loss = _causal_loss(tokenizer.pad_token_id)
-    steps = pretrain(model, batches(examples, seed), loss, total, plan.learning_rate)
+    steps = pretrain(model, batches(examples, seed), _causal_loss, total, plan.learning_rate)
     return model, tokenizer, steps, total
 
 
@@ -201,26 +200,16 @@ def _encode(tokenizer: Any, example: PretrainingExample) -> Encoded:
     return bpe.encode(prompt).ids, bpe.encode(example.answer + END).ids
 
 
-def _causal_loss(pad: int) -> Loss:
-    """Return a loss: the cross-entropy of the answers alone."""
+def _causal_loss(model: Any, batch: list[Encoded]) -> Any:
+    """Return the cross-entropy of the answers alone."""
+    import torch
+    from torch.nn.functional import cross_entropy
 
-    def loss_of(model: Any, batch: list[Encoded]) -> Any:
-        import torch
-        from torch.nn.functional import cross_entropy
-
-        inputs, labels = _collate(batch, pad)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
-            hidden = model.model(**inputs).last_hidden_state[:, :-1]
-            answered = labels[:, 1:] >= 0
-            logits = model.lm_head(hidden[answered])
-        return cross_entropy(logits.float(), labels[:, 1:][answered])
-
-    return loss_of
-
-
-def _collate(batch: list[Encoded], pad: int) -> tuple[dict[str, Any], Any]:
-    """Return right-padded inputs, and labels that are -100 outside the answers; shapes (B, T)."""
-    ids = padded([prompt + answer for prompt, answer in batch], pad)
+    ids = padded([prompt + answer for prompt, answer in batch], model.config.pad_token_id)
     mask = padded([[1] * len(prompt + answer) for prompt, answer in batch], 0)
-    labels = padded([[-100] * len(prompt) + answer for prompt, answer in batch], -100)
-    return {"input_ids": ids, "attention_mask": mask}, labels
+    labels = padded([[-100] * len(prompt) + answer for prompt, answer in batch], -100)[:, 1:]
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
+        hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state[:, :-1]
+        answered = labels >= 0
+        logits = model.lm_head(hidden[answered])
+    return cross_entropy(logits.float(), labels[answered])

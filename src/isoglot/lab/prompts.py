@@ -1,8 +1,8 @@
 """Prompts of the lab's worlds: families in several languages, as from any other source."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from isoglot.core.records import Prompt
 from isoglot.core.section import Section
@@ -42,36 +42,24 @@ def lab_prompts(
 ) -> Iterator[Prompt]:
     """Yield `num_families` distinct families after the first `skip` of a seed, each in turn in all
     languages."""
-    render = {"math": _problems, "open": _instructions, "almanac": _sums}[config.task]
-    everything = render(languages, config.split, f"{config.task}-{config.split}-{seed}")
-    for family, texts in islice(everything, skip, skip + num_families):
-        for language, (text, gold) in zip(languages, texts, strict=True):
+    sample, render = _WORLDS[config.task]
+    everything = distinct(sample, config.split, f"{config.task}-{config.split}-{seed}")
+    for each in islice(everything, skip, skip + num_families):
+        for language in languages:
+            text, gold = render(each, language)
             yield Prompt.from_text(
                 text,
                 language=language,
-                family=family,
+                family=each.family,
                 gold=gold,
                 completion=gold if config.has_completions else None,
                 source=f"lab/{config.task}/{config.split}",
             )
 
 
-_Families = Iterator[tuple[str, list[tuple[str, str]]]]
-"""The id of each family, and its prompt and gold in each language."""
-
-
-def _problems(languages: Sequence[str], split: Split, seed: str) -> _Families:
-    for problem in distinct(sample_problem, split, seed):
-        texts = (render_problem(problem, language)[0] for language in languages)
-        yield problem.family, [(text, str(problem.steps[1])) for text in texts]
-
-
-def _instructions(languages: Sequence[str], split: Split, seed: str) -> _Families:
-    for instruction in distinct(sample_instruction, split, seed):
-        rendered = (render_instruction(instruction, language) for language in languages)
-        yield instruction.family, [(text, gold) for text, _, gold in rendered]
-
-
-def _sums(languages: Sequence[str], split: Split, seed: str) -> _Families:
-    for each in distinct(sample_sum, split, seed):
-        yield each.family, [render_sum(each, language) for language in languages]
+_WORLDS: Mapping[str, tuple[Callable[..., Any], Callable[[Any, str], tuple[str, str]]]] = {
+    "math": (sample_problem, lambda each, tag: (render_problem(each, tag)[0], str(each.steps[1]))),
+    "open": (sample_instruction, lambda each, tag: render_instruction(each, tag)[::2]),
+    "almanac": (sample_sum, render_sum),
+}
+"""Task to the sampling of a family, and to its prompt and gold in a language."""

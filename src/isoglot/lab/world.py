@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from itertools import islice
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import content_id
+from isoglot.core.records import HasFamily, content_id
 
 Split = Literal["train", "validation", "test"]
 
@@ -157,12 +157,7 @@ def sample_instruction(rng: random.Random) -> Instruction:
             return Instruction(kind, category, (n,), tuple(rng.sample(range(NUM_WORDS), 2)))
 
 
-class _HasFamily(Protocol):
-    @property
-    def family(self) -> str: ...
-
-
-_T = TypeVar("_T", bound=_HasFamily)
+_T = TypeVar("_T", bound=HasFamily)
 
 _MAX_MISSES = 100_000
 """After so many draws without a new family a split is exhausted."""

@@ -1,16 +1,15 @@
 """The YAML file of a study, and the grid of recipes that it describes."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import ScorerConfig
 from isoglot.core.section import Section, validated
@@ -302,6 +301,5 @@ def _cell(
     return GridCell(values, recipes, size)
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
+def _hint(name: str, known: Collection[str]) -> str:
+    return did_you_mean(name, known, f"expected one of {', '.join(known)}")
