@@ -12,7 +12,7 @@ from made_judging import write_judged
 from rich.console import Console
 
 from isoglot.core.records import Verdict
-from isoglot.report.cards.verdicts import both_orders, verdict_cards
+from isoglot.report.cards.judged import both_orders, verdict_cards
 from isoglot.report.pages.judge import judge_sentence, write_judge_report
 from isoglot.report.pages.judge_tables import judge_tables
 from isoglot.report.results.judging import JudgedComparison, JudgedResult

@@ -10,7 +10,7 @@ from made_evaluation import HOSTILE, LANGUAGES, UNKNOWN
 from made_judging import write_rated
 from rich.console import Console
 
-from isoglot.report.cards.ratings import rating_cards
+from isoglot.report.cards.judged import rating_cards
 from isoglot.report.pages.measures_table import rating_table
 from isoglot.report.pages.ratings import rating_sentence, write_rating_report
 from isoglot.report.results.ratings import Ratings

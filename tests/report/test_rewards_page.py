@@ -10,7 +10,7 @@ from rich.console import Console
 
 from isoglot.core.records import FinishReason, Preference, Prompt
 from isoglot.core.store import shard_path, write_json, write_shard
-from isoglot.report.cards.rewarded_pairs import reward_outcome
+from isoglot.report.cards.pairs import reward_outcome
 from isoglot.report.pages.rewards import rewards_sentence, write_rewards_report
 from isoglot.report.pages.rewards_tables import cells_of_set, distribution_table, set_table
 from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults

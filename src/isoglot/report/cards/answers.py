@@ -1,6 +1,6 @@
 """Cards of an evaluation: prompts with their answers and grades."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,12 @@ from isoglot.report.cards.card import (
     Cards,
     Facet,
     Side,
-    by_prompt,
     conversation,
     cut,
     join_facts,
     language_facet,
     read_records,
+    records_by_prompt,
     sample,
 )
 from isoglot.report.results.names import language_name, metric_name
@@ -30,14 +30,9 @@ NUM_ANSWERS = 1500
 _GRADES = {"high": "50 % and more", "low": "under 50 %", "unknown": "no value"}
 _LANGUAGES = {"asked": "in the language asked for", "other": "off-target", "unknown": "unknown"}
 
-_Grades = Mapping[str, Sequence[float | None]]  # metric → value of each answer to a prompt
-
 
 def answer_cards(folder: Path, tasks: Sequence[str], notes: list[str]) -> Cards:
-    """An even draw of answers, the same each time.
-
-    A task whose answers are not in the folder is left out.
-    """
+    """Draw answers evenly, the same each time; a task without answers in the folder is left out."""
     present = [task for task in tasks if (folder / task / "graded.parquet").exists()]
     cards = [card for task in present for card in _cards(folder / task, len(present), notes)]
     return Cards(
@@ -58,38 +53,36 @@ def answer_cards(folder: Path, tasks: Sequence[str], notes: list[str]) -> Cards:
 def _cards(folder: Path, num_tasks: int, notes: list[str]) -> Iterator[Card]:
     read = partial(read_records, [folder / "graded.parquet"], Graded, notes)
     metric = next((row.metric for row in read()), "")
-    num = NUM_ANSWERS // num_tasks
-    chosen = sample(lambda: (r for r in read() if r.metric == metric), _kind, prompt_key, num)
-    keys = {prompt_key(row) for row in chosen}
+    chosen = sample(
+        lambda: (row for row in read() if row.metric == metric),
+        lambda row: (row.language, _grade(row.value)),
+        prompt_key,
+        NUM_ANSWERS // num_tasks,
+    )
+    prompts = records_by_prompt(_shards(folder, "prompts"), Prompt, chosen, notes)
     grades: dict[PromptKey, dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
     for row in read():
-        if prompt_key(row) in keys:
+        if prompt_key(row) in prompts:
             grades[prompt_key(row)][row.metric].append(row.value)
-    prompts = by_prompt(read_records(_shards(folder, "prompts"), Prompt, notes), keys)
-    seen: dict[PromptKey, int] = defaultdict(int)
+    num_seen: Counter[PromptKey] = Counter()
     for answer in read_records(_shards(folder, "completions"), Completion, notes):
         if (key := prompt_key(answer)) in prompts:
-            yield _card(
-                folder.name, prompts[key], metric, grades[key], seen[key], [_answer(answer)]
-            )
-            seen[key] += 1
+            graded = _nth_grades(grades[key], num_seen[key])
+            yield _card(folder.name, prompts[key], metric, graded, [_answer(answer)])
+            num_seen[key] += 1
     choices: dict[PromptKey, list[Choice]] = defaultdict(list)
     for choice in read_records(_shards(folder, "choices"), Choice, notes):
         if prompt_key(choice) in prompts:
             choices[prompt_key(choice)].append(choice)
     for key, offered in choices.items():
         sides = [_choice(choice, prompts[key].gold) for choice in offered]
-        yield _card(folder.name, prompts[key], metric, grades[key], 0, sides)
+        yield _card(folder.name, prompts[key], metric, _nth_grades(grades[key], 0), sides)
 
 
 def _shards(folder: Path, name: str) -> list[Path]:
     """List the shards of a task, and of the later turns of its conversations."""
     turns = (folder, *sorted(folder.glob("turn-*")))
     return [path for turn in turns for path in shard_paths(turn / name)]
-
-
-def _kind(row: Graded) -> tuple[str, str]:
-    return row.language, _grade(row.value)
 
 
 def _grade(value: float | None) -> str:
@@ -113,25 +106,30 @@ def _choice(row: Choice, gold: str | None) -> Side:
     return Side("gold" if is_gold else "answer", join_facts(facts), cut(row.text))
 
 
+def _nth_grades(
+    grades: Mapping[str, Sequence[float | None]], index: int
+) -> dict[str, float | None]:
+    """Metric → grade of the `index`th answer; None if grades and answers do not go together."""
+    return {n: part[index] if index < len(part) else None for n, part in grades.items()}
+
+
 def _card(
-    task: str, prompt: Prompt, metric: str, grades: _Grades, index: int, sides: Sequence[Side]
+    task: str,
+    prompt: Prompt,
+    metric: str,
+    grades: Mapping[str, float | None],
+    sides: Sequence[Side],
 ) -> Card:
-    """The card of one answer, the `index`th to its prompt."""
-    # No grade where grades and answers do not go together.
-    graded = {name: _nth(values, index) for name, values in grades.items()}
-    off_target = graded.get(OFF_TARGET)
-    values = [f"{metric_name(n)} {number(v)}" for n, v in graded.items() if n != OFF_TARGET]
+    off_target = grades.get(OFF_TARGET)
+    values = [f"{metric_name(n)} {number(v)}" for n, v in grades.items() if n != OFF_TARGET]
     gold = "" if prompt.gold is None else f"gold: {cut(prompt.gold)}"
+    language = "unknown" if off_target is None else "other" if off_target else "asked"
     return Card(
         facets={
             "task": task,
             "language": prompt.language,
-            "grade": "unknown" if metric == OFF_TARGET else _grade(graded.get(metric)),
-            "answer_language": "unknown"
-            if off_target is None
-            else "other"
-            if off_target
-            else "asked",
+            "grade": "unknown" if metric == OFF_TARGET else _grade(grades.get(metric)),
+            "answer_language": language,
         },
         meta=join_facts([task, language_name(prompt.language), *values, gold]),
         flag="off-target" if off_target else "",
@@ -139,7 +137,3 @@ def _card(
         prompt=conversation(prompt.prompt),
         sides=sides,
     )
-
-
-def _nth(values: Sequence[float | None], index: int) -> float | None:
-    return values[index] if index < len(values) else None

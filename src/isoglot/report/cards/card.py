@@ -1,17 +1,13 @@
 """Cards of samples: a prompt with its texts, that a reader filters by facets and searches.
 
 An adapter (`cards/answers.py`, `cards/pairs.py`, …) reads records with `read_records`, draws some
-of each kind with `sample`, and makes a `Card` of each:
-
-    rated = sample(lambda: read_records(shards, Rated, notes), kind, prompt_key, NUM_CARDS)
-    cards = Cards("Answers, one by one", "A sample …", "The folder has none.", "answers",
-                  [card_of(row) for row in rated], [language_facet(cards), Facet(…)])
+of each kind with `sample`, and makes a `Card` of each.
 
 Texts come from models: the page's script shows them as text only.
 """
 
 import heapq
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +21,7 @@ MAX_CHARS = 3000
 """Longer texts are cut for the page, and say so."""
 
 _T = TypeVar("_T")
+_P = TypeVar("_P", bound=OfPrompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +108,15 @@ def read_records(shards: Iterable[Path], record: type[_T], notes: list[str]) -> 
             notes.append(f"{shard.parent.name}/{shard.name} could not be read and is not shown")
 
 
+def records_by_prompt(
+    shards: Iterable[Path], record: type[_P], wanted: Iterable[OfPrompt], notes: list[str]
+) -> dict[PromptKey, _P]:
+    """Prompt → its record, for the prompts of `wanted`."""
+    keys = {prompt_key(row) for row in wanted}
+    rows = read_records(shards, record, notes)
+    return {prompt_key(row): row for row in rows if prompt_key(row) in keys}
+
+
 def sample(
     read: Callable[[], Iterable[_T]],
     kind: Callable[[_T], Hashable],
@@ -131,10 +137,7 @@ def drawn(
     kind: Callable[[_T], Hashable],
     key: Callable[[_T], Sequence[str]],
 ) -> Iterator[_T]:
-    """The `limit` rows of each kind with the smallest content id of `key`, in one pass.
-
-    An even draw that is the same each time, in the order of the rows.
-    """
+    """The `limit` rows of each kind with the smallest content ids of `key`, in one pass."""
     heaps: dict[Hashable, list[tuple[int, int, _T]]] = {}
     for position, row in enumerate(rows):
         heap = heaps.setdefault(kind(row), [])
@@ -143,14 +146,6 @@ def drawn(
             heapq.heappop(heap)
     for heap in heaps.values():
         yield from (row for _, _, row in sorted(heap, key=lambda entry: entry[1]))
-
-
-_P = TypeVar("_P", bound=OfPrompt)
-
-
-def by_prompt(rows: Iterable[_P], wanted: Collection[PromptKey]) -> dict[PromptKey, _P]:
-    """Prompt → its record, of those that are wanted."""
-    return {prompt_key(row): row for row in rows if prompt_key(row) in wanted}
 
 
 def conversation(messages: Sequence[Message]) -> str:

@@ -1,6 +1,8 @@
-"""Cards of a run's preference pairs: those kept, and those that filters dropped."""
+"""Cards of preference pairs: those that a run kept or dropped, and those that a scorer rated."""
 
 import re
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from isoglot.core.records import Dropped, Preference
@@ -16,28 +18,31 @@ from isoglot.report.cards.card import (
     join_facts,
     language_facet,
     read_records,
+    sample,
 )
 from isoglot.report.results.names import language_name
 
 NUM_KEPT, NUM_DROPPED = 40, 20
 
+_NUM_REWARDED = 800
+"""About so many in a page, over all scorers, sets, languages and outcomes."""
+
+_OUTCOMES = {"right": "right", "wrong": "wrong", "equal": "equal rewards", "unknown": "no reward"}
+
 
 def pair_cards(run: Path, notes: list[str]) -> Cards:
-    """Up to 40 kept and 20 dropped pairs of each round and language.
-
-    The sample is drawn by content, so the same run always shows the same pairs.
-    """
+    """Draw up to 40 kept and 20 dropped pairs of each round and language, the same each time."""
     folders = {_round_of(folder): folder / "filter" for folder in run.glob("round-*")}
     cards: list[Card] = []
     for index, folder in sorted(folders.items()):
         kept = read_records(shard_paths(folder), Preference, notes)
-        sample = drawn(kept, NUM_KEPT, lambda row: row.language, _key)
-        cards += [_kept_card(index, row) for row in sample]
+        sampled = drawn(kept, NUM_KEPT, lambda row: row.language, _key)
+        cards += [_kept_card(index, row) for row in sampled]
         dropped = read_records(shard_paths(folder / DROPPED), Dropped, notes)
         left_out = drawn(dropped, NUM_DROPPED, lambda row: row.language, _key)
         cards += [_dropped_card(index, row) for row in left_out]
     rounds = {card.facets["round"]: f"round {card.facets['round']}" for card in cards}
-    kinds = {card.facets["kind"] for card in cards}
+    start = "kept" if any(card.facets["kind"] == "kept" for card in cards) else ""
     return Cards(
         title="Pairs, one by one",
         caption="A sample that is the same each time: of each round and language up to "
@@ -48,14 +53,44 @@ def pair_cards(run: Path, notes: list[str]) -> Cards:
         facets=[
             Facet("round", "Round", rounds, next(iter(rounds), "")),
             language_facet(cards, starts_at_first=True),
-            Facet(
-                "kind",
-                "Show",
-                {"kept": "kept", "dropped": "dropped"},
-                "kept" if "kept" in kinds else "",
-            ),
+            Facet("kind", "Show", {"kept": "kept", "dropped": "dropped"}, start),
         ],
     )
+
+
+def reward_cards(folder: Path, places: Mapping[str, Mapping[str, str]], notes: list[str]) -> Cards:
+    """Draw an even sample of preferences with rewards, the same each time.
+
+    `places` maps each scorer and set to the folder of their shards in `folder`.
+    """
+    cards: list[Card] = []
+    found = [(scorer, name, at) for scorer, sets in places.items() for name, at in sets.items()]
+    for scorer, name, at in found:
+        read = partial(read_records, shard_paths(folder / at), Preference, notes)
+        rewarded = sample(read, _kind, _key, _NUM_REWARDED // len(found))
+        cards += [_rewarded_card(scorer, name, row) for row in rewarded]
+    return Cards(
+        title="Preferences and rewards, one by one",
+        caption="A sample that is the same each time, drawn from each scorer, set, language and "
+        "outcome.",
+        missing="The folder has no rewards to show.",
+        noun="pairs",
+        cards=cards,
+        facets=[
+            Facet("scorer", "Scorer", {scorer: scorer for scorer in places}),
+            Facet("set", "Preferences", {name: name for _, name, _ in found}),
+            language_facet(cards),
+            Facet("outcome", "The scorer is", _OUTCOMES),
+        ],
+    )
+
+
+def reward_outcome(row: Preference) -> str:
+    """Say whether the rewards of a pair agree with the preference."""
+    chosen, rejected = row.score_chosen, row.score_rejected
+    if chosen is None or rejected is None:
+        return "unknown"
+    return "equal" if chosen == rejected else "right" if chosen > rejected else "wrong"
 
 
 def _round_of(folder: Path) -> int:
@@ -63,30 +98,34 @@ def _round_of(folder: Path) -> int:
     return int(digits.group()) if digits else 0
 
 
+def _kind(row: Preference) -> tuple[str, str]:
+    return row.language, reward_outcome(row)
+
+
 def _key(row: Preference | Dropped) -> tuple[str, str, str]:
     return row.prompt_id, row.chosen_text, row.rejected_text
 
 
 def _kept_card(index: int, row: Preference) -> Card:
-    languages = dict.fromkeys((row.language, row.answer_language))
+    languages = " → ".join(map(language_name, dict.fromkeys((row.language, row.answer_language))))
+    sides = (
+        ("chosen", row.chosen_text, row.score_chosen, row.chosen_model, row.chosen_language),
+        (
+            "rejected",
+            row.rejected_text,
+            row.score_rejected,
+            row.rejected_model,
+            row.rejected_language,
+        ),
+    )
     return Card(
         facets={"round": str(index), "language": row.language, "kind": "kept"},
-        meta=join_facts(
-            [f"round {index}", " → ".join(map(language_name, languages)), row.pair_type]
-        ),
+        meta=join_facts([f"round {index}", languages, row.pair_type]),
         language=row.language,
         prompt=conversation(row.prompt),
         sides=[
-            _side(
-                "chosen", row.chosen_text, row.chosen_model, row.chosen_language, row.score_chosen
-            ),
-            _side(
-                "rejected",
-                row.rejected_text,
-                row.rejected_model,
-                row.rejected_language,
-                row.score_rejected,
-            ),
+            _side(name, text, "" if score is None else f"score {score:.3f}", model, tag or "")
+            for name, text, score, model, tag in sides
         ],
     )
 
@@ -98,14 +137,29 @@ def _dropped_card(index: int, row: Dropped) -> Card:
         flag=f"dropped: {row.reason or 'no reason recorded'}",
         language=row.language,
         prompt="",
+        sides=[_side("chosen", row.chosen_text), _side("rejected", row.rejected_text)],
+    )
+
+
+def _rewarded_card(scorer: str, name: str, row: Preference) -> Card:
+    outcome = reward_outcome(row)
+    rewards = [
+        "no reward" if reward is None else f"reward {reward:.3f}"
+        for reward in (row.score_chosen, row.score_rejected)
+    ]
+    return Card(
+        facets={"scorer": scorer, "set": name, "language": row.language, "outcome": outcome},
+        meta=f"{language_name(row.language)} · {name} · {scorer}",
+        flag=_OUTCOMES[outcome],
+        language=row.language,
+        prompt=conversation(row.prompt),
         sides=[
-            Side("chosen", "chosen", cut(row.chosen_text)),
-            Side("rejected", "rejected", cut(row.rejected_text)),
+            _side("chosen", row.chosen_text, rewards[0]),
+            _side("rejected", row.rejected_text, rewards[1]),
         ],
     )
 
 
-def _side(name: str, text: str, model: str, tag: str | None, score: float | None) -> Side:
-    identified = f"identified: {tag}" if tag else None
-    note = join_facts([name, model, identified, None if score is None else f"score {score:.3f}"])
-    return Side(name, note, cut(text), tag or "")
+def _side(name: str, text: str, score: str = "", model: str = "", tag: str = "") -> Side:
+    note = join_facts([name, model, tag and f"identified: {tag}", score])
+    return Side(name, note, cut(text), tag)

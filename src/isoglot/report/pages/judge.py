@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from isoglot.report.cards.verdicts import verdict_cards
+from isoglot.report.cards.judged import verdict_cards
 from isoglot.report.charts.outcomes import wins_and_losses
 from isoglot.report.page import Page, PageSection, Tile, read_facts, write_page
 from isoglot.report.pages.judge_tables import (

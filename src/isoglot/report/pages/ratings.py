@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from isoglot.report.cards.ratings import rating_cards
+from isoglot.report.cards.judged import rating_cards
 from isoglot.report.charts.canvas import Chart
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
 from isoglot.report.charts.tiers import tier_series

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from isoglot.report.cards.rewarded_pairs import reward_cards
+from isoglot.report.cards.pairs import reward_cards
 from isoglot.report.charts.canvas import PALETTE
 from isoglot.report.charts.heat import heat_map
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
