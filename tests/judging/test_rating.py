@@ -21,8 +21,8 @@ from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.report.export.formats import flat_table, wide_table
 from isoglot.report.export.lm_eval import as_lm_eval
+from isoglot.report.results.judging import Ratings
 from isoglot.report.results.paired import changes_between
-from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.rows import Measure
 from isoglot.report.results.runs import compare_runs
 

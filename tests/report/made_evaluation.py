@@ -7,8 +7,8 @@ from isoglot.core.records import Choice, Completion, Graded, Prompt
 from isoglot.core.store import write_json, write_shard
 from isoglot.evals.aggregate import aggregate, aggregate_groups, compare
 from isoglot.evals.grading import OFF_TARGET_RATE, grader_metric
-from isoglot.report.results.evaluation import RESULTS_FILE, Evaluation
-from isoglot.report.results.rows import GroupRow, ResultRow
+from isoglot.report.results.evaluation import Evaluation
+from isoglot.report.results.rows import RESULTS_FILE, GroupRow, ResultRow
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)><!--"
 

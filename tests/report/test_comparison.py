@@ -15,9 +15,9 @@ from isoglot.core.records import Graded
 from isoglot.core.store import read_shard, write_shard
 from isoglot.report.pages.comparison import write_comparison
 from isoglot.report.pages.comparison_table import changes_of, comparison_table
-from isoglot.report.results.evaluation import read_evaluation
+from isoglot.report.results.evaluation import Evaluation
+from isoglot.report.results.judging import Ratings
 from isoglot.report.results.paired import changes_between
-from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.rows import MEAN, Measure, ResultRow, difference, rows_of
 from isoglot.report.results.runs import Comparison, compare_runs, read_run
 from isoglot.report.results.summary import RoundSummary, RunSummary
@@ -33,7 +33,7 @@ def folders(tmp_path_factory) -> list[Path]:
 
 def change_results(folder: Path, change) -> Path:
     """`change` has the fields of a row that become others, or is None where the row goes."""
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     rows = [(row, change(row)) for row in results.results]
     kept = [row.model_copy(update=fields) for row, fields in rows if fields is not None]
     results.model_copy(update={"results": kept}).write(folder / "results.json")

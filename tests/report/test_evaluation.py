@@ -16,7 +16,7 @@ from isoglot.report.cards.card import MAX_CHARS, drawn
 from isoglot.report.pages.evaluation import write_evaluation_report
 from isoglot.report.pages.evaluation_headline import sentence
 from isoglot.report.pages.measures_table import measure_table, task_table
-from isoglot.report.results.evaluation import Evaluation, read_evaluation
+from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.names import in_sentence, tier
 from isoglot.report.results.rows import (
     MEAN,
@@ -54,7 +54,7 @@ def row_of(page: str, name: str) -> str:
 
 
 def test_each_language_has_value_interval_change_and_counts(folder: Path, page: str) -> None:
-    found = rows_of(read_evaluation(folder).results, Measure("mgsm", "accuracy"))
+    found = rows_of(Evaluation.read_from(folder).results, Measure("mgsm", "accuracy"))
     for tag, name in {"de": "German", "ar": "Arabic", "sw": "Swahili"}.items():
         line, row = row_of(page, name), found[tag]
         for value in (row.value, row.low, row.high, row.change):
@@ -79,7 +79,7 @@ def test_groups_stand_in_the_table(page: str) -> None:
 
 
 def test_the_worst_language_is_that_with_the_least_value(folder: Path) -> None:
-    table = measure_table(read_evaluation(folder), Measure("mgsm", "accuracy"))
+    table = measure_table(Evaluation.read_from(folder), Measure("mgsm", "accuracy"))
     worst = next(row for row in table.rows if row.head.startswith("Worst language ("))
     values = [
         row.cells[1].value for row in table.rows if row.tag and row.cells[1].value is not None
@@ -91,7 +91,7 @@ def test_off_target_rates_stand_beside_generated_values_only(folder: Path, page:
     generated, _, chosen, _ = data_of(page)["charts"]
     assert "xaxis2" in generated["layout"]
     assert "xaxis2" not in chosen["layout"]
-    groups = groups_of(read_evaluation(folder).groups, Measure("mgsm", "off_target_rate"))
+    groups = groups_of(Evaluation.read_from(folder).groups, Measure("mgsm", "off_target_rate"))
     assert "mean" in groups
     assert "worst" not in groups
 
@@ -104,7 +104,7 @@ def test_difference_plot_needs_a_baseline(tmp_path: Path, page: str) -> None:
 
 def test_hostile_answers_and_names_are_inert(tmp_path: Path) -> None:
     folder = write_evaluation(tmp_path / "x", HOSTILE, baseline=HOSTILE)
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     row = results.results[0].model_copy(update={"language": HOSTILE, "signature": HOSTILE})
     group = results.groups[0].model_copy(update={"group": HOSTILE})
     more = {"results": [*results.results, row], "groups": [*results.groups, group]}
@@ -198,7 +198,7 @@ def test_no_results_yet_is_said(tmp_path: Path) -> None:
 def test_broken_results_are_the_users_error(tmp_path: Path, content: str, says: str) -> None:
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(ValueError, match=says):
-        read_evaluation(tmp_path)
+        Evaluation.read_from(tmp_path)
 
 
 def test_results_of_an_earlier_isoglot_are_read(folder: Path, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_results_of_an_earlier_isoglot_are_read(folder: Path, tmp_path: Path) ->
     for row in content["results"]:
         assert ("change" in row) == (row["language"] != UNKNOWN)
     write_json(tmp_path / "results.json", content)
-    assert read_evaluation(tmp_path) == read_evaluation(folder)
+    assert Evaluation.read_from(tmp_path) == Evaluation.read_from(folder)
 
 
 def test_missing_results_are_the_users_error(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_missing_results_are_the_users_error(tmp_path: Path) -> None:
 
 
 def test_table_has_every_language_then_the_groups(folder: Path) -> None:
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     text = printed(task_table(results, "mgsm"))
     lines = text.splitlines()
     places = [next(i for i, line in enumerate(lines) if f"({tag})" in line) for tag in LANGUAGES]
@@ -232,7 +232,7 @@ def test_table_has_every_language_then_the_groups(folder: Path) -> None:
 
 
 def test_many_measures_have_short_intervals(folder: Path) -> None:
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     of_task = [row for row in results.results if row.task == "mgsm"]
     extra = [row.model_copy(update={"metric": f"{row.metric}{i}"}) for row in of_task for i in "ab"]
     text = printed(task_table(results.model_copy(update={"results": [*of_task, *extra]}), "mgsm"))
@@ -241,13 +241,13 @@ def test_many_measures_have_short_intervals(folder: Path) -> None:
 
 
 def test_markup_in_a_name_is_text(folder: Path) -> None:
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     row = results.results[0].model_copy(update={"language": "[red]x"})
     assert "[red]x" in printed(task_table(results.model_copy(update={"results": [row]}), row.task))
 
 
 def test_sentence_weighs_the_change(folder: Path) -> None:
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     main = measures_of(results.results)[0]
 
     def with_mean(low: float) -> Evaluation:
@@ -262,7 +262,7 @@ def test_sentence_weighs_the_change(folder: Path) -> None:
 
 
 def test_languages_are_in_order_of_their_tiers(folder: Path) -> None:
-    order = language_order(read_evaluation(folder).results)
+    order = language_order(Evaluation.read_from(folder).results)
     tiers = ["high", "mid", "low", ""]
     assert [tiers.index(tier(tag)) for tag in order] == sorted(tiers.index(tier(t)) for t in order)
 

@@ -11,7 +11,7 @@ from made_judging import write_judged
 
 from isoglot.report.export.formats import EXPORTS, export_results, flat_table, wide_table
 from isoglot.report.export.lm_eval import as_lm_eval
-from isoglot.report.results.evaluation import Evaluation, read_evaluation
+from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.rows import ResultRow
 
 
@@ -21,7 +21,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_csv_gives_back_every_number(folder: Path, tmp_path: Path) -> None:
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     path = export_results(folder, "csv", tmp_path / "deep" / "results.csv")
     with path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
@@ -36,14 +36,16 @@ def test_csv_gives_back_every_number(folder: Path, tmp_path: Path) -> None:
 
 
 def test_csv_starts_no_formula(folder: Path) -> None:
-    results = read_evaluation(folder).model_copy(update={"model": "=cmd()", "baseline": "=cmd()"})
+    results = Evaluation.read_from(folder).model_copy(
+        update={"model": "=cmd()", "baseline": "=cmd()"}
+    )
     text = flat_table(results).to_csv()
     assert "'=cmd()" in text
     assert ",=cmd()" not in text
 
 
 def test_latex_is_escaped_and_has_the_rules_of_booktabs(folder: Path) -> None:
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     rows, groups = (
         [row.model_copy(update={"task": r"50%_of \x{a}&b#$^~"}) for row in part]
         for part in (results.results, results.groups)
@@ -60,14 +62,14 @@ def test_latex_is_escaped_and_has_the_rules_of_booktabs(folder: Path) -> None:
 
 
 def test_no_cell_is_an_argument_of_the_row_before(folder: Path) -> None:
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     groups = [row.model_copy(update={"group": "[2cm]"}) for row in results.groups]
     text = wide_table(results.model_copy(update={"groups": groups})).to_latex()
     assert not [line for line in text.splitlines() if line.startswith("[")]
 
 
 def test_markdown_has_one_width_and_pipes_are_escaped(folder: Path) -> None:
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     rows = [row.model_copy(update={"task": "a|b<i>\n*c*"}) for row in results.results]
     more = {"results": rows, "model": "[x](http://evil)"}
     text = wide_table(results.model_copy(update=more)).to_markdown()
@@ -80,7 +82,7 @@ def test_markdown_has_one_width_and_pipes_are_escaped(folder: Path) -> None:
 
 
 def test_unknown_is_a_dash_and_not_zero(folder: Path) -> None:
-    text = wide_table(read_evaluation(folder)).to_markdown()
+    text = wide_table(Evaluation.read_from(folder)).to_markdown()
     line = next(line for line in text.splitlines() if "Yoruba" in line)
     assert not re.search(r"\d", line)
 
@@ -111,7 +113,7 @@ def test_bleu_and_chrf_are_out_of_100_for_lm_eval() -> None:
 def test_lm_eval_prints_our_json(folder: Path, tmp_path: Path) -> None:
     utils = pytest.importorskip("lm_eval.utils", reason="lm-eval is not installed")
     pytest.importorskip("pytablewriter", reason="lm-eval's tables need pytablewriter")
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     content = json.loads(export_results(folder, "lm-eval", tmp_path / "r.json").read_text())
     table = utils.make_table(content)
     for row in results.results:
@@ -132,4 +134,4 @@ def test_lm_eval_prints_our_json(folder: Path, tmp_path: Path) -> None:
 
 def test_keys_are_those_that_lm_eval_declares(folder: Path) -> None:
     schema = pytest.importorskip("lm_eval.result_schema", reason="lm-eval is not installed")
-    assert set(as_lm_eval(read_evaluation(folder))) <= set(schema.EvalResults.__annotations__)
+    assert set(as_lm_eval(Evaluation.read_from(folder))) <= set(schema.EvalResults.__annotations__)

@@ -26,8 +26,7 @@ from isoglot.execute.ledger import refuse_changes
 from isoglot.execute.progress import Bar, Bars
 from isoglot.judging.answers import JudgedItem
 from isoglot.judging.verdicts import JudgeReply, ReplyCounter, is_answered
-from isoglot.report.results.judging import ComparisonRecord
-from isoglot.report.results.ratings import RatingRecord
+from isoglot.report.results.judging import ComparisonRecord, RatingRecord
 
 _RECORD = "judge.json"
 _STOP_AFTER = 50

@@ -22,7 +22,7 @@ from isoglot.judging.folder import JudgedFolder, JudgingKind
 from isoglot.judging.judges import RaterSource
 from isoglot.judging.ratings import graded_ratings, rate_answers, rating_metrics, rating_replies
 from isoglot.models.judges.rating import SamplerRater
-from isoglot.report.results.ratings import RatingRecord, RatingResult, Ratings
+from isoglot.report.results.judging import RatingRecord, RatingResult, Ratings
 from isoglot.report.results.rows import RATING, GroupRow
 
 _RATINGS = JudgingKind(

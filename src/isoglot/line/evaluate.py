@@ -42,8 +42,8 @@ from isoglot.models.load import (
 from isoglot.recipe.models import model_of
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.recipe.tasks import task_languages
-from isoglot.report.results.evaluation import RESULTS_FILE, Evaluation
-from isoglot.report.results.rows import GroupRow, ResultRow
+from isoglot.report.results.evaluation import Evaluation
+from isoglot.report.results.rows import RESULTS_FILE, GroupRow, ResultRow
 
 CODE_VERSION = 2
 """Raise it when an evaluation writes something else."""

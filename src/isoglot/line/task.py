@@ -32,8 +32,8 @@ from isoglot.line.job import Job, MapShards, num_rows
 from isoglot.line.prompts import write_cross_lingual
 from isoglot.line.sources import PromptSelection, with_system, write_prompts
 from isoglot.recipe.sections import EvaluationTask
-from isoglot.report.results.evaluation import RESULTS_FILE, TaskResults
-from isoglot.report.results.rows import ResultRow
+from isoglot.report.results.evaluation import TaskResults
+from isoglot.report.results.rows import RESULTS_FILE, ResultRow
 
 
 class _NoIdentifier:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from isoglot.core.records import Preference
 from isoglot.core.store import read_shard, shard_paths
@@ -18,16 +18,19 @@ from isoglot.report.pages.measures_table import rating_table, task_table
 from isoglot.report.pages.ratings import write_rating_report
 from isoglot.report.pages.run import write_report
 from isoglot.report.pages.run_results import language_table
-from isoglot.report.results.evaluation import Evaluation, read_evaluation
-from isoglot.report.results.judging import JudgedComparison, JudgedResult
+from isoglot.report.results.evaluation import Evaluation
+from isoglot.report.results.judging import JudgedComparison, JudgedResult, Ratings
 from isoglot.report.results.progress import Progress
-from isoglot.report.results.ratings import Ratings
-from isoglot.report.results.rows import ResultRow, task_names
+from isoglot.report.results.rows import ResultRow, Results, task_names
 from isoglot.report.results.summary import RunSummary
 from isoglot.report.table import Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+_Shown = TypeVar("_Shown", bound=Results)
+_Key = TypeVar("_Key")
+_Row = TypeVar("_Row", bound=ResultRow)
 
 
 class Shown:
@@ -67,8 +70,7 @@ class Run(Shown):
     @property
     def policy(self) -> Path | None:
         """The folder of the last trained policy; None if nothing was trained."""
-        trained = sorted(self.folder.glob("round-*/train/policy"), key=_round_of)
-        return trained[-1] if trained else None
+        return max(self.folder.glob("round-*/train/policy"), key=_round_of, default=None)
 
     @cached_property
     def report(self) -> Path:
@@ -93,21 +95,62 @@ class Run(Shown):
         `language` keeps the preferences whose answers are in this language.
         """
         folders = sorted(self.folder.glob("round-*/filter"), key=_round_of)
-        kept = [each for each in folders if round is None or _round_of(each) == round]
-        rows = (row for path in _parts(kept[-1:]) for row in read_shard(path, Preference))
+        last = [each for each in folders if round in (None, _round_of(each))][-1:]
+        paths = (path for folder in last for path in shard_paths(folder))
+        rows = (row for path in paths for row in read_shard(path, Preference))
         return [row for row in rows if language in (None, row.answer_language)]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Evaluated(Shown, Mapping[tuple[str, str], ResultRow]):
+class _ShownResults(Shown, Generic[_Shown]):
+    """The results in a folder, with their page and their rows."""
+
+    folder: Path
+    results: _Shown
+
+    _write_page: ClassVar["staticmethod[[Path], Path]"]
+
+    @cached_property
+    def report(self) -> Path:
+        """The page of the results, written anew."""
+        return self._write_page(self.folder)
+
+    def to_pandas(self) -> "DataFrame":
+        """Return the result rows, one per task, metric and language."""
+        return _frame(row.model_dump() for row in self.results.results)
+
+
+class _RowsByKey(Mapping[_Key, _Row]):
+    """The main rows of results; `KEY` names what an item is looked up by."""
+
+    KEY: ClassVar[str]
+
+    @cached_property
+    def _rows(self) -> Mapping[_Key, _Row]:
+        raise NotImplementedError
+
+    def __getitem__(self, key: _Key) -> _Row:
+        if key not in self._rows:
+            known = ", ".join(str(known).strip("()") for known in self._rows)
+            raise KeyError(f"expected {self.KEY} among {known}; came {key!r}")
+        return self._rows[key]
+
+    def __iter__(self) -> Iterator[_Key]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class Evaluated(_ShownResults[Evaluation], _RowsByKey[tuple[str, str], ResultRow]):
     """The results of one model, by task and language: `result["mgsm", "sw"].value`.
 
     An item is the row of the task's main metric, with `value`, `low`, `high` (the 95 % interval)
     and `n`; `change`, `change_low` and `change_high` compare it with the baseline.
     """
 
-    folder: Path
-    results: Evaluation
+    KEY = "a task and a language"
+    _write_page = staticmethod(write_evaluation_report)
 
     @classmethod
     def open(cls, folder: str | Path) -> "Evaluated":
@@ -116,7 +159,7 @@ class Evaluated(Shown, Mapping[tuple[str, str], ResultRow]):
         Raises:
             InputError: no evaluation is there.
         """
-        return cls(Path(folder), read_evaluation(Path(folder)))
+        return cls(Path(folder), Evaluation.read_from(Path(folder)))
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str], ResultRow]:
@@ -125,89 +168,35 @@ class Evaluated(Shown, Mapping[tuple[str, str], ResultRow]):
             rows.setdefault((row.task, row.language), row)  # the main metric is the first
         return rows
 
-    def __getitem__(self, key: tuple[str, str]) -> ResultRow:
-        if key not in self._rows:
-            known = ", ".join(f"{task!r}, {tag!r}" for task, tag in self._rows)
-            raise KeyError(f"expected a task and a language among {known}; came {key!r}")
-        return self._rows[key]
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @cached_property
-    def report(self) -> Path:
-        """The page of the evaluation, written anew."""
-        return write_evaluation_report(self.folder)
-
     def tables(self) -> list[Table]:
         return [task_table(self.results, task) for task in task_names(self.results.results)]
 
-    def to_pandas(self) -> "DataFrame":
-        """Return the result rows, one per task, metric and language."""
-        return _frame(row.model_dump() for row in self.results.results)
 
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Judged(Shown, Mapping[str, JudgedResult]):
+class Judged(_ShownResults[JudgedComparison], _RowsByKey[str, JudgedResult]):
     """The verdicts on two models' answers: `verdicts["sw"].value` is the win rate of the first.
 
     An item is the row of the win rate in a language, or in all of them (`mean`), with `low` and
     `high`, the 95 % interval, and `n`.
     """
 
-    folder: Path
-    results: JudgedComparison
+    KEY = "a language"
+    _write_page = staticmethod(write_judge_report)
 
     @cached_property
     def _rows(self) -> dict[str, JudgedResult]:
         return {row.language: row for row in self.results.results if row.metric == "win_rate"}
 
-    def __getitem__(self, language: str) -> JudgedResult:
-        if language not in self._rows:
-            known = ", ".join(self._rows)
-            raise KeyError(f"expected a language among {known}; came {language!r}")
-        return self._rows[language]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @cached_property
-    def report(self) -> Path:
-        """The page of the comparison, written anew."""
-        return write_judge_report(self.folder)
-
     def tables(self) -> list[Table]:
         return judge_tables(self.results)
 
-    def to_pandas(self) -> "DataFrame":
-        """Return the result rows, one per metric and language."""
-        return _frame(row.model_dump() for row in self.results.results)
 
-
-@dataclass(frozen=True, repr=False, eq=False)
-class ModelRatings(Shown):
+class ModelRatings(_ShownResults[Ratings]):
     """The ratings of one model's answers, from 1 to 10."""
 
-    folder: Path
-    results: Ratings
-
-    @cached_property
-    def report(self) -> Path:
-        """The page of the ratings, written anew."""
-        return write_rating_report(self.folder)
+    _write_page = staticmethod(write_rating_report)
 
     def tables(self) -> list[Table]:
         return [rating_table(self.results)]
-
-    def to_pandas(self) -> "DataFrame":
-        """Return the result rows, one per metric and language."""
-        return _frame(row.model_dump() for row in self.results.results)
 
 
 def _frame(rows: Iterable[Mapping[str, object]]) -> "DataFrame":
@@ -219,7 +208,3 @@ def _frame(rows: Iterable[Mapping[str, object]]) -> "DataFrame":
 def _round_of(path: Path) -> int:
     (name,) = (part for part in path.parts[-3:] if part.startswith("round-"))
     return int(name.removeprefix("round-"))
-
-
-def _parts(folders: Iterable[Path]) -> list[Path]:
-    return [path for folder in folders for path in shard_paths(folder)]

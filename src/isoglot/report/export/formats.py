@@ -8,9 +8,8 @@ from isoglot.core.errors import InputError
 from isoglot.core.store import write_json
 from isoglot.report.export.lm_eval import as_lm_eval
 from isoglot.report.results.evaluation import Evaluation
-from isoglot.report.results.judging import JudgedComparison
+from isoglot.report.results.judging import JudgedComparison, Ratings
 from isoglot.report.results.names import language_name, metric_name, tier
-from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.rows import (
     MEAN,
     GroupRow,

@@ -10,7 +10,7 @@ from isoglot.report.charts.tiers import TRAINED, values_by_tier
 from isoglot.report.page import Page, PageSection, read_facts, write_page
 from isoglot.report.pages.evaluation_headline import NO_RESULTS, fine_print, sentence, tiles
 from isoglot.report.pages.measures_table import measure_table
-from isoglot.report.results.evaluation import Evaluation, read_evaluation
+from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.names import metric_name, tier, tier_name
 from isoglot.report.results.rows import (
     OFF_TARGET,
@@ -31,7 +31,7 @@ def write_evaluation_report(folder: Path) -> Path:
     Raises:
         InputError: `FOLDER/results.json` is absent or cannot be read.
     """
-    results = read_evaluation(folder)
+    results = Evaluation.read_from(folder)
     rows, notes = results.results, list[str]()
     page = Page(
         title=results.title,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from isoglot.report.charts.tiers import TRAINED
 from isoglot.report.results.evaluation import Evaluation
+from isoglot.report.results.judging import Ratings
 from isoglot.report.results.names import count_of, metric_name, tier
-from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.rows import (
     OFF_TARGET,
     GroupRow,

@@ -8,8 +8,8 @@ from isoglot.report.charts.intervals import Axis, Series, interval_chart
 from isoglot.report.charts.tiers import tier_series
 from isoglot.report.page import Page, PageSection, Tile, read_facts, write_page
 from isoglot.report.pages.measures_table import rating_measures, rating_table
+from isoglot.report.results.judging import Ratings
 from isoglot.report.results.names import language_name, metric_name, tier
-from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.rows import (
     MEAN,
     RATING,

@@ -1,14 +1,9 @@
 """`results.json` of `isoglot evaluate`, and of each task in its folder."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from isoglot.core.documents import Document
 from isoglot.report.results.rows import ResultRow, Results
-
-RESULTS_FILE = "results.json"
-
-MEND = "name the folder of `isoglot evaluate` or `isoglot judge` (--out), or repeat the command"
 
 
 class TaskResults(Document):
@@ -36,8 +31,3 @@ class Evaluation(Results):
     @property
     def model_name(self) -> str:
         return self.model
-
-
-def read_evaluation(folder: Path) -> Evaluation:
-    """The results of an evaluation; raises InputError where there are none to read."""
-    return Evaluation.read(folder / RESULTS_FILE, mend=MEND)

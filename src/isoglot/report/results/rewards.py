@@ -1,12 +1,9 @@
 """The accuracy of scorers on preferences: `results.json` of `isoglot rewards`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Self
 
 from pydantic import Field
 
-from isoglot.report.results.evaluation import RESULTS_FILE
 from isoglot.report.results.rows import GroupRow, Interval, Known, ResultPart, ResultRow, Results
 
 
@@ -52,6 +49,8 @@ class DistributionResult(_Drop):
 class RewardResults(Results):
     """The reward accuracy of every scorer on every set."""
 
+    MEND = "name the folder of `isoglot rewards` (--out), or repeat the command"
+
     scorers: Sequence[str]
     in_distribution: Sequence[str] = ()
     """The sets of the kind that the scorers were trained on."""
@@ -60,12 +59,6 @@ class RewardResults(Results):
     results: Sequence[RewardResult]
     distribution: Sequence[DistributionResult] = ()
     groups: Sequence[GroupRow] = Field((), exclude=True)
-
-    @classmethod
-    def read_from(cls, folder: Path) -> Self:
-        """Read the results in a folder; raises InputError where there are none."""
-        mend = "name the folder of `isoglot rewards` (--out), or repeat the command"
-        return cls.read(folder / RESULTS_FILE, mend=mend)
 
     @property
     def sets(self) -> list[str]:

@@ -8,6 +8,7 @@ Every results file is a `Results` document: `results` has a row for each languag
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import (
@@ -21,6 +22,7 @@ from pydantic import (
 from isoglot.core.documents import Document
 from isoglot.report.results.names import GROUP_NAMES, TIERS, language_name, metric_name, tier
 
+RESULTS_FILE = "results.json"
 OFF_TARGET = "off_target_rate"
 RATING = "rating"
 MEAN = "mean"
@@ -205,9 +207,18 @@ class GroupRow(Changed):
 class Results(Document):
     """The base of every results file: rows by language, and rows by group of languages."""
 
+    MEND: ClassVar[str] = (
+        "name the folder of `isoglot evaluate` or `isoglot judge` (--out), or repeat the command"
+    )
+
     seed: int | None = None
     results: Sequence[ResultRow]
     groups: Sequence[GroupRow] = ()
+
+    @classmethod
+    def read_from(cls, folder: Path) -> Self:
+        """Read the results in a folder; raises InputError where there are none."""
+        return cls.read(folder / RESULTS_FILE, mend=cls.MEND)
 
     @property
     def title(self) -> str:

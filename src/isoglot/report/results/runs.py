@@ -8,13 +8,13 @@ from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.records import Graded, Prompt
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.report.results.evaluation import RESULTS_FILE, Evaluation
-from isoglot.report.results.judging import JudgedComparison
+from isoglot.report.results.evaluation import Evaluation
+from isoglot.report.results.judging import JudgedComparison, Ratings
 from isoglot.report.results.names import without_revisions
-from isoglot.report.results.ratings import Ratings
 from isoglot.report.results.rewards import RewardResults
 from isoglot.report.results.rows import (
     OFF_TARGET,
+    RESULTS_FILE,
     GroupRow,
     Measure,
     ResultRow,
@@ -32,8 +32,6 @@ checked by their content, so the seed that drew them may differ too."""
 
 _IDENTIFIER = "lid"
 """The part that only the off-target rate depends on."""
-
-_MEND = "name the folder of `isoglot evaluate` or `isoglot judge` (--out), or repeat the command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +104,11 @@ def read_results(folder: Path) -> Results:
     if not path.exists():
         run = read_run(folder)
         return Evaluation(model=run.name, results=run.rows)
-    content = read_json(path, mend=_MEND)
+    content = read_json(path, mend=Results.MEND)
     kinds: dict[str, type[Results]]
     kinds = {"b": JudgedComparison, "judge": Ratings, "scorers": RewardResults}
     kind = next((kind for key, kind in kinds.items() if key in content), Evaluation)
-    return kind.read(path, mend=_MEND)
+    return kind.read_from(folder)
 
 
 def read_run(folder: Path) -> ComparedRun:
