@@ -24,8 +24,7 @@ from isoglot.core.section import Section
 from isoglot.evals.metric import Metric
 
 ReadSplit = Callable[[str], Sequence[Row]]
-"""Split (`test`, `train`) → its rows in one language; `test@en` are those in another language.
-`rows.RowReader` is one."""
+"""Split (`test`, `train`) → its rows in one language; `test@en` are those in another language."""
 
 Answering = Literal["generation", "likelihood"]
 
@@ -124,8 +123,7 @@ class Benchmark:
 
     name: str
     read: Callable[[ReadSplit, str, PromptFormat], list[Example]]
-    """Rows of one language, its tag, prompt format → the examples in the order of the rows.
-    Parallel rows have the same family in every language."""
+    """Rows of one language, its tag, prompt format → examples; parallel rows share a family."""
     metrics: Sequence[Metric]
     """The first one is the benchmark's own."""
     answering: tuple[Answering, ...] = ("generation",)

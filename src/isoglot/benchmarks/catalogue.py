@@ -36,8 +36,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         *(MMLU, ARC, HELLASWAG, TRUTHFULQA),
     )
 }
-"""Maths, understanding, translation and summaries, open generation, language confusion, and the
-knowledge that alignment may cost."""
+"""Maths, understanding, translation and summaries, open generation, confusion, knowledge."""
 
 _ENGLISH_WORDS = "english_words.txt.gz"
 

@@ -171,8 +171,7 @@ def choice_prompt(text: str, tag: str, item: ChoiceItem, gold: str) -> Prompt:
 
 
 def after(prompt: str, text: str) -> str:
-    """Return a text as it follows a prompt: with a blank, except after full-width signs and line
-    ends, which already separate."""
+    """Return a text as it follows a prompt: after a blank, save after a full-width sign or line."""
     return text if not prompt or prompt[-1] in "：？！。，、\n " else f" {text}"
 
 
@@ -188,9 +187,6 @@ def _shown(item: ChoiceItem, words: Mapping[str, Any]) -> str:
     return "\n".join(
         [*passage, words["question"].format(text=item.text), *options, words["answer"]]
     )
-
-
-# Grades
 
 
 def generation_gold(
@@ -253,9 +249,6 @@ ACCURACY_PER_CHAR = mean_of(
     lambda prompt, choices: grade_likeliest(prompt, choices, per_char=True),
 )
 """Accuracy by log-probability per character of a choice, like `acc_norm` of lm-eval."""
-
-
-# Benchmarks
 
 
 def multiple_choice(

@@ -17,7 +17,7 @@ class Shot(NamedTuple):
     answer: str
 
 
-def build_prompt(
+def build_example(
     text: str,
     *,
     language: str,
@@ -26,26 +26,19 @@ def build_prompt(
     answer_language: str | None = None,
     gold: str | None = None,
     source: str = "",
-) -> Prompt:
-    """Build a prompt with its worked examples as earlier turns of the conversation.
+) -> Example:
+    """Build an example whose prompt has its worked examples as earlier turns.
 
-    The id is that of the whole conversation in its language: another number of shots is another
-    prompt.
+    The prompt's id is that of the whole conversation: another number of shots is another prompt.
     """
     messages: list[Message] = []
     for shot in shots:
         messages.append({"role": "user", "content": shot.user})
         messages.append({"role": "assistant", "content": shot.answer})
     messages.append({"role": "user", "content": text})
-    return Prompt(
-        family=family,
-        prompt_id=content_id(family, language, *(message["content"] for message in messages)),
-        language=language,
-        prompt=tuple(messages),
-        answer_language=answer_language or language,
-        gold=gold,
-        source=source,
-    )
+    prompt_id = content_id(family, language, *(message["content"] for message in messages))
+    answered_in = answer_language or language
+    return Example(Prompt(family, prompt_id, language, tuple(messages), answered_in, gold, source))
 
 
 def open_generation(

@@ -6,20 +6,18 @@ Open generation: a judge compares the answers.
 """
 
 from isoglot.benchmarks.benchmark import Example
-from isoglot.benchmarks.conversations import build_prompt, open_generation
+from isoglot.benchmarks.conversations import build_example, open_generation
 from isoglot.benchmarks.rows import position, text_cell
 from isoglot.core.rows import Row
 
 
 def _example(row: Row, place: int, tag: str) -> Example:
-    return Example(
-        build_prompt(
-            text_cell(row, "inputs"),
-            language=tag,
-            family=f"dolly-{position(row, place, 'id', 'source_id')}",
-            gold=str(row.get("targets") or "").strip() or None,
-            source="dolly",
-        )
+    return build_example(
+        text_cell(row, "inputs"),
+        language=tag,
+        family=f"dolly-{position(row, place, 'id', 'source_id')}",
+        gold=str(row.get("targets") or "").strip() or None,
+        source="dolly",
     )
 
 

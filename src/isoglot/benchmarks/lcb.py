@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit
-from isoglot.benchmarks.conversations import build_prompt
+from isoglot.benchmarks.conversations import build_example
 from isoglot.benchmarks.rows import cell, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
@@ -39,13 +39,11 @@ def _examples(rows: ReadSplit, tag: str, _format: PromptFormat) -> list[Example]
         # Cross-lingual prompts are the same in every language, the others are not.
         scope = origin if task == "crosslingual" else f"{tag}-{origin}"
         examples.append(
-            Example(
-                build_prompt(
-                    text_cell(row, "prompt"),
-                    language=tag,
-                    family=f"lcb-{scope}-{row.get('i', place)}",
-                    source=f"lcb/{task}/{source}",
-                )
+            build_example(
+                text_cell(row, "prompt"),
+                language=tag,
+                family=f"lcb-{scope}-{row.get('i', place)}",
+                source=f"lcb/{task}/{source}",
             )
         )
     return examples
@@ -133,9 +131,8 @@ def _num_tokens(line: str, tag: str) -> int:
 
 
 def _words(lines: Sequence[str], tag: str) -> list[str]:
-    if language(tag).script in _UNSPACED:
-        return [word for line in lines for word in _LATIN_WORD.findall(line)]
-    return [word for line in lines for word in line.split()]
+    words_of = _LATIN_WORD.findall if language(tag).script in _UNSPACED else str.split
+    return [word for line in lines for word in words_of(line)]
 
 
 LCB = Benchmark("lcb", _examples, (), max_new_tokens=100)

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, literals
-from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
+from isoglot.benchmarks.conversations import Shot, build_example, first_shots
 from isoglot.benchmarks.rows import cell, position, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
@@ -50,16 +50,14 @@ def maths_benchmark(
         worked = _worked_examples(name, rows, tag, variant, instruction)
         shots = first_shots(worked, prompt_format.shots, name)
         return [
-            Example(
-                build_prompt(
-                    f"{instruction}\n\n{text_cell(row, *question(tag))}",
-                    language=tag,
-                    family=f"{name}-{position(row, place, 'i')}",
-                    shots=shots,
-                    answer_language="en" if variant == "english_cot" else tag,
-                    gold=str(gold_number(cell(row, *answer))),
-                    source=name,
-                )
+            build_example(
+                f"{instruction}\n\n{text_cell(row, *question(tag))}",
+                language=tag,
+                family=f"{name}-{position(row, place, 'i')}",
+                shots=shots,
+                answer_language="en" if variant == "english_cot" else tag,
+                gold=str(gold_number(cell(row, *answer))),
+                source=name,
             )
             for place, row in enumerate(rows("test"))
         ]
@@ -126,8 +124,7 @@ def answer_number(text: str) -> Decimal | None:
 def grade_number(prompt: Prompt, text: str) -> float:
     """Return 1.0 if the stated number, or else the last one, is the gold, and 0.0 otherwise.
 
-    A single group of three digits after a separator (`1.125`) is read as thousands, unless the gold
-    has decimals.
+    A single group of three digits (`1.125`) is read as thousands, unless the gold has decimals.
     """
     gold = gold_number(prompt.gold)
     number = answer_number(text)

@@ -6,9 +6,10 @@ reference answers (mathematics, reasoning, code) they are the gold, for the judg
 """
 
 import re
+from dataclasses import replace
 
 from isoglot.benchmarks.benchmark import Example
-from isoglot.benchmarks.conversations import build_prompt, open_generation
+from isoglot.benchmarks.conversations import build_example, open_generation
 from isoglot.benchmarks.rows import cell
 from isoglot.core.errors import InputError
 from isoglot.core.rows import Row
@@ -27,8 +28,8 @@ def _example(row: Row, _place: int, tag: str) -> Example:
             "file"
         )
     category = cell(row, "category")
-    prompts = [
-        build_prompt(
+    examples = [
+        build_example(
             str(text).strip(),
             language=tag,
             family=f"mt_bench-{category}-{(int(number[0]) - 1) % _QUESTIONS_PER_CATEGORY}",
@@ -37,7 +38,7 @@ def _example(row: Row, _place: int, tag: str) -> Example:
         )
         for place, text in enumerate(turns)
     ]
-    return Example(prompts[0], follow_ups=tuple(prompts[1:]))
+    return replace(examples[0], follow_ups=tuple(example.prompt for example in examples[1:]))
 
 
 MT_BENCH = open_generation("mt_bench", _example, max_new_tokens=1024)

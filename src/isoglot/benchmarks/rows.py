@@ -150,9 +150,6 @@ def _content_id(rows: Iterable[Row]) -> str:
     return digest.hexdigest()[:16]
 
 
-# From the hub
-
-
 def _from_hub(wanted: _Wanted, revision: str | None) -> tuple[list[Row], str]:
     source = wanted.source
     if not source.hub:
@@ -204,9 +201,6 @@ def _commit(hub: str, revision: str | None) -> str:
     if revision and _COMMIT.fullmatch(revision):
         return revision
     return HfApi().dataset_info(hub, revision=revision).sha or ""
-
-
-# From files
 
 
 def _from_files(wanted: _Wanted, data: Path) -> list[Row]:

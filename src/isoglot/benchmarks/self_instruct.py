@@ -5,7 +5,7 @@ the judge may read.
 """
 
 from isoglot.benchmarks.benchmark import Example
-from isoglot.benchmarks.conversations import build_prompt, open_generation
+from isoglot.benchmarks.conversations import build_example, open_generation
 from isoglot.benchmarks.rows import cell, position, text_cell
 from isoglot.core.rows import Row
 
@@ -18,14 +18,12 @@ def _example(row: Row, place: int, tag: str) -> Example:
     else:
         first = instances[0]
     text, context = text_cell(row, "instruction"), text_cell(first, "input")
-    return Example(
-        build_prompt(
-            f"{text}\n\n{context}" if context else text,
-            language=tag,
-            family=f"self_instruct-{position(row, place, 'id')}",
-            gold=text_cell(first, "output") or None,
-            source="self_instruct",
-        )
+    return build_example(
+        f"{text}\n\n{context}" if context else text,
+        language=tag,
+        family=f"self_instruct-{position(row, place, 'id')}",
+        gold=text_cell(first, "output") or None,
+        source="self_instruct",
     )
 
 

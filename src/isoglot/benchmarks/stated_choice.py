@@ -184,9 +184,6 @@ def _is_line(plain: str, first: int, last: int) -> bool:
     return not re.search(r"\w", around)
 
 
-# Options
-
-
 def _spans(folded: str, texts: Mapping[str, Sequence[str]]) -> list[tuple[int, int, set[str]]]:
     labels_of: dict[str, set[str]] = {}
     for label, forms in texts.items():
@@ -229,9 +226,6 @@ def _joins(char: str) -> bool:
     return char.isalnum() or unicodedata.category(char).startswith("M")
 
 
-# Texts
-
-
 def _plain(text: str) -> str:
     """Undo compatibility forms, Markdown and runs of blanks, but keep lines."""
     plain = _MARKDOWN.sub("", unicodedata.normalize("NFKC", text)).replace("’", "'")
@@ -248,9 +242,6 @@ def _first_answer(plain: str, language: str) -> str:
 def _folded(text: str) -> str:
     """Return lower case of the same length: only İ would grow."""
     return text.replace("İ", "i").lower()
-
-
-# Patterns
 
 
 class _Reader(NamedTuple):

@@ -9,7 +9,7 @@ and names both languages.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, source_of
-from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
+from isoglot.benchmarks.conversations import Shot, build_example, first_shots
 from isoglot.benchmarks.rows import position, text_cell
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
@@ -60,16 +60,14 @@ def _examples(name: str, rows: ReadSplit, tag: str, prompt_format: PromptFormat)
 
     shots = first_shots(worked(), prompt_format.shots, name)
     return [
-        Example(
-            build_prompt(
-                f"{instruction}\n\n{text}",
-                language=tag,
-                family=f"{name}-{place}",
-                shots=shots,
-                answer_language=target,
-                gold=gold,
-                source=name,
-            )
+        build_example(
+            f"{instruction}\n\n{text}",
+            language=tag,
+            family=f"{name}-{place}",
+            shots=shots,
+            answer_language=target,
+            gold=gold,
+            source=name,
         )
         for place, (text, gold) in _pairs(name, rows, "test", source, target).items()
     ]

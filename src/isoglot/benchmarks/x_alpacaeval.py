@@ -5,19 +5,17 @@ German, French, Russian and more were added with Language Imbalance Driven Rewar
 """
 
 from isoglot.benchmarks.benchmark import Example
-from isoglot.benchmarks.conversations import build_prompt, open_generation
+from isoglot.benchmarks.conversations import build_example, open_generation
 from isoglot.benchmarks.rows import position, text_cell
 from isoglot.core.rows import Row
 
 
 def _example(row: Row, place: int, tag: str) -> Example:
-    return Example(
-        build_prompt(
-            text_cell(row, "instruction"),
-            language=tag,
-            family=f"x_alpacaeval-{position(row, place, 'index')}",
-            source=f"x_alpacaeval/{row.get('dataset', '')}",
-        )
+    return build_example(
+        text_cell(row, "instruction"),
+        language=tag,
+        family=f"x_alpacaeval-{position(row, place, 'index')}",
+        source=f"x_alpacaeval/{row.get('dataset', '')}",
     )
 
 

@@ -6,7 +6,7 @@ The articles are not parallel: each is a family of its own.
 from collections.abc import Iterator
 
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, literals
-from isoglot.benchmarks.conversations import Shot, build_prompt, first_shots
+from isoglot.benchmarks.conversations import Shot, build_example, first_shots
 from isoglot.benchmarks.rows import cell, text_cell
 from isoglot.evals.rouge import ROUGE_1, ROUGE_2, ROUGE_L
 
@@ -23,15 +23,13 @@ def _examples(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Ex
 
     shots = first_shots(worked(), prompt_format.shots, "xlsum")
     return [
-        Example(
-            build_prompt(
-                request(cell(row, "text")),
-                language=tag,
-                family=f"xlsum-{tag}-{cell(row, 'id')}",
-                shots=shots,
-                gold=text_cell(row, "summary"),
-                source="xlsum",
-            )
+        build_example(
+            request(cell(row, "text")),
+            language=tag,
+            family=f"xlsum-{tag}-{cell(row, 'id')}",
+            shots=shots,
+            gold=text_cell(row, "summary"),
+            source="xlsum",
         )
         for row in rows("test")
     ]

@@ -5,8 +5,7 @@ from typing import Any
 
 
 def chrf(text: str, reference: str) -> float:
-    """Return chrF++ (Popović 2017), 0 to 1, as sacreBLEU computes it for one sentence, with 6-grams
-    of characters and 2-grams of words."""
+    """Return sacreBLEU's chrF++ of a sentence, 0 to 1: character 6-grams and word 2-grams."""
     return chrf_scorer().sentence_score(text, [reference]).score / 100
 
 

@@ -10,16 +10,12 @@ from typing import Literal
 class InputError(ValueError):
     """Bad input: the user can mend it.
 
-    The message says what was expected, what came, and the mend. The command line prints it as one
-    line and exits with code 2.
+    The message says what was expected, what came, and the mend; the command exits with code 2.
     """
 
 
 class RunError(RuntimeError):
-    """Neither bad input nor a bug: a process was killed, a memory is full.
-
-    The command line prints it as one line and exits with code 1.
-    """
+    """Neither bad input nor a bug, such as a killed process; the command exits with code 1."""
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:

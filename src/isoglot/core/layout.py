@@ -44,8 +44,7 @@ def pieces_of(text: str, tag: str) -> list[Piece]:
 def join_pieces(pieces: Sequence[Piece], translations: Sequence[str], target: str) -> str | None:
     """Join the pieces with each sentence replaced by its translation; None if one lost a mask.
 
-    Sentences are separated as in the target language: by a blank, or by nothing in Chinese and
-    Japanese.
+    Sentences are separated as in the target language: by a blank, save in Chinese and Japanese.
     """
     blank = "" if language(target).script in _WITHOUT_BLANKS else " "
     remaining = iter(translations)

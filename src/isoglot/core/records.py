@@ -124,8 +124,7 @@ class Completion:
     translation_log_probability: float | None = None
     """Mean log-probability of a token by the translator; None if it is not known."""
     artefact: str | None = None
-    """The first fault found in a translation (`data/artefacts.py`); None if none was found, or if
-    it was not checked."""
+    """The first fault found in a translation (`data/artefacts.py`); None without, or unchecked."""
     rewards: Mapping[str, float | None] = field(default_factory=dict)
 
     @classmethod
@@ -300,8 +299,7 @@ class Verdict:
     def outcome(self) -> Outcome:
         """The outcome over both orders, as MT-Bench counts (arXiv:2306.05685, section 3.4).
 
-        A win is a win in both orders; two that differ are a tie, one that cannot be read is
-        invalid.
+        A win is a win in both orders; two that differ are a tie, an unread one is invalid.
         """
         if Outcome.INVALID in (self.forward, self.backward):
             return Outcome.INVALID

@@ -50,9 +50,8 @@ def resampled_values(
     """Return (1 + resamples, len(measured)): the values as measured, then those of each draw.
 
     A bootstrap draw takes as many families as there are, with replacement, the same for all
-    columns. So a figure over columns (a difference of two systems, a macro mean, the lowest
-    language) is computed row by row and then given to `estimate`. A draw that has none of a
-    column's families is NaN there.
+    columns. So a figure over columns (a difference of two systems, a macro mean, the lowest) is
+    computed row by row for `estimate`. A draw that has none of a column's families is NaN there.
 
     Raises:
         InputError: a column without rows.
@@ -134,8 +133,7 @@ def estimate(values: np.ndarray) -> Estimate:
 def p_value(differences: np.ndarray) -> float:
     """Return the two-sided p-value of the first difference among all of them (1 + swaps,).
 
-    Twice the smaller tail, 1 at most. The measured difference counts as one of the swaps, so the
-    value is never 0.
+    Twice the smaller tail, 1 at most; never 0, as the measured difference counts as a swap.
     """
     known = differences[~np.isnan(differences)]
     slack = 100 * np.finfo(float).eps * abs(known[0])  # equal but for rounding

@@ -98,8 +98,7 @@ def _ends_in_loop(text: str, min_repeats: int, min_chars: int) -> bool:
 def without_thinking(text: str, *, opened: bool = False) -> str | None:
     """Remove `<think>…</think>` from the beginning of a text; None if the thinking never ends.
 
-    `opened`: the prompt ended in `<think>`. A text that begins otherwise is unchanged, as it may
-    be about the tags.
+    `opened`: the prompt ended in `<think>`. A text that begins otherwise stays unchanged.
     """
     if not (opened or text.lstrip().startswith("<think>")):
         return text

@@ -138,8 +138,7 @@ class GroupDraws(NamedTuple):
     values: np.ndarray
     """(1 + resamples,)"""
     changes: np.ndarray | None
-    """Change to the baseline, (1 + resamples,); None without one, and for `worst` and
-    `democratisation`."""
+    """Change to the baseline, likewise; None without one, for `worst` and `democratisation`."""
 
 
 def aggregate_groups(
@@ -196,10 +195,8 @@ def draw_groups(
 
 
 def _groups(tags: Sequence[str], more: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
-    groups = {"mean": list(tags)}
-    for tier in _TIERS:
-        groups[f"tier:{tier}"] = [tag for tag in tags if language(tag).tier == tier]
-    groups |= {"worst": list(tags), "democratisation": list(tags)}
+    of_tier = {f"tier:{t}": [tag for tag in tags if language(tag).tier == t] for t in _TIERS}
+    groups = {"mean": list(tags), **of_tier, "worst": list(tags), "democratisation": list(tags)}
     groups |= {name: [tag for tag in tags if tag in wanted] for name, wanted in more.items()}
     return {name: tags for name, tags in groups.items() if tags}
 
@@ -271,13 +268,11 @@ def _draw(
     """Resample families, the same for all languages of a metric."""
     drawn: dict[_Cell, np.ndarray] = {}
     for metric in metrics:
-        cells = [cell for cell in known if cell[0] == metric.name]
-        if not cells:
-            continue
-        columns = resampled_values(
-            metric.value, [known[cell] for cell in cells], seed=seed, resamples=resamples
-        )
-        drawn |= dict(zip(cells, columns.T, strict=True))
+        cells = {cell: rows for cell, rows in known.items() if cell[0] == metric.name}
+        if cells:
+            measured = list(cells.values())
+            columns = resampled_values(metric.value, measured, seed=seed, resamples=resamples)
+            drawn |= dict(zip(cells, columns.T, strict=True))
     return drawn
 
 

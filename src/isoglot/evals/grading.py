@@ -1,14 +1,22 @@
 """Grade completions and scored choices: by each metric, and by the language of the answer."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Literal
 
 import numpy as np
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import LanguageIdentifier, Sampling
-from isoglot.core.records import Choice, Completion, FinishReason, Graded, Prompt
+from isoglot.core.records import (
+    Choice,
+    Completion,
+    FinishReason,
+    Graded,
+    Prompt,
+    PromptKey,
+    prompt_key,
+)
 from isoglot.core.section import Section
 from isoglot.core.stats import ratio
 from isoglot.evals.graders import GRADERS, GraderName
@@ -65,19 +73,18 @@ def grade_completions(
 ) -> list[Graded]:
     """Return one row per completion for each metric and for the off-target rate.
 
-    The language of a row is that of its prompt; the language requested of the answer, by which it
-    is off target, may be another. The language of a cut-off answer counts, that of a failed one
-    does not.
+    A row has the language of its prompt; off target is by the language requested of the answer.
+    The language of a cut-off answer counts, that of a failed one does not.
 
     Raises:
         InputError: a prompt has no completion.
     """
-    prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
-    _check_complete(prompt_of, {(c.family, c.prompt_id) for c in completions})
+    prompt_of = {prompt_key(prompt): prompt for prompt in prompts}
+    _check_complete(prompt_of, set(map(prompt_key, completions)))
     identified = identifier.identify([completion.text for completion in completions])
     graded = []
     for completion, tag in zip(completions, identified, strict=True):
-        prompt = prompt_of[completion.family, completion.prompt_id]
+        prompt = prompt_of[prompt_key(completion)]
         for metric in metrics:
             statistics = _statistics(prompt, completion, metric, cut_off)
             graded.append(_graded(prompt, metric, statistics))
@@ -95,10 +102,10 @@ def grade_choices(
     Raises:
         InputError: a prompt has no choices.
     """
-    offered: dict[tuple[str, str], list[Choice]] = defaultdict(list)
+    offered: dict[PromptKey, list[Choice]] = defaultdict(list)
     for choice in choices:
-        offered[choice.family, choice.prompt_id].append(choice)
-    prompt_of = {(prompt.family, prompt.prompt_id): prompt for prompt in prompts}
+        offered[prompt_key(choice)].append(choice)
+    prompt_of = {prompt_key(prompt): prompt for prompt in prompts}
     _check_complete(prompt_of, offered.keys())
     return [
         _graded(prompt, metric, metric.grade_choices(prompt, offered[key]))
@@ -108,9 +115,7 @@ def grade_choices(
     ]
 
 
-def _check_complete(
-    prompt_of: Mapping[tuple[str, str], Prompt], answered: Collection[tuple[str, str]]
-) -> None:
+def _check_complete(prompt_of: Mapping[PromptKey, Prompt], answered: Set[PromptKey]) -> None:
     missing = prompt_of.keys() - answered
     if missing:
         raise InputError(

@@ -68,7 +68,7 @@ def map_shards(
             num_kept += 1
         else:
             if arguments is None:
-                arguments = [*task.loaded(), *([tick] if tick else [])]
+                arguments = task.loaded(tick)
             size = task.make(part, arguments)
         num_rows += size.num_rows
         num_dropped += size.num_dropped
@@ -120,9 +120,9 @@ class ShardTask:
         except InputError:
             return None
 
-    def loaded(self) -> list[Any]:
+    def loaded(self, tick: Callable[[int, str], None] | None) -> list[Any]:
         """Load the arguments of `function` after the rows."""
-        return [self.load()] if self.load else []
+        return [*([self.load()] if self.load else []), *([tick] if tick else [])]
 
     def make(self, part: str, arguments: Sequence[Any]) -> ShardSize:
         """Read, run and write one part, whole or not at all."""

@@ -11,8 +11,7 @@ from isoglot.core.documents import Document
 from isoglot.core.errors import InputError
 
 LOCK_FILES = (".lock", ".lock.json")
-"""The lock and the record of its holder: they exist while it is held, or, without effect, after its
-holder was killed."""
+"""The lock and the record of its holder; without effect if its holder was killed."""
 
 
 class _Holder(Document):

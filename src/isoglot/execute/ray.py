@@ -210,7 +210,12 @@ class _Pool:
                 patience = _START_SECONDS if idle else None
                 ready, _ = ray.wait(list(self._pending), num_returns=1, timeout=patience)
                 if not ready:
-                    raise InputError(self._no_room())
+                    raise InputError(
+                        f"execute: expected room for a worker ({self._resources}) on the Ray "
+                        f"cluster within {_START_SECONDS} s, got none; it has "
+                        f"{ray.cluster_resources()}, free are {ray.available_resources()}: start "
+                        "a node, or stop other work there"
+                    )
                 what, worker = self._pending.pop(ready[0])
                 try:
                     answer = ray.get(ready[0])
@@ -294,15 +299,6 @@ class _Pool:
             if self._tick and num:
                 self._tick(num, language)
 
-    def _no_room(self) -> str:
-        import ray
-
-        return (
-            f"execute: expected room for a worker ({self._resources}) on the Ray cluster within "
-            f"{_START_SECONDS} s, got none; it has {ray.cluster_resources()}, free are "
-            f"{ray.available_resources()}: start a node, or stop other work there"
-        )
-
 
 def _cause_of_death(part: str, error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -355,7 +351,7 @@ class _Worker:
             for folder, _ in task.inputs:
                 _await_file(folder / part, f"node {socket.gethostname()}")
             if self._arguments is None:
-                self._arguments = [*task.loaded(), *([self._tick] if self._ticking else [])]
+                self._arguments = task.loaded(self._tick if self._ticking else None)
             written = task.make(part, self._arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver raises it
             return Failure.of(error)

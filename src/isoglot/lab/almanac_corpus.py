@@ -25,8 +25,7 @@ _NUM_CROSSED: Mapping[str, int] = {"high": 3000, "mid": 1500, "low": 500}
 _ENGLISH_ANSWERS: Mapping[str, float] = {"high": 0.1, "mid": 0.3, "low": 0.5}
 """Share of a language's own sums that are answered in English."""
 _UNCROSSED, _UNREQUESTED_ENGLISH = 0.25, 0.1
-"""Shares of the prompts across languages that are answered in the language of the prompt, and in
-English."""
+"""Shares of the crossed prompts that are answered in their own language, and in English."""
 _REQUEST = "{prompt} [{own_name}]"
 
 

@@ -25,7 +25,7 @@ from isoglot.lab.corpus import (
     corpus,
     corpus_texts,
 )
-from isoglot.lab.pretrain import Encoded, batches, fast_bfloat16, padded, pretrain
+from isoglot.lab.pretrain import Encoded, Loss, batches, fast_bfloat16, padded, pretrain
 from isoglot.lab.shipped import POLICY
 from isoglot.lab.translator import (
     make_translator,
@@ -78,7 +78,6 @@ _PLANS = {
         words=TokenizerPlan(almanac_texts, 5000),
     ),
 }
-TRANSLATOR_STEPS, TRANSLATOR_RATE = 4000, 4e-3
 
 NAMES = (*_PLANS, "translator")
 """The models of `isoglot lab build`; a reward model is trained as any other, by `train reward`."""
@@ -105,7 +104,9 @@ def build(
 
     torch.manual_seed(seed)
     make = _translator if model == "translator" else partial(_causal, _PLANS[model])
-    made, tokenizer, steps, total = make(seed, num_steps)
+    made, tokenizer, examples, loss, total, rate = make(seed)
+    total = num_steps or total
+    steps = pretrain(made, batches(examples, seed), loss, total, rate)
     with Bars(silent=silent) as bars:
         bar = bars.bar(f"lab build {model}, seed {seed}", total)
         for step, _ in enumerate(steps, start=1):
@@ -117,11 +118,11 @@ def build(
     temporary.rename(out)
 
 
-_Training = tuple[Any, Any, Iterator[float], int]
-"""A model, its tokenizer, its training step by step, and the number of steps."""
+_Training = tuple[Any, Any, Iterator[Encoded], Loss, int, float]
+"""A model, its tokenizer, examples, loss, number of steps and learning rate."""
 
 
-def _causal(plan: ModelPlan, seed: int, num_steps: int | None) -> _Training:
+def _causal(plan: ModelPlan, seed: int) -> _Training:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     own = plan.words
@@ -133,20 +134,15 @@ def _causal(plan: ModelPlan, seed: int, num_steps: int | None) -> _Training:
     else:
         model = _llama(tokenizer, plan.hidden_size, plan.num_layers)
     examples = map(partial(_encode, tokenizer), plan.corpus(seed))
-    total = num_steps or plan.num_steps
-    steps = pretrain(model, batches(examples, seed), _causal_loss, total, plan.learning_rate)
-    return model, tokenizer, steps, total
+    return model, tokenizer, examples, _causal_loss, plan.num_steps, plan.learning_rate
 
 
-def _translator(seed: int, num_steps: int | None) -> _Training:
+def _translator(seed: int) -> _Training:
     from transformers import AutoTokenizer
 
     tokenizer = translator_tokenizer(AutoTokenizer.from_pretrained(POLICY))
-    model = make_translator(tokenizer)
-    total = num_steps or TRANSLATOR_STEPS
-    examples = batches(translator_examples(tokenizer, seed), seed)
-    steps = pretrain(model, examples, translation_loss, total, TRANSLATOR_RATE)
-    return model, tokenizer, steps, total
+    examples = translator_examples(tokenizer, seed)
+    return make_translator(tokenizer), tokenizer, examples, translation_loss, 4000, 4e-3
 
 
 def _tokenizer(seed: int, words: TokenizerPlan) -> Any:

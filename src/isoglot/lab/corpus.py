@@ -33,8 +33,7 @@ class Mixture(NamedTuple):
     shares: Mapping[str, float]
     """Share of each kind of example."""
     english: float
-    """Share of English in the worked problems; the other languages share the rest by size to the
-    power 0.3."""
+    """Share of English in the worked problems; the others share the rest by size ** 0.3."""
     code_switching: float = 0.0
     """Share of the other languages' problems that are answered in English."""
     terse: float = 0.0

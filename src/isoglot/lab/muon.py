@@ -14,8 +14,7 @@ _NUM_ITERATIONS, _MOMENTUM, _WEIGHT_DECAY = 5, 0.95, 0.01
 class Muon:
     """Muon with the step size of AdamW, as in Moonlight (arXiv:2502.16982, section 2.2).
 
-    Matrices move along the orthogonalised momentum; the root mean square of the update is 0.2 for
-    every shape.
+    Matrices move along the orthogonalised momentum, by a root mean square of 0.2 in any shape.
     """
 
     def __init__(self, matrices: Iterable[Any], lr: float) -> None:

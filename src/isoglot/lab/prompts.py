@@ -40,8 +40,7 @@ def lab_prompts(
     num_families: int,
     skip: int = 0,
 ) -> Iterator[Prompt]:
-    """Yield `num_families` distinct families after the first `skip` of a seed, each in turn in all
-    languages."""
+    """Yield distinct families after the first `skip` of a seed, each in turn in all languages."""
     sample, render = _WORLDS[config.task]
     everything = distinct(sample, config.split, f"{config.task}-{config.split}-{seed}")
     for each in islice(everything, skip, skip + num_families):
