@@ -68,13 +68,8 @@ def peft_config(lora: LoraConfig | None) -> Any:
     from peft import LoraConfig as PeftLoraConfig
 
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
-    return PeftLoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=targets,
-        task_type="CAUSAL_LM",
-    )
+    how = {"r": lora.r, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout}
+    return PeftLoraConfig(**how, target_modules=targets, task_type="CAUSAL_LM")
 
 
 def adapter_arguments(
@@ -86,6 +81,6 @@ def adapter_arguments(
         from transformers import BitsAndBytesConfig
 
         check_quantization()
-        config = BitsAndBytesConfig(**quantization_arguments(quantization))
-        arguments["quantization_config"] = config
+        given = quantization_arguments(quantization)
+        arguments["quantization_config"] = BitsAndBytesConfig(**given)
     return arguments

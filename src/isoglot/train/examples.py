@@ -137,10 +137,8 @@ def load_columns(
 
 def first_of_each_language(rows: Any) -> Any:
     """Select one row of each language, in the order of the tags."""
-    first: dict[str, int] = {}
-    for place, tag in enumerate(rows["language"]):
-        first.setdefault(tag, place)
-    return rows.select([first[tag] for tag in sorted(first)])
+    tags = list(rows["language"])
+    return rows.select([tags.index(tag) for tag in sorted(set(tags))])
 
 
 def check_rows_in(files: Iterable[Path], languages: Iterable[str]) -> None:

@@ -50,9 +50,8 @@ class LengthGrouped(_Order):
         order = rng.sample(range(len(self)), len(self))
         window = self._batch_size * _WINDOW_BATCHES
         for start in range(0, len(order), window):
-            order[start : start + window] = sorted(
-                order[start : start + window], key=self._lengths.__getitem__
-            )
+            end = start + window
+            order[start:end] = sorted(order[start:end], key=self._lengths.__getitem__)
         whole = len(order) - len(order) % self._batch_size
         batches = [order[i : i + self._batch_size] for i in range(0, whole, self._batch_size)]
         rng.shuffle(batches)
@@ -117,7 +116,6 @@ class Repeated(_Order):
         self._num_uses = num_uses
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer before an epoch."""
         self._order.set_epoch(epoch)
 
     def __len__(self) -> int:

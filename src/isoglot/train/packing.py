@@ -4,34 +4,28 @@ TRL packs whole rows (best fit decreasing) and begins the positions of each at 0
 transformers' attention keeps them apart: `flash` by the lengths, `sdpa` and `eager` by a mask.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 from isoglot.core.errors import InputError
+from isoglot.train.trainer import LanguageCollator
 
 _PROBE_TOKENS = 8
 _TOLERANCE = 1e-3
 """Largest change of a row's logits, relative to their spread, when the row before it changes."""
 
 
-class PackedCollator:
+class PackedCollator(LanguageCollator):
     """TRL's collator, and the language of each row of packed sequences."""
 
-    def __init__(self, collate: Callable[..., dict[str, Any]]) -> None:
-        self._collate = collate
-
-    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        import torch
-
-        batch = self._collate(examples)
-        places = [
+    def places(self, examples: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Return the language of each row, which its first token has."""
+        return [
             example["languages"][start]
             for example in examples
             for start in accumulate(example["seq_lengths"][:-1], initial=0)
         ]
-        batch["language"] = torch.tensor(places)
-        return batch
 
 
 def split_rows(values: Any, position_ids: Any, num_rows: int) -> Any:

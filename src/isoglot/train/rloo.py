@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
 from isoglot.core.store import LATER
 from isoglot.core.text import without_thinking
 from isoglot.models.local.template import opens_thinking, render_chat
@@ -86,10 +86,8 @@ class Rewarder:
     def __call__(self, *, completion_ids: list[list[int]], **columns: Any) -> list[float | None]:
         """Return the rewards; `columns` are those of the dataset, as long as `completion_ids`."""
         columns["prompt"] = columns.pop("prompts")
-        prompts = [
-            Prompt(**{name: columns[name][i] for name in _COLUMNS})
-            for i in range(len(completion_ids))
-        ]
+        rows = zip(*(columns[name] for name in _COLUMNS), strict=True)
+        prompts = [Prompt(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
         completions = [
             self._completion(prompt, i, ids)
             for i, (prompt, ids) in enumerate(zip(prompts, completion_ids, strict=True))
@@ -114,15 +112,9 @@ class Rewarder:
         opened = opens_thinking(render_chat(self._tokenizer, prompt.prompt))
         answer = without_thinking(text, opened=opened)
         is_whole = answer is not None and bool(ids) and ids[-1] in self.eos_ids
-        return Completion(
-            prompt.family,
-            prompt.prompt_id,
-            prompt.answer_language,
-            "policy",
-            sample,
-            answer or "",
-            FinishReason.STOP if is_whole else FinishReason.LENGTH,
-        )
+        key = (*prompt_key(prompt), prompt.answer_language, "policy")
+        reason = FinishReason.STOP if is_whole else FinishReason.LENGTH
+        return Completion(*key, sample, answer or "", reason)
 
 
 class PerLanguageRLOO(PerLanguage):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling
-from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
 from isoglot.core.section import Section
 from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
 from isoglot.train.log import (
@@ -114,11 +114,10 @@ class CheckpointSelection:
         selection = self
 
         class Checks(TrainerCallback):
-            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-                selection._check(state.global_step, state.max_steps)
-
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
                 selection._check(state.global_step, state.max_steps)
+
+            on_train_begin = on_step_end
 
             def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
                 selection._checkpoint = state.global_step
@@ -180,9 +179,7 @@ class CheckpointSelection:
     def _rows(self, prompts: Sequence[Prompt]) -> list[tuple[str, LogRow]]:
         samples = self._sample(prompts)
         completions = [
-            Completion(
-                p.family, p.prompt_id, p.answer_language, "policy", 0, s.text, s.finish_reason
-            )
+            Completion(*prompt_key(p), p.answer_language, "policy", 0, s.text, s.finish_reason)
             for p, s in zip(prompts, samples, strict=True)
         ]
         rewards = self._held_out.reward(prompts, completions)

@@ -89,7 +89,7 @@ class PerLanguageSFT(PerLanguage):
     def language_collator(self) -> Any:
         """Return TRL's collator with the language of each row."""
         if self.args.packing:
-            return PackedCollator(self.data_collator)
+            return PackedCollator(self.data_collator, self.languages)
         return super().language_collator()
 
     def compute_loss(
@@ -140,8 +140,7 @@ class PerLanguageSFT(PerLanguage):
         """Select the rows that are not too long; raise InputError where a language has none."""
         languages, lengths = rows["language"], [len(ids) for ids in rows["input_ids"]]
         fits = [i for i, n in enumerate(lengths) if max_length is None or n <= max_length]
-        kept = Counter(languages[i] for i in fits)
-        of_all = Counter(languages)
+        kept, of_all = Counter(languages[i] for i in fits), Counter(languages)
         self.too_long = {tag: n - kept[tag] for tag, n in sorted(of_all.items()) if n > kept[tag]}
         self._languages, self._num_kept = sorted(of_all), len(fits)
         if emptied := [tag for tag in sorted(of_all) if not kept[tag]]:

@@ -71,10 +71,10 @@ def end_ids(policy: Policy, tokenizer: Any) -> list[int]:
 
 
 def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -> RenderedRow:
+    plain = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
+
     def decoded(ids: Sequence[int]) -> str:
-        return tokenizer.decode(
-            list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
-        )
+        return tokenizer.decode(list(ids), **plain)
 
     def expect(holds: bool, what: str) -> None:
         if not holds:
@@ -130,10 +130,8 @@ def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:
     """Tokenize the turns as TRL does."""
     from jinja2 import TemplateError
 
-    turns = [dict(message) for message in messages]
+    turns, how = [dict(message) for message in messages], {"tokenize": True, **how}
     try:
-        return tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True, **how)[
-            "input_ids"
-        ]
+        return tokenizer.apply_chat_template(turns, return_dict=True, **how)["input_ids"]
     except TemplateError as error:
         raise InputError(refusal(messages, error)) from error

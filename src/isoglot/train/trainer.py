@@ -49,10 +49,12 @@ class LanguageCollator:
         import torch
 
         batch = self._collate(examples)
-        batch["language"] = torch.tensor(
-            [self._places[example["language"]] for example in examples]
-        )
+        batch["language"] = torch.tensor(self.places(examples))
         return batch
+
+    def places(self, examples: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Return the place of each example's language."""
+        return [self._places[example["language"]] for example in examples]
 
 
 class PerLanguage(_Trainer):
@@ -250,7 +252,7 @@ def _run(
 
     found: list[str | None] = [None]
     if trainer.is_world_process_zero():  # it tidies up too: the others would race with it
-        found[0] = last_checkpoint(out / "checkpoints")
+        found = [last_checkpoint(out / "checkpoints")]
         forget_lines_after(out / "log.jsonl", found[0])
     broadcast_object_list(found)
     (checkpoint,) = found
