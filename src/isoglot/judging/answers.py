@@ -16,14 +16,7 @@ from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import Sampling
-from isoglot.core.records import (
-    Completion,
-    Message,
-    Prompt,
-    PromptKey,
-    content_id,
-    prompt_key,
-)
+from isoglot.core.records import Completion, Message, Prompt, PromptKey, content_id, prompt_key
 from isoglot.core.rows import Row, is_rows_file, read_rows
 from isoglot.core.section import Section
 from isoglot.core.store import read_shard, shard_paths, shards_of
@@ -102,15 +95,11 @@ class ModelAnswers:
         self._entries: dict[PromptKey, _Entry] = {}
         samplers: set[str] = set()
         for number in range(len(parts)):
-            for key, item in self._part(number).items():
-                samplers.add(item.answers[0].sampler)
-                turns = [turn for turn in item.prompt.prompt if turn["role"] == "user"]
-                self._entries[key] = _Entry(
-                    number,
-                    item.prompt.answer_language,
-                    content_id(*(turn["content"] for turn in turns)),
-                    item.prompt.text[:40],
-                )
+            for key, (prompt, answers) in self._part(number).items():
+                samplers.add(answers[0].sampler)
+                turns = (turn["content"] for turn in prompt.prompt if turn["role"] == "user")
+                content, start = content_id(*turns), prompt.text[:40]
+                self._entries[key] = _Entry(number, prompt.answer_language, content, start)
         if len(samplers) != 1:
             came = ", ".join(sorted(samplers)[:5]) or "none"
             hint = f" in {', '.join(languages)}" if languages else ""
@@ -203,13 +192,8 @@ def _pair(a: JudgedItem, b: JudgedItem) -> JudgedItem:
         return JudgedItem(prompt, (*a.answers, *b.answers))
     together = zip(ours, theirs, strict=False)
     shared = tuple(one for one, _ in takewhile(lambda turns: turns[0] == turns[1], together))
-    return JudgedItem(
-        replace(a.prompt, prompt=shared),
-        (
-            _with_turns(a.answers[0], ours[len(shared) :]),
-            _with_turns(b.answers[0], theirs[len(shared) :]),
-        ),
-    )
+    sides = (a.answers[0], ours[len(shared) :]), (b.answers[0], theirs[len(shared) :])
+    return JudgedItem(replace(a.prompt, prompt=shared), tuple(_with_turns(*side) for side in sides))
 
 
 def _with_turns(completion: Completion, turns: Sequence[Message]) -> Completion:
@@ -279,9 +263,7 @@ def _folder_parts(folder: Path) -> list[Callable[[], list[JudgedItem]]]:
 
 def _items(folder: Path, name: str) -> list[JudgedItem]:
     """Read the first sample of each prompt in a part."""
-    prompt_of = {
-        prompt_key(prompt): prompt for prompt in read_shard(folder / "prompts" / name, Prompt)
-    }
+    prompt_of = {prompt_key(row): row for row in read_shard(folder / "prompts" / name, Prompt)}
     rows = read_shard(folder / "completions" / name, Completion)
     return [JudgedItem(prompt_of[prompt_key(row)], (row,)) for row in rows if row.sample == 0]
 
@@ -289,7 +271,8 @@ def _items(folder: Path, name: str) -> list[JudgedItem]:
 def _file_parts(
     path: Path, columns: AnswerColumns, languages: Sequence[str]
 ) -> list[Callable[[], list[JudgedItem]]]:
-    there, given = _first_row(path), columns.model_dump()
+    there: Row = next((row for _, row in read_rows(path)), {})
+    given = columns.model_dump()
     names: dict[str, str | None] = {
         name: given[name] or next((column for column in usual if column in there), None)
         for name, usual in _USUAL.items()
@@ -329,7 +312,3 @@ def _file_parts(
         return lambda: [items[prompt_key(prompt)] for prompt in shard]
 
     return [part(shard) for shard in shards_of(prompts, _FAMILIES_IN_A_PART)]
-
-
-def _first_row(path: Path) -> Row:
-    return next((row for _, row in read_rows(path)), {})

@@ -73,7 +73,6 @@ def compare_answers(
     )
     with locked(out):
         folder = JudgedFolder(out, head, _COMPARISON)
-        folder.check()
         folder.add(lambda: paired_answers(ours, theirs), families_per_shard)
         folder.judge_missing(
             lambda: judge.load(ours.languages),

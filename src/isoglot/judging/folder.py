@@ -74,7 +74,7 @@ class JudgedFolder(Generic[_R]):
         self._judge = ""
         self._cost_before: float | None = None
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Raise InputError where the folder belongs to another judging; it is left as it is."""
         path, mend = self._out / _RECORD, "give another --out"
         if not path.exists():
@@ -97,7 +97,12 @@ class JudgedFolder(Generic[_R]):
     def add(
         self, parts: Callable[[], Iterable[Sequence[JudgedItem]]], families_per_shard: int
     ) -> None:
-        """Store the items that the folder lacks, those of a known family in the family's part."""
+        """Store the items that the folder lacks, those of a known family in the family's part.
+
+        Raises:
+            InputError: the folder belongs to another judging; it is left as it is.
+        """
+        self._check()
         part_of: dict[str, int] = {}
         stored: dict[PromptKey, list[str]] = {}
         for part in self._parts():
@@ -205,10 +210,9 @@ class JudgedFolder(Generic[_R]):
         return records
 
     def _is_missing(self, item: JudgedItem, records: Mapping[PromptKey, _R], retry: bool) -> bool:
-        if not is_answered(*item.answers):
-            return False
         record = records.get(item.key)
-        return record is None or (retry and not self._is_readable(record))
+        is_done = record is not None and not (retry and not self._is_readable(record))
+        return is_answered(*item.answers) and not is_done
 
     def _is_readable(self, record: _R) -> bool:
         return all(reply.is_readable for reply in self._kind.replies(record))
@@ -240,13 +244,8 @@ class JudgedFolder(Generic[_R]):
         An interrupted run may have written more of the first ones.
         """
         prompts = read_shard(shard_path(self._out / "prompts", part), Prompt)
-        sides = [
-            {
-                prompt_key(row): row
-                for row in read_shard(shard_path(self._out / side, part), Completion)
-            }
-            for side in self._kind.sides
-        ]
+        paths = [shard_path(self._out / side, part) for side in self._kind.sides]
+        sides = [{prompt_key(row): row for row in read_shard(path, Completion)} for path in paths]
         return [
             JudgedItem(prompt, tuple(side[prompt_key(prompt)] for side in sides))
             for prompt in prompts

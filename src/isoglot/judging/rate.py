@@ -68,7 +68,6 @@ def rate_model(
     )
     with locked(out):
         folder = JudgedFolder(out, head, _RATINGS)
-        folder.check()
         folder.add(answers.parts, families_per_shard)
         folder.judge_missing(
             rater.load, _rate_items, "rate", retry_unreadable=again_unreadable, silent=silent
@@ -103,13 +102,7 @@ def _summarise(
         f"|v:{__version__}"
     )
     results = aggregate(
-        graded,
-        metrics,
-        task=task,
-        trained=(),
-        seed=seed,
-        signature=signature,
-        resamples=resamples,
+        graded, metrics, task=task, trained=(), seed=seed, signature=signature, resamples=resamples
     )
     missing = {
         "invalid": Counter(row.language for row in rated if row.value is None),

@@ -22,6 +22,8 @@ from isoglot.report.results.rows import MEAN
 WORTH = {Outcome.WIN: 1.0, Outcome.TIE: 0.5, Outcome.LOSS: 0.0}
 """The contribution of a pair with a valid verdict to a win rate."""
 
+_COUNTED = dict(zip(("wins", "losses", "ties", "invalid"), Outcome, strict=True))
+
 _Statistics = Callable[[Verdict], Sequence[float] | None]
 """The statistics of a valid verdict; None where it has no value."""
 
@@ -84,13 +86,8 @@ def summarise_verdicts(
     results = [
         row
         for metric in _metrics(verdicts, second)
-        for row in _rows(
-            metric,
-            by_language,
-            missing,
-            signature,
-            partial(metric.draw, seed=seed, resamples=resamples),
-        )
+        for draw in [partial(metric.draw, seed=seed, resamples=resamples)]
+        for row in _rows(metric, by_language, missing, signature, draw)
     ]
     place = {tag: place for place, tag in enumerate((*tags, MEAN))}
     return sorted(results, key=lambda row: place[row.language])  # stable: metrics keep their order
@@ -114,7 +111,8 @@ def _rows(
         value, low, high = _interval(columns.get(tag))
         counts = {}
         if metric.name == "win_rate":
-            counts = _counts([verdict for each in own for verdict in by_language[each]])
+            found = Counter(verdict.outcome for each in own for verdict in by_language[each])
+            counts = {name: found[outcome] for name, outcome in _COUNTED.items()}
             counts["unanswered"] = sum(missing[each] for each in own)
         yield JudgedResult(
             language=tag,
@@ -129,22 +127,11 @@ def _rows(
         )
 
 
-def _counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
-    counts = Counter(verdict.outcome for verdict in verdicts)
-    return {
-        "wins": counts[Outcome.WIN],
-        "ties": counts[Outcome.TIE],
-        "losses": counts[Outcome.LOSS],
-        "invalid": counts[Outcome.INVALID],
-    }
-
-
 def _metrics(verdicts: Sequence[Verdict], second: Sequence[Verdict]) -> list[_Metric]:
     scores = {score for v in verdicts for score in (v.forward_score, v.backward_score)}
-    has_probabilities = not scores <= {None, 0.0, 0.5, 1.0}
     mean = _bootstrap(ratio)
     metrics = [_Metric("win_rate", lambda v: (WORTH[v.outcome], 1.0), mean)]
-    if has_probabilities:
+    if not scores <= {None, 0.0, 0.5, 1.0}:  # the judge gives probabilities
         soft = _Metric("soft_win_rate", lambda v: None if v.score is None else (v.score, 1.0), mean)
         metrics.append(soft)
     metrics += [

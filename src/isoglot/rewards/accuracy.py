@@ -71,8 +71,7 @@ def measure_rewards(
         for scoring in scorings:
             load = cache(partial(_load, scoring.config, tags))
             found = {
-                pairs.name: _score_once(scoring, pairs, tags, load, ledger, silent)
-                for pairs in sets
+                each.name: _score_once(scoring, each, tags, load, ledger, silent) for each in sets
             }
             folders[scoring.word] = {
                 name: str(path.relative_to(out)) for name, path in found.items()
@@ -127,15 +126,13 @@ def _scoring(word: str) -> _Scoring:
             f"expected gold:NAME with one of {', '.join(GRADERS)} as scorer, got {word!r}"
         )
     settings = json.loads(json.dumps(scorer_settings(config)))
-    # Neither its name in a recipe nor its weight in a sum changes its rewards.
-    return _Scoring(
-        word, config, {k: v for k, v in settings.items() if k not in ("name", "weight")}
-    )
+    for key in ("name", "weight"):  # that of a recipe and of a sum: neither changes its rewards
+        settings.pop(key, None)
+    return _Scoring(word, config, settings)
 
 
 def _load(config: ScorerConfig, tags: Sequence[str]) -> Scorer:
-    graders = dict(GRADERS.items())
-    return load_scorers([config], load_identifier(tags), graders)[0]  # type: ignore[arg-type]
+    return load_scorers([config], load_identifier(tags), GRADERS)[0]  # type: ignore[arg-type]
 
 
 def _score_once(

@@ -81,14 +81,8 @@ def _described(name: str, folder: Path) -> PairSet:
         raise InputError(f"{name}: expected pairs, got none; leave the set out")
     prompts = folder.parent / "prompts"
     has_prompts = [path.name for path in shard_paths(prompts)] == [path.name for path in paths]
-    return PairSet(
-        name,
-        folder,
-        prompts if has_prompts else None,
-        content_id(*digests),
-        num_pairs,
-        frozenset(tags),
-    )
+    own, revision = prompts if has_prompts else None, content_id(*digests)
+    return PairSet(name, folder, own, revision, num_pairs, frozenset(tags))
 
 
 def _read(path: Path) -> list[Preference]:

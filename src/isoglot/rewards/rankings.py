@@ -133,12 +133,10 @@ def _prompt(row: Row, completions: Sequence[str], tag: str) -> Prompt:
     messages = prompt_messages(row["prompt"], "prompt")
     answer = language(str(row.get("answer_language") or own)).tag
     texts = [message["content"] for message in messages]
-    if row.get("id") is not None:
-        family = content_id(str(row["id"]))
-    else:
-        family = content_id(own, answer, *texts, *completions)
-    prompt_id = content_id(own, answer, *texts)
-    return Prompt(family, prompt_id, own, messages, answer, source="rankings")
+    has_id = row.get("id") is not None
+    parts = [str(row["id"])] if has_id else [own, answer, *texts, *completions]
+    ids = content_id(*parts), content_id(own, answer, *texts)
+    return Prompt(*ids, own, messages, answer, source="rankings")
 
 
 def _agreement(

@@ -144,7 +144,6 @@ def _rows(
         values[MEAN] = [value for of_language in values.values() for value in of_language]
     for tag, (column, drop) in columns.items():
         value, low, high = _interval(column)
-        lost, lost_low, lost_high = _interval(drop)
         known = [value for value in values[tag] if value is not None]
         yield RewardResult(
             task=name,
@@ -157,10 +156,12 @@ def _rows(
             n=len(known),
             ties=known.count(0.5),
             unknown=len(values[tag]) - len(known),
-            drop=lost,
-            drop_low=lost_low,
-            drop_high=lost_high,
+            **_drop(drop),
         )
+
+
+def _drop(column: np.ndarray | None) -> dict[str, float | None]:
+    return dict(zip(("drop", "drop_low", "drop_high"), _interval(column), strict=True))
 
 
 def _interval(column: np.ndarray | None) -> tuple[float | None, float | None, float | None]:
@@ -192,17 +193,12 @@ def _distribution(
     if len(both) > 1:
         inside, outside = (np.mean(side, axis=0) for side in zip(*both.values(), strict=True))
         both[MEAN] = inside, outside
-    rows = []
-    for tag, (inside, outside) in both.items():
-        drop, low, high = _interval(inside - outside)
-        rows.append(
-            DistributionResult(
-                language=tag,
-                inside=float(inside[0]),
-                outside=float(outside[0]),
-                drop=drop,
-                drop_low=low,
-                drop_high=high,
-            )
+    return [
+        DistributionResult(
+            language=tag,
+            inside=float(inside[0]),
+            outside=float(outside[0]),
+            **_drop(inside - outside),
         )
-    return rows
+        for tag, (inside, outside) in both.items()
+    ]

@@ -101,9 +101,8 @@ class Judges:
 
     def _scored(self, config: ScorerConfig, folder: Path) -> list[Completion]:
         if config.name not in self._scorers:
-            graders = {str(name): grader for name, grader in GRADERS.items()}
             identifier = load_identifier(self._languages)
-            self._scorers[config.name] = load_scorers([config], identifier, graders)[0]
+            self._scorers[config.name] = load_scorers([config], identifier, GRADERS)[0]  # type: ignore[arg-type]
         scored = []
         for path in shard_paths(folder / "prompts"):
             prompt_of = {prompt_key(prompt): prompt for prompt in read_shard(path, Prompt)}
@@ -145,10 +144,8 @@ def oracle_worths(graded: Sequence[Graded], task: EvaluationTask) -> dict[Exampl
     worths = {}
     for key, values in grades.items():
         off = off_target.get(key) or [None] * len(values)
-        worth = [
-            0.0 if value is not None and is_off else value
-            for value, is_off in zip(values, off, strict=True)
-        ]
+        pairs = zip(values, off, strict=True)
+        worth = [0.0 if value is not None and is_off else value for value, is_off in pairs]
         worths[key] = AnswerWorth(_mean(worth))
     return worths
 
@@ -208,9 +205,8 @@ def _by_example(graded: Sequence[Graded], metric: str) -> dict[ExampleKey, list[
 def _off_target_rates(graded: Sequence[Graded]) -> dict[str, float | None]:
     """Language → mean over the answers whose language is known."""
     values: dict[str, list[float | None]] = defaultdict(list)
-    for row in graded:
-        if row.metric == OFF_TARGET_RATE.name and row.value is not None:
-            values[row.language].append(row.value)
+    for key, rates in _by_example(graded, OFF_TARGET_RATE.name).items():
+        values[key.language] += [rate for rate in rates if rate is not None]
     return {tag: _mean(known) for tag, known in values.items()}
 
 

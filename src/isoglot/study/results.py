@@ -8,14 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from isoglot.core.records import Outcome
-from isoglot.core.stats import (
-    Measured,
-    estimate,
-    mean_known,
-    over_seeds,
-    ratio,
-    resampled_values,
-)
+from isoglot.core.stats import Measured, estimate, mean_known, over_seeds, ratio, resampled_values
 from isoglot.evals.aggregate import RESAMPLES
 from isoglot.judging.win_rate import WORTH
 from isoglot.report.results.study import Answer, StudyFinding, StudyWinRate
@@ -26,10 +19,9 @@ Contests = Mapping[tuple[str, int], Contest]
 """Cell and seed → contest; a run that failed has none."""
 
 _GROUPS = ("all", "trained", "unseen")
-_DECIDED = {Outcome.WIN: (1.0, 1.0), Outcome.LOSS: (0.0, 1.0), Outcome.TIE: (0.0, 0.0)}
 _RATES = {
     "win_rate": {outcome: (worth, 1.0) for outcome, worth in WORTH.items()},
-    "decided_win_rate": _DECIDED,
+    "decided_win_rate": {o: (float(w == 1), float(w != 0.5)) for o, w in WORTH.items()},
 }
 """The statistics of an outcome in each rate: ties are half a win, or left out."""
 
@@ -115,12 +107,8 @@ def win_rates(cell: GridCell, contests: Contests, draws: Draws, judge: str) -> l
     for name, tags in groups:
         if not tags:
             continue
-        counts = Counter(
-            outcome
-            for contest in own
-            for key, outcome in contest.outcomes[judge].items()
-            if key.language in tags
-        )
+        outcomes = (item for contest in own for item in contest.outcomes[judge].items())
+        counts = Counter(outcome for key, outcome in outcomes if key.language in tags)
         off_target = [contest.off_target.get(tag, (None, None)) for contest in own for tag in tags]
         new, old = zip(*off_target, strict=True) if off_target else ((), ())
         rates: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from isoglot.core.records import Graded
 from isoglot.evals.aggregate import RESAMPLES, GroupDraws, draw_groups
@@ -47,14 +48,8 @@ def _rows(
     for number, run in enumerate(runs):
         new, old = (_graded(task, folder) for folder in evaluation_folders(run, task))
         graded, base = (old, []) if name == _BASE else (new, old)
-        for drawn in draw_groups(
-            graded,
-            task_metrics(task),
-            seed=1000 + number,
-            base=base,
-            resamples=resamples,
-            more=more,
-        ):
+        how: dict[str, Any] = {"seed": 1000 + number, "resamples": resamples}
+        for drawn in draw_groups(graded, task_metrics(task), base=base, more=more, **how):
             by_group[drawn.metric, drawn.group].append(drawn)
     for (metric, group), seeds in by_group.items():
         changes = [drawn.changes for drawn in seeds if drawn.changes is not None]

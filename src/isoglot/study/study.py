@@ -13,14 +13,7 @@ from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.study import Study, StudyCell, StudyFailure, StudyRun
 from isoglot.report.results.summary import RunSummary
 from isoglot.study.contests import Judges, check_judges
-from isoglot.study.grid import (
-    GridCell,
-    OracleConfig,
-    StudyConfig,
-    StudyJudgeConfig,
-    cells_of,
-    load_study,
-)
+from isoglot.study.grid import GridCell, OracleConfig, StudyConfig, cells_of, load_study
 from isoglot.study.results import draw_win_rates, finding_row, win_rates
 from isoglot.study.running import GridRun, grid_runs, run_all
 from isoglot.study.scores import score_rows
@@ -65,16 +58,15 @@ def _measure(
     contests = {
         (run.cell.name, run.seed): judges.contest(run, _task_of(run, config)) for run in done
     }
-    draws = {
-        judge.name: draw_win_rates(contests, judge.name, config.seeds) for judge in config.judges
-    }
+    names = [judge.name for judge in config.judges]
+    draws = {name: draw_win_rates(contests, name, config.seeds) for name in names}
     return Study(
         name=config.name,
         description=config.description,
         recipe=config.recipe,
         task=config.task,
         seeds=list(config.seeds),
-        judges=[judge.name for judge in config.judges],
+        judges=names,
         languages=sorted(cells[0].recipe.all_languages),
         dominant_language=cells[0].recipe.dominant_language,
         signature=_signature(config, cells),
@@ -150,16 +142,16 @@ def _run_row(run: GridRun, error: str | None) -> StudyRun:
 def _signature(config: StudyConfig, cells: Sequence[GridCell]) -> str:
     """Describe how the win rates were measured, so that two studies can be compared."""
     task = next(t for t in cells[0].recipe.evaluate.tasks if t.name == config.task)
+    names = []
+    for judge in config.judges:
+        revision = (
+            None if isinstance(judge, OracleConfig) else scorer_settings(judge).get("revision")
+        )
+        names.append(f"{judge.name}@{revision}" if revision else judge.name)
     return (
         f"win_rate|{config.task}|last policy against M0 of its run|n:{task.num_families or 'all'}"
-        f"|judges:{','.join(_judge_name(judge) for judge in config.judges)}"
+        f"|judges:{','.join(names)}"
         "|oracle:grade, 0 in another language|ties:half|unknown:invalid"
         f"|seeds:{','.join(map(str, config.seeds))}|bootstrap:seeds then families"
         f"|resamples:{RESAMPLES}|v:{__version__}"
     )
-
-
-def _judge_name(judge: StudyJudgeConfig) -> str:
-    """`name@revision` of a judge that is a model."""
-    revision = "" if isinstance(judge, OracleConfig) else scorer_settings(judge).get("revision")
-    return f"{judge.name}@{revision}" if revision else judge.name
