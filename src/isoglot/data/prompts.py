@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from hashlib import file_digest
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import file_sha256
 from isoglot.core.languages import language
 from isoglot.core.records import Message, Prompt, content_id
 from isoglot.core.rows import Row, errors_at, find_files, prompt_messages, read_rows_of_files
@@ -110,11 +110,7 @@ def read_prompts(config: PromptFileConfig) -> list[Prompt]:
 
 def prompts_revision(config: PromptFileConfig) -> str:
     """Return a hash of the content of the files; raises InputError where there are none."""
-    digests = []
-    for path in find_files(config.path):
-        with path.open("rb") as file:
-            digests.append(file_digest(file, "sha256").hexdigest())
-    return content_id(*digests)
+    return content_id(*map(file_sha256, find_files(config.path)))
 
 
 def select_families(

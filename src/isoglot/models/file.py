@@ -1,11 +1,11 @@
 """A file of completions, as a sampler."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import file_sha256
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.rows import Place, Row, read_rows
@@ -83,8 +83,7 @@ def file_revision(path: Path) -> str:
         raise InputError(
             f"expected a file of completions, got {path}, which is not there; correct `path`"
         )
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    return file_sha256(path)[:12]
 
 
 def _prompt_id(row: Row, id_columns: Sequence[str]) -> str:

@@ -1,11 +1,10 @@
 """Load the YAML file of a recipe or study, by its path or by its name in the package."""
 
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.yaml import read_yaml
 
 YamlKind = Literal["recipe", "study"]
@@ -37,8 +36,7 @@ def load_yaml(kind: YamlKind, name_or_path: str) -> dict[str, Any]:
                 f"cannot read {kind} {name_or_path} ({error}); correct the path"
             ) from None
     if name_or_path not in (names := packaged(kind)):
-        close = get_close_matches(name_or_path, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"in the package: {', '.join(names)}"
+        hint = did_you_mean(name_or_path, names, f"in the package: {', '.join(names)}")
         raise InputError(f"no {kind} {name_or_path!r}: expected a .yaml file or a name; {hint}")
     text = files(_FOLDERS[kind]).joinpath(f"{name_or_path}.yaml").read_text("utf-8")
     return read_yaml(text, f"{kind} {name_or_path}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
+from isoglot.core.files import file_sha256
 from isoglot.core.records import content_id
 from isoglot.core.store import write_json
 from isoglot.execute.ledger import refuse_changes
@@ -31,14 +32,14 @@ def claim(
     Raises:
         InputError: another training has begun there; names what differs.
     """
-    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    digests = "".join(map(file_sha256, files))
     inputs = {
         "policy": model_revision(policy.path, policy.revision),
         **({"template": read_template(policy.template)} if policy.template else {}),
         "config": config.model_dump(mode="json"),
         "seed": seed,
         "num_processes": num_processes,
-        "preferences": hashlib.sha256("".join(digests).encode()).hexdigest(),
+        "preferences": hashlib.sha256(digests.encode()).hexdigest(),
         **({"held_out": content_id(*held_out)} if held_out else {}),
     }
     path = out / "inputs.json"

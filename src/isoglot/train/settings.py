@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from traceback import walk_tb
@@ -13,7 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.section import Section
 from isoglot.train.adapters import LoraConfig, QuantizationConfig, check_quantization
 from isoglot.train.mixing import MixingConfig
@@ -139,8 +138,7 @@ def _check_keys(config_class: type, config: TrainConfig) -> None:
                 f"{key!r}, which the run itself sets; remove it"
             )
         if key not in known:
-            close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "see the documentation of TRL"
+            hint = did_you_mean(key, known, "see the documentation of TRL")
             raise InputError(
                 f"unknown key {key!r} in `training`, expected one of "
                 f"{config_class.__name__}; {hint}"

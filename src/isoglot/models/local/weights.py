@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import file_sha256
 from isoglot.models.local.adapters import base_of, merge
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -82,8 +83,7 @@ def folder_revision(folder: Path, patterns: Iterable[str], more: Iterable[str] =
 @lru_cache(maxsize=4096)
 def _file_hash(path: Path, _mtime_ns: int) -> str:
     """Hash a file of gigabytes once per process, and again after it was rewritten."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def load_weights(
