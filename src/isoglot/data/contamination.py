@@ -55,11 +55,7 @@ class Overlap(NamedTuple):
 
 
 class EvaluationIndex:
-    """The n-grams of evaluation items, by language.
-
-    An item with fewer than `min_grams` n-grams of its own is unknown: too short to be found, it is
-    counted, and drops nothing.
-    """
+    """The n-grams of evaluation items, by language; those of fewer than `min_grams` are unknown."""
 
     def __init__(
         self, items: Iterable[EvaluationItem], *, max_overlap: float, min_grams: int

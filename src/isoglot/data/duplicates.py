@@ -45,10 +45,7 @@ def group_chars(group: str) -> int:
 
 
 class Signatures:
-    """Signatures of all rows of all shards: 8 bytes per row and band, and 8 more.
-
-    Nothing depends on the order of the rows.
-    """
+    """Signatures of all rows of all shards, in any order: 8 bytes per row and band, and 8 more."""
 
     def __init__(self, max_similarity: float) -> None:
         self.max_similarity = max_similarity

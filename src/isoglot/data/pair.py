@@ -194,10 +194,7 @@ def _worst(_rewards: Sequence[float], below: Sequence[_Scored], _: PairConfig) -
 
 
 def _random(_rewards: Sequence[float], below: Sequence[_Scored], config: PairConfig) -> _Scored:
-    """Reject a random lower reward (Zephyr, arXiv:2310.16944, section 3).
-
-    It is a function of `seed` and the contents alone.
-    """
+    """Reject a lower reward drawn by `seed` and contents (Zephyr, arXiv:2310.16944, section 3)."""
     return min(below, key=lambda scored: content_id(str(config.seed), scored.completion_id))
 
 
@@ -259,18 +256,14 @@ def _scored(completions: Sequence[Completion], config: PairConfig) -> list[_Scor
     reward = {each.completion_id: each.rewards[config.reward] or 0.0 for each in completions}
     floor = min((reward[id] for id in reward if match[id] != 0.0), default=math.inf)
     must_be_right = config.chosen_language == "right"
-    return [
-        _Scored(
-            reward=reward[id] if match[id] != 0.0 else min(reward[id], floor),
-            is_right=match[id] != 0.0,
-            completion_id=id,
-            completion=each,
-            may_be_chosen=each.artefact is None
-            and (match[id] == 1.0 if must_be_right else match[id] != 0.0),
-        )
-        for each in completions
-        for id in [each.completion_id]
-    ]
+    scored = []
+    for each in completions:
+        id = each.completion_id
+        is_right = match[id] != 0.0
+        fits = match[id] == 1.0 if must_be_right else is_right
+        worth = reward[id] if is_right else min(reward[id], floor)
+        scored.append(_Scored(worth, is_right, id, each, fits and each.artefact is None))
+    return scored
 
 
 def _language_match(completion: Completion) -> float | None:

@@ -179,10 +179,7 @@ def paired_answers(a: ModelAnswers, b: ModelAnswers) -> Iterator[list[JudgedItem
 
 
 def _pair(a: JudgedItem, b: JudgedItem) -> JudgedItem:
-    """Pair two answers; where earlier turns differ, the rest of both is part of the answers.
-
-    So it is in a second turn, where each model continues its own first answer.
-    """
+    """Pair two answers, with the turns that differ, as those before a second turn do."""
     ours, theirs = (
         tuple(turn for turn in item.prompt.prompt if turn["role"] != "system") for item in (a, b)
     )
@@ -262,7 +259,6 @@ def _folder_parts(folder: Path) -> list[Callable[[], list[JudgedItem]]]:
 
 
 def _items(folder: Path, name: str) -> list[JudgedItem]:
-    """Read the first sample of each prompt in a part."""
     prompt_of = {prompt_key(row): row for row in read_shard(folder / "prompts" / name, Prompt)}
     rows = read_shard(folder / "completions" / name, Completion)
     return [JudgedItem(prompt_of[prompt_key(row)], (row,)) for row in rows if row.sample == 0]

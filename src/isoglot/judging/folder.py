@@ -75,7 +75,6 @@ class JudgedFolder(Generic[_R]):
         self._cost_before: float | None = None
 
     def _check(self) -> None:
-        """Raise InputError where the folder belongs to another judging; it is left as it is."""
         path, mend = self._out / _RECORD, "give another --out"
         if not path.exists():
             if any(shard_paths(self._out / name) for name in ("verdicts", "ratings")):
@@ -239,10 +238,7 @@ class JudgedFolder(Generic[_R]):
             )
 
     def _items(self, part: int) -> list[JudgedItem]:
-        """Read the items of a part that are in the files of all sides.
-
-        An interrupted run may have written more of the first ones.
-        """
+        """Read the items that all sides have; an interrupted run may have written more of some."""
         prompts = read_shard(shard_path(self._out / "prompts", part), Prompt)
         paths = [shard_path(self._out / side, part) for side in self._kind.sides]
         sides = [{prompt_key(row): row for row in read_shard(path, Completion)} for path in paths]

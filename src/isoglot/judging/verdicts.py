@@ -134,7 +134,6 @@ def swap_sides(verdict: Verdict) -> Verdict:
 
 
 def _outcome(score: float | None) -> Outcome:
-    """The outcome for A of a score from A's side."""
     if score is None:
         return Outcome.INVALID
     if score == 0.5:

@@ -100,7 +100,6 @@ def _rows(
     signature: str,
     draw: Callable[[Sequence[_Known]], np.ndarray],
 ) -> Iterator[JudgedResult]:
-    """A metric's row for each language, then for the mean."""
     known = {
         tag: _known(verdicts, metric.statistics, missing[tag])
         for tag, verdicts in by_language.items()
@@ -209,7 +208,6 @@ def _columns(
 
 
 def _interval(values: np.ndarray | None) -> tuple[float | None, float | None, float | None]:
-    """The value as measured and its interval; None where the value is not defined."""
     if values is None or np.isnan(values[0]):
         return None, None, None
     value, low, high = estimate(values)

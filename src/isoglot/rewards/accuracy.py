@@ -177,7 +177,6 @@ def _table(
     seed: int,
     resamples: int,
 ) -> RewardTable:
-    """Compute a scorer's table from its rewards."""
     table = reward_table(
         {name: [agreement_of(row) for row in _read(folder)] for name, folder in folders.items()},
         in_distribution=inside,

@@ -1,6 +1,5 @@
 """Sets of preferences that a user names: published sets, runs, folders of shards, files."""
 
-import hashlib
 import re
 import shutil
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import file_sha256
 from isoglot.core.records import Preference, content_id
 from isoglot.core.store import read_shard, shard_path, shard_paths, shards_of, write_shard
 from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
@@ -70,18 +70,16 @@ def _copied(rows: Sequence[Preference], folder: Path) -> Path:
 
 def _described(name: str, folder: Path) -> PairSet:
     """Describe a folder of shards, with one of them in memory at a time."""
-    paths, tags, num_pairs, digests = shard_paths(folder), set(), 0, []
+    paths, tags, num_pairs = shard_paths(folder), set(), 0
     for path in paths:
         rows = _read(path)
         num_pairs += len(rows)
         tags |= {row.answer_language for row in rows}
-        with path.open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     if not num_pairs:
         raise InputError(f"{name}: expected pairs, got none; leave the set out")
     prompts = folder.parent / "prompts"
     has_prompts = [path.name for path in shard_paths(prompts)] == [path.name for path in paths]
-    own, revision = prompts if has_prompts else None, content_id(*digests)
+    own, revision = prompts if has_prompts else None, content_id(*map(file_sha256, paths))
     return PairSet(name, folder, own, revision, num_pairs, frozenset(tags))
 
 

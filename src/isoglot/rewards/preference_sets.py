@@ -102,10 +102,7 @@ def _ja_vicuna(data: Path) -> Iterator[_Pair]:
 
 
 def _ja_mt_bench(data: Path) -> Iterator[_Pair]:
-    """First turns of Japanese MT-Bench: each pair of answers whose grades by GPT-4 differ.
-
-    Several grades of one answer are averaged.
-    """
+    """First turns of Japanese MT-Bench: pairs of answers whose mean grades by GPT-4 differ."""
     prompts = {
         str(row["question_id"]): row["turns"][0]
         for row in _rows(data / "mt_bench_x/question.ja.jsonl")
@@ -139,10 +136,7 @@ def _tata(data: Path) -> Iterator[_Pair]:
 
 
 def _alpacaeval(data: Path) -> Iterator[_Pair]:
-    """AlpacaEval 2 (arXiv:2404.04475): the likelier preference of the weighted GPT-4 judge.
-
-    Only models whose outputs are there.
-    """
+    """AlpacaEval 2 (arXiv:2404.04475): preferences of GPT-4 between known outputs."""
     outputs = {
         (row["model"], row["index"]): row
         for row in _rows(data / "alpacaeval_outputs/outputs.jsonl.gz")

@@ -78,10 +78,7 @@ class Judges:
         return Contest(outcomes, {tag: (rates[0].get(tag), rates[1].get(tag)) for tag in tags})
 
     def _rewards(self, config: ScorerConfig, folder: Path) -> dict[ExampleKey, AnswerWorth]:
-        """Score the answers in a folder; rewards are kept, so that M0 is scored once.
-
-        Their file is named after everything that decides them.
-        """
+        """Score the answers in a folder once; the file is named after all that decides rewards."""
         done = read_done(folder)
         assert done is not None
         made_from = content_id(str(scorer_settings(config)), done["fingerprint"])

@@ -100,7 +100,6 @@ def _measure(
 
 
 def _task_of(run: GridRun, config: StudyConfig) -> EvaluationTask:
-    """The task that the study compares on, as the run has it."""
     return next(task for task in run.recipe.evaluate.tasks if task.name == config.task)
 
 

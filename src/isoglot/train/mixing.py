@@ -115,10 +115,7 @@ def _draw(
     shares: Callable[[Mapping[str, int]], Mapping[str, int]],
     seed: int,
 ) -> list[int]:
-    """Draw the share of each language, each of its rows as often before any comes again.
-
-    The rows of a language are in the order of the hashes of seed and content.
-    """
+    """Draw the share of each language, its rows in turn by the hash of seed and content."""
     ranked: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for place, row in enumerate(rows):
         content = json.dumps(row, sort_keys=True, ensure_ascii=False)

@@ -44,11 +44,7 @@ def split_rows(values: Any, position_ids: Any, num_rows: int) -> Any:
 
 
 def check_isolation(trainer: Any) -> None:
-    """Raise InputError where a row of a packed sequence sees the one before it.
-
-    Tested on the model itself with two different first rows: the second row's logits must not
-    differ.
-    """
+    """Raise InputError where the logits of a packed row depend on the row before it."""
     import torch
 
     model = trainer.accelerator.unwrap_model(trainer.model)

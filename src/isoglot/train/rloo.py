@@ -209,10 +209,7 @@ def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = 
 
 
 def _fitting(rows: Any, tokenizer: Any, policy: Policy, args: Any) -> Any:
-    """Select the prompts whose longest completion fits into the context window.
-
-    Raises InputError where they do not fill a batch.
-    """
+    """Select the prompts that leave room for a completion; InputError if they fill no batch."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(policy.path, **policy.arguments).get_text_config()

@@ -243,10 +243,7 @@ def run_training(
 def _run(
     trainer: Any, out: Path, selection: CheckpointSelection | None, on_step: OnStep
 ) -> dict[str, Any]:
-    """Train from the last complete checkpoint, if there is one, to the policy that is saved.
-
-    The first process has that policy then, and the summary.
-    """
+    """Train from the last complete checkpoint; the first process returns the summary."""
     from accelerate.utils import broadcast_object_list
     from transformers import PrinterCallback
 
