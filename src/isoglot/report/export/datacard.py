@@ -1,7 +1,7 @@
 """The data card: README.md of an exported data set, as the hub reads it."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,9 +31,9 @@ class Content:
     rows: Counter[str] = field(default_factory=Counter)
     chars: Counter[str] = field(default_factory=Counter)
     """Length of all answers together."""
-    models: dict[str, Counter[str]] = field(default_factory=dict)
+    models: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     sources: Counter[str] = field(default_factory=Counter)
-    dropped: dict[str, Counter[str]] = field(default_factory=dict)
+    dropped: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     routes: RouteTable = field(default_factory=RouteTable)
     contamination: Sequence[OverlapRow] | None = None
     """None where no evaluation set was compared."""
@@ -79,12 +79,8 @@ def _front_matter(content: Content, licence: str) -> str:
     lines += ["size_categories:", f"- {json.dumps(size)}", "tags:", '- "trl"', '- "isoglot"']
     lines += ["configs:"]
     for tag in tags:
-        lines += [
-            f"- config_name: {json.dumps(tag)}",
-            "  data_files:",
-            "  - split: train",
-            f"    path: {json.dumps(f'{tag}/train.parquet')}",
-        ]
+        lines += [f"- config_name: {json.dumps(tag)}", "  data_files:", "  - split: train"]
+        lines += [f"    path: {json.dumps(f'{tag}/train.parquet')}"]
     return "\n".join([*lines, "---"])
 
 
@@ -96,10 +92,8 @@ def _languages(content: Content) -> str:
             f"{escape_markdown(model)} {number(part / num)} %"
             for model, part in content.models[tag].most_common()
         )
-        mean = f"{content.chars[tag] / num:.0f}"
-        lines.append(
-            [f"`{tag}`", row.english_name, row.own_name, row.tier, str(num), mean, engines]
-        )
+        sizes = str(num), f"{content.chars[tag] / num:.0f}"
+        lines.append([f"`{tag}`", row.english_name, row.own_name, row.tier, *sizes, engines])
     head = ["", "Language", "Own name", "Resources", "Rows", "Characters, mean", "Written by"]
     return _table(head, lines)
 
@@ -144,23 +138,16 @@ def _contamination(content: Content) -> list[str]:
 
 def _routes(content: Content) -> list[str]:
     """The decision table: why each language's answers were made the way they were."""
-    ways = content.routes.ways
-    if not ways:
+    if not content.routes.ways:
         return []
     keys = ("quality", "usable", "chrf", "off_target_rate", "artefact_rate", "failed_rate")
     lines = []
-    for way in ways:
-        rates = [getattr(way, key) for key in keys]
-        why = escape_markdown(way.why)
-        lines.append(
-            [
-                language_name(way.language),
-                escape_markdown(way.way),
-                str(way.num_answers),
-                *("–" if rate is None else f"{rate:.3f}" for rate in rates),
-                f"**{why}**" if way.is_chosen else why,
-            ]
-        )
+    for route in content.routes.ways:
+        rates = ("–" if (rate := getattr(route, key)) is None else f"{rate:.3f}" for key in keys)
+        why = escape_markdown(route.why)
+        decision = f"**{why}**" if route.is_chosen else why
+        head = [language_name(route.language), escape_markdown(route.way), str(route.num_answers)]
+        lines.append([*head, *rates, decision])
     names = [key.replace("_", " ") for key in keys]
     return [
         "## How answers were made, by language",
@@ -214,16 +201,15 @@ def _limits(content: Content, recipe: RecipeFacts) -> list[str]:
 
 
 def _making(content: Content, facts: RunFacts) -> list[str]:
-    recipe, clean = facts.recipe, facts.recipe.clean
+    recipe = facts.recipe
     made = [
         f"Recipe `{_code(recipe.name)}`, seed {escape_markdown(str(recipe.seed))}, "
         f"round {content.round}, stage `{content.stage}`.",
     ]
-    if content.stage == "clean" and clean:
-        made.append(f"Cleaned with `{_code(json.dumps(clean))}`.")
-    versions = facts.versions.items()
-    made.append("Versions: " + ", ".join(f"{escape_markdown(f'{k} {v}')}" for k, v in versions))
-    return made
+    if content.stage == "clean" and recipe.clean:
+        made.append(f"Cleaned with `{_code(json.dumps(recipe.clean))}`.")
+    versions = (escape_markdown(f"{name} {number}") for name, number in facts.versions.items())
+    return [*made, f"Versions: {', '.join(versions)}"]
 
 
 def _code(value: object) -> str:

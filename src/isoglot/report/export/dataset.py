@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,27 +108,26 @@ def _write(kind: DatasetKind, round: int, stages: list[Path], folder: Path) -> C
 
 def _count(content: Content, row: Demonstration | Preference) -> None:
     tag = row.answer_language
-    content.rows[tag] += 1
     if isinstance(row, Demonstration):
         text, model = row.text, row.model
         content.sources[row.source] += 1
     else:
         text, model = row.chosen_text, row.chosen_model
+    content.rows[tag] += 1
     content.chars[tag] += len(text)
-    content.models.setdefault(tag, Counter())[model] += 1
+    content.models[tag][model] += 1
 
 
 def _add_facts(content: Content, stage: Path) -> None:
     """Add the rows that a stage dropped, and its decisions."""
     for path in shard_paths(stage / DROPPED):
         for row in read_shard(path, Dropped):
-            content.dropped.setdefault(row.language, Counter())[row.reason] += 1
-    if (stage / "routes.json").exists():
-        found = read_json(stage / "routes.json", mend=_MEND)
-        content.routes = RouteTable.model_validate(found)
-    if (stage / "drops.json").exists():
-        fitted = read_json(stage / "drops.json", mend=_MEND)
-        content.contamination = [OverlapRow(**row) for row in fitted["contamination"]]
+            content.dropped[row.language][row.reason] += 1
+    if (path := stage / "routes.json").exists():
+        content.routes = RouteTable.model_validate(read_json(path, mend=_MEND))
+    if (path := stage / "drops.json").exists():
+        rows = read_json(path, mend=_MEND)["contamination"]
+        content.contamination = [OverlapRow(**row) for row in rows]
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """Results in the layout of `results_*.json` that lm-eval 0.4 writes."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from isoglot.report.results.judging import JudgedComparison
-from isoglot.report.results.rows import MEAN, GroupRow, ResultRow, Results
+from isoglot.report.results.rows import MEAN, GroupRow, Measure, ResultRow, Results
 
 _NAMES = {"accuracy": "acc"}
 _OUT_OF_100 = re.compile(r"(sp)?bleu|chrf", re.IGNORECASE)
@@ -45,7 +46,10 @@ def as_lm_eval(results: Results) -> _Json:
             n: {_metric_name(row): not row.measure.is_off_target for row in rows}
             for n, rows in cells.items()
         },
-        "n-samples": {n: _counts(rows[0]) for n, rows in cells.items()},
+        "n-samples": {
+            n: {"original": (rows[0].n or 0) + (rows[0].unknown or 0), "effective": rows[0].n or 0}
+            for n, rows in cells.items()
+        },
         "config": {
             "model": "isoglot",
             "model_args": {"pretrained": name, **({"revision": revision} if revision else {})},
@@ -69,8 +73,7 @@ def _metrics(name: str, rows: Sequence[ResultRow | GroupRow], num: int) -> _Json
         scale = 100.0 if _OUT_OF_100.match(row.metric) else 10.0 if row.measure.is_rating else 1.0
         half, metric = row.interval.half, _metric_name(row)
         found[f"{metric},none"] = scale * row.value
-        error = "N/A" if half is None else scale * half / _NORMAL_95
-        found[f"{metric}_stderr,none"] = error
+        found[f"{metric}_stderr,none"] = "N/A" if half is None else scale * half / _NORMAL_95
     return found
 
 
@@ -80,19 +83,10 @@ def _groups(results: Results) -> dict[str, _Json]:
     for row in results.groups:
         if row.group == MEAN:
             means.setdefault(row.task, []).append(row)
-    return {
-        task: _metrics(
-            task,
-            rows,
-            sum(row.n or 0 for row in results.results if row.measure == rows[0].measure),
-        )
-        for task, rows in means.items()
-    }
-
-
-def _counts(row: ResultRow) -> _Json:
-    n, unknown = row.n or 0, row.unknown or 0
-    return {"original": n + unknown, "effective": n}
+    nums: Counter[Measure] = Counter()
+    for result in results.results:
+        nums[result.measure] += result.n or 0
+    return {task: _metrics(task, rows, nums[rows[0].measure]) for task, rows in means.items()}
 
 
 def _part(row: ResultRow, key: str) -> str:

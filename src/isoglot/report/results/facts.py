@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import ConfigDict, JsonValue
 
 from isoglot.core.documents import read_json
+from isoglot.report.results.rows import ResultPart
 
 
-class _Loose(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
-
-
-class RecipeFacts(_Loose):
+class RecipeFacts(ResultPart):
     """The parts of a run's recipe that a data card names."""
+
+    model_config = ConfigDict(extra="ignore")
 
     name: str | None = None
     seed: int | None = None
@@ -21,8 +20,10 @@ class RecipeFacts(_Loose):
     clean: Mapping[str, JsonValue] | None = None
 
 
-class RunFacts(_Loose):
+class RunFacts(ResultPart):
     """The recipe and the versions of a run."""
+
+    model_config = ConfigDict(extra="ignore")
 
     recipe: RecipeFacts = RecipeFacts()
     versions: Mapping[str, str] = {}

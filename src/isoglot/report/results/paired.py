@@ -81,7 +81,7 @@ def _paired(
         columns[tag] = Measured(families, sides[0]), Measured(families, sides[1])
     if not columns:
         return {}
-    flat = [side for place in (0, 1) for side in (pair[place] for pair in columns.values())]
+    flat = [pair[place] for place in (0, 1) for pair in columns.values()]
     before, after = np.split(resampled_values(ratio, flat, seed=seed), 2, axis=1)
     drawn = after - before
     found = {tag: Interval(*estimate(drawn[:, i])) for i, tag in enumerate(columns)}

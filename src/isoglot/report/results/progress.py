@@ -1,7 +1,7 @@
 """Each measure of a run by language over its rounds, and the changes from M0 on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from isoglot.report.results.names import language_name
@@ -72,8 +72,7 @@ class Progress:
     def languages(self) -> list[str]:
         """All languages by group, the best at the start first."""
         tags = {row.language for _, row in self.results}
-        for pairs in self.pairs.values():
-            tags.update(pairs.by_language)
+        tags.update(*(pairs.by_language for pairs in self.pairs.values()))
         start = {tag: by[min(by)].value or 0.0 for tag, by in self.series(self.primary).items()}
         rank = {tag: GROUPS.index(self.group(tag)) for tag in tags}
         return sorted(tags, key=lambda tag: (rank[tag], -start.get(tag, 0.0), language_name(tag)))
@@ -114,15 +113,12 @@ class Progress:
         pooled = self.summary.mean_changes.get(measure.task, {}).get(group)
         if pooled and pooled.metric == measure.metric:
             return Interval(pooled.value, pooled.low, pooled.high, n=len(parts))
-        lows, highs = (
-            [end for p in parts if (end := getattr(p, side)) is not None]
-            for side in ("low", "high")
-        )
-        is_known = len(lows) == len(highs) == len(parts)
-        mean = Interval(sum(part.value or 0.0 for part in parts) / len(parts), n=len(parts))
-        if not is_known:
-            return mean
-        return replace(mean, low=sum(lows) / len(parts), high=sum(highs) / len(parts))
+        mean = sum(part.value or 0.0 for part in parts) / len(parts)
+        bounds = [(p.low, p.high) for p in parts if p.low is not None and p.high is not None]
+        if len(bounds) < len(parts):
+            return Interval(mean, n=len(parts))
+        low, high = (sum(ends) / len(parts) for ends in zip(*bounds, strict=True))
+        return Interval(mean, low, high, n=len(parts))
 
 
 def change_over(by_round: Mapping[int, Interval]) -> Interval | None:

@@ -1,6 +1,6 @@
 """Evaluations and runs next to each other: read, and refused where they do not measure the same."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,13 +59,15 @@ class ComparedRun:
         path = self.task_folder(task) / "graded.parquet"
         return read_shard(path, Graded) if path.exists() else []
 
-    def prompts(self, task: str) -> Iterator[tuple[str, str]]:
+    def prompts(self, task: str) -> set[tuple[str, str]]:
         """Language and id of every prompt; none where the folder has none."""
-        for path in shard_paths(self.task_folder(task) / "prompts"):
-            yield from ((row.language, row.prompt_id) for row in read_shard(path, Prompt))
+        shards = shard_paths(self.task_folder(task) / "prompts")
+        return {
+            (row.language, row.prompt_id) for path in shards for row in read_shard(path, Prompt)
+        }
 
     def num_examples(self, task: str, tag: str) -> set[int]:
-        """Count the examples that each metric's row stands for."""
+        """Return the numbers of examples of a language, over all metrics."""
         rows = [row for row in self.of_task(task) if row.language == tag]
         return {(row.n or 0) + (row.unknown or 0) for row in rows}
 
@@ -213,11 +215,11 @@ def _fixed_parts(row: ResultRow) -> dict[str, str]:
 
 def _have_same_prompts(first: ComparedRun, other: ComparedRun, task: str) -> bool:
     """False where a folder has no prompts, and only the counts agree."""
-    ids = [set(run.prompts(task)) for run in (first, other)]
-    if all(ids):
-        if odd := sorted(ids[0] ^ ids[1]):
+    ours, theirs = first.prompts(task), other.prompts(task)
+    if ours and theirs:
+        if odd := sorted(ours ^ theirs):
             tag, prompt = odd[0]
-            owner = first if odd[0] in ids[0] else other
+            owner = first if odd[0] in ours else other
             raise InputError(
                 f"the prompts of {task} differ: {len(odd)} are in one run only, as prompt {prompt} "
                 f"({tag}) of {owner.name}; evaluate both on the same prompts"

@@ -63,9 +63,8 @@ class StudyWinRate(ResultPart):
 
     @property
     def decided_interval(self) -> Interval:
-        return Interval(
-            self.decided_win_rate, self.decided_win_rate_low, self.decided_win_rate_high
-        )
+        bounds = self.decided_win_rate_low, self.decided_win_rate_high
+        return Interval(self.decided_win_rate, *bounds)
 
 
 class StudyScore(Changed):
