@@ -13,8 +13,7 @@ from rich.console import Console
 from isoglot.core.store import write_json
 from isoglot.report.cards.answers import NUM_ANSWERS, answer_cards
 from isoglot.report.cards.card import MAX_CHARS, drawn
-from isoglot.report.pages.evaluation import write_evaluation_report
-from isoglot.report.pages.evaluation_headline import sentence
+from isoglot.report.pages.evaluation import sentence, write_evaluation_report
 from isoglot.report.pages.measures_table import measure_table, task_table
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.names import in_sentence, tier

@@ -202,7 +202,7 @@ def import_rankings_command(
 
     Example: isoglot import-rankings ranked.jsonl --out runs/human --language sw
     """
-    from isoglot.report.pages.rankings import agreement_table
+    from isoglot.report.pages.rewards_tables import agreement_table
     from isoglot.rewards.rankings import import_rankings
 
     imported = import_rankings(files, out, tag=language, method=pair, seed=seed)

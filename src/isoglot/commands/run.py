@@ -125,9 +125,8 @@ def _run(recipe: str, overrides: list[str], out: Path | None, redo: bool) -> Non
 def _show(run: "Run") -> None:
     from isoglot.report.pages.audit import audit_table
     from isoglot.report.pages.headline import Headline
-    from isoglot.report.pages.run_data import empty_languages
+    from isoglot.report.pages.run_data import data_tables, empty_languages, languages_without_route
     from isoglot.report.pages.run_results import direction_tables, language_table
-    from isoglot.report.pages.run_routes import data_tables, languages_without_route
     from isoglot.report.results.progress import Progress
 
     screen, summary = console(), run.summary

@@ -1,14 +1,5 @@
 """A page: one HTML file that needs nothing else, and in which no text of a model acts.
 
-    page = Page(
-        title="new@1a2b",
-        headline="mgsm in 11 languages: mean accuracy 45.2 % (41.0 to 49.3).",
-        sections=[PageSection("values", "Accuracy by language", "Bars are …", [chart], [table])],
-        cards=answer_cards(folder, notes),
-        results=[("new@1a2b", row) for row in results.results],
-    )
-    write_page(folder / "report.html", page)
-
 A page lists its sections (title, caption, charts, tables), then the cards, then the table of all
 results with their signatures, then how everything was made. Texts are plain: the page escapes them.
 """
@@ -24,10 +15,11 @@ from pathlib import Path
 
 from isoglot.core.documents import read_json
 from isoglot.report.cards.card import Cards
+from isoglot.report.cells import PERCENT, UNKNOWN, Column, Scale, bounds, number
 from isoglot.report.charts.canvas import Chart
 from isoglot.report.results.names import language_name
 from isoglot.report.results.rows import Interval, ResultRow
-from isoglot.report.table import NUM_OPEN, Column, Table, TableRow
+from isoglot.report.table import NUM_OPEN, Table, TableRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,15 @@ class Tile:
 
     name: str
     figure: str
-    note: str = ""
+    note: str
+
+    @classmethod
+    def of(
+        cls, name: str, interval: Interval, scale: Scale = PERCENT, unknown: str = UNKNOWN
+    ) -> "Tile":
+        """A value, and its 95 % interval or `unknown` as the note."""
+        figure = number(interval.value, scale) + (" %" if scale is PERCENT else "")
+        return cls(name, figure, bounds(interval, scale) if interval.has_bounds else unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +141,12 @@ def _results_table(page: Page, signatures: Sequence[str]) -> Table:
         page.results,
         key=lambda r: (r[1].task, r[1].metric, rank.get(r[1].language, len(rank)), r[0]),
     )
-    columns = ["Metric", "Language", "Model", "Value, %", "n", "Unknown", "Trained", "Signature"]
+    columns = [Column(name, is_text=True) for name in ("Task", "Metric", "Language", "Model")]
+    columns += [Column(name) for name in ("Value, %", "n", "Unknown")]
+    columns += [Column(name, is_text=True) for name in ("Trained", "Signature")]
     return Table(
         "All results",
-        [Column("Task"), *(Column(name, is_text=name not in _NUMBERS) for name in columns)],
+        columns,
         [
             TableRow(
                 row.task,
@@ -162,9 +164,6 @@ def _results_table(page: Page, signatures: Sequence[str]) -> Table:
             for model, row in shown
         ],
     )
-
-
-_NUMBERS = ("Value, %", "n", "Unknown")
 
 
 def _inert_json(value: object) -> str:

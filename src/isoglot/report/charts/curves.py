@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from isoglot.report.charts.canvas import MUTED, PALETTE, Chart, finished, label, new_figure
 from isoglot.report.charts.intervals import error_bars, hover
 from isoglot.report.results.rows import Interval
-from isoglot.report.results.summary import CheckpointCheck, CheckpointChoice, RunSummary
+from isoglot.report.results.summary import CheckpointChoice, RunSummary
 
 _SAVED, _ALL = PALETTE[1], PALETTE[0]
 _MARGIN = {"l": 8, "r": 16, "t": 12, "b": 44}
@@ -41,7 +41,8 @@ def _choice(title: str, choice: CheckpointChoice) -> Chart:
         )
 
     for tag in tags:
-        add(tag, [_reward(check, tag) for check in choice.curve], MUTED, is_main=False)
+        by_check = [check.languages.get(tag) for check in choice.curve]
+        add(tag, [each.reward if each else None for each in by_check], MUTED, is_main=False)
     add("all", [check.value for check in choice.curve], _ALL, is_main=True)
     saved = "the last step"
     if choice.chosen_step is not None:
@@ -53,20 +54,12 @@ def _choice(title: str, choice: CheckpointChoice) -> Chart:
     return Chart(title, finished(figure), legend)
 
 
-def _reward(check: CheckpointCheck, tag: str) -> float | None:
-    return check.languages[tag].reward if tag in check.languages else None
-
-
 def rates_over_amounts(
-    title: str,
-    x_title: str,
-    curves: Mapping[str, Mapping[float, tuple[str, Interval]]],
-    *,
-    line_at: float | None = None,
+    title: str, curves: Mapping[str, Mapping[float, tuple[str, Interval]]], line_at: float
 ) -> Chart:
-    """A line with intervals for each curve: amount → what a tooltip calls the point, its rate.
+    """A line with intervals for each curve: data size → what a tooltip calls the point, its rate.
 
-    The axis of amounts is logarithmic where they differ much.
+    The axis of sizes is logarithmic where they differ much.
     """
     figure = new_figure(360, margin=_MARGIN)
     legend = []
@@ -90,9 +83,8 @@ def rates_over_amounts(
         type="log" if amounts[-1] >= _LOG_FROM * amounts[0] else "linear",
         tickvals=amounts,
         ticktext=[f"{x:g}" for x in amounts],
-        title={"text": label(x_title)},
+        title={"text": "data size"},
     )
     figure.update_yaxes(ticksuffix=" %")
-    if line_at is not None:
-        figure.add_hline(y=100 * line_at, line={"color": MUTED, "width": 1.2, "dash": "dot"})
+    figure.add_hline(y=100 * line_at, line={"color": MUTED, "width": 1.2, "dash": "dot"})
     return Chart(title, finished(figure), legend)

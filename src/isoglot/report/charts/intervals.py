@@ -1,12 +1,5 @@
 """The chart of values by language: dots or bars with 95 % intervals, in one or two plots.
 
-    interval_chart(
-        "Reward accuracy on tata",
-        ["en", "sw"],
-        [Series("length", PALETTE[0], {"en": Interval(0.6, 0.5, 0.7), "sw": Interval(0.4)})],
-        Axis("reward accuracy", line_at=0.5),
-    )
-
 A row of the chart is a language, or anything else with a name, such as a cell of a study; rows
 stand in the order given. A `Series` has a point for each row that has a value; series with another
 `lane` stand below one another in a row. `StackedCounts` are bars stacked from left to right. Series
@@ -125,7 +118,9 @@ def interval_chart(
     of another `group_of`; `marks` follow the names of rows; `lane_labels` name the lanes on the
     axis; the `unknown` rows say that they have no value.
     """
-    bands = Bands(rows, 1 + max((_last_lane(each) for each in series), default=0), lane_px)
+    lanes = {each.lane for each in series if isinstance(each, Series)}
+    lanes |= {lane for each in series if isinstance(each, StackedCounts) for _, lane in each.values}
+    bands = Bands(rows, 1 + max(lanes, default=0), lane_px)
     figure = band_figure(bands, axis.title, group_of, named, marks or {}, lane_labels)
     start: dict[tuple[str, int], float] = {}
     for each in series:
@@ -145,15 +140,16 @@ def interval_chart(
             font={"color": MUTED, "size": 11.5},
         )
     if second:
-        figure.update_layout(
-            xaxis={"domain": [0, share - _GAP]},
-            xaxis2=figure.layout.xaxis.to_plotly_json() | {"domain": [share + _GAP, 1]},
-        )
+        base = figure.layout.xaxis.to_plotly_json() | {"domain": [share + _GAP, 1]}
+        figure.update_layout(xaxis={"domain": [0, share - _GAP]}, xaxis2=base)
         figure.update_layout(xaxis2=_settings(second))
     figure.update_layout(barmode="overlay", xaxis=_settings(axis))
-    for name, one in (("x", axis), ("x2", second)):
+    for xref, one in (("x", axis), ("x2", second)):
         if one and one.line_at is not None:
-            _add_rule(figure, name, one)
+            x = one.scale.factor * one.line_at
+            line = {"color": MUTED, "width": 1.2, **({"dash": "dot"} if one.line_at else {})}
+            place = {"x0": x, "x1": x, "xref": xref, "y0": 0, "y1": 1, "yref": "paper"}
+            figure.add_shape(type="line", **place, layer="below", line=line)
     legend = dict.fromkeys((each.name, each.colour) for each in series if each.name)
     width = max(min_width_px, _TWO_PLOTS_PX if second else 0)
     return Chart(title, finished(figure), list(legend), width, is_wide)
@@ -198,16 +194,15 @@ def error_bars(
     points: Sequence[Interval], scale: Scale = PERCENT, **style: Any
 ) -> dict[str, object]:
     """Plotly's error bars from 95 % bounds; no bar where one is unknown."""
-    sides = [
+    up, down = (
         [
             0.0 if end is None or point.value is None else scale.factor * abs(end - point.value)
-            for point in points
-            for end in [getattr(point, side)]
+            for point, end in zip(points, ends, strict=True)
         ]
-        for side in ("high", "low")
-    ]
+        for ends in ([point.high for point in points], [point.low for point in points])
+    )
     base = {"type": "data", "symmetric": False, "width": 0, "thickness": 1.6}
-    return {**base, "array": sides[0], "arrayminus": sides[1], **style}
+    return {**base, "array": up, "arrayminus": down, **style}
 
 
 def band_figure(
@@ -224,13 +219,11 @@ def band_figure(
     texts = [label(named(row) + (marks or {}).get(row, "")) for row in bands.rows]
     values = [float(i) for i in range(len(texts))]
     if lane_labels:
-        lanes = range(bands.num_lanes)
-        values = [bands.y(row, lane) for row in bands.rows for lane in lanes]
-        texts = [
-            f"{'' if lane else text} {lane_labels[lane]}".strip()
-            for text in texts
-            for lane in lanes
+        values = [bands.y(row, lane) for row in bands.rows for lane in range(bands.num_lanes)]
+        parts = [
+            (text if i == 0 else "", lane) for text in texts for i, lane in enumerate(lane_labels)
         ]
+        texts = [f"{text} {lane}".strip() for text, lane in parts]
     figure.update_yaxes(
         tickvals=values,
         ticktext=texts,
@@ -246,17 +239,11 @@ def band_figure(
     return figure
 
 
-def _last_lane(series: Series | StackedCounts) -> int:
-    if isinstance(series, Series):
-        return series.lane
-    return max((lane for _, lane in series.values), default=0)
-
-
 def _add_series(
     figure: "go.Figure", bands: Bands, series: Series, scale: Scale, named: Callable[[str], str]
 ) -> None:
-    found = {row: series.points[row] for row in bands.rows if row in series.points}
-    found = {row: point for row, point in found.items() if point.value is not None}
+    points = series.points
+    found = {r: points[r] for r in bands.rows if r in points and points[r].value is not None}
     if not found:
         return
     suffix = f", {series.hover_name}" if series.hover_name else ""
@@ -272,14 +259,14 @@ def _add_series(
         ],
         "hoverinfo": "text",
     }
-    points, colour = list(found.values()), series.colour
+    values, colour = list(found.values()), series.colour
     if series.shape == "bar":
         figure.add_bar(
             **shared,
             width=0.66 if bands.num_lanes == 1 else 0.9 * bands.step,
             orientation="h",
             marker={"color": colour, "line": {"width": 0}, "opacity": 0.8},
-            error_x=error_bars(points, scale, color=INK, width=3),
+            error_x=error_bars(values, scale, color=INK, width=3),
         )
         return
     is_alone = bands.num_lanes == 1 and not series.is_second
@@ -287,7 +274,7 @@ def _add_series(
     figure.add_scatter(
         **shared,
         mode="markers",
-        error_x=error_bars(points, scale, color=colour, thickness=2.2 if is_alone else 1.6),
+        error_x=error_bars(values, scale, color=colour, thickness=2.2 if is_alone else 1.6),
         marker={
             "color": colour,
             "size": 11 if is_alone else 9,
@@ -323,8 +310,8 @@ def _add_counts(
 
 
 def _settings(axis: Axis) -> dict[str, object]:
-    font = {"color": MUTED, "size": 12}
-    settings: dict[str, object] = {"title": {"text": label(axis.title), "font": font}}
+    title = {"text": label(axis.title), "font": {"color": MUTED, "size": 12}}
+    settings: dict[str, object] = {"title": title}
     if axis.scale.unit == "%":
         settings["ticksuffix"] = " %"
     if axis.from_zero:
@@ -334,20 +321,3 @@ def _settings(axis: Axis) -> dict[str, object]:
     if axis.tick:
         settings["dtick"] = axis.tick
     return settings
-
-
-def _add_rule(figure: "go.Figure", xref: str, axis: Axis) -> None:
-    assert axis.line_at is not None
-    x = axis.scale.factor * axis.line_at
-    dash = {} if axis.line_at == 0 else {"dash": "dot"}
-    figure.add_shape(
-        type="line",
-        x0=x,
-        x1=x,
-        xref=xref,
-        y0=0,
-        y1=1,
-        yref="paper",
-        layer="below",
-        line={"color": MUTED, "width": 1.2, **dash},
-    )

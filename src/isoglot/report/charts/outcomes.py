@@ -45,20 +45,12 @@ def wins_and_losses(
         )
         for outcome, colour in _COLOURS.items()
     ]
-    series.append(
-        Series("win-rate", "var(--r2)", intervals(rates), is_second=True, hover_name="win-rate")
-    )
+    name = "win-rate"
+    series.append(Series(name, "var(--r2)", intervals(rates), is_second=True, hover_name=name))
     if controlled:
+        name, points = "length-controlled", intervals(controlled)
         series.append(
-            Series(
-                "length-controlled",
-                "var(--c6)",
-                intervals(controlled),
-                lane=1,
-                hollow=tags,
-                is_second=True,
-                hover_name="length-controlled",
-            )
+            Series(name, "var(--c6)", points, 1, hollow=tags, is_second=True, hover_name=name)
         )
     return interval_chart(
         "Wins, ties and losses",

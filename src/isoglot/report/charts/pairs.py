@@ -9,7 +9,7 @@ from isoglot.report.charts.rounds import rates_by_round
 from isoglot.report.results.names import language_name
 from isoglot.report.results.progress import Progress
 from isoglot.report.results.rows import Interval
-from isoglot.report.results.summary import LanguagePairs, Lengths
+from isoglot.report.results.summary import Lengths
 from isoglot.report.table import AMOUNT
 
 _KEPT = "kept"
@@ -24,14 +24,17 @@ def kept_and_dropped(progress: Progress) -> Chart | None:
     tags = [tag for tag in progress.languages if any(tag in part for part in found.values())]
     cells = [(tag, lane) for lane, part in enumerate(found.values()) for tag in tags if tag in part]
     rows = {(tag, lane): part[tag] for lane, part in enumerate(found.values()) for tag in part}
-    dropped: Counter[str] = Counter()
+    dropped = Counter[str]()
     for row in rows.values():
         dropped.update(row.dropped)
     reasons = sorted(dropped, key=lambda reason: (-dropped[reason], reason))
     series = []
     for place, reason in enumerate([_KEPT, *reasons]):
         fate = _KEPT if reason == _KEPT else f"dropped: {reason}"
-        counts = {cell: _count(rows[cell], reason) for cell in cells}
+        counts = {
+            cell: rows[cell].kept if reason == _KEPT else rows[cell].dropped.get(reason, 0)
+            for cell in cells
+        }
         hovers = {
             (tag, lane): f"{language_name(tag)}, round {list(found)[lane]}: {count} {fate}"
             for (tag, lane), count in counts.items()
@@ -49,10 +52,6 @@ def kept_and_dropped(progress: Progress) -> Chart | None:
     )
 
 
-def _count(row: LanguagePairs, reason: str) -> int:
-    return row.kept if reason == _KEPT else row.dropped.get(reason, 0)
-
-
 def _lane_labels(found: Mapping[int, object]) -> list[str]:
     """Rounds are named where there is more than one."""
     return [f"· round {index}" for index in found] if len(found) > 1 else []
@@ -60,15 +59,13 @@ def _lane_labels(found: Mapping[int, object]) -> list[str]:
 
 def lengths(progress: Progress) -> Chart | None:
     """Characters of chosen and rejected: median, middle 60 %, middle 80 %; None without lengths."""
-    found = {
-        index: {
-            tag: row
-            for tag, row in pairs.by_language.items()
-            if row.chosen_chars or row.rejected_chars
+    parts = {
+        i: {
+            t: row for t, row in pairs.by_language.items() if row.chosen_chars or row.rejected_chars
         }
-        for index, pairs in progress.pairs.items()
+        for i, pairs in progress.pairs.items()
     }
-    found = {index: part for index, part in found.items() if part}
+    found = {index: part for index, part in parts.items() if part}
     if not found:
         return None
     tags = [tag for tag in progress.languages if any(tag in part for part in found.values())]

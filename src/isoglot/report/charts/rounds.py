@@ -44,10 +44,8 @@ def over_rounds(progress: Progress, measure: Measure) -> list[Chart]:
     found = progress.series(measure)
     order = [tag for tag in progress.languages if tag in found]
     never = [tag for tag in order if progress.group(tag) == "never trained"]
-    panels = {
-        "Trained languages": [tag for tag in order if tag not in never],
-        "Languages never trained on": never,
-    }
+    trained = [tag for tag in order if tag not in never]
+    panels = {"Trained languages": trained, "Languages never trained on": never}
     ends = [
         100 * end
         for by_round in found.values()
@@ -86,32 +84,23 @@ def _panel(
         for i, tag in enumerate(found)
     }
     # Neighbours are set apart, so that their intervals do not cover each other.
-    _add_lines(figure, found, colours, dominant, min(0.03, 2 * half / len(found)))
-    _add_line_labels(figure, found, colours, height)
-    return Chart(title, finished(figure), is_wide=is_wide)
-
-
-def _add_lines(
-    figure: "go.Figure",
-    found: _ByRound,
-    colours: Mapping[str, str],
-    dominant: str,
-    step: float,
-) -> None:
+    step = min(0.03, 2 * half / len(found))
     for place, (tag, by_round) in enumerate(found.items()):
-        points = [by_round[i] for i in sorted(by_round)]
+        points = {i: by_round[i] for i in sorted(by_round)}
         shift = (place - (len(found) - 1) / 2) * step
         symbol = _SYMBOLS[place // len(PALETTE) % len(_SYMBOLS)]
         figure.add_scatter(
-            x=[i + shift for i in sorted(by_round)],
-            y=[100 * (point.value or 0.0) for point in points],
-            error_y=error_bars(points, color=colours[tag], thickness=1.4),
+            x=[i + shift for i in points],
+            y=[100 * (point.value or 0.0) for point in points.values()],
+            error_y=error_bars(list(points.values()), color=colours[tag], thickness=1.4),
             mode="lines+markers",
             line={"color": colours[tag], "width": 3.5 if tag == dominant else 2},
             marker={"color": colours[tag], "size": 8, "symbol": symbol},
-            hovertext=[hover(f"{language_name(tag)}, M{i}", by_round[i]) for i in sorted(by_round)],
+            hovertext=[hover(f"{language_name(tag)}, M{i}", point) for i, point in points.items()],
             hoverinfo="text",
         )
+    _add_line_labels(figure, found, colours, height)
+    return Chart(title, finished(figure), is_wide=is_wide)
 
 
 def _add_line_labels(
@@ -186,9 +175,8 @@ def rates_by_round(
 
 def changes_by_language(progress: Progress, measure: Measure) -> Chart | None:
     """Last policy minus M0 by language, best of each group first; None without."""
-    title = f"{measure.title}: change"
     return differences(
-        title,
+        f"{measure.title}: change",
         "points, last policy minus M0",
         progress.changes(measure),
         {tag: progress.group(tag) for tag in progress.languages},

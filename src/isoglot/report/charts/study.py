@@ -12,7 +12,7 @@ from isoglot.report.charts.canvas import (
 from isoglot.report.charts.curves import rates_over_amounts
 from isoglot.report.charts.heat import heat_map
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
-from isoglot.report.results.names import language_name, shortened
+from isoglot.report.results.names import shortened
 from isoglot.report.results.rows import Interval
 from isoglot.report.results.study import (
     SCORE_GROUPS,
@@ -131,13 +131,11 @@ def language_dots(cells: Sequence[StudyCell], judge: str, tags: Sequence[str]) -
         )
         for lane, cell in enumerate(cells)
     ]
-    axis = Axis("win-rate", line_at=_EVEN)
     return interval_chart(
         "Win-rate by language",
         tags,
         series,
-        axis,
-        named=language_name,
+        Axis("win-rate", line_at=_EVEN),
         lane_px=11,
         is_wide=True,
         min_width_px=_MIN_WIDTH_PX,
@@ -160,8 +158,7 @@ def size_curves(cells: Sequence[StudyCell], judge: str) -> list[Chart]:
             }
             for name, members in curves
         }
-        title = STUDY_GROUPS[group].capitalize()
-        charts.append(rates_over_amounts(title, "data size", lines, line_at=_EVEN))
+        charts.append(rates_over_amounts(STUDY_GROUPS[group].capitalize(), lines, _EVEN))
     return charts
 
 

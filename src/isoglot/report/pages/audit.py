@@ -8,7 +8,7 @@ from isoglot.report.results.summary import AuditRow, RunSummary
 from isoglot.report.table import Column, Scale, Table, TableRow
 
 
-def audit_rows(summary: RunSummary) -> list[AuditRow]:
+def _audit_rows(summary: RunSummary) -> list[AuditRow]:
     """Off-target rates of the samplers, or of the policies M_t of a run that has no audit."""
     if summary.audit:
         return list(summary.audit.rows)
@@ -34,7 +34,7 @@ def audit_table(summary: RunSummary) -> Table:
     Raises:
         InputError: the run has no rates yet.
     """
-    rows = audit_rows(summary)
+    rows = _audit_rows(summary)
     if not rows:
         raise InputError("the run has no completions to audit yet: expected `generate` to be done")
     tags = sorted({row.language for row in rows})

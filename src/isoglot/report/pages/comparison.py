@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from isoglot.report.cards.card import no_cards
+from isoglot.report.cells import number, scale_of, step_of
 from isoglot.report.charts.canvas import PALETTE, Chart
 from isoglot.report.charts.heat import heat_map
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
@@ -12,7 +13,8 @@ from isoglot.report.pages.comparison_table import Changes, changes_of, compariso
 from isoglot.report.results.names import in_sentence, shortened, tier
 from isoglot.report.results.rows import MEAN, Measure, rows_of
 from isoglot.report.results.runs import Comparison, compare_runs
-from isoglot.report.table import bounds, number, scale_of, step_of
+
+_MAX_TILES = 6
 
 
 def write_comparison(folders: Sequence[Path], out: Path) -> Path:
@@ -24,6 +26,17 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
     comparison = compare_runs(folders)
     changes = {measure: changes_of(comparison, measure) for measure in comparison.measures}
     scored = {measure: part for measure, part in changes.items() if not measure.is_off_target}
+    tiles = [
+        Tile.of(
+            f"{shortened(name)}: {in_sentence(measure.title)}, mean of {len(part) - 1}",
+            part[MEAN],
+            step_of(scale_of(measure)),
+            "interval unknown",
+        )
+        for measure, parts in scored.items()
+        for name, part in parts.items()
+        if MEAN in part
+    ]
     page = Page(
         title=f"{len(comparison.runs)} models side by side",
         headline=_sentence(comparison, scored),
@@ -33,7 +46,7 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
             for section in _sections(comparison, i, measure, changes[measure])
         ],
         cards=no_cards("The prompts and answers of each model are in its own report.html."),
-        tiles=_tiles(scored),
+        tiles=tiles if len(tiles) <= _MAX_TILES else [],
         fine=[
             f"All are compared with {comparison.names[0]}, on the same prompts. Changes are in "
             "points, or in grades where a judge gave them, with 95 % intervals; those of the mean "
@@ -66,18 +79,6 @@ def _sentence(comparison: Comparison, changes: Mapping[Measure, Changes]) -> str
     if not means:
         return f"{text}."
     return f"{text}. {measure.title}, from {comparison.names[0]}: {'; '.join(means)}."
-
-
-def _tiles(changes: Mapping[Measure, Changes]) -> list[Tile]:
-    tiles = []
-    for measure, parts in changes.items():
-        step = step_of(scale_of(measure))
-        for name, part in parts.items():
-            if mean := part.get(MEAN):
-                title = f"{in_sentence(measure.title)}, mean of {len(part) - 1}"
-                note = bounds(mean, step) if mean.has_bounds else "interval unknown"
-                tiles.append(Tile(f"{shortened(name)}: {title}", number(mean.value, step), note))
-    return tiles if len(tiles) <= 6 else []
 
 
 def _sections(

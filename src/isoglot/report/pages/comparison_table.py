@@ -4,18 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from isoglot.report.cells import Cell, Column, scale_of, step_of
 from isoglot.report.results.names import shortened
 from isoglot.report.results.paired import changes_between
-from isoglot.report.results.rows import (
-    MEAN,
-    Interval,
-    Measure,
-    ResultRow,
-    groups_of,
-    rows_of,
-)
+from isoglot.report.results.rows import MEAN, Interval, Measure, ResultRow, groups_of, rows_of
 from isoglot.report.results.runs import ComparedRun, Comparison
-from isoglot.report.table import Cell, Column, Table, TableRow, scale_of, step_of
+from isoglot.report.table import Table, TableRow
 
 Changes = Mapping[str, Mapping[str, Interval]]
 """Name of a run → language, or `mean` → its change from the first run."""
@@ -33,7 +27,11 @@ def comparison_table(comparison: Comparison, measure: Measure, changes: Changes)
     """The mean over the languages that all runs have a value in, then every language."""
     found = {run.name: rows_of(run.rows, measure) for run in comparison.runs}
     tags = [tag for tag in comparison.languages if any(tag in part for part in found.values())]
-    shared = [tag for tag in tags if all(_is_known(part.get(tag)) for part in found.values())]
+    shared = [
+        tag
+        for tag in tags
+        if all(tag in part and part[tag].value is not None for part in found.values())
+    ]
     scale = scale_of(measure)
     columns = [Column("Language")]
     columns += [Column(shortened(name), scale, form="value") for name in found]
@@ -61,10 +59,6 @@ def comparison_table(comparison: Comparison, measure: Measure, changes: Changes)
         else ""
     )
     return Table(f"{measure.title}, {scale.unit}", columns, rows, caption)
-
-
-def _is_known(row: ResultRow | None) -> bool:
-    return row is not None and row.value is not None
 
 
 def _mean(run: ComparedRun, measure: Measure, shared: Sequence[str]) -> Interval:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from isoglot.report.cells import POINTS, bounds, number
 from isoglot.report.page import Tile
 from isoglot.report.results.names import count_of, language_name
 from isoglot.report.results.progress import Progress, ends
 from isoglot.report.results.rows import Interval
-from isoglot.report.table import POINTS, bounds, number
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,10 @@ class Headline:
     @property
     def dominant(self) -> Interval | None:
         return self.changes.get(self.progress.summary.dominant_language)
+
+    @property
+    def _dominant_name(self) -> str:
+        return language_name(self.progress.summary.dominant_language)
 
     @property
     def worst(self) -> str | None:
@@ -66,8 +70,7 @@ class Headline:
     def _of_trained(self, metric: str) -> str:
         if self.trained is None or self.worst is None:
             return ""
-        dominant = language_name(self.progress.summary.dominant_language)
-        other = f" other than {dominant}" if self.dominant else ""
+        other = f" other than {self._dominant_name}" if self.dominant else ""
         count = count_of(self.trained.n or 0, "trained language")
         text = f"{metric} {_moved(self.trained)} on average over the {count}{other}"
         if self.trained.n == 1:
@@ -78,8 +81,7 @@ class Headline:
     def _of_others(self) -> str:
         parts = []
         if self.dominant is not None:
-            name = language_name(self.progress.summary.dominant_language)
-            parts.append(f"{name}, the dominant one, {_moved(self.dominant)}")
+            parts.append(f"{self._dominant_name}, the dominant one, {_moved(self.dominant)}")
         if self.never_trained is not None:
             count = count_of(self.never_trained.n or 0, "language")
             parts.append(f"the {count} never trained on {_moved(self.never_trained)}")
@@ -87,26 +89,21 @@ class Headline:
 
     def tiles(self) -> list[Tile]:
         """The changes of the verdict; none without a change."""
-        found = []
-        if part := self.trained:
-            found.append(_tile(f"Trained, mean of {part.n}", part))
+        parts: dict[str, Interval | None] = {}
+        if self.trained:
+            parts[f"Trained, mean of {self.trained.n}"] = self.trained
         if self.worst:
-            least = f"Least gain: {language_name(self.worst)}"
-            found.append(_tile(least, self.changes[self.worst]))
-        if part := self.dominant:
-            dominant = language_name(self.progress.summary.dominant_language)
-            found.append(_tile(f"{dominant}, dominant", part))
-        if part := self.never_trained:
-            found.append(_tile(f"Never trained, mean of {part.n}", part))
+            parts[f"Least gain: {language_name(self.worst)}"] = self.changes[self.worst]
+        parts[f"{self._dominant_name}, dominant"] = self.dominant
+        if self.never_trained:
+            parts[f"Never trained, mean of {self.never_trained.n}"] = self.never_trained
+        found = [
+            Tile.of(name, part, POINTS, "interval unknown") for name, part in parts.items() if part
+        ]
         if found and self.off_target:
             first, last = map(number, self.off_target)
             found.append(Tile("Off-target rate, mean", f"{last} %", f"M0: {first} %"))
         return found
-
-
-def _tile(name: str, change: Interval) -> Tile:
-    note = bounds(change, POINTS) if change.has_bounds else "interval unknown"
-    return Tile(name, number(change.value, POINTS), note)
 
 
 def _moved(change: Interval) -> str:

@@ -2,34 +2,15 @@
 
 from collections.abc import Sequence
 
+from isoglot.report.cells import INDEX, PERCENT, POINTS, Cell, Column, Scale
 from isoglot.report.results.judging import JudgedComparison, JudgedResult
 from isoglot.report.results.names import metric_name, tier
 from isoglot.report.results.rows import MEAN, Measure, language_order, rows_of
-from isoglot.report.table import INDEX, PERCENT, POINTS, Cell, Column, Scale, Table, TableRow
+from isoglot.report.table import Table, TableRow
 
 RATES = ("win_rate", "length_controlled_win_rate", "soft_win_rate")
 TRUST = ("swap_consistency", "position_bias", "verbosity_bias", "agreement")
 _COUNTS = ("wins", "ties", "losses", "invalid", "unanswered")
-
-
-def scale_of_metric(metric: str) -> Scale:
-    """Rates are shown in percent, biases in points, agreement as it is."""
-    if metric.endswith("bias"):
-        return POINTS
-    return INDEX if metric == "agreement" else PERCENT
-
-
-def rows_by_metric(
-    comparison: JudgedComparison, metrics: Sequence[str]
-) -> dict[str, dict[str, JudgedResult]]:
-    """Metric → language → row, without metrics that have no row."""
-    found = {metric: rows_of(comparison.results, Measure("", metric)) for metric in metrics}
-    return {metric: rows for metric, rows in found.items() if rows}
-
-
-def languages_of_comparison(comparison: JudgedComparison) -> list[str]:
-    """All languages in the one order of every table and chart."""
-    return language_order([row for row in comparison.results if row.language != MEAN])
 
 
 def judge_tables(comparison: JudgedComparison) -> list[Table]:
@@ -65,3 +46,23 @@ def _metrics_table(
         rows.insert(0, TableRow("Mean", cells(MEAN), is_group=True))
     caption = f"judge: {comparison.judge}; ± half the 95 % interval"
     return Table(title, columns, rows, caption)
+
+
+def scale_of_metric(metric: str) -> Scale:
+    """Return percent for rates, points for biases, and the number itself for agreement."""
+    if metric.endswith("bias"):
+        return POINTS
+    return INDEX if metric == "agreement" else PERCENT
+
+
+def rows_by_metric(
+    comparison: JudgedComparison, metrics: Sequence[str]
+) -> dict[str, dict[str, JudgedResult]]:
+    """Metric → language → row, without metrics that have no row."""
+    found = {metric: rows_of(comparison.results, Measure("", metric)) for metric in metrics}
+    return {metric: rows for metric, rows in found.items() if rows}
+
+
+def languages_of_comparison(comparison: JudgedComparison) -> list[str]:
+    """All languages in the one order of every table and chart."""
+    return language_order([row for row in comparison.results if row.language != MEAN])

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from isoglot.report.cards.judged import rating_cards
+from isoglot.report.cells import GRADES, bounds, number
 from isoglot.report.charts.canvas import Chart
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
 from isoglot.report.charts.tiers import tier_series
 from isoglot.report.page import Page, PageSection, Tile, read_facts, write_page
+from isoglot.report.pages.judge import judge_facts, place_of
 from isoglot.report.pages.measures_table import rating_measures, rating_table
 from isoglot.report.results.judging import Ratings
-from isoglot.report.results.names import language_name, metric_name, tier
+from isoglot.report.results.names import metric_name, tier
 from isoglot.report.results.rows import (
     MEAN,
     RATING,
@@ -18,7 +20,6 @@ from isoglot.report.results.rows import (
     language_order,
     rows_of,
 )
-from isoglot.report.table import GRADES, bounds, number
 
 _TURN_COLOURS = ("var(--c6)", "var(--c7)", "var(--c4)", "var(--c5)")
 
@@ -41,8 +42,22 @@ def write_rating_report(folder: Path) -> Path:
         headline=rating_sentence(ratings),
         sections=[_section(ratings)],
         cards=rating_cards(folder, notes),
-        tiles=_tiles(ratings),
-        fine=_fine_print(ratings),
+        tiles=[
+            Tile.of(
+                f"{metric_name(measure.metric)}, mean of {len(row.languages)}", row.interval, GRADES
+            )
+            for measure in rating_measures(ratings)
+            if (row := groups_of(ratings.groups, measure).get(MEAN))
+        ],
+        fine=[
+            judge_facts(
+                ratings,
+                ratings.results,
+                "grades could not be read: counted, and in no mean",
+                "answers not graded, because they had failed",
+            ),
+            "Each answer is graded alone, 1 to 10. Intervals are 95 %.",
+        ],
         notices=notes,
         results=[(ratings.model, row) for row in in_percent],
         order=language_order(ratings.results),
@@ -58,37 +73,10 @@ def rating_sentence(ratings: Ratings) -> str:
     mean = groups_of(ratings.groups, main).get(MEAN) if main else None
     if main is None or mean is None:
         return "No grade is known."
-    tags = mean.languages
-    place = f"over {len(tags)} languages" if len(tags) > 1 else f"in {language_name(tags[0])}"
     return (
-        f"{ratings.model} on {main.task}: {number(mean.value, GRADES)} of 10 {place} "
-        f"({bounds(mean.interval, GRADES)})."
+        f"{ratings.model} on {main.task}: {number(mean.value, GRADES)} of 10 "
+        f"{place_of(mean.languages)} ({bounds(mean.interval, GRADES)})."
     )
-
-
-def _tiles(ratings: Ratings) -> list[Tile]:
-    tiles = []
-    for measure in rating_measures(ratings):
-        if row := groups_of(ratings.groups, measure).get(MEAN):
-            name = f"{metric_name(measure.metric)}, mean of {len(row.languages)}"
-            tiles.append(Tile(name, number(row.value, GRADES), bounds(row.interval, GRADES)))
-    return tiles
-
-
-def _fine_print(ratings: Ratings) -> list[str]:
-    invalid = sum(row.invalid or 0 for row in ratings.results)
-    unanswered = sum(row.unanswered or 0 for row in ratings.results)
-    cost = ratings.cost_usd
-    facts = [
-        f"Judge: {ratings.judge}",
-        f"seed {ratings.seed}",
-        "cost unknown" if cost is None else f"cost {cost:.2f} USD",
-    ]
-    if invalid:
-        facts.append(f"{invalid} grades could not be read: counted, and in no mean")
-    if unanswered:
-        facts.append(f"{unanswered} answers not graded, because they had failed")
-    return [" · ".join(facts), "Each answer is graded alone, 1 to 10. Intervals are 95 %."]
 
 
 def _section(ratings: Ratings) -> PageSection:

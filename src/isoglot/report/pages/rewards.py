@@ -1,13 +1,16 @@
 """The page of scorers on preferences: how often each is right in each language, how surely."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from isoglot.report.cards.pairs import reward_cards
+from isoglot.report.cells import POINTS, bounds, number, value_and_bounds
 from isoglot.report.charts.canvas import PALETTE
 from isoglot.report.charts.heat import heat_map
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
 from isoglot.report.page import Page, PageSection, Tile, read_facts, write_page
 from isoglot.report.pages.rewards_tables import (
+    Cells,
     cells_of_set,
     distribution_table,
     languages_of_cells,
@@ -17,7 +20,6 @@ from isoglot.report.pages.rewards_tables import (
 from isoglot.report.results.names import shortened, tier
 from isoglot.report.results.rewards import RewardResults
 from isoglot.report.results.rows import MEAN
-from isoglot.report.table import POINTS, bounds, number, value_and_bounds
 
 _MAX_TILES = 6
 
@@ -32,16 +34,30 @@ def write_rewards_report(folder: Path) -> Path:
     """
     results = RewardResults.read_from(folder)
     notes: list[str] = []
-    sets = [languages_of_cells(cells_of_set(results, name)) for name in results.sets]
+    sets = {name: cells_of_set(results, name) for name in results.sets}
+    means = {(name, s): overall(sets[name], s) for name in sets for s in results.scorers}
+    tiles = [
+        Tile.of(f"{shortened(scorer)} on {shortened(name)}", row.interval)
+        for (name, scorer), row in means.items()
+        if row and row.value is not None
+    ]
+    tags = dict.fromkeys(tag for cells in sets.values() for tag in languages_of_cells(cells))
+    sections = [
+        _section(results.scorers, i, name, cells) for i, (name, cells) in enumerate(sets.items())
+    ]
+    if results.distribution:
+        caption = (
+            "Means over the sets of each kind, for languages that are in sets of both; the loss is "
+            "in points."
+        )
+        table = distribution_table(results.distribution)
+        sections.append(PageSection("distribution", table.title, caption, tables=[table]))
     page = Page(
         title=f"{', '.join(results.scorers)}: right about preferences?",
         headline=rewards_sentence(results),
-        sections=[
-            *(_section(results, place, name) for place, name in enumerate(results.sets)),
-            *([_distribution(results)] if results.distribution else []),
-        ],
+        sections=sections,
         cards=reward_cards(folder, results.folders, notes),
-        tiles=_tiles(results),
+        tiles=tiles if len(tiles) <= _MAX_TILES else [],
         fine=[
             "Reward accuracy: how often the answer that was preferred has the higher reward. Equal "
             "rewards are half right, so that a coin is at 50 %; a pair with a side that has no "
@@ -50,7 +66,7 @@ def write_rewards_report(folder: Path) -> Path:
         ],
         notices=notes,
         results=[(row.scorer, row) for row in results.results],
-        order=[*dict.fromkeys(tag for tags in sets for tag in tags), MEAN],
+        order=[*tags, MEAN],
         facts=read_facts(folder / "rewards.json"),
         facts_name="rewards.json",
     )
@@ -77,39 +93,22 @@ def rewards_sentence(results: RewardResults) -> str:
     return f"On {name}: {'; '.join(clauses)}."
 
 
-def _tiles(results: RewardResults) -> list[Tile]:
-    tiles = []
-    for name in results.sets:
-        cells = cells_of_set(results, name)
-        for scorer in results.scorers:
-            row = overall(cells, scorer)
-            if row is not None and row.value is not None:
-                title = f"{shortened(scorer)} on {shortened(name)}"
-                tiles.append(Tile(title, f"{number(row.value)} %", bounds(row.interval)))
-    return tiles if len(tiles) <= _MAX_TILES else []
-
-
-def _section(results: RewardResults, place: int, name: str) -> PageSection:
-    cells, scorers = cells_of_set(results, name), results.scorers
+def _section(scorers: Sequence[str], place: int, name: str, cells: Cells) -> PageSection:
     tags = languages_of_cells(cells)
     points = {key: row.interval for key, row in cells.items()}
     title = f"Reward accuracy on {name}"
-    dots = interval_chart(
-        title,
-        tags,
-        [
-            Series(
-                scorer,
-                PALETTE[lane % len(PALETTE)],
-                {tag: points[tag, scorer] for tag in tags if (tag, scorer) in points},
-                lane,
-                hover_name=scorer,
-            )
-            for lane, scorer in enumerate(scorers)
-        ],
-        Axis("reward accuracy", line_at=0.5, limits=(0, 1.01)),
-        group_of=tier,
-    )
+    series = [
+        Series(
+            scorer,
+            PALETTE[lane % len(PALETTE)],
+            {tag: points[tag, scorer] for tag in tags if (tag, scorer) in points},
+            lane,
+            hover_name=scorer,
+        )
+        for lane, scorer in enumerate(scorers)
+    ]
+    axis = Axis("reward accuracy", line_at=0.5, limits=(0, 1.01))
+    dots = interval_chart(title, tags, series, axis, group_of=tier)
     heat = heat_map(f"{title}, %", tags, scorers, points, more_is="better")
     is_inside = any(row.in_distribution for row in cells.values())
     return PageSection(
@@ -120,14 +119,4 @@ def _section(results: RewardResults, place: int, name: str) -> PageSection:
         [heat, dots] if len(tags) > 1 else [dots],
         [set_table(name, cells, scorers)],
         missing="No pair has rewards.",
-    )
-
-
-def _distribution(results: RewardResults) -> PageSection:
-    return PageSection(
-        "distribution",
-        "In and out of distribution",
-        "Means over the sets of each kind, for languages that are in sets of both; the loss is in "
-        "points.",
-        tables=[distribution_table(results.distribution)],
     )

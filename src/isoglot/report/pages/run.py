@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from isoglot.report.cards.pairs import pair_cards
+from isoglot.report.cells import Column, ShareBar
 from isoglot.report.page import Page, PageSection, read_facts, write_page
 from isoglot.report.pages.headline import Headline
-from isoglot.report.pages.run_data import empty_languages, timing_table
+from isoglot.report.pages.run_data import empty_languages
 from isoglot.report.pages.run_data_sections import (
     choice_section,
     demonstration_sections,
@@ -15,6 +16,7 @@ from isoglot.report.pages.run_sections import audit_section, pair_sections, resu
 from isoglot.report.results.facts import read_run_facts
 from isoglot.report.results.progress import Progress
 from isoglot.report.results.summary import RunSummary
+from isoglot.report.table import Table, TableRow
 
 
 def write_report(run: Path) -> Path:
@@ -28,7 +30,7 @@ def write_report(run: Path) -> Path:
     summary = RunSummary.read_from(run)
     notes: list[str] = []
     cards = pair_cards(run, notes)
-    progress, versions = Progress(summary), read_run_facts(run).versions.items()
+    progress = Progress(summary)
     headline = Headline(progress)
     audit = summary.audit.rows if summary.audit else ()
     sentence = headline.sentence
@@ -42,9 +44,9 @@ def write_report(run: Path) -> Path:
         "problems, so the interval of a mean over languages draws problems, in all of them at once."
     ]
     made = [f"Seed {'unknown' if summary.seed is None else summary.seed}"]
-    made += [" ".join(version) for version in versions]
+    made += [" ".join(version) for version in read_run_facts(run).versions.items()]
     stopped = [f"Stopped: {summary.stopped}"] if summary.stopped else []
-    timings = timing_table(summary)
+    timings = _timing_table(summary)
     page = Page(
         title=summary.recipe or "A run without a recipe",
         headline=sentence,
@@ -83,3 +85,15 @@ def _sections(progress: Progress) -> list[PageSection]:
         *choice_section(summary),
         *(pair_sections(progress) if progress.pairs or not makes_no_pairs else []),
     ]
+
+
+def _timing_table(summary: RunSummary) -> Table | None:
+    """Seconds of each stage, with a bar of its share of the longest; None without any."""
+    longest = max(summary.seconds.values(), default=0.0) or 1.0
+    rows = [
+        TableRow(stage, [f"{seconds:.1f} s", ShareBar(seconds / longest)])
+        for stage, seconds in summary.seconds.items()
+    ]
+    rows.append(TableRow("Total", [f"{sum(summary.seconds.values()):.1f} s", ""], is_group=True))
+    columns = [Column("Stage"), Column("Time"), Column("", is_text=True)]
+    return Table("Timings", columns, rows, summary="The stages") if summary.seconds else None

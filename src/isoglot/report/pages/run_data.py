@@ -1,11 +1,14 @@
-"""The data of a run as tables: translations, cleaning, pairs, and the time of each stage."""
+"""The data of a run as tables: translations, routes, demonstrations, cleaning."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from isoglot.report.results.names import language_name
-from isoglot.report.results.summary import Fates, RunSummary, TranslationCounts
-from isoglot.report.table import INDEX_3, Column, ShareBar, Table, TableRow
+from isoglot.report.cells import INDEX_3, Cell, Column
+from isoglot.report.results.names import language_name, without_revisions
+from isoglot.report.results.summary import Fates, RoundSummary, RunSummary, TranslationCounts
+from isoglot.report.table import Table, TableRow
+
+_RATES = ("n", "Use", "chrF", "Off", "Art", "Fail")
 
 
 def translation_table(summary: RunSummary, what: str) -> Table | None:
@@ -17,29 +20,13 @@ def translation_table(summary: RunSummary, what: str) -> Table | None:
                 by_language.setdefault(row.language, []).append(row)
     if not by_language:
         return None
-    lost = {tag: _total(row.lost for row in rows) for tag, rows in by_language.items()}
-    kept = {tag: sum(row.kept for row in rows) for tag, rows in by_language.items()}
-    reasons = sorted({reason for counts in lost.values() for reason in counts})
+    fates = {}
+    for tag, counts in sorted(by_language.items()):
+        lost = _total(row.lost for row in counts)
+        fates[tag] = Fates(kept=sum(row.kept for row in counts), dropped=lost)
     likelihood = {tag: _mean_log_probability(rows) for tag, rows in by_language.items()}
-    is_known = any(value is not None for value in likelihood.values())
-    columns = ["Language", "Kept", "Lost", *map(_words, reasons)]
-    rows = [
-        TableRow.of_language(
-            tag,
-            [
-                kept[tag],
-                lost[tag].total(),
-                *(lost[tag][reason] for reason in reasons),
-                *([likelihood[tag]] * is_known),
-            ],
-        )
-        for tag in sorted(by_language)
-    ]
-    return Table(
-        f"{what.capitalize()} kept and lost in translation",
-        [*map(Column, columns), *[Column("Log-probability", INDEX_3)] * is_known],
-        rows,
-    )
+    title = f"{what.capitalize()} kept and lost in translation"
+    return _fates_table(title, fates, "Lost", likelihood)
 
 
 def _mean_log_probability(rows: Iterable[TranslationCounts]) -> float | None:
@@ -49,18 +36,65 @@ def _mean_log_probability(rows: Iterable[TranslationCounts]) -> float | None:
     return sum(kept * value for kept, value in known) / num if num else None
 
 
+def route_table(entry: RoundSummary) -> Table | None:
+    """List the measurements of each route in each language, and the decision."""
+    if entry.demonstrations is None:
+        return None
+    ways = entry.demonstrations.ways
+    names = list(dict.fromkeys(way.way for way in ways))
+    short = dict(zip(names, without_revisions(names), strict=True))
+    columns = [Column("Language"), Column("Route", is_text=True), *map(Column, _RATES)]
+    columns += [Column("Rank", INDEX_3), Column("Decision", is_text=True)]
+    rows = []
+    for way in ways:
+        reward = "" if way.reward is None else f" (reward {way.reward:.3g})"
+        decision = way.why
+        if way.is_chosen:
+            decision = "chosen" if way.why == "best" else f"chosen: {way.why}"
+        rates = [way.usable, way.chrf, way.off_target_rate, way.artefact_rate, way.failed_rate]
+        cells = [short[way.way], way.num_answers, *rates, way.quality, decision + reward]
+        rows.append(TableRow.of_language(way.language, cells))
+    return Table("The generation route of each language", columns, rows)
+
+
+def languages_without_route(summary: RunSummary) -> list[str]:
+    """A line for each language whose routes all miss a threshold, or that has none."""
+    return [
+        f"{language_name(tag)} ({tag}) has no route that passes: {why}"
+        for entry in summary.rounds
+        if entry.demonstrations
+        for tag, why in entry.demonstrations.without.items()
+    ]
+
+
+def demonstration_table(entry: RoundSummary) -> Table | None:
+    """Demonstrations of a round by language, and the prompts without one by reason."""
+    if entry.demonstrations is None:
+        return None
+    return _fates_table("Demonstrations by language", entry.demonstrations.by_language, "Dropped")
+
+
+def data_tables(summary: RunSummary) -> list[Table]:
+    """The tables of translations, routes and cleaning that a run has, in its order."""
+    found = [translation_table(summary, what) for what in ("prompts", "answers")]
+    for entry in summary.rounds:
+        found += [route_table(entry), demonstration_table(entry)]
+    found += [cleaning_table(summary), overlap_table(summary)]
+    return [table for table in found if table]
+
+
 def cleaning_table(summary: RunSummary) -> Table | None:
     """Demonstrations kept and dropped by cleaning, all rounds together; None without cleaning."""
-    kept: Counter[str] = Counter()
-    dropped: dict[str, Counter[str]] = {}
-    for entry in summary.rounds:
-        for tag, row in (entry.cleaned.by_language if entry.cleaned else {}).items():
-            kept[tag] += row.kept
-            dropped.setdefault(tag, Counter()).update(row.dropped)
-    if not any(entry.cleaned for entry in summary.rounds):
+    cleaned = [entry.cleaned.by_language for entry in summary.rounds if entry.cleaned]
+    if not cleaned:
         return None
-    fates = {tag: Fates(kept=kept[tag], dropped=dropped[tag]) for tag in sorted(dropped)}
-    return fates_table("Demonstrations kept and dropped", fates)
+    fates = {}
+    for tag in sorted({tag for part in cleaned for tag in part}):
+        rows = [part[tag] for part in cleaned if tag in part]
+        fates[tag] = Fates(
+            kept=sum(row.kept for row in rows), dropped=_total(r.dropped for r in rows)
+        )
+    return _fates_table("Demonstrations kept and dropped", fates)
 
 
 def overlap_table(summary: RunSummary) -> Table | None:
@@ -88,54 +122,25 @@ def empty_languages(summary: RunSummary) -> list[str]:
     ]
 
 
-def pair_table(summary: RunSummary) -> Table | None:
-    """Kept, dropped and reward accuracy of each round's pairs; None without pairs."""
-    rows = [
-        TableRow(
-            str(entry.round),
-            [
-                pairs.kept,
-                pairs.types or None,
-                sum(pairs.dropped.values()),
-                pairs.reward_accuracy.interval if pairs.reward_accuracy else None,
-            ],
-        )
-        for entry in summary.rounds
-        if (pairs := entry.pairs)
-    ]
-    columns = [Column("Round"), Column("Kept"), Column("Of which", is_text=True)]
-    columns += [Column("Dropped"), Column("Reward accuracy, %")]
-    return Table("Pairs of each round", columns, rows) if rows else None
-
-
-def timing_table(summary: RunSummary) -> Table | None:
-    """Seconds of each stage, with a bar of its share of the longest; None without any."""
-    longest = max(summary.seconds.values(), default=0.0) or 1.0
-    rows = [
-        TableRow(stage, [f"{seconds:.1f} s", ShareBar(seconds / longest)])
-        for stage, seconds in summary.seconds.items()
-    ]
-    rows.append(TableRow("Total", [f"{sum(summary.seconds.values()):.1f} s", ""], is_group=True))
-    columns = [Column("Stage"), Column("Time"), Column("", is_text=True)]
-    return Table("Timings", columns, rows, summary="The stages") if summary.seconds else None
-
-
-def fates_table(title: str, fates: Mapping[str, Fates], total: str = "") -> Table:
+def _fates_table(
+    title: str,
+    fates: Mapping[str, Fates],
+    total: str = "",
+    likelihood: Mapping[str, float | None] | None = None,
+) -> Table:
     """Rows kept and dropped by language and reason; `total` names a column of all dropped."""
     reasons = sorted({reason for row in fates.values() for reason in row.dropped})
-    columns = ["Language", "Kept", *([total] if total else []), *map(_words, reasons)]
-    rows = [
-        TableRow.of_language(
-            tag,
-            [
-                row.kept,
-                *([sum(row.dropped.values())] if total else []),
-                *(row.dropped.get(reason, 0) for reason in reasons),
-            ],
-        )
-        for tag, row in fates.items()
-    ]
-    return Table(title, [*map(Column, columns)], rows)
+    has_likelihood = any(value is not None for value in (likelihood or {}).values())
+    columns = [Column(name) for name in ("Language", "Kept", *([total] if total else []))]
+    columns += [Column(reason.replace("_", " ")) for reason in reasons]
+    columns += [Column("Log-probability", INDEX_3)] * has_likelihood
+    rows = []
+    for tag, row in fates.items():
+        cells: list[Cell] = [row.kept, *([sum(row.dropped.values())] if total else [])]
+        cells += [row.dropped.get(reason, 0) for reason in reasons]
+        cells += [likelihood[tag]] if likelihood and has_likelihood else []
+        rows.append(TableRow.of_language(tag, cells))
+    return Table(title, columns, rows)
 
 
 def _total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
@@ -143,7 +148,3 @@ def _total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
     for each in counts:
         total.update(each)
     return total
-
-
-def _words(reason: str) -> str:
-    return reason.replace("_", " ")

@@ -2,9 +2,15 @@
 
 from isoglot.report.charts.curves import checkpoint_choices
 from isoglot.report.page import PageSection
-from isoglot.report.pages.run_data import cleaning_table, overlap_table, translation_table
-from isoglot.report.pages.run_routes import demonstration_table, route_table
+from isoglot.report.pages.run_data import (
+    cleaning_table,
+    demonstration_table,
+    overlap_table,
+    route_table,
+    translation_table,
+)
 from isoglot.report.results.summary import RunSummary
+from isoglot.report.table import Table
 
 _TRANSLATED = {
     "prompts": "A prompt that is not kept is left out of its family.",
@@ -17,6 +23,7 @@ _ROUTES = (
     "that failed, were cut off or are empty (Fail). A dash is unknown or does not apply. Rank is "
     "the weighted mean by which a route is chosen among those that miss no threshold."
 )
+_CLEANED = "Of near-duplicates one stays. Character n-grams are compared, within a language."
 _OVERLAP = (
     "Rows that hold an item are dropped. Rate: such rows, of all rows of the language. Items that "
     "are too short to be found are unknown."
@@ -34,35 +41,29 @@ def translation_sections(summary: RunSummary) -> list[PageSection]:
     for what, caption in _TRANSLATED.items():
         if table := translation_table(summary, what):
             has_likely = table.columns[-1].title == "Log-probability"
-            text = caption + likely * has_likely
-            found.append(PageSection(f"translated-{what}", table.title, text, (), [table]))
+            found += _of_table(f"translated-{what}", table, caption + likely * has_likely)
     return found
 
 
 def demonstration_sections(summary: RunSummary) -> list[PageSection]:
     """For each round with routes, what each was measured at, and the demonstrations; cleaning."""
-    captions = [
-        ("routes", _ROUTES),
-        ("demonstrations", "Prompts without a demonstration are counted by reason."),
-    ]
-    found = [
-        PageSection(f"{anchor}-{entry.round}", table.title, caption, (), [table])
-        for entry in summary.rounds
-        for (anchor, caption), table in zip(
-            captions, (route_table(entry), demonstration_table(entry)), strict=True
+    found = []
+    for entry in summary.rounds:
+        found += _of_table(f"routes-{entry.round}", route_table(entry), _ROUTES)
+        found += _of_table(
+            f"demonstrations-{entry.round}",
+            demonstration_table(entry),
+            "Prompts without a demonstration are counted by reason.",
         )
-        if table
+    return [
+        *found,
+        *_of_table("cleaned", cleaning_table(summary), _CLEANED),
+        *_of_table("contamination", overlap_table(summary), _OVERLAP),
     ]
-    cleaned = "Of near-duplicates one stays. Character n-grams are compared, within a language."
-    parts = [
-        ("cleaned", cleaned, cleaning_table(summary)),
-        ("contamination", _OVERLAP, overlap_table(summary)),
-    ]
-    return found + [
-        PageSection(anchor, table.title, caption, (), [table])
-        for anchor, caption, table in parts
-        if table
-    ]
+
+
+def _of_table(anchor: str, table: Table | None, caption: str) -> list[PageSection]:
+    return [PageSection(anchor, table.title, caption, tables=[table])] if table else []
 
 
 def choice_section(summary: RunSummary) -> list[PageSection]:

@@ -1,4 +1,4 @@
-"""The results of a run as tables: languages over rounds, and directions of cross-lingual tasks."""
+"""The results of a run as tables: languages over rounds, directions, preference pairs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -50,24 +50,41 @@ def direction_tables(summary: RunSummary, *, with_languages: bool = False) -> li
     rows = [row for entry in summary.rounds for row in entry.directions]
     measures = dict.fromkeys(row.measure for row in rows)
     rounds = [entry.round for entry in summary.rounds if entry.directions]
-    columns = ["Prompt → answer", *(f"M{index}" for index in rounds)]
-    columns += ["Change", "Off-target, %", "n", "Unknown"]
+    columns = [Column("Prompt → answer"), *_policies(rounds), Column("Change", POINTS)]
+    columns += [Column(name) for name in ("Off-target, %", "n", "Unknown")]
     return [
         Table(
             f"{measure.title}, by direction, %",
-            [Column(name, POINTS if name == "Change" else Column("").scale) for name in columns],
+            columns,
             [
-                *_direction_rows(summary, measure, "directions", rounds),
-                *(
-                    _direction_rows(summary, measure, "answer_languages", rounds)
-                    if with_languages
-                    else []
-                ),
+                row
+                for part in ("directions", "answer_languages")[: 1 + with_languages]
+                for row in _direction_rows(summary, measure, part, rounds)
             ],
         )
         for measure in measures
         if not measure.is_off_target
     ]
+
+
+def pair_table(summary: RunSummary) -> Table | None:
+    """Kept, dropped and reward accuracy of each round's pairs; None without pairs."""
+    rows = [
+        TableRow(
+            str(entry.round),
+            [
+                pairs.kept,
+                pairs.types or None,
+                sum(pairs.dropped.values()),
+                pairs.reward_accuracy.interval if pairs.reward_accuracy else None,
+            ],
+        )
+        for entry in summary.rounds
+        if (pairs := entry.pairs)
+    ]
+    columns = [Column("Round"), Column("Kept"), Column("Of which", is_text=True)]
+    columns += [Column("Dropped"), Column("Reward accuracy, %")]
+    return Table("Pairs of each round", columns, rows) if rows else None
 
 
 def _direction_rows(

@@ -1,21 +1,19 @@
-"""The sections of a run's page on its results, its models and its preference pairs."""
+"""The sections of a run's page: results, models, preference pairs."""
 
-from collections.abc import Sequence
+from typing import TypeVar
 
-from isoglot.report.charts.canvas import Chart
 from isoglot.report.charts.heat import heat_map
 from isoglot.report.charts.intervals import Axis
 from isoglot.report.charts.pairs import kept_and_dropped, lengths, reward_accuracies
 from isoglot.report.charts.rounds import changes_by_language, over_rounds, rates_by_round
 from isoglot.report.page import PageSection
 from isoglot.report.pages.audit import audit_list
-from isoglot.report.pages.run_data import pair_table
-from isoglot.report.pages.run_results import direction_tables, language_table
+from isoglot.report.pages.run_results import direction_tables, language_table, pair_table
 from isoglot.report.results.names import language_name
 from isoglot.report.results.progress import Progress
-from isoglot.report.results.rows import Measure
 from isoglot.report.results.summary import RunSummary
-from isoglot.report.table import Table
+
+_T = TypeVar("_T")
 
 _OFF_TARGET = (
     "How often an answer is in another language than the one asked for. Lower is better. "
@@ -35,11 +33,20 @@ def result_sections(progress: Progress) -> list[PageSection]:
     """Values over rounds, off-target rates, changes, directions; the missing ones are named."""
     scores = [measure for measure in progress.measures if not measure.is_off_target]
     rates = [measure for measure in progress.measures if measure.is_off_target]
-    over = [_over_rounds(progress, i, measure) for i, measure in enumerate(scores)]
-    missing = PageSection(
-        "rounds-0", "Accuracy by language over rounds", "", missing="This run has no results yet."
-    )
-    changes = _charts(*(changes_by_language(progress, measure) for measure in scores))
+    over = [
+        PageSection(
+            f"rounds-{i}",
+            f"{measure.title}, by language over rounds",
+            "Each line is a language, M0 the model at the start. Bars are 95 % intervals. "
+            "Lines are set slightly apart so that their intervals can be told from one another.",
+            over_rounds(progress, measure),
+            is_panels=True,
+        )
+        for i, measure in enumerate(scores)
+    ]
+    none = "This run has no results yet."
+    missing = PageSection("rounds-0", "Accuracy by language over rounds", "", missing=none)
+    changes = _known(*(changes_by_language(progress, measure) for measure in scores))
     languages = language_table(progress)
     return [
         *(over[:1] or [missing]),
@@ -47,7 +54,15 @@ def result_sections(progress: Progress) -> list[PageSection]:
             "off-target",
             "Off-target rate, by language over rounds",
             _OFF_TARGET,
-            [_off_target(progress, measure) for measure in rates],
+            [
+                rates_by_round(
+                    progress,
+                    progress.series(measure),
+                    f"Off-target rate on {measure.task}",
+                    Axis("answers in another language", from_zero=True),
+                )
+                for measure in rates
+            ],
             missing="This run has no off-target rates.",
         ),
         PageSection(
@@ -55,7 +70,7 @@ def result_sections(progress: Progress) -> list[PageSection]:
             "Change per language",
             _CHANGE if changes else "A change needs the results of two policies.",
             changes,
-            _tables(languages if languages.rows else None),
+            [languages] if languages.rows else [],
             missing="A change needs the results of two policies.",
         ),
         *over[1:],
@@ -66,25 +81,6 @@ def result_sections(progress: Progress) -> list[PageSection]:
             for i, table in enumerate(direction_tables(progress.summary, with_languages=True))
         ),
     ]
-
-
-def _over_rounds(progress: Progress, place: int, measure: Measure) -> PageSection:
-    return PageSection(
-        f"rounds-{place}",
-        f"{measure.title}, by language over rounds",
-        "Each line is a language, M0 the model at the start. Bars are 95 % intervals. "
-        "Lines are set slightly apart so that their intervals can be told from one another.",
-        over_rounds(progress, measure),
-        is_panels=True,
-    )
-
-
-def _off_target(progress: Progress, measure: Measure) -> Chart:
-    title, axis = (
-        f"Off-target rate on {measure.task}",
-        Axis("answers in another language", from_zero=True),
-    )
-    return rates_by_round(progress, progress.series(measure), title, axis)
 
 
 def audit_section(summary: RunSummary) -> list[PageSection]:
@@ -114,30 +110,26 @@ def pair_sections(progress: Progress) -> list[PageSection]:
             "pairs",
             "Pairs kept and dropped",
             "The pairs of round 0 come from M0 and train M1, and so on.",
-            _charts(kept_and_dropped(progress)),
-            _tables(pair_table(progress.summary)),
+            _known(kept_and_dropped(progress)),
+            _known(pair_table(progress.summary)),
             missing="No round has pairs yet.",
         ),
         PageSection(
             "lengths",
             "Lengths of chosen and rejected",
             "If chosen is longer than rejected throughout, the policy may learn length first.",
-            _charts(lengths(progress)),
+            _known(lengths(progress)),
             missing="The lengths of the pairs are not recorded.",
         ),
         PageSection(
             "reward",
             "Reward accuracy",
             "How often the oracle also prefers chosen to rejected. The dotted line is chance.",
-            _charts(reward_accuracies(progress)),
+            _known(reward_accuracies(progress)),
             missing="There is no oracle for these pairs, so the accuracy of the reward is unknown.",
         ),
     ]
 
 
-def _charts(*found: Chart | None) -> list[Chart]:
-    return [chart for chart in found if chart]
-
-
-def _tables(*found: Table | None) -> Sequence[Table]:
-    return [table for table in found if table]
+def _known(*found: _T | None) -> list[_T]:
+    return [each for each in found if each]

@@ -1,5 +1,6 @@
 """The page of a study: its claims, win rates against M0, transfer, data size, costs, failures."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from isoglot.report.charts.study import (
 from isoglot.report.page import Page, PageSection, write_page
 from isoglot.report.pages.study_headline import (
     language_order_of,
-    study_facts,
     study_results,
     study_sentence,
     study_tiles,
@@ -58,6 +58,7 @@ def write_study_report(folder: Path) -> Path:
     """
     study = Study.read_from(folder)
     tags = language_order_of(study)
+    facts = study.model_dump(mode="json", exclude={"cells", "findings"})
     page = Page(
         title=study.name,
         headline=study_sentence(study),
@@ -76,7 +77,7 @@ def write_study_report(folder: Path) -> Path:
         notices=[f"{each.run} failed: {each.error}" for each in study.failures],
         results=study_results(study),
         order=[*STUDY_GROUPS, *tags],
-        facts=study_facts(study),
+        facts=json.dumps(facts, indent=2, ensure_ascii=False),
         facts_name="study.json",
     )
     return write_page(folder / "study.html", page)

@@ -1,13 +1,11 @@
-"""The findings of a study: in one sentence, in tiles, as rows of all results, and its facts."""
+"""The findings of a study: in one sentence, in tiles, as rows of all results."""
 
-import json
 from collections import Counter
 
 from isoglot.report.page import Tile
 from isoglot.report.results.names import count_of, language_name
 from isoglot.report.results.rows import ResultRow
-from isoglot.report.results.study import Study, StudyCell
-from isoglot.report.table import bounds, number
+from isoglot.report.results.study import Study
 
 
 def language_order_of(study: Study) -> list[str]:
@@ -35,24 +33,28 @@ def study_sentence(study: Study) -> str:
 
 
 def study_tiles(study: Study) -> list[Tile]:
-    """The win rates of the best cell."""
-    best = _best(study)
-    if best is None:
+    """The win rates of the best cell over all languages, by the judge of record."""
+    known = [
+        (row.win_rate, place)
+        for place, cell in enumerate(study.cells)
+        if (row := cell.rates(study.judges[0]).get("all")) and row.win_rate is not None
+    ]
+    if not known:
         return []
+    best = study.cells[max(known)[1]]
     rates = best.rates(study.judges[0])
-    tiles = []
-    for group, name in (
-        ("all", "all languages"),
-        ("all", "decided comparisons"),
-        ("trained", "trained languages"),
-        ("unseen", "unseen languages"),
-    ):
-        if row := rates.get(group):
-            interval = row.decided_interval if name.startswith("decided") else row.interval
-            if interval.value is not None:
-                figure = f"{number(interval.value)} %"
-                tiles.append(Tile(f"{best.cell}: {name}", figure, bounds(interval)))
-    return tiles
+    found = {"all languages": rates["all"].interval}
+    found["decided comparisons"] = rates["all"].decided_interval
+    found |= {
+        f"{group} languages": rates[group].interval
+        for group in ("trained", "unseen")
+        if group in rates
+    }
+    return [
+        Tile.of(f"{best.cell}: {name}", interval)
+        for name, interval in found.items()
+        if interval.value is not None
+    ]
 
 
 def study_results(study: Study) -> list[tuple[str, ResultRow]]:
@@ -76,18 +78,3 @@ def study_results(study: Study) -> list[tuple[str, ResultRow]]:
         for cell in study.cells
         for row in cell.win_rates
     ]
-
-
-def study_facts(study: Study) -> str:
-    """The rest of `study.json`, as text."""
-    facts = study.model_dump(mode="json", exclude={"cells", "findings"})
-    return json.dumps(facts, indent=2, ensure_ascii=False)
-
-
-def _best(study: Study) -> StudyCell | None:
-    """The cell with the highest win rate over all languages, by the judge of record."""
-    rates = [cell.rates(study.judges[0]).get("all") for cell in study.cells]
-    known = [
-        (row.win_rate, place) for place, row in enumerate(rates) if row and row.win_rate is not None
-    ]
-    return study.cells[max(known)[1]] if known else None
