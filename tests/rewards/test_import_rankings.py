@@ -7,7 +7,7 @@ import pytest
 from isoglot.commands.main import main
 from isoglot.core.records import Dropped, Preference
 from isoglot.core.store import DROPPED, read_shard, shard_paths
-from isoglot.report.results.rankings import ImportedRankings
+from isoglot.report.results.rewards import ImportedRankings
 from isoglot.rewards.pair_sets import pair_set
 from isoglot.rewards.rankings import import_rankings
 

@@ -19,7 +19,7 @@ from isoglot.data.pair import PairConfig, pair_completions
 from isoglot.data.rankings import RANK, Ranking, by_item, mid_ranks, ranked_completions
 from isoglot.evals.agreement import coincidences, ordinal_alpha
 from isoglot.models.load import load_identifier
-from isoglot.report.results.rankings import ImportedRankings, RankAgreement
+from isoglot.report.results.rewards import ImportedRankings, RankAgreement
 
 _COLUMNS = ("prompt", "completions", "ranks")
 _FAMILIES_PER_SHARD = 500

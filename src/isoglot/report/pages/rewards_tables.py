@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from isoglot.report.cells import INDEX_3, POINTS, Cell, Column
 from isoglot.report.results.names import TIERS, language_name, shortened, tier
-from isoglot.report.results.rankings import RankAgreement
-from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults
+from isoglot.report.results.rewards import (
+    DistributionResult,
+    RankAgreement,
+    RewardResult,
+    RewardResults,
+)
 from isoglot.report.results.rows import MEAN
 from isoglot.report.table import Table, TableRow
 

@@ -55,7 +55,7 @@ def write_report(run: Path) -> Path:
         tiles=tiles,
         fine=[*(fine if tiles else []), " · ".join(made)],
         notices=[*stopped, *empty_languages(summary), *notes],
-        results=[(f"M{index}", row) for index, row in progress.results],
+        results=[(f"M{index}", row) for index, row in summary.results],
         order=progress.languages,
         closing=[
             PageSection(

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from isoglot.report.results.names import language_name
-from isoglot.report.results.rows import (
-    OFF_TARGET,
-    Interval,
-    Measure,
-    ResultRow,
-    difference,
-)
+from isoglot.report.results.rows import OFF_TARGET, Interval, Measure, difference
 from isoglot.report.results.summary import PairCounts, RunSummary
 
 GROUPS = ("dominant", "trained", "never trained")
@@ -25,14 +19,9 @@ class Progress:
     summary: RunSummary
 
     @cached_property
-    def results(self) -> list[tuple[int, ResultRow]]:
-        """Every result with the number of its round."""
-        return list(self.summary.results)
-
-    @cached_property
     def rounds(self) -> list[int]:
         """The rounds that have results."""
-        return sorted({index for index, _ in self.results})
+        return sorted({index for index, _ in self.summary.results})
 
     @cached_property
     def measures(self) -> list[Measure]:
@@ -40,7 +29,7 @@ class Progress:
 
         The validation task of the stop rule is no result.
         """
-        rows = (row for _, row in self.results if row.task != self.summary.validation)
+        rows = (row for _, row in self.summary.results if row.task != self.summary.validation)
         found = dict.fromkeys(row.measure for row in rows if row.value is not None)
         rank = {"accuracy": 0, OFF_TARGET: 2}
         return sorted(found, key=lambda measure: rank.get(measure.metric, 1))
@@ -60,7 +49,7 @@ class Progress:
     @cached_property
     def trained(self) -> set[str]:
         """The languages that the policy was trained on."""
-        return {row.language for _, row in self.results if row.trained}
+        return {row.language for _, row in self.summary.results if row.trained}
 
     def group(self, tag: str) -> str:
         """The one of `GROUPS` that a language belongs to."""
@@ -71,7 +60,7 @@ class Progress:
     @cached_property
     def languages(self) -> list[str]:
         """All languages by group, the best at the start first."""
-        tags = {row.language for _, row in self.results}
+        tags = {row.language for _, row in self.summary.results}
         tags.update(*(pairs.by_language for pairs in self.pairs.values()))
         start = {tag: by[min(by)].value or 0.0 for tag, by in self.series(self.primary).items()}
         rank = {tag: GROUPS.index(self.group(tag)) for tag in tags}
@@ -89,7 +78,7 @@ class Progress:
     def series(self, measure: Measure | None) -> dict[str, dict[int, Interval]]:
         """Language → round → value of one measure; results without a value are left out."""
         found: dict[str, dict[int, Interval]] = {}
-        for index, row in self.results:
+        for index, row in self.summary.results:
             if row.measure == measure and row.value is not None:
                 found.setdefault(row.language, {})[index] = row.interval
         return found

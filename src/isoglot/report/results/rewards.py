@@ -1,9 +1,11 @@
-"""The accuracy of scorers on preferences: `results.json` of `isoglot rewards`."""
+"""The accuracy of scorers on preferences (`results.json` of `isoglot rewards`), and the agreement
+of the people who ranked answers (`agreement.json` of `isoglot import-rankings`)."""
 
 from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
+from isoglot.core.documents import Document
 from isoglot.report.results.rows import GroupRow, Interval, Known, ResultPart, ResultRow, Results
 
 
@@ -64,3 +66,38 @@ class RewardResults(Results):
     def sets(self) -> list[str]:
         """The names of the sets, in order."""
         return list(dict.fromkeys(row.task for row in self.results))
+
+
+class RankAgreement(ResultPart):
+    """Krippendorff's alpha of ranks, and the pairs that they make, in one language of answers."""
+
+    language: str
+    alpha: Known
+    """None where no item has two annotators, or all ranks are the same."""
+    low: Known
+    high: Known
+    """`low` and `high` bound the 95 % interval."""
+    num_items: int
+    num_items_of_several: int
+    """Items that several annotators ranked."""
+    num_annotators: int
+    num_rankings: int
+    num_pairs: int
+    num_dropped: int
+    """Pairs that a filter dropped."""
+    num_ties: int
+    """Items whose answers are tied, which make no pair."""
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.alpha, self.low, self.high)
+
+
+class ImportedRankings(Document):
+    """Every language of an import."""
+
+    seed: int
+    method: str
+    """The pairer."""
+    files: Sequence[str]
+    agreement: Sequence[RankAgreement]

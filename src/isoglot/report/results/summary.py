@@ -3,7 +3,7 @@
 Round t has the results of policy M_t and the data that trained M_{t+1}.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -255,6 +255,6 @@ class RunSummary(Document):
         )
 
     @property
-    def results(self) -> Iterator[tuple[int, ResultRow]]:
+    def results(self) -> list[tuple[int, ResultRow]]:
         """Every result with the number of its round."""
-        return ((entry.round, row) for entry in self.rounds for row in entry.results)
+        return [(entry.round, row) for entry in self.rounds for row in entry.results]
