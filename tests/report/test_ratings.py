@@ -11,11 +11,11 @@ from made_judging import write_rated
 from rich.console import Console
 
 from isoglot.report.cards.judged import rating_cards
+from isoglot.report.cells import GRADES, number, scale_of
 from isoglot.report.pages.measures_table import rating_table
 from isoglot.report.pages.ratings import rating_sentence, write_rating_report
 from isoglot.report.results.judging import Ratings
 from isoglot.report.results.rows import Measure, rows_of
-from isoglot.report.table import GRADES, number, scale_of
 
 
 @pytest.fixture(scope="module")

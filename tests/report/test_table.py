@@ -7,8 +7,7 @@ import re
 import pytest
 from rich.console import Console
 
-from isoglot.report.results.rows import Interval
-from isoglot.report.table import (
+from isoglot.report.cells import (
     GRADES,
     POINTS,
     Badge,
@@ -16,13 +15,13 @@ from isoglot.report.table import (
     Column,
     ShareBar,
     Steps,
-    Table,
-    TableRow,
     Toned,
     bounds,
     number,
     value_and_bounds,
 )
+from isoglot.report.results.rows import Interval
+from isoglot.report.table import Table, TableRow
 
 HOSTILE = "</td><script>alert(1)</script>|*[x](http://evil)*\n\\input{x}&_%[red]"
 SWAHILI = Interval(0.4525, 0.41, 0.493, Interval(0.031, 0.01, 0.05), n=250, unknown=3)

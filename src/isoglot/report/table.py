@@ -31,27 +31,16 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from isoglot.report.cells import (
-    AMOUNT,
-    GRADES,
-    INDEX,
-    INDEX_3,
-    PERCENT,
-    POINTS,
     Badge,
     Cell,
     Column,
-    Scale,
     ShareBar,
     Steps,
-    Tone,
     Toned,
     bounds,
     bounds_in_cell,
     number,
     plain,
-    scale_of,
-    step_of,
-    value_and_bounds,
 )
 from isoglot.report.escape import (
     UNKNOWN,
@@ -68,32 +57,6 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-__all__ = [
-    "AMOUNT",
-    "GRADES",
-    "INDEX",
-    "INDEX_3",
-    "NUM_OPEN",
-    "PERCENT",
-    "POINTS",
-    "Badge",
-    "Cell",
-    "Column",
-    "Scale",
-    "ShareBar",
-    "Steps",
-    "Table",
-    "TableRow",
-    "Tone",
-    "Toned",
-    "bounds",
-    "number",
-    "plain",
-    "scale_of",
-    "step_of",
-    "value_and_bounds",
-]
-
 NUM_OPEN = 40
 """Tables with more rows are folded on a page, and left out of the terminal."""
 
@@ -106,6 +69,7 @@ _CSV_PARTS: Mapping[_Part, Sequence[str]] = {
     "change bounds": ["change low", "change high"],
     "words": ["value", "low", "high"],
 }
+_HEADS = {"bounds": "95 % interval", "change": "Change", "change bounds": "95 % interval"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +113,9 @@ class Table:
         """A `<table>`; intervals and changes get columns of their own."""
         plans = self._plans()
         heads = "".join(
-            f"<th{_align(column, part)}>{html.escape(title)}</th>"
+            f"<th{_align(column, part)}>{html.escape(_HEADS.get(part, column.title))}</th>"
             for column, parts in zip(self.columns[1:], plans, strict=True)
-            for part, title in zip(parts, _titles(column, parts), strict=True)
+            for part in parts
         )
         lines = []
         for row in self.rows:
@@ -248,11 +212,6 @@ def _parts(column: Column, cells: Sequence[Cell]) -> list[_Part]:
     if any(change.has_bounds for change in changes):
         parts.append("change bounds")
     return parts
-
-
-def _titles(column: Column, parts: Sequence[_Part]) -> list[str]:
-    names = {"bounds": "95 % interval", "change": "Change", "change bounds": "95 % interval"}
-    return [names.get(part, column.title) for part in parts]
 
 
 def _align(column: Column, part: _Part, cell: Cell = None) -> str:

@@ -20,9 +20,9 @@ from isoglot.report.cards.card import (
     records_by_prompt,
     sample,
 )
+from isoglot.report.cells import number
 from isoglot.report.results.names import language_name, metric_name
 from isoglot.report.results.rows import OFF_TARGET
-from isoglot.report.table import number
 
 NUM_ANSWERS = 1500
 """About so many cards in a page, over all tasks, languages and grades."""

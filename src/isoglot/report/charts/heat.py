@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from isoglot.report.cells import PERCENT, Scale
 from isoglot.report.charts.canvas import Chart, finished, label, new_figure
 from isoglot.report.charts.intervals import hover
 from isoglot.report.results.names import language_name, shortened, without_revisions
 from isoglot.report.results.rows import Interval
-from isoglot.report.table import PERCENT, Scale
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

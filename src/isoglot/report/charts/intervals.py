@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from isoglot.report.cells import PERCENT, POINTS, Scale, number
 from isoglot.report.charts.canvas import INK, LINE, MUTED, Chart, finished, label, new_figure
 from isoglot.report.results.names import language_name
 from isoglot.report.results.rows import Interval
-from isoglot.report.table import PERCENT, POINTS, Scale, number
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

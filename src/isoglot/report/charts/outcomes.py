@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from isoglot.report.cells import Scale
 from isoglot.report.charts.canvas import Chart
 from isoglot.report.charts.intervals import Axis, Series, StackedCounts, interval_chart
 from isoglot.report.results.judging import JudgedResult
 from isoglot.report.results.names import language_name, tier
 from isoglot.report.results.rows import intervals
-from isoglot.report.table import Scale
 
 _COLOURS = {"wins": "var(--trained)", "ties": "var(--line)", "losses": "var(--never)"}
 _SHARE = Scale(1, 1, "%")

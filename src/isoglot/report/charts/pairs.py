@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from isoglot.report.cells import AMOUNT
 from isoglot.report.charts.canvas import PALETTE, Chart, finished, label
 from isoglot.report.charts.intervals import Axis, Bands, StackedCounts, band_figure, interval_chart
 from isoglot.report.charts.rounds import rates_by_round
@@ -10,7 +11,6 @@ from isoglot.report.results.names import language_name
 from isoglot.report.results.progress import Progress
 from isoglot.report.results.rows import Interval
 from isoglot.report.results.summary import Lengths
-from isoglot.report.table import AMOUNT
 
 _KEPT = "kept"
 _SIDES = {"chosen": "var(--trained)", "rejected": "var(--never)"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from isoglot.report.cells import POINTS, value_and_bounds
 from isoglot.report.charts.canvas import (
     GROUP_COLOURS,
     MUTED,
@@ -21,7 +22,6 @@ from isoglot.report.results.study import (
     StudyFinding,
     StudyScore,
 )
-from isoglot.report.table import POINTS, value_and_bounds
 
 _ANSWER_COLOURS = {"yes": "var(--c2)", "no": "var(--c1)", "undecided": MUTED}
 _EVEN = 0.5

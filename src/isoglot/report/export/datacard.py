@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from isoglot.core.languages import LANGUAGES, language
+from isoglot.report.cells import number
 from isoglot.report.escape import escape_markdown
 from isoglot.report.results.facts import RecipeFacts, RunFacts
 from isoglot.report.results.names import language_name
 from isoglot.report.results.summary import OverlapRow, RouteTable
-from isoglot.report.table import number
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 _FORMS = {

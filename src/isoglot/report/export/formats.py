@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from isoglot.core.errors import InputError
 from isoglot.core.store import write_json
+from isoglot.report.cells import Cell, Column, scale_of
 from isoglot.report.export.lm_eval import as_lm_eval
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.judging import JudgedComparison, Ratings
@@ -22,7 +23,7 @@ from isoglot.report.results.rows import (
     rows_of,
 )
 from isoglot.report.results.runs import read_results
-from isoglot.report.table import Cell, Column, Table, TableRow, scale_of
+from isoglot.report.table import Table, TableRow
 
 Kind = Literal["csv", "latex", "markdown", "lm-eval"]
 EXPORTS: tuple[Kind, ...] = get_args(Kind)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from isoglot.core.errors import InputError
+from isoglot.report.cells import Column, Scale
 from isoglot.report.results.names import language_name, without_revisions
 from isoglot.report.results.summary import AuditRow, RunSummary
-from isoglot.report.table import Column, Scale, Table, TableRow
+from isoglot.report.table import Table, TableRow
 
 
 def _audit_rows(summary: RunSummary) -> list[AuditRow]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from isoglot.report.cells import GRADES, Cell, Column
 from isoglot.report.charts.tiers import TRAINED
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.judging import Ratings
@@ -19,7 +20,7 @@ from isoglot.report.results.rows import (
     rows_of,
     unknown_sentence,
 )
-from isoglot.report.table import GRADES, Cell, Column, Table, TableRow
+from isoglot.report.table import Table, TableRow
 
 _COUNTS = {"n": "n", "unknown": "Unknown", "invalid": "Unreadable", "unanswered": "Not answered"}
 _WIDE = 2

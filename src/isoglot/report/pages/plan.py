@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable
 
+from isoglot.report.cells import Column
 from isoglot.report.results.plan import Amount, RecipePlan
-from isoglot.report.table import Column, Table, TableRow
+from isoglot.report.table import Table, TableRow
 
 
 def plan_json(plan: RecipePlan) -> str:

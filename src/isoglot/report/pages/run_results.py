@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from isoglot.report.cells import POINTS, Badge, Cell, Column, Steps
 from isoglot.report.results.names import language_name
 from isoglot.report.results.progress import Progress, change_over
 from isoglot.report.results.rows import OFF_TARGET, Interval, Measure, ResultRow
 from isoglot.report.results.summary import RunSummary
-from isoglot.report.table import POINTS, Badge, Cell, Column, Steps, Table, TableRow
+from isoglot.report.table import Table, TableRow
 
 _MARKS = {"dominant": "★", "trained": "●", "never trained": "○"}
 _DIRECTIONS = {

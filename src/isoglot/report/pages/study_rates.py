@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from isoglot.report.cells import Cell, Column, number
 from isoglot.report.pages.study_tables import SECONDS, claims_table
 from isoglot.report.results.names import count_of, language_name
 from isoglot.report.results.study import STUDY_GROUPS, Study, StudyCell, StudyWinRate
-from isoglot.report.table import Cell, Column, Table, TableRow, number
+from isoglot.report.table import Table, TableRow
 
 
 def study_tables(study: Study) -> list[Table]:

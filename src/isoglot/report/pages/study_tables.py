@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from isoglot.report.cells import POINTS, UNKNOWN, Cell, Column, Scale, Toned, bounds, number
 from isoglot.report.results.study import (
     SCORE_GROUPS,
     STUDY_GROUPS,
@@ -12,18 +13,7 @@ from isoglot.report.results.study import (
     StudyRun,
     StudyScore,
 )
-from isoglot.report.table import (
-    POINTS,
-    UNKNOWN,
-    Cell,
-    Column,
-    Scale,
-    Table,
-    TableRow,
-    Toned,
-    bounds,
-    number,
-)
+from isoglot.report.table import Table, TableRow
 
 _ANSWERS = {
     "yes": Toned("yes", "good"),
