@@ -98,8 +98,7 @@ def _translate(job: Job, place: int, out: Path) -> Mapping[str, Any]:
     only = _translated_only(job, place) if recipe.translates_one_way else None
 
     def load() -> Any:
-        config = recipe.prompts.artefacts
-        translator = job.translator(place)
+        config, translator = recipe.prompts.artefacts, job.translator(place)
         is_checked = only is not None and config.is_used
         check = artefact_check(job.identifier(), config, translator) if is_checked else None
         return translator, check
@@ -162,12 +161,12 @@ def _translated_only(job: Job, place: int) -> dict[str, Sequence[str]]:
     """Map each sampler whose answers are translated to the target languages of a translator."""
     recipe = job.recipe
     known = set(recipe.translated_languages(place))
+    tags = [tag for tag in recipe.languages if tag in known]
     only: dict[str, Sequence[str]] = {}
     for member, folder in _translated(job):
         rows = (row for path in shard_paths(folder) for row in read_shard(path, Completion))
         if first := next(rows, None):
-            serves = [tag for tag in recipe.languages if tag in known and member.serves(tag)]
-            only[first.sampler] = serves
+            only[first.sampler] = list(filter(member.serves, tags))
     return only
 
 

@@ -18,12 +18,9 @@ from isoglot.train.settings import check_training
 
 
 def check_settings(recipe: Recipe, out: Path) -> None:
-    """Check the paths, models, graders and trainer arguments of a recipe.
+    """Raise InputError for a missing or unknown path, model, grader or trainer argument.
 
     A round that has trained is not checked again, since that would import TRL for nothing.
-
-    Raises:
-        InputError: something is missing or unknown.
     """
     if isinstance(recipe.execute, RayConfig):
         check_ray()

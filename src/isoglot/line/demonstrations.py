@@ -7,6 +7,7 @@ then one pass over each shard.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,6 @@ from isoglot.line.job import Job
 
 _EVALUATIONS = "evaluate/"
 """Prefix of the inputs of `clean` that are evaluations: no row may hold one of their prompts."""
-
 _ROUTES = "routes.json"
 _DROPS = "drops.json"
 
@@ -60,15 +60,9 @@ def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
     table = make_once(out / _ROUTES, lambda: _decide(job))["ways"]
     chosen = [row for row in map(RouteEstimate.from_row, table) if row.is_chosen]
     routes = {row.language: row.route for row in chosen}
-
-    def stage(prompts: list[Prompt], rows: list[Completion], identifier: Any) -> Any:
-        return route(prompts, rows, identifier, config, routes)
-
+    stage = partial(route, config=config, route_in=routes)
     inputs = job.shards("prompts", "completions")
-    with job.bar("route", inputs[0].num_rows) as bar:
-        counts = map_shards(
-            stage, inputs, out, Demonstration, load=job.identifier, reached=bar.reach
-        )
+    counts = job.map("route", stage, inputs, out, Demonstration, load=job.identifier)
     return {**counts.kept_and_dropped, "num_languages": len(routes)}
 
 
@@ -111,10 +105,7 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
     """Separate the demonstrations fit to train on from the others, which carry their reason.
 
     `drops.json` holds the dropped ids and the contamination rates by language and task. A language
-    without rows is named in the counts.
-
-    Raises:
-        InputError: no row of any language is left.
+    without rows is named in the counts. Raises InputError if no row of any language is left.
     """
     (routed,) = job.shards("route")
     with job.bar("clean", 2 * routed.num_rows) as bar:
@@ -123,11 +114,7 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
             out / _DROPS, lambda: find_drops(shards, _items(job), job.recipe.clean, bar.reach)
         )
         drops = {id: Drop(*drop) for id, drop in made["drops"].items()}
-
-        def stage(rows: list[Demonstration]) -> Any:
-            return clean(rows, drops)
-
-        counts = map_shards(stage, [routed], out, Demonstration)
+        counts = map_shards(partial(clean, drops=drops), [routed], out, Demonstration)
     kept = count_by_language(out)
     empty = [tag for tag in job.recipe.languages if not kept.get(tag, {}).get("kept")]
     return {**counts.kept_and_dropped, "empty_languages": empty}
@@ -144,10 +131,7 @@ def find_drops(
     The result does not depend on the order and division of the rows. A contaminated row goes
     first: its duplicates are compared with each other alone. Memory holds the ids and bands of all
     rows and the n-grams of likely duplicates, never all texts. `reached` gets the number of rows
-    done, over two passes.
-
-    Raises:
-        InputError: no row is left.
+    done, over two passes. Raises InputError if no row is left.
     """
     drops: dict[str, Drop] = {}
     overlap = config.max_overlap
@@ -166,7 +150,11 @@ def find_drops(
         num_read, num_left = num_read + len(rows), num_left + len(left)
         reached(num_read)
     if not num_left:
-        raise InputError(_nothing_left(num_read))
+        why = "each holds an item of the evaluation sets" if num_read else "none came"
+        raise InputError(
+            f"clean: expected rows to train on, of {num_read} none is left ({why}): give other "
+            "prompts, or raise clean.max_overlap"
+        )
     if suspects := signatures.suspects():
         again = (each for rows in shards for each in _compared(rows, drops))
         twins = near_duplicates(suspects, again, signatures.max_similarity)
@@ -235,11 +223,3 @@ def _compared(rows: Sequence[Demonstration], drops: Mapping[str, Drop]) -> list[
         for id, row in found.items()
         if id not in drops
     ]
-
-
-def _nothing_left(num_read: int) -> str:
-    why = "each holds an item of the evaluation sets" if num_read else "none came"
-    return (
-        f"clean: expected rows to train on, of {num_read} none is left ({why}): give other "
-        "prompts, or raise clean.max_overlap"
-    )

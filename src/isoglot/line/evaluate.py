@@ -8,7 +8,7 @@ import json
 import re
 import tempfile
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -94,17 +94,16 @@ def evaluate_model(
         InputError: `out` holds another model's evaluation, a task was made with other settings, the
             baseline has other prompts, or a benchmark or a language is unknown.
     """
-    base = baseline
-    if base is not None and not isinstance(base, Path):
-        evaluate_model(base, request, out / "baseline", regrade=regrade, redo=redo)
-        base = out / "baseline"
+    if not (baseline is None or isinstance(baseline, Path)):
+        evaluate_model(baseline, request, out / "baseline", regrade=regrade, redo=redo)
+        baseline = out / "baseline"
     with locked(out):
         _measure(model, request, out, regrade=regrade, redo=redo)
-        rows, groups = _results(request, out, base)
+        rows, groups = _results(request, out, baseline)
         results = Evaluation(
             model=model_name_of(model),
             seed=request.seed,
-            baseline=_record(base)["model"] if base else None,
+            baseline=_record(baseline)["model"] if baseline else None,
             results=rows,
             groups=groups,
         )
@@ -123,20 +122,17 @@ def write_prompts_file(request: EvaluationRequest, path: Path) -> int:
             place = Path(folder) / task.name
             write_examples(_measurement(task, request), place)
             for shard in shard_paths(place / "prompts"):
-                lines += [_json_line(task.name, prompt) for prompt in read_shard(shard, Prompt)]
+                for prompt in read_shard(shard, Prompt):
+                    row = {
+                        "task": task.name,
+                        "prompt_id": prompt.prompt_id,
+                        "language": prompt.language,
+                        "prompt": list(prompt.prompt),
+                    }
+                    lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, "".join(lines).encode())
     return len(lines)
-
-
-def _json_line(task: str, prompt: Prompt) -> str:
-    row = {
-        "task": task,
-        "prompt_id": prompt.prompt_id,
-        "language": prompt.language,
-        "prompt": list(prompt.prompt),
-    }
-    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def _measurement(task: EvaluationTask, request: EvaluationRequest) -> Measurement:
@@ -159,13 +155,21 @@ def _measure(
     tasks = {task.name: task.model_dump(mode="json") for task in request.tasks}
     record = {"model": name, **options, "tasks": tasks, "versions": versions()}
     ledger = Ledger(out, record, redo=redo, record_name=RECORD)
-    loaded = _Loaded(model)
+
+    @cache
+    def load(answering: Answering) -> Any:
+        return load_likelihood(model) if answering == "likelihood" else load_sampler(model)
+
     for task in request.tasks:
         measurement = _measurement(task, request)
         candidates = dict.fromkeys((*measurement.selection.languages, DOMINANT))
         identifier = load_identifier(tuple(candidates))
         if regrade:
-            _check_answered(out / task.name, task.name)
+            if not (out / task.name / "done.json").exists():
+                raise InputError(
+                    f"{out / task.name} holds no finished answers to {task.name}: run the command "
+                    "without --regrade first"
+                )
             grade_task(measurement, identifier, out / task.name)
             continue
         ledger.once(
@@ -177,22 +181,8 @@ def _measure(
                 **options,
                 "code_version": CODE_VERSION,
             },
-            partial(measure_task, measurement, loaded, identifier),
+            partial(measure_task, measurement, load, identifier),
         )
-
-
-class _Loaded:
-    """A model that is loaded at its first use, once for each way of answering."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        self._config = config
-        self._models: dict[Answering, Any] = {}
-
-    def __call__(self, answering: Answering) -> Any:
-        if answering not in self._models:
-            load = {"generation": load_sampler, "likelihood": load_likelihood}[answering]
-            self._models[answering] = load(self._config)
-        return self._models[answering]
 
 
 def _results(
@@ -222,13 +212,6 @@ def _baseline(base: Path, task: str) -> list[Graded]:
             "it out of --tasks"
         )
     return read_graded(base / task)
-
-
-def _check_answered(folder: Path, task: str) -> None:
-    if not (folder / "done.json").exists():
-        raise InputError(
-            f"{folder} holds no finished answers to {task}: run the command without --regrade first"
-        )
 
 
 def _check_owner(out: Path, name: str) -> None:

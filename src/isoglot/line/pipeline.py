@@ -70,19 +70,13 @@ def run_recipe(
 
 
 class Round:
-    """One round of the line, over the ledger of a run.
-
-    Its stages follow the recipe of the round; its evaluation follows that of the whole run.
-    """
+    """One round: its stages follow the recipe of the round, its evaluation that of the run."""
 
     def __init__(
         self, recipe: Recipe, ledger: Ledger, number: int, policy: str, silent: bool
     ) -> None:
-        self.recipe = recipe
-        self.ledger = ledger
-        self.number = number
-        self.policy = policy
-        self.silent = silent
+        self.recipe, self.ledger, self.number = recipe, ledger, number
+        self.policy, self.silent = policy, silent
         self._made: dict[str, tuple[Done, Shards]] = {}
         """By the name of the stage, and the latest by its role."""
 
@@ -121,7 +115,11 @@ class Round:
         if recipe.identifier.kind != "langid":
             depends_on["identifier"] = recipe.identifier.kind
         if stage.holds_model:
-            depends_on["policy"] = self._policy_fingerprint()
+            depends_on["policy"] = (
+                self._done("train", back=1).fingerprint
+                if self.number
+                else answer_settings(recipe.policy)
+            )
         name = evaluation_folder(task) if task else stage.name
         make = partial(stage.run, job)
         if stage.holds_model and _runs_in_child(stage, recipe):
@@ -155,12 +153,6 @@ class Round:
     def _done(self, name: str, back: int = 0) -> Done:
         """A stage of this round, or of one `back` rounds before."""
         return self.ledger.done[f"round-{self.number - back}/{name}"]
-
-    def _policy_fingerprint(self) -> Any:
-        """The settings of M0, or the fingerprint of the stage that trained a later policy."""
-        if self.number == 0:
-            return answer_settings(self.recipe.policy)
-        return self._done("train", back=1).fingerprint
 
 
 def _runs_in_child(stage: Stage, recipe: Recipe) -> bool:

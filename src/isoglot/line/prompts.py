@@ -1,6 +1,7 @@
 """The stages that make prompts: read, translated, and paired across languages."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,12 @@ from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import untranslatable
 from isoglot.execute.local import map_shards
 from isoglot.line.job import Job
-from isoglot.line.sources import PromptSelection, write_prompts
+from isoglot.line.sources import round_selection, write_prompts
 
 
 def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
     """Take fresh families for the round."""
-    recipe, config = job.recipe, job.recipe.prompts
-    selection = PromptSelection(
-        (config.translate_from,) if config.translate_from else recipe.languages,
-        config.num_families,
-        recipe.seed,
-        skip=job.round * (config.num_families or 0),
-        parallel=config.parallel,
-        system=recipe.system,
-        families_per_shard=recipe.families_per_shard,
-    )
-    return write_prompts(config.source, selection, out)
+    return write_prompts(job.recipe.prompts.source, round_selection(job.recipe, job.round), out)
 
 
 def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
@@ -70,8 +61,5 @@ def write_cross_lingual(
     prompts: Path, config: CrossLingualConfig, languages: tuple[str, ...], seed: int, out: Path
 ) -> Mapping[str, Any]:
     """Write the cross-lingual prompts of a folder of prompts, shard by shard."""
-
-    def stage(rows: list[Prompt]) -> list[Prompt]:
-        return cross_lingual(rows, config, languages=languages, seed=seed)
-
+    stage = partial(cross_lingual, config=config, languages=languages, seed=seed)
     return {"rows": map_shards(stage, [(prompts, Prompt)], out, Prompt).num_rows}

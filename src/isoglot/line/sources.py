@@ -1,6 +1,6 @@
 """Sources of a recipe: its prompts, from files or the lab, and its language identifier."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.models.load import load_identifier
 from isoglot.recipe.recipe import Recipe
-from isoglot.recipe.sections import AlmanacIdentifierConfig, PromptSource
+from isoglot.recipe.sections import AlmanacIdentifierConfig, EvaluationTask, PromptSource
 
 OwnPrompts = PromptSource | tuple[PromptFileConfig, ...]
 PromptSources = OwnPrompts | BenchmarkConfig
@@ -53,6 +53,30 @@ class PromptSelection:
     families_per_shard: int = 250
 
 
+def round_selection(recipe: Recipe, round: int) -> PromptSelection:
+    """Select the prompts of a round: families that no earlier round took."""
+    config = recipe.prompts
+    return PromptSelection(
+        (config.translate_from,) if config.translate_from else recipe.languages,
+        config.num_families,
+        recipe.seed,
+        skip=round * (config.num_families or 0),
+        parallel=config.parallel,
+        system=recipe.system,
+        families_per_shard=recipe.families_per_shard,
+    )
+
+
+def evaluation_selection(
+    recipe: Recipe, task: EvaluationTask, languages: Sequence[str]
+) -> PromptSelection:
+    """Select the prompts of a task."""
+    size = recipe.families_per_shard
+    return PromptSelection(
+        tuple(languages), task.num_families, recipe.seed, 0, True, recipe.system, size
+    )
+
+
 def select_prompts(source: OwnPrompts, selection: PromptSelection) -> Iterator[list[Prompt]]:
     """Yield the selected prompts in shards of whole families; those of the lab are made lazily."""
     size, languages = selection.families_per_shard, selection.languages
@@ -83,11 +107,8 @@ def write_prompts(source: OwnPrompts, selection: PromptSelection, out: Path) -> 
     """Write the selected prompts, shard by shard."""
     num_written = 0
     for index, shard in enumerate(select_prompts(source, selection)):
-        write_shard(
-            shard_path(out, index),
-            [with_system(prompt, selection.system) for prompt in shard],
-            Prompt,
-        )
+        rows = [with_system(prompt, selection.system) for prompt in shard]
+        write_shard(shard_path(out, index), rows, Prompt)
         num_written += len(shard)
     return {"rows": num_written}
 

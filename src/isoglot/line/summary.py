@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 
 from isoglot.core.documents import read_json
-from isoglot.core.records import (
-    Completion,
-    Dropped,
-    FinishReason,
-    Graded,
-    Preference,
-    Prompt,
-)
+from isoglot.core.records import Completion, Dropped, FinishReason, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import compare
@@ -281,10 +274,9 @@ def _demonstrations(ledger: Ledger, round: int) -> DemonstrationCounts | None:
     if routed is None:
         return None
     rows = count_by_language(routed.folder)
-    dropped: Counter[str] = sum((Counter(row["dropped"]) for row in rows.values()), Counter())
     return DemonstrationCounts(
         kept=sum(row["kept"] for row in rows.values()),
-        dropped=dict(dropped),
+        dropped=dict(sum((Counter(row["dropped"]) for row in rows.values()), Counter())),
         by_language=rows,
         **read_routes(routed.folder),
     )
@@ -307,16 +299,5 @@ def _audit(recipe: Recipe, ledger: Ledger) -> Audit:
     folder = ledger.done[f"round-0/{stage}"].folder
     completions = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
     rates = off_target_rates(completions, identifier_of(recipe), seed=recipe.seed)
-    rows = [
-        AuditRow(
-            sampler=rate.sampler,
-            language=rate.language,
-            off_target_rate=rate.value,
-            low=rate.low,
-            high=rate.high,
-            n=rate.n,
-            unknown=rate.unknown,
-        )
-        for rate in rates
-    ]
-    return Audit(rows=rows)
+    found = map(asdict, rates)
+    return Audit(rows=[AuditRow(off_target_rate=row.pop("value"), **row) for row in found])

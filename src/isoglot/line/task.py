@@ -11,14 +11,9 @@ from typing import Any
 from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
 from isoglot.benchmarks.catalogue import metrics_of
 from isoglot.benchmarks.conversations import content_of, next_turn
-from isoglot.benchmarks.examples import (
-    answering_of,
-    read_examples,
-    score_choices,
-    select_examples,
-)
+from isoglot.benchmarks.examples import answering_of, read_examples, score_choices, select_examples
 from isoglot.core.documents import read_json
-from isoglot.core.protocols import LanguageIdentifier, Tick
+from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Choice, Completion, Graded, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, write_shard
 from isoglot.core.version import __version__
@@ -30,7 +25,12 @@ from isoglot.execute.progress import Bars
 from isoglot.line.answers import run_sampler
 from isoglot.line.job import Job, MapShards, num_rows
 from isoglot.line.prompts import write_cross_lingual
-from isoglot.line.sources import PromptSelection, with_system, write_prompts
+from isoglot.line.sources import (
+    PromptSelection,
+    evaluation_selection,
+    with_system,
+    write_prompts,
+)
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.evaluation import TaskResults
 from isoglot.report.results.rows import RESULTS_FILE, ResultRow
@@ -76,14 +76,8 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
     """Evaluate the policy of the round on the task of the job."""
     recipe, task = job.recipe, job.task
     assert task is not None
-    selection = PromptSelection(
-        # Neither their order nor the trained languages change the evaluation of M0.
-        tuple(sorted(recipe.all_languages)),
-        task.num_families,
-        recipe.seed,
-        system=recipe.system,
-        families_per_shard=recipe.families_per_shard,
-    )
+    # Neither the order of the languages nor the trained ones change the evaluation of M0.
+    selection = evaluation_selection(recipe, task, sorted(recipe.all_languages))
     title = job.title(f"evaluate {task.name}")
     trained = recipe.trained_languages(job.round)
     measurement = Measurement(task, selection, trained, title, job.silent, job.executor)
@@ -131,8 +125,7 @@ def grade_task(
         return [ResultRow.of(row) for row in results]
 
     views = graded_views(task, out, graded)
-    rows = {name: rows_of(part) for name, part in views.items()}
-    TaskResults(**rows).write(out / RESULTS_FILE)
+    TaskResults(**{name: rows_of(part) for name, part in views.items()}).write(out / RESULTS_FILE)
     return {"rows": num_rows(out / "prompts", Prompt)}
 
 
@@ -250,16 +243,9 @@ def _score_choices(measurement: Measurement, load: Load, out: Path) -> None:
     """Score the choices of every prompt by their likelihood."""
     with Bars(silent=measurement.silent) as bars:
         bar = bars.bar(measurement.title, num_rows(out / "prompts", Prompt))
-
-        def stage(
-            prompts: list[Prompt], choices: list[Choice], model: Any, tick: Tick
-        ) -> list[Choice]:
-            return score_choices(prompts, choices, model, tick)
-
-        inputs = [(out / "prompts", Prompt), (out / "offered", Choice)]
         measurement.executor(
-            stage,
-            inputs,
+            score_choices,
+            [(out / "prompts", Prompt), (out / "offered", Choice)],
             out / "choices",
             Choice,
             load=lambda: load("likelihood"),

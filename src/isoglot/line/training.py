@@ -22,8 +22,7 @@ from isoglot.train.settings import OnStep, TrainConfig
 def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
     """Train the policy of the next round; of preferences, M_t is the reference.
 
-    Raises:
-        InputError: no rows to train on.
+    Raises InputError if there are no rows to train on.
     """
     config, launch = job.recipe.train, job.recipe.launch
     assert config is not None

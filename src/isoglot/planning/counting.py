@@ -15,11 +15,16 @@ from isoglot.benchmarks.examples import (
 )
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
-from isoglot.line.sources import OwnPrompts, PromptSelection
+from isoglot.line.sources import (
+    OwnPrompts,
+    PromptSelection,
+    evaluation_selection,
+    round_selection,
+)
 from isoglot.line.stages import STAGES
 from isoglot.models.member import MemberConfig
 from isoglot.models.translation.prompted import PromptTranslatorConfig
-from isoglot.planning.engines import Engine, engine_of, reader_of
+from isoglot.planning.engines import Engine, engine_of, sized_engine
 from isoglot.planning.pairing import answered, num_examples, num_samples, translations
 from isoglot.planning.prompts import (
     NOTHING,
@@ -40,15 +45,14 @@ from isoglot.planning.work import CompletionCounts, Work, read_with_prompts, tok
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask
 
-DEDICATED = ("seq2seq", "google")
+_DEDICATED = ("seq2seq", "google")
 """Kinds of translators that get the text alone, without a prompt around it."""
 
 
 class Counting:
     """The works of a recipe, and notes on the assumptions behind them.
 
-    Raises:
-        InputError: the prompts cannot be counted, or a run would refuse them.
+    Raises InputError if the prompts cannot be counted, or a run would refuse them.
     """
 
     def __init__(self, recipe: Recipe, table: Throughput) -> None:
@@ -80,19 +84,11 @@ class Counting:
 
     def count_source(self) -> None:
         """Count the prompts of the source."""
-        recipe, config = self.recipe, self.recipe.prompts
-        source = config.translate_from
-        selection = PromptSelection(
-            (source,) if source else recipe.languages,
-            config.num_families,
-            recipe.seed,
-            # If families run out, they do so in the last round.
-            skip=(self._rounds - 1) * (config.num_families or 0),
-            parallel=config.parallel,
-            system=recipe.system,
-            families_per_shard=recipe.families_per_shard,
-        )
-        self._prompts = self._count("prompts", config.source, selection, exclude=source == "en")
+        config = self.recipe.prompts
+        # If families run out, they do so in the last round.
+        selection = round_selection(self.recipe, self._rounds - 1)
+        exclude = config.translate_from == "en"
+        self._prompts = self._count("prompts", config.source, selection, exclude)
         self._add("prompts", "prompts", self._prompts.num, self._prompts.exact)
 
     def count_prompt_translations(self) -> None:
@@ -130,16 +126,11 @@ class Counting:
                 for tag, _ in answered(self.recipe, member, shape):
                     by_language[tag] += num * num_each
             num = by_language.total()
-            read = sum(prompts.tokens[tag] * each for tag, each in by_language.items())
-            self._add(
-                "generate",
-                "completions",
-                num,
-                prompts.exact,
-                engine=engine,
-                tokens_in=Span(read, read) if engine.writes else NOTHING,
-                tokens_out=length.times(num) if engine.writes else NOTHING,
-            )
+            tokens = {}
+            if engine.writes:
+                read = sum(prompts.tokens[tag] * each for tag, each in by_language.items())
+                tokens = {"tokens_in": Span(read, read), "tokens_out": length.times(num)}
+            self._add("generate", "completions", num, prompts.exact, engine=engine, **tokens)
             self._completions += [
                 CompletionCounts(tag, each, length) for tag, each in by_language.items()
             ]
@@ -167,21 +158,12 @@ class Counting:
 
     def count_pairs(self) -> None:
         """Count the pairs: exactly by imbalance, as an upper bound for methods that rank."""
-        by_imbalance = self.recipe.pair.method == "translated_vs_direct"
-        is_exact = by_imbalance and self._prompts.exact
+        is_exact = self.recipe.pair.method == "translated_vs_direct" and self._prompts.exact
         self._add("pair", "pairs", self._num_examples(self._prompts), is_exact)
 
-    def count_filtered(self) -> None:
-        """Count the pairs that are at most kept."""
-        self._add("filter", "pairs", self._num_examples(self._prompts), False)
-
-    def count_routed(self) -> None:
-        """Count the demonstrations that are at most made."""
-        self._add("route", "demonstrations", self._num_examples(self._prompts), False)
-
-    def count_cleaned(self) -> None:
-        """Count the demonstrations that are at most kept."""
-        self._add("clean", "demonstrations", self._num_examples(self._prompts), False)
+    def count_at_most(self, stage: str, unit: str) -> None:
+        """Count the pairs or demonstrations that a stage makes or keeps at most."""
+        self._add(stage, unit, self._num_examples(self._prompts), False)
 
     def count_training(self) -> None:
         """Count the steps of the training, and the completions that it makes itself."""
@@ -309,7 +291,7 @@ class Counting:
         config = self.recipe.translate or PromptTranslatorConfig()
         other = self.recipe.translators[place] if self.recipe.translators else None
         engine = engine_of(other, self.table) if other else self._policy
-        is_prompted = other is None or other.kind not in DEDICATED
+        is_prompted = other is None or other.kind not in _DEDICATED
         template = self._tokens.tokens(config.template, "en") if is_prompted else 0.0
         read, written, characters = NOTHING, NOTHING, NOTHING
         counts = []
@@ -336,17 +318,10 @@ class Counting:
 
     def _score(self, stage: str, num: int, read: Span, exact: bool) -> None:
         for scorer in self.recipe.score.scorers if self.recipe.score else ():
-            engine = None
+            engine, tokens_in = Engine(scorer.name, None), NOTHING
             if scorer.kind == "reward_model":
-                engine = reader_of(scorer.path, self.table)
-            self._add(
-                stage,
-                "scores",
-                num,
-                exact,
-                engine=engine or Engine(scorer.name, None),
-                tokens_in=read if engine else NOTHING,
-            )
+                engine, tokens_in = sized_engine(scorer.path, "read", self.table), read
+            self._add(stage, "scores", num, exact, engine=engine, tokens_in=tokens_in)
 
     def _held_out(self) -> tuple[PromptCounts, PromptCounts]:
         """Split off the prompts that are held out of training to select a checkpoint."""
@@ -390,19 +365,20 @@ class Counting:
         """The examples of a task and their mean turns; None if nothing gives their number."""
         recipe, source = self.recipe, task.prompts
         if not isinstance(source, BenchmarkConfig):
-            selection = PromptSelection(
-                recipe.all_languages,
-                task.num_families,
-                recipe.seed,
-                system=recipe.system,
-                families_per_shard=recipe.families_per_shard,
-            )
+            selection = evaluation_selection(recipe, task, recipe.all_languages)
             prompts = self._count(stage, source, selection)
             if task.cross_lingual:
                 prompts = count_cross_lingual(prompts, task.cross_lingual, recipe.all_languages)
             return prompts, 1.0
         if source.data is not None and source.data.expanduser().exists():
-            return self._read_examples(task, source)
+            examples = read_examples(source, recipe.all_languages).examples
+            shards = select_examples(
+                examples, task.num_families, recipe.families_per_shard, seed=recipe.seed
+            )
+            selected = [example for shard in shards for example in shard]
+            turns = sum(1 + len(each.follow_ups) for each in selected) / max(1, len(selected))
+            rows = [each.prompt for each in selected]
+            return measure_prompts(rows, self._tokens, recipe.system), turns
         languages = available_languages(source, recipe.all_languages)
         if task.num_families is None:
             self.notes.append(
@@ -411,19 +387,6 @@ class Counting:
             return None
         self.notes.append(f"{stage}: its rows are not here; num_families is the most there can be")
         return assume_prompts(languages, task.num_families, self.table), 1.0
-
-    def _read_examples(
-        self, task: EvaluationTask, source: BenchmarkConfig
-    ) -> tuple[PromptCounts, float]:
-        recipe = self.recipe
-        examples = read_examples(source, recipe.all_languages).examples
-        shards = select_examples(
-            examples, task.num_families, recipe.families_per_shard, seed=recipe.seed
-        )
-        selected = [example for shard in shards for example in shard]
-        turns = sum(1 + len(example.follow_ups) for example in selected) / max(1, len(selected))
-        prompts = [example.prompt for example in selected]
-        return measure_prompts(prompts, self._tokens, recipe.system), turns
 
     def _note_engines(self) -> None:
         engines = {work.engine for work in self.works if work.engine}
@@ -449,9 +412,9 @@ COUNTERS: Mapping[str, Callable[[Counting], None]] = {
     "translate": Counting.count_translations,
     "score": Counting.count_scores,
     "pair": Counting.count_pairs,
-    "filter": Counting.count_filtered,
-    "route": Counting.count_routed,
-    "clean": Counting.count_cleaned,
+    "filter": lambda counting: counting.count_at_most("filter", "pairs"),
+    "route": lambda counting: counting.count_at_most("route", "demonstrations"),
+    "clean": lambda counting: counting.count_at_most("clean", "demonstrations"),
     "train": Counting.count_training,
 }
 """The counter of each stage of the table; `evaluate` is counted for each task of the recipe."""

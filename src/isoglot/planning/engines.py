@@ -49,43 +49,27 @@ def engine_of(config: Samples | TranslatorConfig, table: Throughput) -> Engine:
     """Return the engine of a sampler or translator."""
     if config.kind == "openai":
         prices = (config.usd_per_million_prompt_tokens, config.usd_per_million_completion_tokens)
-        return Engine(
-            config.model, None, usd_per_million_in=prices[0], usd_per_million_out=prices[1]
-        )
+        return Engine(config.model, None, 0.0, *prices)
     if config.kind == "source":
         return Engine(config.kind, None, writes=False)
     if config.kind == "file":
         return Engine(config.sampler or config.path.name, None, writes=False)
     if config.kind == "google":
-        price = config.usd_per_million_characters
-        return Engine(
-            f"google {config.model}", None, usd_per_million_in=price, is_by_character=True
-        )
+        name, price = f"google {config.model}", config.usd_per_million_characters
+        return Engine(name, None, usd_per_million_in=price, is_by_character=True)
     if config.kind == "vllm":
-        return _sized(config.path, "generate.vllm", table)
+        return sized_engine(config.path, "generate.vllm", table)
     if config.kind == "seq2seq":
-        return _sized(config.path, f"translate.{config.backend}", table)
-    return _sized(config.path, "generate.transformers", table)
+        return sized_engine(config.path, f"translate.{config.backend}", table)
+    return sized_engine(config.path, "generate.transformers", table)
 
 
-def reader_of(path: str, table: Throughput) -> Engine:
-    """Return the engine of a reward model."""
-    return _sized(path, "read", table)
-
-
-def _sized(path: str, work: str, table: Throughput) -> Engine:
-    billions = billions_of(path)
-    return Engine(
-        _name(path),
-        work,
-        billions or table.assumed.model_billions,
-        is_sized=billions is not None,
-    )
-
-
-def _name(path: str) -> str:
-    folder = Path(path).expanduser()
-    return folder.resolve().name if folder.is_dir() else path
+def sized_engine(path: str, work: str, table: Throughput) -> Engine:
+    """Return the engine of a local folder or hub id, which runs on a device."""
+    folder, billions = Path(path).expanduser(), billions_of(path)
+    name = folder.resolve().name if folder.is_dir() else path
+    size = billions or table.assumed.model_billions
+    return Engine(name, work, size, is_sized=billions is not None)
 
 
 def billions_of(path: str) -> float | None:
@@ -95,9 +79,7 @@ def billions_of(path: str) -> float | None:
     if files:
         return sum(_num_weights(file) for file in files) / 1e9
     found = _SIZE.search(path.rstrip("/").rsplit("/", 1)[-1])
-    if found is None:
-        return None
-    return float(found[1]) * (1.0 if found[2] in "bB" else 1e-3)
+    return float(found[1]) * (1.0 if found[2] in "bB" else 1e-3) if found else None
 
 
 def _num_weights(path: Path) -> int:

@@ -3,6 +3,7 @@
 No model is loaded or fetched, and no server is called.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -41,18 +42,19 @@ def plan_of(
     """Return the plan; None is unknown.
 
     `num`, tokens, hours and USD of a row are for one round; `totals` are for the run. `device` is
-    one of the table; default: an H100, or the CPU if all models are tiny.
-
-    Raises:
-        InputError: the prompts cannot be counted, or the table has no row for some work.
+    one of the table; default: an H100, or the CPU if all models are tiny. Raises InputError if the
+    prompts cannot be counted, or the table has no row for some work.
     """
     table = load_throughput(throughput)
     counting = Counting(recipe, table)
     works = counting.works
-    device = device or _device(works)
+    if device is None:
+        engines = [work.engine for work in works if work.engine and work.engine.work]
+        device = "cpu" if all(each.billions < _TOY_BILLIONS for each in engines) else "h100"
     timed = [(work, _time(work, table, device)) for work in works]
     rows = [_row(work, time, usd_per_hour) for work, time in timed]
-    rates = {found.row for _, time in timed for found in time.found}
+    found = {found.row for _, time in timed for found in time.found}
+    rates = sorted(found, key=lambda rate: (rate.work, rate.billions))
     return RecipePlan(
         recipe=recipe.name,
         device=device,
@@ -63,18 +65,10 @@ def plan_of(
         assumed=PlanAssumptions(
             typical_share=table.assumed.typical_share,
             usd_per_hour=usd_per_hour,
-            rates=[
-                PlanRate(**rate.model_dump())
-                for rate in sorted(rates, key=lambda rate: (rate.work, rate.billions))
-            ],
+            rates=[PlanRate(**rate.model_dump()) for rate in rates],
         ),
         notes=counting.notes,
     )
-
-
-def _device(works: Sequence[Work]) -> str:
-    engines = [work.engine for work in works if work.engine and work.engine.work]
-    return "cpu" if all(engine.billions < _TOY_BILLIONS for engine in engines) else "h100"
 
 
 def _time(work: Work, table: Throughput, device: str) -> _Time:
@@ -96,10 +90,9 @@ def _hours(tokens: Span, found: MatchedRate) -> Span:
 
 
 def _row(work: Work, time: _Time, usd_per_hour: float | None) -> PlannedWork:
-    engine, hours = work.engine, time.hours
-    usd = _usd(work)
+    engine, usd = work.engine, _usd(work)
     if usd is not None and usd_per_hour:
-        usd = usd.plus(hours.times(usd_per_hour))
+        usd = usd.plus(time.hours.times(usd_per_hour))
     return PlannedWork(
         stage=work.stage,
         model=engine.name if engine else None,
@@ -109,7 +102,7 @@ def _row(work: Work, time: _Time, usd_per_hour: float | None) -> PlannedWork:
         times=work.times,
         tokens_in=_rounded(work.tokens_in),
         tokens_out=_rounded(work.tokens_out),
-        hours=_amount(hours),
+        hours=_amount(time.hours),
         usd=None if usd is None else _amount(usd),
         on_device=bool(time.found),
     )
@@ -145,11 +138,10 @@ def _totals(works: Sequence[PlannedWork], usd_per_hour: float | None) -> PlanTot
             most=sum(found.most * times for found, times in known),
         )
 
-    num: dict[str, int] = {}
+    num: Counter[str] = Counter()
     for work in works:
-        if work.stage in ("filter", "clean"):  # those of `pair` and `route`, as far as fit
-            continue
-        num[work.unit] = num.get(work.unit, 0) + work.num * work.times
+        if work.stage not in ("filter", "clean"):  # those of `pair` and `route`, as far as fit
+            num[work.unit] += work.num * work.times
     is_priced = usd_per_hour is not None or not any(work.on_device for work in works)
     return PlanTotals(
         num=num,

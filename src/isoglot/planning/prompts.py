@@ -118,11 +118,8 @@ def count_prompts(
 ) -> PromptCounts:
     """Count the prompts as a run would select them; for missing files, by the recipe's numbers.
 
-    `exclude` finds the prompts that cannot be translated.
-
-    Raises:
-        InputError: as in a run, for files that differ from the recipe; or neither the files nor
-            the recipe give the number of families.
+    `exclude` finds the prompts that cannot be translated. Raises InputError as in a run, for files
+    that differ from the recipe, and if neither files nor recipe give the number of families.
     """
     if missing := missing_files(source):
         if selection.num_families is None:

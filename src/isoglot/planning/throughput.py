@@ -70,8 +70,7 @@ class Throughput(Section):
     def find(self, work: str, device: str, billions: float) -> "MatchedRate":
         """Find the row of the smallest size that fits the model; beyond the last, scale it.
 
-        Raises:
-            InputError: the table has no row for the work on the device.
+        Raises InputError if the table has no row for the work on the device.
         """
         rows = [row for row in self.rate if (row.work, row.device) == (work, device)]
         if not rows:
@@ -84,8 +83,7 @@ class Throughput(Section):
         for row in rows:
             if billions <= row.billions * _ROOM:
                 return MatchedRate(row, row.tokens_per_second)
-        last = rows[-1]
-        return MatchedRate(last, last.tokens_per_second * last.billions / billions)
+        return MatchedRate(row, row.tokens_per_second * row.billions / billions)
 
 
 class MatchedRate(NamedTuple):
@@ -98,8 +96,7 @@ class MatchedRate(NamedTuple):
 def load_throughput(path: Path | None = None) -> Throughput:
     """Load the table of the package, and put the rows of the user's file on top of it.
 
-    Raises:
-        InputError: no such file, not TOML, or an unknown key.
+    Raises InputError for no such file, no TOML, or an unknown key.
     """
     text = files("isoglot.planning").joinpath("throughput.toml").read_text(encoding="utf-8")
     values = tomllib.loads(text)
@@ -120,10 +117,7 @@ def load_throughput(path: Path | None = None) -> Throughput:
 
 
 def _merged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    rows = {_key(row): row for row in [*values["rate"], *given.pop("rate", [])]}
+    key = ("work", "device", "billions")
+    rows = {tuple(map(row.get, key)): row for row in [*values["rate"], *given.pop("rate", [])]}
     tables = {key: {**values.get(key, {}), **table} for key, table in given.items()}
     return {**values, **tables, "rate": list(rows.values())}
-
-
-def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row.get("work"), row.get("device"), row.get("billions")

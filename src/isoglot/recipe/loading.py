@@ -24,8 +24,7 @@ def packaged(kind: YamlKind) -> list[str]:
 def load_yaml(kind: YamlKind, name_or_path: str) -> dict[str, Any]:
     """Load the keys and values of a `.yaml` file, or of a file of the package by its name.
 
-    Raises:
-        InputError: no such file or name, or not YAML.
+    Raises InputError for no such file or name, and for no YAML.
     """
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):

@@ -16,8 +16,7 @@ def model_path(text: str) -> str:
 def model_of(text: str, *, plain: bool = False) -> ModelConfig:
     """Parse a model as `models.load.model_config` does; `plain` leaves out its chat template.
 
-    Raises:
-        InputError: no such model of the lab, or `plain` for a model that is not in this process.
+    Raises InputError for an unknown model of the lab, and for `plain` without local weights.
     """
     config = model_config(lab_path(text))
     if not plain:

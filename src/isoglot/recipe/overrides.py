@@ -26,10 +26,8 @@ def override(values: dict[str, Any], text: str) -> None:
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:
     """Set `a.b.0.c` in place.
 
-    An entry of `rounds` keeps a key inside a section as one dotted key.
-
-    Raises:
-        InputError: the recipe has no such place.
+    An entry of `rounds` keeps a key inside a section as one dotted key. Raises InputError if the
+    recipe has no such place.
     """
     *parents, last = key.split(".")
     if parents[:1] == ["rounds"] and len(parents) > 1:

@@ -189,6 +189,10 @@ class Recipe(Section):
         return self.pair.method == "translated_vs_direct" and self.route is None
 
     @property
+    def _scorer_names(self) -> list[str]:
+        return [scorer.name for scorer in self.score.scorers] if self.score else []
+
+    @property
     def translates_one_way(self) -> bool:
         """True if answers are only translated out of the dominant language, not into it."""
         return self.is_translated_pool or self.route is not None
@@ -224,14 +228,10 @@ class Recipe(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _lab_paths(cls, values: Any) -> Any:
-        """Replace `path: lab:NAME` by the checkpoint in the package; `lab` alone is its policy."""
-        return resolve_paths(values)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _sampling_of_members(cls, values: Any) -> Any:
-        """Complete the `sampling` of each sampler by `generate.sampling`."""
+    def _paths_and_sampling(cls, values: Any) -> Any:
+        """Replace each `path: lab:NAME` by the checkpoint in the package (`lab` alone is its
+        policy), and complete the `sampling` of each sampler by `generate.sampling`."""
+        values = resolve_paths(values)
         if not isinstance(values, dict) or not isinstance(values.get("samplers"), list):
             return values
         generate = values.get("generate")
@@ -246,7 +246,6 @@ class Recipe(Section):
             self._check_rounds(self.rounds)
             return self
         self._training_consistent()
-        self._route_consistent()
         if self._is_by_imbalance and not self.is_online:
             if self.dominant_language not in self.languages:
                 raise InputError(
@@ -288,10 +287,9 @@ class Recipe(Section):
                 "prompts.cross_lingual goes with answers that are not translated: use a "
                 "pair.method that ranks, such as best_vs_worst, and no `answers_in: dominant`"
             )
-        scorers = self.score.scorers if self.score else ()
-        gates = self.score.gates if self.score else ()
         if not self.is_online and self.route is None:
-            check_chosen_language(self.pair, [scorer.name for scorer in scorers], gates)
+            gates = self.score.gates if self.score else ()
+            check_chosen_language(self.pair, self._scorer_names, gates)
 
     def _training_consistent(self) -> None:
         if self.launch and self.train is None:
@@ -300,11 +298,9 @@ class Recipe(Section):
             raise InputError("train.method rloo needs a `score:` section, whose reward it learns")
         if self.train and self.train.choose and self.score is None:
             raise InputError("train.choose needs a `score:` section, whose reward it chooses by")
-
-    def _route_consistent(self) -> None:
         if self.route:
-            names = [scorer.name for scorer in self.score.scorers] if self.score else []
-            check_route(self.route, self.train.method if self.train else None, names)
+            method = self.train.method if self.train else None
+            check_route(self.route, method, self._scorer_names)
 
     def _translators_consistent(self) -> None:
         is_for_prompts = self.prompts.translate_from is not None
