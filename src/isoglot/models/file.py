@@ -48,8 +48,9 @@ class FileSampler:
                 if config.sampler is not None and sampler != config.sampler:
                     continue
                 samplers.add(sampler)
-            answers = self._completions.setdefault(_prompt_id(row, config.id_columns), [])
-            answers.append(_sampled(row, config, place))
+            ids = [str(row[column]) for column in config.id_columns]
+            prompt_id = content_id(*ids) if ids else str(row["prompt_id"])
+            self._completions.setdefault(prompt_id, []).append(_sampled(row, config, place))
         if not self._completions:
             wanted = f" of {config.sampler!r}" if config.sampler else ""
             raise InputError(
@@ -84,12 +85,6 @@ def file_revision(path: Path) -> str:
             f"expected a file of completions, got {path}, which is not there; correct `path`"
         )
     return file_sha256(path)[:12]
-
-
-def _prompt_id(row: Row, id_columns: Sequence[str]) -> str:
-    if not id_columns:
-        return str(row["prompt_id"])
-    return content_id(*(str(row[column]) for column in id_columns))
 
 
 def _sampled(row: Row, config: FileSamplerConfig, place: Place) -> Sampled:

@@ -199,9 +199,7 @@ def model_config(text: str) -> ModelConfig:
     A folder or hub id, `ID@REVISION` for a commit, branch or tag; a file of completions (JSONL,
     JSON, CSV, TSV, Parquet); `URL#MODEL`, a model on an OpenAI-compatible server, and
     `openai:MODEL`, one of OpenAI's; or a `.yaml` file with the settings of a model as in a recipe.
-
-    Raises:
-        InputError: a file without valid settings of a model; names the wrong key.
+    Raises InputError for a file without valid settings, with the wrong key.
     """
     if text.endswith((".yaml", ".yml")):
         return _read_model(Path(text))
@@ -257,21 +255,18 @@ def load_identifier(languages: Sequence[str]) -> LanguageIdentifier:
 def scorer_config(text: str) -> ScorerConfig:
     """Parse the name of a scorer: `language_match`, `length`, `gold:GRADER`, `judge:MODEL`, or the
     folder or hub id of a reward model."""
+    if text == "language_match":
+        return LanguageMatchConfig()
+    if text == "length":
+        return LengthConfig()
     kind, separator, name = text.partition(":")
-    if separator and kind in ("gold", "judge") and not name:
+    if not separator or kind not in ("gold", "judge"):
+        return RewardModelConfig(path=text)
+    if not name:
         raise InputError(
             f"expected {kind}:NAME, got {text!r}; gold:last_number, judge:openai:gpt-4o"
         )
-    match kind:
-        case "language_match" if not separator:
-            return LanguageMatchConfig()
-        case "length" if not separator:
-            return LengthConfig()
-        case "gold" if separator:
-            return GoldConfig(grader=name)
-        case "judge" if separator:
-            return JudgeScorerConfig(model=name)
-    return RewardModelConfig(path=text)
+    return GoldConfig(grader=name) if kind == "gold" else JudgeScorerConfig(model=name)
 
 
 def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:

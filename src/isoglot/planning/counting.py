@@ -179,15 +179,9 @@ class Counting:
         whole = read_with_prompts(self._prompts, self._completions).times(1 / num)
         most = config.training.get("max_length") or whole.most
         one = Span(min(whole.typical, most), min(whole.most, most))
-        sides = 1 if config.method == "sft" else 2
-        self._add(
-            "train",
-            "steps",
-            course.num_steps,
-            False,
-            engine=self._policy.doing("train"),
-            tokens_in=one.times(sides * course.num_examples),
-        )
+        engine, sides = self._policy.doing("train"), 1 if config.method == "sft" else 2
+        read = one.times(sides * course.num_examples)
+        self._add("train", "steps", course.num_steps, False, engine=engine, tokens_in=read)
         self._count_checks(held_out)
 
     def _count_online_training(self) -> None:
@@ -202,24 +196,14 @@ class Counting:
         each_once = [CompletionCounts(tag, k, length) for tag, k in prompts.by_language.items()]
         whole = read_with_prompts(prompts, each_once).times(num / prompts.num)
         writer = "generate.vllm" if arguments["use_vllm"] else "generate.transformers"
-        self._add(  # each completion is read once more, for its likelihood
-            "train",
-            "completions",
-            num,
-            prompts.exact,
-            engine=self._policy.doing(writer),
-            tokens_in=tokens_of(prompts).times(num / prompts.num).plus(whole),
-            tokens_out=length.times(num),
-        )
+        # Each completion is read once more, for its likelihood.
+        read = tokens_of(prompts).times(num / prompts.num).plus(whole)
+        tokens = {"tokens_in": read, "tokens_out": length.times(num)}
+        engine = self._policy.doing(writer)
+        self._add("train", "completions", num, prompts.exact, engine=engine, **tokens)
         self._score("train", num, whole, prompts.exact)
-        self._add(
-            "train",
-            "steps",
-            course.num_steps,
-            prompts.exact,
-            engine=self._policy.doing("train"),
-            tokens_in=whole.times(course.num_examples / max(1, num)),
-        )
+        engine, read = self._policy.doing("train"), whole.times(course.num_examples / max(1, num))
+        self._add("train", "steps", course.num_steps, prompts.exact, engine=engine, tokens_in=read)
         self._count_checks(held_out)
 
     def count_evaluation(self, task: EvaluationTask) -> None:
@@ -236,16 +220,10 @@ class Counting:
             engine, length = self._policy.doing("read"), NOTHING
         # Each later turn reads the turns before it.
         earlier = length.times(num * turns * (turns - 1) / 2)
-        self._add(
-            stage,
-            "answers",
-            round(num * turns),
-            prompts.exact,
-            times=1 + self.recipe.num_trainings,
-            engine=engine,
-            tokens_in=tokens_of(prompts).times(turns).plus(earlier),
-            tokens_out=length.times(num * turns),
-        )
+        read, written = tokens_of(prompts).times(turns).plus(earlier), length.times(num * turns)
+        tokens = {"tokens_in": read, "tokens_out": written}
+        num_all, times = round(num * turns), 1 + self.recipe.num_trainings
+        self._add(stage, "answers", num_all, prompts.exact, times=times, engine=engine, **tokens)
         if benchmark and benchmark_of(benchmark.benchmark).judged:
             self.judge_calls += 2 * num
 
@@ -266,15 +244,11 @@ class Counting:
 
     def _members(self) -> list[tuple[MemberConfig, Engine, Sampling]]:
         """The samplers of the pool, with their engine and decoding."""
-        shared = self.recipe.generate.sampling
-        return [
-            (
-                member,
-                self._policy if member.kind == "policy" else engine_of(member, self.table),
-                member.sampling or shared,
-            )
-            for member in self.recipe.pool
-        ]
+        members = []
+        for member in self.recipe.pool:
+            engine = self._policy if member.kind == "policy" else engine_of(member, self.table)
+            members.append((member, engine, member.sampling or self.recipe.generate.sampling))
+        return members
 
     def _num_examples(self, prompts: PromptCounts) -> int:
         return sum(num_examples(self.recipe, shape) * num for shape, num in prompts.shapes.items())
@@ -304,16 +278,9 @@ class Counting:
             written = written.plus(out.times(num))
             characters = characters.plus(length.times(num * self.table.characters_of_token(source)))
             counts.append(CompletionCounts(target, num, out))
-        self._add(
-            stage,
-            "translations",
-            sum(each.num for each in counts),
-            exact,
-            engine=engine,
-            tokens_in=read,
-            tokens_out=written,
-            characters=characters,
-        )
+        tokens = {"tokens_in": read, "tokens_out": written, "characters": characters}
+        num = sum(each.num for each in counts)
+        self._add(stage, "translations", num, exact, engine=engine, **tokens)
         return counts
 
     def _score(self, stage: str, num: int, read: Span, exact: bool) -> None:
@@ -346,19 +313,10 @@ class Counting:
             return
         times = config.choose.num_checks + 2
         length = self._length(Sampling(max_new_tokens=config.choose.max_new_tokens))
-        num = held_out.num * times
-        self._add(
-            "train",
-            "answers",
-            num,
-            False,
-            engine=self._policy,
-            tokens_in=tokens_of(held_out).times(times),
-            tokens_out=length.times(num),
-        )
-        counts = [
-            CompletionCounts(tag, k * times, length) for tag, k in held_out.by_language.items()
-        ]
+        num, by_language = held_out.num * times, held_out.by_language
+        tokens = {"tokens_in": tokens_of(held_out).times(times), "tokens_out": length.times(num)}
+        self._add("train", "answers", num, False, engine=self._policy, **tokens)
+        counts = [CompletionCounts(tag, k * times, length) for tag, k in by_language.items()]
         self._score("train", num, read_with_prompts(held_out, counts), False)
 
     def _examples(self, stage: str, task: EvaluationTask) -> tuple[PromptCounts, float] | None:

@@ -157,8 +157,7 @@ class Recipe(Section):
     @property
     def models(self) -> tuple[Any, ...]:
         """The policy, and every other sampler and translator with a model."""
-        own = (PolicyMember, SourceMember)
-        others = [member for member in self.samplers if not isinstance(member, own)]
+        others = [each for each in self.samplers if each.kind not in ("policy", "source")]
         return (self.policy, *others, *self.translators)
 
     @property

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from pydantic import Field, field_validator
@@ -102,12 +103,9 @@ class SamplerRater:
         texts = {"conversation": conversation_of(prompt), "answer": answer}
         if self._config.show_gold and prompt.gold is not None:
             texts["reference answer"] = prompt.gold
-        conversation, answer, *reference = tagged(texts)
-        blocks = {
-            "prompt": conversation,
-            "answer": answer,
-            "reference": f"\n{reference[0]}\n" if reference else "",
-        }
+        conversation, answer, *gold = tagged(texts)
+        reference = f"\n{gold[0]}\n" if gold else ""
+        blocks = {"prompt": conversation, "answer": answer, "reference": reference}
         return judge_request(prompt, self._config.template, blocks, _FORM)
 
 
@@ -122,17 +120,12 @@ class JudgeScorer(SamplerRater):
         self, prompts: Sequence[Prompt], completions: Sequence[Completion]
     ) -> list[float | None]:
         """See `Scorer.score`."""
-        rated = [
-            i
-            for i, row in enumerate(completions)
-            if row.text.strip() and row.finish_reason != FinishReason.ERROR
+        is_rated = [
+            row.text.strip() and row.finish_reason != FinishReason.ERROR for row in completions
         ]
-        texts = [completions[i].text for i in rated]
-        ratings = self.rate([prompts[i] for i in rated], texts)
-        rewards: list[float | None] = [None] * len(completions)
-        for i, rating in zip(rated, ratings, strict=True):
-            rewards[i] = rating.value
-        return rewards
+        texts = [row.text for row in compress(completions, is_rated)]
+        ratings = iter(self.rate(list(compress(prompts, is_rated)), texts))
+        return [next(ratings).value if each else None for each in is_rated]
 
 
 def _read_rating(reply: Sampled) -> float | None:

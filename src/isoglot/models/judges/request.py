@@ -55,10 +55,7 @@ def judge_request(prompt: Prompt, template: str, blocks: Mapping[str, str], form
 
 
 def last_line(reply: Sampled) -> str:
-    """Return the last line with content, without mark-up; empty for an unfinished reply.
-
-    A reply that was cut off may end in the middle of a quotation.
-    """
+    """Return the last line without mark-up; empty for a cut-off reply, which may end in a quote."""
     if reply.finish_reason != FinishReason.STOP:
         return ""
     lines = (_MARKUP.sub("", line) for line in reversed(reply.text.splitlines()))

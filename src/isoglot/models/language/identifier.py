@@ -71,8 +71,7 @@ class RestrictedIdentifier:
 
     Instances may be shared by threads. The result for a text does not depend on other texts.
 
-    Raises:
-        InputError: no candidates, or a language that the table lacks.
+    Raises InputError for no candidates, and for a language that the table lacks.
     """
 
     def __init__(self, languages: Sequence[str], *, threshold: float = 0.9) -> None:

@@ -53,8 +53,7 @@ def _check_fits(base: Any, folder: Path) -> None:
                     f"which it lacks; take the base that they were trained on"
                 )
             side = 1 if ".lora_A." in key else 0
-            is_matrix = ".lora_A." in key or ".lora_B." in key
-            if is_matrix and got[side] != weight.shape[side]:
+            if (side or ".lora_B." in key) and got[side] != weight.shape[side]:
                 raise InputError(
                     f"expected {weight.shape[side]} {('outputs', 'inputs')[side]} in {inner} of "
                     f"{name}, got {got[side]} in the adapters {folder}; take the base that they "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Likelihood, Tick, no_tick
 from isoglot.core.records import Prompt
+from isoglot.models.batches import pad
 from isoglot.models.local.prefix_tree import NO_END, TokenSequence, TreeRow, lay_out
 from isoglot.models.local.transformers import CausalModel, TransformersConfig
 
@@ -139,7 +140,7 @@ class TransformersLikelihood:
 
         model, known = self.loaded.model, batch[0].num_known
         width = max(len(row.ids) for row in batch) - known
-        ids = _padded([row.ids[known:] for row in batch], width)
+        ids, _ = pad([row.ids[known:] for row in batch], 0)  # no token of a row sees its padding
         trees = known > 0 or not all(row.is_chain for row in batch)
         inputs = _tree_inputs(batch, known, width, model) if trees else {}
         if cache is not None:
@@ -178,17 +179,15 @@ class TransformersLikelihood:
             for known in (0, 4):
                 trees = [self._last([branch, branches[2]], known) for branch in branches[:2]]
                 # Equal to the last bits in any tree; alone, the kernels may differ.
-                if not isclose(*trees, abs_tol=1e-4):
-                    return 0
-                if not isclose(alone, trees[0], abs_tol=tolerance):
+                is_equal = isclose(*trees, abs_tol=1e-4)
+                if not (is_equal and isclose(alone, trees[0], abs_tol=tolerance)):
                     return 0
         except _ForwardError:
             return 0  # takes no mask of this shape, or keeps no keys and values
         # Within a sliding window, or in the first of several chunks, every layer sees all tokens.
-        windows = [
-            getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")
-        ]
-        return min((window for window in windows if window), default=sys.maxsize)
+        names = ("sliding_window", "attention_chunk_size")
+        windows = [getattr(config, name, None) for name in names]
+        return min(filter(None, windows), default=sys.maxsize)
 
     def _last(self, sequences: Sequence[TokenSequence], known: int = 0) -> float:
         """Return the log-probability of the last of sequences that share five tokens, in one row or
@@ -202,13 +201,6 @@ class TransformersLikelihood:
         return nan if answer is None else answer.log_probability
 
 
-def _padded(rows: Sequence[list[int]], width: int, fill: int = 0) -> "Tensor":
-    """Pad rows on the right, where no token of the row sees the padding."""
-    import torch
-
-    return torch.tensor([row + [fill] * (width - len(row)) for row in rows])
-
-
 def _tree_inputs(batch: Sequence[TreeRow], known: int, width: int, model: Any) -> dict[str, Any]:
     """Return positions, batch * width, and an attention mask, batch * 1 * width * (known + width).
 
@@ -216,16 +208,14 @@ def _tree_inputs(batch: Sequence[TreeRow], known: int, width: int, model: Any) -
     """
     import torch
 
-    ends = _padded([row.ends for row in batch], known + width, NO_END)
+    ends, _ = pad([row.ends for row in batch], NO_END)
+    depths, _ = pad([row.depths[known:] for row in batch], 0)
     indices = torch.arange(known + width)
     own = indices[known:, None]
     sees = (indices <= own) & (own < ends[:, None, None, :])
     mask = torch.zeros(sees.shape, dtype=model.dtype)
     mask.masked_fill_(~sees, -torch.inf)  # each token sees itself, so that no row is all infinite
-    return {
-        "position_ids": _padded([row.depths[known:] for row in batch], width).to(model.device),
-        "attention_mask": mask.to(model.device),
-    }
+    return {"position_ids": depths.to(model.device), "attention_mask": mask.to(model.device)}
 
 
 def _are_greedy(logits: "Tensor", rows: "Tensor", wanted: "Tensor") -> "Tensor":

@@ -80,11 +80,8 @@ def lay_out(
     than `shared_length` tokens share nothing. Up to `small_row` tokens the cost of attention is
     negligible; rows are longer only if the common prefix is long as well.
     """
-    return [
-        run
-        for group in _groups(sequences, shared_length)
-        for run in _lay_out_group(group, limit, small_row)
-    ]
+    groups = _groups(sequences, shared_length)
+    return [run for group in groups for run in _lay_out_group(group, limit, small_row)]
 
 
 def _groups(

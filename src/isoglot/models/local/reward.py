@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import RewardModelConfig
@@ -10,11 +11,8 @@ from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.weights import load_weights, located, model_name
 
-
-class _Row(NamedTuple):
-    completion: int
-    """Index of its completion."""
-    ids: list[int]
+_Row = tuple[int, list[int]]
+"""The index of a completion, and the tokens of its conversation."""
 
 
 class RewardModel:
@@ -63,9 +61,14 @@ class RewardModel:
     ) -> list[float | None]:
         """See `Scorer.score`. Computed in the precision of the model."""
         rewards: list[float | None] = [None] * len(completions)
-        for batch in split_batches(self._rows(prompts, completions), self._fits):
-            for row, reward in zip(batch, self._forward(batch), strict=True):
-                rewards[row.completion] = reward if math.isfinite(reward) else None
+
+        def fits(batch: list[_Row], row: _Row) -> bool:
+            return (len(batch) + 1) * len(row[1]) <= self.batch_tokens
+
+        for batch in split_batches(self._rows(prompts, completions), fits):
+            indices, ids = zip(*batch, strict=True)
+            for i, reward in zip(indices, self._forward(ids), strict=True):
+                rewards[i] = reward if math.isfinite(reward) else None
         return rewards
 
     def _rows(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[_Row]:
@@ -80,9 +83,9 @@ class RewardModel:
         # The template writes the BOS and EOS tokens itself.
         ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         window = self.context_window
-        rows = [_Row(i, row) for i, row in zip(indices, ids, strict=True)]
-        fitting = [row for row in rows if window is None or len(row.ids) <= window]
-        return sorted(fitting, key=lambda row: len(row.ids))
+        rows = zip(indices, ids, strict=True)
+        fitting = [row for row in rows if window is None or len(row[1]) <= window]
+        return sorted(fitting, key=lambda row: len(row[1]))
 
     def _render(self, prompt: Prompt, answer: str) -> str:
         """Render the whole conversation; a primed turn and its completion become one turn."""
@@ -101,24 +104,19 @@ class RewardModel:
                 f"({error}); leave out the turn that it does not know"
             ) from error
 
-    def _fits(self, batch: list[_Row], row: _Row) -> bool:
-        return (len(batch) + 1) * len(row.ids) <= self.batch_tokens
-
-    def _forward(self, batch: Sequence[_Row]) -> list[float]:
+    def _forward(self, batch: Sequence[list[int]]) -> list[float]:
         import torch
 
         pad_id = self._padding(batch)
         if pad_id is None and len(batch) > 1:
             return [reward for row in batch for reward in self._forward([row])]
         self._config.pad_token_id = pad_id
-        ids, mask = pad([row.ids for row in batch], pad_id)
+        ids, mask = (each.to(self.model.device) for each in pad(batch, pad_id))
         with torch.inference_mode():
-            logits = self.model(
-                input_ids=ids.to(self.model.device), attention_mask=mask.to(self.model.device)
-            ).logits
+            logits = self.model(input_ids=ids, attention_mask=mask).logits
         return logits[:, 0].float().tolist()
 
-    def _padding(self, batch: Sequence[_Row]) -> int | None:
+    def _padding(self, batch: Sequence[list[int]]) -> int | None:
         """Return the pad token; None if there is none, and for one row, which needs none.
 
         The reward is read at the last token that is not padding. A model without a pad token takes
@@ -127,7 +125,7 @@ class RewardModel:
         """
         if self._pad_id is not None or len(batch) == 1:
             return self._pad_id
-        used = {token for row in batch for token in row.ids}
+        used = set(chain.from_iterable(batch))
         return next((i for i in range(self._config.vocab_size) if i not in used), None)
 
 

@@ -5,6 +5,7 @@ agree.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,7 @@ from isoglot.core.records import Message, Prompt
 
 
 def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None = None) -> Any:
-    """Load a checkpoint's tokenizer, with the chat template of a file if one is given.
-
-    Raises InputError if that file is missing or no template.
-    """
+    """Load a checkpoint's tokenizer, with the chat template of a file if one is given."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(path, **hub)
@@ -77,10 +75,8 @@ def opens_thinking(text: str) -> bool:
 
 def eos_ids(*sources: int | list[int] | None) -> list[int]:
     """Merge the EOS ids of a model and of its tokenizer, without duplicates."""
-    ids = [
-        i for ids in sources if ids is not None for i in (ids if isinstance(ids, list) else [ids])
-    ]
-    return list(dict.fromkeys(ids))
+    lists = [ids if isinstance(ids, list) else [ids] for ids in sources if ids is not None]
+    return list(dict.fromkeys(chain.from_iterable(lists)))
 
 
 def render_plain(prompt: Prompt) -> str:

@@ -87,8 +87,7 @@ class CausalModel:
     def in_training(cls, model: Any, tokenizer: Any, name: str) -> "CausalModel":
         """Wrap a model that a trainer has in memory."""
         loaded = cls.__new__(cls)
-        loaded.name, loaded.format = name, "chat"
-        loaded.model, loaded.tokenizer = model, tokenizer
+        loaded.model, loaded.tokenizer, loaded.name, loaded.format = model, tokenizer, name, "chat"
         return loaded
 
     @property
@@ -103,11 +102,8 @@ class CausalModel:
         return render_chat(self.tokenizer, prompt.prompt)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of rendered texts.
-
-        A plain text begins with the tokenizer's BOS token if it adds one; a chat template writes
-        that token itself.
-        """
+        """Return the token ids of rendered texts; a plain text begins with the BOS token if the
+        tokenizer adds one, and a chat template writes that token itself."""
         if not texts:
             return []
         bos = None if self.format == "chat" else self.tokenizer.bos_token_id
@@ -262,9 +258,5 @@ class TransformersSampler:
 def _decoding(sampling: Sampling) -> dict[str, Any]:
     if sampling.temperature == 0:
         return {"do_sample": False}
-    return {
-        "do_sample": True,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": 0,
-    }
+    settings = sampling.model_dump(include={"temperature", "top_p"})
+    return {"do_sample": True, "top_k": 0, **settings}

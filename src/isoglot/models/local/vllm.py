@@ -104,15 +104,11 @@ class VLLMSampler:
 def engine_arguments(config: VLLMConfig) -> dict[str, Any]:
     """Return the arguments of `vllm.LLM`; raise InputError if there is no model."""
     path, hub = located(config.path, config.revision)
-    revision = hub.get("revision")
     return {
+        **config.model_dump(include={"dtype", "max_model_len", *VLLM_OPERATION}),
         "model": path,
-        "revision": revision,
-        "tokenizer_revision": revision,
-        "dtype": config.dtype,
-        "tensor_parallel_size": config.tensor_parallel_size,
-        "gpu_memory_utilization": config.gpu_memory_utilization,
-        "max_model_len": config.max_model_len,
+        "revision": hub.get("revision"),
+        "tokenizer_revision": hub.get("revision"),
         "generation_config": "vllm",  # the recipe gives the decoding settings
         "trust_remote_code": False,
     }
@@ -122,11 +118,9 @@ def sampling_arguments(sampling: Sampling, prompt: Prompt, room: int) -> dict[st
     """Return the arguments of `vllm.SamplingParams` for a prompt that leaves `room` tokens."""
     seed = int(content_id(str(sampling.seed), prompt.prompt_id), 16) % _SEEDS
     return {
+        **sampling.model_dump(include={"temperature", "top_p", "repetition_penalty"}),
         "n": sampling.num_samples,
         "max_tokens": min(sampling.max_new_tokens, room),
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "repetition_penalty": sampling.repetition_penalty,
         "stop": list(sampling.stop) or None,
         "seed": None if sampling.temperature == 0 else seed,
     }

@@ -81,8 +81,7 @@ class ChatServer:
                 f"expected the packages of the client for servers, got no {error.name}; "
                 f"pip install 'isoglot[openai]'"
             ) from None
-        self._config = config
-        self._meter = meter
+        self._config, self._meter = config, meter
         self._pace = Pace(config.requests_per_minute, config.tokens_per_minute)
         self._url = f"{config.base_url}/chat/completions"
         self._key = read_key(config.key_name, config.base_url) if config.key_name else None
@@ -259,15 +258,13 @@ def _read_reply(answer: bytes) -> ChatReply:
         content = _text(choice["message"].get("content"))
         reason = _FINISH_REASONS.get(choice.get("finish_reason"), FinishReason.ERROR)
         usage = body.get("usage") or {}
-        prompt_tokens, completion_tokens = (
-            _count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")
-        )
+        num_read, num_written = map(_count, map(usage.get, ("prompt_tokens", "completion_tokens")))
         top = _top(choice.get("logprobs"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise NoReply("nonsense", again=True) from None
     text = without_thinking(content)
     reason = FinishReason.LENGTH if text is None else reason
-    return ChatReply(text or "", reason, prompt_tokens, completion_tokens, top)
+    return ChatReply(text or "", reason, num_read, num_written, top)
 
 
 def _text(content: Any) -> str:

@@ -37,11 +37,9 @@ def label_likelihoods(
         return [None] * len(names)
     left = 1 - sum(math.exp(value) for _, value in top)
     bound = min(top[-1][1], math.log(max(left, 1e-12)))
+    sums = {name: _log_sum(values) if values else bound for name, values in found.items()}
     return [
-        None
-        if name in unclear
-        else Likelihood(_log_sum(found[name]) if found[name] else bound, 1, name == greedy)
-        for name in names
+        None if name in unclear else Likelihood(sums[name], 1, name == greedy) for name in names
     ]
 
 

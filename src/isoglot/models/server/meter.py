@@ -97,10 +97,10 @@ class Meter:
     ) -> None:
         """Record the actual figures of a request; unknown ones count at the upper bound."""
         with self._changed:
-            self._held -= self._usd(*charge)
+            cost = self._usd(*charge)
+            self._held -= cost
             if prompt_tokens is None or completion_tokens is None:
                 self.usage.num_unmetered += 1
-                cost = self._usd(*charge)
             else:
                 self.usage.prompt_tokens += prompt_tokens
                 self.usage.completion_tokens += completion_tokens

@@ -52,8 +52,7 @@ class OpenAISampler:
         cache = user_cache() if config.cache == "user" else config.cache
         self._cache = None if cache is None else AnswerCache(cache)
         self._lock = threading.Lock()
-        self._ever_answered = False
-        self._num_failed_in_a_row = 0
+        self._ever_answered, self._num_failed_in_a_row = False, 0
         self._has_log_probabilities: bool | None = None
 
     @property
@@ -84,7 +83,9 @@ class OpenAISampler:
             for index, reply in replies:
                 row, i = divmod(index, num_samples)
                 if reply is not None:
-                    text = self._continuation(prompts[row], reply.text)
+                    last = prompts[row].prompt[-1]
+                    is_begun = last["role"] == "assistant" and not self._config.prefill
+                    text = reply.text.removeprefix(last["content"]) if is_begun else reply.text
                     answers[row][i] = Sampled(text, reply.finish_reason)
                 missing[row] -= 1
                 if not missing[row]:
@@ -129,12 +130,6 @@ class OpenAISampler:
         limits = [value for key in _LIMITS if isinstance(value := body.get(key), int)]
         most = max(limits, default=max_tokens)  # `extra` may hold another
         return _Request(body, sample, Charge(num_bytes + template, most))
-
-    def _continuation(self, prompt: Prompt, text: str) -> str:
-        last = prompt.prompt[-1]
-        if last["role"] == "assistant" and not self._config.prefill:
-            return text.removeprefix(last["content"])
-        return text
 
     def _replies(self, requests: Sequence[_Request]) -> Generator[tuple[int, ChatReply | None]]:
         """Yield the index of each request with its reply, or None, as the replies arrive.
@@ -188,8 +183,7 @@ class OpenAISampler:
         if self._cache is not None and is_answer and (reply.top or not wants_top):
             self._cache.put(key, reply._asdict())
         with self._lock:
-            self._ever_answered = True
-            self._num_failed_in_a_row = 0
+            self._ever_answered, self._num_failed_in_a_row = True, 0
             if wants_top:
                 self._has_log_probabilities = self._has_log_probabilities or reply.top is not None
         return reply

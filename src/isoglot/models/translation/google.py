@@ -74,7 +74,8 @@ class GoogleTranslator:
         """Characters sent so far, which are billed."""
         self._config = config
         self._client = _client(config)
-        self._known = {row["language"].casefold(): row["language"] for row in self._languages()}
+        rows = self._retry(lambda: self._client.get_languages(target_language="en"))
+        self._known = {row["language"].casefold(): row["language"] for row in rows}
         for tag in languages:
             self.code(tag)
 
@@ -82,9 +83,8 @@ class GoogleTranslator:
         """Return the service's code of a language; raise InputError for an unknown one."""
         row = language(tag)
         names = names_of(row)
-        for name in names:
-            if found := self._known.get(name.casefold()):
-                return found
+        if known := [name for name in names if name.casefold() in self._known]:
+            return self._known[known[0].casefold()]
         raise InputError(
             f"Google does not translate {row.english_name} ({row.tag}): expected one of "
             f"{', '.join(names)} among the {len(self._known)} languages of the service; leave the "
@@ -131,7 +131,13 @@ class GoogleTranslator:
 
     def _request(self, texts: list[str], source: str, target: str) -> list[str]:
         num = sum(map(len, texts))
-        self._check_cost(num)
+        cap, price = self._config.max_cost_usd, self._config.usd_per_million_characters / 1e6
+        if cap is not None and (self.num_characters + num) * price > cap:
+            raise CostCapReached(
+                f"max_cost_usd is {cap:g} and {self.num_characters * price:.4f} USD are spent on "
+                f"{self.num_characters:,} characters; finished shards are kept, and the same "
+                "command with a higher max_cost_usd continues from there"
+            )
         rows = self._retry(
             lambda: self._client.translate(
                 texts,
@@ -143,18 +149,6 @@ class GoogleTranslator:
         )
         self.num_characters += num
         return [row["translatedText"] for row in rows]
-
-    def _languages(self) -> list[dict[str, str]]:
-        return self._retry(lambda: self._client.get_languages(target_language="en"))
-
-    def _check_cost(self, num: int) -> None:
-        cap, price = self._config.max_cost_usd, self._config.usd_per_million_characters / 1e6
-        if cap is not None and (self.num_characters + num) * price > cap:
-            raise CostCapReached(
-                f"max_cost_usd is {cap:g} and {self.num_characters * price:.4f} USD are spent on "
-                f"{self.num_characters:,} characters; finished shards are kept, and the same "
-                "command with a higher max_cost_usd continues from there"
-            )
 
     def _retry(self, call: Callable[[], Any]) -> Any:
         """Make a request, and repeat it with growing waits while that may help."""
@@ -258,8 +252,7 @@ def _segment(text: str) -> list[Piece]:
 
 
 def _join(pieces: Sequence[Piece], i: int, done: dict[tuple[int, int], str]) -> Sampled:
-    failed = Sampled("", FinishReason.ERROR)
-    out = []
+    out, failed = [], Sampled("", FinishReason.ERROR)
     for j, piece in enumerate(pieces):
         text: str | None = piece.text
         if piece.is_sentence:

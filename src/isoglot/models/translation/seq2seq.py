@@ -110,11 +110,8 @@ class Seq2SeqTranslator:
         for tag in dict.fromkeys([*sources, *targets]):
             self.codes.token(tag)
         layouts = [pieces_of(text, tag) for text, tag in zip(texts, sources, strict=True)]
-        rows = [
-            row
-            for i, pieces in enumerate(layouts)
-            for row in self._rows(i, pieces, sources[i], targets[i])
-        ]
+        pairs = zip(layouts, sources, targets, strict=True)
+        rows = [row for i, each in enumerate(pairs) for row in self._rows(i, *each)]
         answers: dict[tuple[int, int], tuple[str, _Generated]] = {}
         num_sentences = [sum(piece.is_sentence for piece in pieces) for pieces in layouts]
         missing = list(num_sentences)
@@ -224,6 +221,7 @@ class _CTranslate2Backend:
     def generate(self, rows: Sequence[_Row]) -> list[_Generated]:
         tokens = self._tokenizer.convert_ids_to_tokens
         sources = [tokens(row.tokens) for row in rows]
+        size = {"max_batch_size": self._config.batch_tokens, "batch_type": "tokens"}
         results = self._translator.translate_batch(
             sources,
             target_prefix=[tokens(row.start) for row in rows] if rows[0].start else None,
@@ -232,18 +230,13 @@ class _CTranslate2Backend:
             min_decoding_length=0,
             disable_unk=True,
             max_decoding_length=self._config.max_new_tokens,
-            max_batch_size=self._config.batch_tokens,
-            batch_type="tokens",
             return_end_token=True,
+            **size,
         )
         best = [result.hypotheses[0] for result in results]
         eos = self._tokenizer.eos_token
-        scores = self._translator.score_batch(
-            sources,
-            [[token for token in each if token != eos] for each in best],
-            max_batch_size=self._config.batch_tokens,
-            batch_type="tokens",
-        )
+        scored = [[token for token in each if token != eos] for each in best]
+        scores = self._translator.score_batch(sources, scored, **size)
         return [
             self._read(row, each, score.log_probs)
             for row, each, score in zip(rows, best, scores, strict=True)
@@ -305,10 +298,7 @@ def seq2seq_name(config: Seq2SeqConfig) -> str:
 
 
 def load_codes(config: Seq2SeqConfig, languages: Sequence[str]) -> tuple[Any, Codes]:
-    """Load the tokenizer, with its tokens of the languages.
-
-    Raises InputError for a language without a token.
-    """
+    """Load the tokenizer and its codes; raise InputError for a language that it lacks."""
     from transformers import AutoTokenizer
 
     path, hub = located(config.path, config.revision)
