@@ -37,10 +37,7 @@ def run_sampler(
     silent: bool = False,
     executor: MapShards = map_shards,
 ) -> Mapping[str, Any]:
-    """Write the completions of the loaded sampler for a folder of prompts, shard by shard.
-
-    `serves` selects the prompts to complete; None selects all.
-    """
+    """Write the completions of a folder of prompts, or of those that `serves` selects, by shard."""
 
     def stage(rows: list[Prompt], sampler: Any, tick: Tick) -> list[Completion]:
         served = rows if serves is None else [row for row in rows if serves(row)]

@@ -195,10 +195,9 @@ class _Folder:
 def _items(job: Job) -> Iterator[EvaluationItem]:
     for name, evaluated in job.inputs.items():
         if name.startswith(_EVALUATIONS):
+            task = name.removeprefix(_EVALUATIONS)
             for path in shard_paths(evaluated.folder / "prompts"):
-                yield from evaluation_items(
-                    name.removeprefix(_EVALUATIONS), read_shard(path, Prompt)
-                )
+                yield from evaluation_items(task, read_shard(path, Prompt))
 
 
 def _contamination(

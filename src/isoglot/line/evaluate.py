@@ -16,7 +16,7 @@ from isoglot.benchmarks.benchmark import Answering
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
-from isoglot.core.records import Graded, Prompt
+from isoglot.core.records import Prompt
 from isoglot.core.store import read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.execute.ledger import Ledger
@@ -192,26 +192,22 @@ def _results(
     groups: list[GroupRow] = []
     for task in request.tasks:
         graded, metrics = read_graded(out / task.name), task_metrics(task)
-        before = _baseline(base, task.name) if base else []
+        if base and not (base / task.name / "graded.parquet").exists():
+            raise InputError(
+                f"{base} has no results of {task.name}: evaluate the baseline on the same tasks, "
+                "or leave it out of --tasks"
+            )
+        before = read_graded(base / task.name) if base else []
         found = compare(graded, before, metrics, seed=request.seed) if base else []
         changes = {(each.metric, each.language): each for each in found}
         for row in read_task_results(out / task.name).results:
             change = changes.get((row.metric, row.language))
-            rows.append(
-                row.with_change(change.value, change.low, change.high, change.p) if change else row
-            )
+            if change:
+                row = row.with_change(change.value, change.low, change.high, change.p)
+            rows.append(row)
         over = aggregate_groups(graded, metrics, seed=request.seed, base=before)
         groups += [GroupRow.of(group, task=task.name) for group in over]
     return rows, groups
-
-
-def _baseline(base: Path, task: str) -> list[Graded]:
-    if not (base / task / "graded.parquet").exists():
-        raise InputError(
-            f"{base} has no results of {task}: evaluate the baseline on the same tasks, or leave "
-            "it out of --tasks"
-        )
-    return read_graded(base / task)
 
 
 def _check_owner(out: Path, name: str) -> None:

@@ -88,13 +88,10 @@ class Job:
         return load_likelihood(config) if answering == "likelihood" else load_sampler(config)
 
     def start(self) -> Policy:
-        """The policy that the training of the round starts from.
-
-        A policy that the run itself trained has no revision.
-        """
-        is_given = self.policy == self.recipe.policy.path
-        revision = self.recipe.policy.revision if is_given else "main"
-        return Policy(self.policy, revision, self.recipe.policy.chat_template)
+        """Return the policy that the training of the round starts from."""
+        first = self.recipe.policy
+        revision = first.revision if self.policy == first.path else "main"  # of the run's own: none
+        return Policy(self.policy, revision, first.chat_template)
 
     def translator(self, place: int = 0) -> Any:
         """Load a translator of the recipe, or the policy of the round prompted to translate."""

@@ -156,14 +156,11 @@ class Round:
 
 
 def _runs_in_child(stage: Stage, recipe: Recipe) -> bool:
-    """True if the model of the stage would fill an accelerator of this process.
-
-    On Ray the models are in the processes of its workers; only training is here.
-    """
+    """True if the model of the stage would fill an accelerator of this process."""
     from isoglot.execute.child import accelerator_present
 
-    is_here = stage.name == "train" or recipe.execute.kind == "local"
-    return is_here and accelerator_present()
+    # On Ray the models are in the processes of its workers; only training is here.
+    return (stage.name == "train" or recipe.execute.kind == "local") and accelerator_present()
 
 
 def _plain(value: Any) -> Any:

@@ -82,10 +82,8 @@ def _cross_lingual(job: Job) -> Settings:
 
 def _generation(job: Job) -> Settings:
     samplers = [
-        member.model_dump(mode="json")
-        if isinstance(member, PolicyMember)
-        else answer_settings(member)
-        for member in job.recipe.samplers
+        each.model_dump(mode="json") if isinstance(each, PolicyMember) else answer_settings(each)
+        for each in job.recipe.samplers
     ]
     return {"generate": job.recipe.generate, "samplers": samplers}
 
@@ -109,10 +107,7 @@ def _translation(job: Job) -> Settings:
 
 def _reward(job: Job) -> Settings:
     score = job.recipe.score
-    return {
-        "score": score,
-        "scorers": [scorer_settings(scorer) for scorer in score.scorers] if score else [],
-    }
+    return {"score": score, "scorers": list(map(scorer_settings, score.scorers if score else ()))}
 
 
 def _pairing(job: Job) -> Settings:
@@ -125,13 +120,12 @@ def _routing(job: Job) -> Settings:
 
 def _cleaning(job: Job) -> Settings:
     """Describe the prompts of the evaluations, without their decoding and grading."""
+    prompt_keys = {"prompts", "num_families", "cross_lingual"}
     return {
         "clean": job.recipe.clean,
         "evaluation": {
             task.name: {
-                **task.model_dump(
-                    mode="json", include={"prompts", "num_families", "cross_lingual"}
-                ),
+                **task.model_dump(mode="json", include=prompt_keys),
                 **_source(job, task.prompts),
                 "languages": sorted(job.recipe.all_languages),
             }

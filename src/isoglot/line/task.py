@@ -132,10 +132,8 @@ def grade_task(
 def task_metrics(
     task: EvaluationTask, identifier: LanguageIdentifier = NO_IDENTIFIER
 ) -> list[Metric]:
-    """Return the metrics of a task, its main one first and the off-target rate last.
-
-    Reading grades needs no identifier; giving them does.
-    """
+    """Return the metrics of a task, the main one first and the off-target rate last; to read grades
+    they need no identifier."""
     if isinstance(task.prompts, BenchmarkConfig):
         return [*metrics_of(task.prompts, identifier), OFF_TARGET_RATE]
     return [grader_metric(task.metric, task.grader), OFF_TARGET_RATE]

@@ -145,10 +145,8 @@ def load_translator(
 
 
 def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None:
-    """Raise InputError for a language that a model of kind seq2seq or google does not know.
-
-    This reads the vocabulary, or the list of the service; any language is accepted for a sampler.
-    """
+    """Raise InputError for a language that a model of kind seq2seq or google does not know, by its
+    vocabulary or the list of the service; a sampler takes any."""
     if isinstance(config, Seq2SeqConfig):
         load_codes(config, languages)
     elif isinstance(config, GoogleConfig):
@@ -219,10 +217,7 @@ def model_config(text: str) -> ModelConfig:
 
 
 def with_cost_cap(config: ModelConfig, max_cost_usd: float) -> ModelConfig:
-    """Return the same model with a cap on its cost.
-
-    Raises InputError for a model without cost, or one whose prices are not given.
-    """
+    """Return the same model with a cap on its cost; raise InputError for one without prices."""
     if not isinstance(config, OpenAIConfig):
         raise InputError(f"expected a model on a server with a cost cap, got kind {config.kind}")
     return _validate({**config.model_dump(), "max_cost_usd": max_cost_usd}, config.model)

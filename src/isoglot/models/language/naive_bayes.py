@@ -46,18 +46,11 @@ _MAX_BYTES_OF_WORD = 60
 
 
 class ScriptModel:
-    """Classifier for the languages of one script.
-
-    Instances cache the scores of up to `max_words` words, and may be shared by threads.
-    """
+    """Classifier for the languages of one script, which threads may share; it caches the scores of
+    up to `max_words` words."""
 
     def __init__(
-        self,
-        script: str,
-        labels: Sequence[str],
-        log_probabilities: Any,
-        *,
-        max_words: int = 60_000,
+        self, script: str, labels: Sequence[str], log_probabilities: Any, *, max_words: int = 60_000
     ) -> None:
         self.labels = list(labels)
         """BCP-47 tags; py3langid's codes for languages that the table lacks."""
@@ -68,10 +61,8 @@ class ScriptModel:
         self._clear()
 
     def scores(self, texts: Sequence[Sequence[str]]) -> tuple[Any, Any]:
-        """Return the log-likelihoods, texts * languages, and the number of n-grams of each text.
-
-        Likelihoods are relative to the mean of the languages, n-gram by n-gram.
-        """
+        """Return the log-likelihoods relative to the mean of the languages, texts * languages, and
+        the number of n-grams of each text."""
         scores = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
         num_ngrams = np.zeros((len(texts), 1), dtype=np.float32)
         with self._lock:

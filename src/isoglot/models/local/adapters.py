@@ -25,10 +25,7 @@ def base_of(path: str) -> tuple[str, str] | None:
 
 
 def merge(base: Any, path: str) -> Any:
-    """Merge the adapters of a folder into the weights of their base.
-
-    Raises InputError if they do not fit it: unknown modules, or other sizes.
-    """
+    """Merge the adapters of a folder into their base; raise InputError if they do not fit it."""
     from peft import PeftModel
 
     _check_fits(base, Path(path).expanduser())
