@@ -6,7 +6,6 @@ No model is loaded or fetched, and no server is called.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from isoglot.planning.counting import Counting
 from isoglot.planning.prompts import Span
@@ -23,13 +22,6 @@ from isoglot.report.results.plan import (
 )
 
 _TOY_BILLIONS = 0.1  # models that a CPU is enough for
-
-
-class _Time(NamedTuple):
-    """Device hours of one round, and the rows of the table behind them."""
-
-    hours: Span
-    found: tuple[MatchedRate, ...]
 
 
 def plan_of(
@@ -51,10 +43,10 @@ def plan_of(
     if device is None:
         engines = [work.engine for work in works if work.engine and work.engine.work]
         device = "cpu" if all(each.billions < _TOY_BILLIONS for each in engines) else "h100"
-    timed = [(work, _time(work, table, device)) for work in works]
-    rows = [_row(work, time, usd_per_hour) for work, time in timed]
-    found = {found.row for _, time in timed for found in time.found}
-    rates = sorted(found, key=lambda rate: (rate.work, rate.billions))
+    timed = [(work, *_time(work, table, device)) for work in works]
+    rows = [_row(work, hours, bool(found), usd_per_hour) for work, hours, found in timed]
+    used = {each.row for _, _, found in timed for each in found}
+    rates = sorted(used, key=lambda rate: (rate.work, rate.billions))
     return RecipePlan(
         recipe=recipe.name,
         device=device,
@@ -71,28 +63,28 @@ def plan_of(
     )
 
 
-def _time(work: Work, table: Throughput, device: str) -> _Time:
+def _time(work: Work, table: Throughput, device: str) -> tuple[Span, list[MatchedRate]]:
+    """Return the device hours of one round, and the rows of the table behind them."""
     engine = work.engine
     if engine is None or engine.work is None:
-        return _Time(Span(), ())
+        return Span(), []
     main = table.find(engine.work, device, engine.billions)
     if engine.work in ("read", "train"):
-        return _Time(_hours(work.tokens_in, main), (main,))
+        return _hours(work.tokens_in, main), [main]
     if engine.work.startswith("translate."):
-        return _Time(_hours(work.tokens_out, main), (main,))
+        return _hours(work.tokens_out, main), [main]
     read = table.find("read", device, engine.billions)
-    hours = _hours(work.tokens_out, main).plus(_hours(work.tokens_in, read))
-    return _Time(hours, (main, read))
+    return _hours(work.tokens_out, main).plus(_hours(work.tokens_in, read)), [main, read]
 
 
 def _hours(tokens: Span, found: MatchedRate) -> Span:
     return tokens.times(1 / found.tokens_per_second / 3600)
 
 
-def _row(work: Work, time: _Time, usd_per_hour: float | None) -> PlannedWork:
+def _row(work: Work, hours: Span, on_device: bool, usd_per_hour: float | None) -> PlannedWork:
     engine, usd = work.engine, _usd(work)
     if usd is not None and usd_per_hour:
-        usd = usd.plus(time.hours.times(usd_per_hour))
+        usd = usd.plus(hours.times(usd_per_hour))
     return PlannedWork(
         stage=work.stage,
         model=engine.name if engine else None,
@@ -102,9 +94,9 @@ def _row(work: Work, time: _Time, usd_per_hour: float | None) -> PlannedWork:
         times=work.times,
         tokens_in=_rounded(work.tokens_in),
         tokens_out=_rounded(work.tokens_out),
-        hours=_amount(time.hours),
+        hours=_amount(hours),
         usd=None if usd is None else _amount(usd),
-        on_device=bool(time.found),
+        on_device=on_device,
     )
 
 
