@@ -62,7 +62,10 @@ def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
     routes = {row.language: row.route for row in chosen}
     stage = partial(route, config=config, route_in=routes)
     inputs = job.shards("prompts", "completions")
-    counts = job.map("route", stage, inputs, out, Demonstration, load=job.identifier)
+    with job.bar("route", inputs[0].num_rows) as bar:
+        counts = map_shards(
+            stage, inputs, out, Demonstration, load=job.identifier, reached=bar.reach
+        )
     return {**counts.kept_and_dropped, "num_languages": len(routes)}
 
 

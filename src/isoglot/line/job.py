@@ -4,7 +4,7 @@ A job is picklable, so that it can run in a child process where there is an acce
 gets its memory back.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -66,21 +66,6 @@ class Job:
         """A progress bar of the stage over `total` rows or texts."""
         with Bars(silent=self.silent) as bars:
             yield bars.bar(self.title(stage), total)
-
-    def map(
-        self,
-        title: str,
-        stage: Callable[..., Any],
-        inputs: Sequence[Shards],
-        out: Path,
-        record: type,
-        *,
-        load: Callable[[], Any] | None = None,
-        executor: MapShards = map_shards,
-    ) -> ShardCounts:
-        """Run a stage over its shards, with a bar over the rows of the first input."""
-        with self.bar(title, inputs[0].num_rows) as bar:
-            return executor(stage, inputs, out, record, load=load, reached=bar.reach)
 
     def model(self, answering: Answering = "generation") -> Any:
         """Load the policy of the round: a sampler, or a `LikelihoodModel` for `likelihood`."""

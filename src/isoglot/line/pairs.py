@@ -9,6 +9,7 @@ from isoglot.core.records import Completion, Preference, Prompt
 from isoglot.data.filter import filter_preferences
 from isoglot.data.pair import pair_completions
 from isoglot.data.score import score
+from isoglot.execute.local import map_shards
 from isoglot.line.job import Job
 
 
@@ -22,9 +23,9 @@ def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
         return score(prompts, rows, scorers, config, identifier)
 
     inputs = job.shards("prompts", "completions")
-    return job.map(
-        "score", stage, inputs, out, Completion, load=job.scorers, executor=job.executor
-    ).kept_and_dropped
+    with job.bar("score", inputs[0].num_rows) as bar:
+        counts = job.executor(stage, inputs, out, Completion, load=job.scorers, reached=bar.reach)
+    return counts.kept_and_dropped
 
 
 def make_pairs(job: Job, out: Path) -> Mapping[str, Any]:
@@ -34,12 +35,15 @@ def make_pairs(job: Job, out: Path) -> Mapping[str, Any]:
         pair_completions, config=recipe.pair, dominant=recipe.dominant_language, round=job.round
     )
     inputs = job.shards("prompts", "completions")
-    return job.map("pair", stage, inputs, out, Preference).kept_and_dropped
+    with job.bar("pair", inputs[0].num_rows) as bar:
+        counts = map_shards(stage, inputs, out, Preference, reached=bar.reach)
+    return counts.kept_and_dropped
 
 
 def make_filtered(job: Job, out: Path) -> Mapping[str, Any]:
     """Separate the pairs fit to train on from the others, which carry their reason."""
     stage = partial(filter_preferences, config=job.recipe.filter)
-    return job.map(
-        "filter", stage, job.shards("pair"), out, Preference, load=job.identifier
-    ).kept_and_dropped
+    inputs = job.shards("pair")
+    with job.bar("filter", inputs[0].num_rows) as bar:
+        counts = map_shards(stage, inputs, out, Preference, load=job.identifier, reached=bar.reach)
+    return counts.kept_and_dropped

@@ -105,10 +105,13 @@ def engine_arguments(config: VLLMConfig) -> dict[str, Any]:
     """Return the arguments of `vllm.LLM`; raise InputError if there is no model."""
     path, hub = located(config.path, config.revision)
     return {
-        **config.model_dump(include={"dtype", "max_model_len", *VLLM_OPERATION}),
         "model": path,
         "revision": hub.get("revision"),
         "tokenizer_revision": hub.get("revision"),
+        "dtype": config.dtype,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "gpu_memory_utilization": config.gpu_memory_utilization,
+        "max_model_len": config.max_model_len,
         "generation_config": "vllm",  # the recipe gives the decoding settings
         "trust_remote_code": False,
     }
