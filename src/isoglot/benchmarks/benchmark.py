@@ -67,7 +67,6 @@ class Example:
 
     @property
     def family(self) -> str:
-        """Family of the prompt."""
         return self.prompt.family
 
     def unscored_choices(self) -> list[Choice]:

@@ -31,14 +31,12 @@ def build_example(
 
     The prompt's id is that of the whole conversation: another number of shots is another prompt.
     """
-    messages: list[Message] = []
-    for shot in shots:
-        messages.append({"role": "user", "content": shot.user})
-        messages.append({"role": "assistant", "content": shot.answer})
-    messages.append({"role": "user", "content": text})
-    prompt_id = content_id(family, language, *(message["content"] for message in messages))
+    turns = [turn for shot in shots for turn in (("user", shot.user), ("assistant", shot.answer))]
+    turns.append(("user", text))
+    messages = tuple({"role": role, "content": content} for role, content in turns)
+    prompt_id = content_id(family, language, *(content for _, content in turns))
     answered_in = answer_language or language
-    return Example(Prompt(family, prompt_id, language, tuple(messages), answered_in, gold, source))
+    return Example(Prompt(family, prompt_id, language, messages, answered_in, gold, source))
 
 
 def open_generation(

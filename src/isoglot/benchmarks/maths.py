@@ -98,8 +98,7 @@ def _worked_answer(row: Row, tag: str, *, direct: bool) -> str:
 def _without_label(text: str, tag: str) -> str:
     """Remove the published `Question:` or `Step-by-Step Answer:` before a text."""
     for label in literals("maths")[tag]["labels"]:
-        start = re.match(rf"\s*{re.escape(label)}\s*[:：]\s*", text)
-        if start:
+        if start := re.match(rf"\s*{re.escape(label)}\s*[:：]\s*", text):
             return text[start.end() :].strip()
     return text.strip()
 
@@ -151,8 +150,7 @@ def _stated_number(text: str) -> str | None:
         if start < 0:
             return None
         after = body[start + len(words) : start + len(words) + _MAX_SENTENCE_CHARS]
-        run = _number_of(after, directly=_announcements()[words])
-        if run is not None:
+        if run := _number_of(after, directly=_announcements()[words]):
             return run
         end = start + len(words) - 1
 
@@ -165,8 +163,7 @@ def _number_of(announcement: str, *, directly: bool) -> str | None:
     stop = _SENTENCE_END.search(sentence)
     sentence = sentence[: stop.start()] if stop else sentence
     for part in (sentence.rsplit("=", 1)[-1], sentence):
-        number = _FIRST_NUMBER.search(part)
-        if number:
+        if number := _FIRST_NUMBER.search(part):
             return number[0]
     return None
 

@@ -1,7 +1,6 @@
 """NTREX-128: 1,997 sentences of news in 128 languages (Federmann et al. 2022, SumEval).
 
-Regional translations of one language (`fra-CA`) share a row of the table of languages; the first
-is read.
+The first of several regional translations of a language (`fra-CA`) is read.
 """
 
 from isoglot.benchmarks.translation import translation_benchmark

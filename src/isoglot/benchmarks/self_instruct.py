@@ -1,7 +1,6 @@
 """Self-Instruct: 252 user-oriented instructions in English (Wang et al. 2022, arXiv:2212.10560).
 
-Open generation: a judge compares the answers. The published example answer is the gold, which only
-the judge may read.
+Open generation: a judge compares the answers; it may read the published answer, the gold.
 """
 
 from isoglot.benchmarks.benchmark import Example

@@ -58,8 +58,7 @@ def choice_words(language: str) -> Mapping[str, Any]:
 def find_stated_choice(text: str, options: Options, language: str) -> str | None:
     """Return the label that an answer states; None if it states none, or several.
 
-    The words of `language` and of English are known. Text after an invented further question, as
-    base models write them, is ignored.
+    The words of `language` and of English are known; text after an invented question is ignored.
     """
     answer = _Answer(_first_answer(_plain(text), language), options, language)
     for rule in (_after_phrase, _by_line, _in_brackets, _by_text):
@@ -120,11 +119,8 @@ class _Answer:
 
 
 def _after_phrase(answer: _Answer) -> set[str]:
-    for phrase in reversed(list(answer.reader.phrase.finditer(answer.plain))):
-        found = _found_after(answer, phrase.end())
-        if found:
-            return found
-    return set()
+    phrases = reversed(list(answer.reader.phrase.finditer(answer.plain)))
+    return next(filter(None, (_found_after(answer, phrase.end()) for phrase in phrases)), set())
 
 
 def _found_after(answer: _Answer, start: int) -> set[str]:
@@ -178,9 +174,7 @@ def _by_text(answer: _Answer) -> set[str]:
 
 
 def _is_line(plain: str, first: int, last: int) -> bool:
-    stop = plain.find("\n", last)
-    around = plain[plain.rfind("\n", 0, first) + 1 : first]
-    around += plain[last : len(plain) if stop < 0 else stop]
+    around = plain[:first].rpartition("\n")[2] + plain[last:].partition("\n")[0]
     return not re.search(r"\w", around)
 
 

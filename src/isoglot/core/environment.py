@@ -13,11 +13,8 @@ _PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages that decide a result."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        if find_spec(name) is not None:
-            found[name] = importlib.metadata.version(name)
-    return found
+    found = {name: importlib.metadata.version(name) for name in _PACKAGES if find_spec(name)}
+    return {"python": platform.python_version(), **found}
 
 
 def machine() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Sentences of a text in any language, also in those that write no blank between them."""
 
 import re
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
@@ -23,17 +23,12 @@ def sentences(text: str, tag: str) -> list[str]:
         InputError: an unknown language, or the package sentencex is missing.
     """
     row = language(tag)
-    bounds = {0, len(text)}
-    start = 0
-    for piece in _segment(row.tag.split("-")[0], text):
-        start += len(piece)
-        bounds.add(start)
+    bounds = {0, len(text), *accumulate(map(len, _segment(row.tag.split("-")[0], text)))}
     bounds |= {end.start() for end in _MORE_ENDS.finditer(text)}
     if row.script in _WITHOUT_FULL_STOP:
         bounds |= _blanks_between_clauses(text)
     ends = sorted(bound for bound in bounds if bound <= len(text))
-    pieces = [text[start:end] for start, end in pairwise(ends)]
-    return _joined_blanks(pieces)
+    return _joined_blanks([text[start:end] for start, end in pairwise(ends)])
 
 
 def num_sentences(text: str, tag: str) -> int | None:

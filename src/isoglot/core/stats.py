@@ -57,10 +57,8 @@ def resampled_values(
         InputError: a column without rows.
     """
     table, rows = _family_sums(measured)
-    totals = [rows.sum(axis=0, keepdims=True)]
-    for drawn in _drawn_families(len(rows), seed, resamples):
-        totals.append(_counts(drawn) @ rows)
-    return _values(value, np.concatenate(totals), table)
+    drawn = [counts @ rows for counts in _drawn_counts(len(rows), seed, resamples)]
+    return _values(value, np.concatenate([rows.sum(axis=0, keepdims=True), *drawn]), table)
 
 
 def swapped_differences(
@@ -200,19 +198,14 @@ def _checked(families: Families, statistics: ArrayLike) -> np.ndarray:
     return block
 
 
-def _drawn_families(num: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
-    """Yield blocks of draws (draws, num) of as many families as there are, with replacement."""
+def _drawn_counts(num: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
+    """Yield blocks (draws, num) of the times that a draw with replacement has each family."""
     rng = np.random.default_rng(seed)
     step = max(1, _BLOCK // num)
     for start in range(0, resamples, step):
-        yield rng.integers(0, num, (min(step, resamples - start), num))
-
-
-def _counts(drawn: np.ndarray) -> np.ndarray:
-    """Count each family in each draw: (draws, num)."""
-    draws, num = drawn.shape
-    cells = (drawn + num * np.arange(draws)[:, None]).ravel()
-    return np.bincount(cells, minlength=draws * num).reshape(draws, num).astype(float)
+        draws = min(step, resamples - start)
+        cells = rng.integers(0, num, (draws, num)) + num * np.arange(draws)[:, None]
+        yield np.bincount(cells.ravel(), minlength=cells.size).reshape(draws, num).astype(float)
 
 
 def _swaps(num: int, seed: int, resamples: int) -> Iterator[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -81,11 +81,9 @@ def shards_of(rows: Iterable[_Row], families_per_shard: int) -> list[list[_Row]]
     families: dict[str, list[_Row]] = {}
     for row in rows:
         families.setdefault(row.family, []).append(row)
-    remaining = iter(families.values())
-    shards = []
-    while batch := list(islice(remaining, families_per_shard)):
-        shards.append([row for family in batch for row in family])
-    return shards
+    groups = list(families.values())
+    starts = range(0, len(groups), families_per_shard)
+    return [list(chain(*groups[start : start + families_per_shard])) for start in starts]
 
 
 def shard_path(folder: Path, index: int) -> Path:

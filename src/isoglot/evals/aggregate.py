@@ -206,14 +206,14 @@ def _democratisation(values: np.ndarray) -> np.ndarray:
     return np.divide(np.mean(values, axis=0), best, out=np.full_like(best, nan), where=best > 0)
 
 
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values.mean(axis=0)
+
+
 _OVER: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "worst": partial(np.min, axis=0),
     "democratisation": _democratisation,
 }
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    return values.mean(axis=0)
 
 
 class _Pairs(NamedTuple):

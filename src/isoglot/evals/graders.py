@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Literal
 
 from isoglot.core.errors import InputError
@@ -86,12 +86,9 @@ def grade_sequence(text: str, gold: str) -> float | None:
             f"gold {gold!r:.60}: expected entries between commas, came none; mend the gold"
         )
     entries = _entries(text, numeric=numeric)
-    prefix = 0
-    for entry, wanted in zip(entries, expected, strict=False):
-        if entry != wanted:
-            break
-        prefix += 1
-    return prefix / max(len(entries), len(expected))
+    pairs = zip(entries, expected, strict=False)
+    prefix = list(takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return len(prefix) / max(len(entries), len(expected))
 
 
 def _grade_listed(text: str, gold: str) -> float | None:

@@ -26,12 +26,11 @@ _ENGLISH_ANSWERS: Mapping[str, float] = {"high": 0.1, "mid": 0.3, "low": 0.5}
 """Share of a language's own sums that are answered in English."""
 _UNCROSSED, _UNREQUESTED_ENGLISH = 0.25, 0.1
 """Shares of the crossed prompts that are answered in their own language, and in English."""
-_REQUEST = "{prompt} [{own_name}]"
 
 
 def _with_request(text: str, language: str) -> str:
     """Add the requested language of the answer to a prompt, by that language's own name."""
-    return _REQUEST.format(prompt=text, own_name=LANGUAGES[language].own_name)
+    return f"{text} [{LANGUAGES[language].own_name}]"
 
 
 def almanac_corpus(seed: int) -> Iterator[PretrainingExample]:

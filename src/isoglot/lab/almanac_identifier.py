@@ -5,10 +5,11 @@ word is known. A text that several languages write alike stays unsure.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cache
+from itertools import product
+from statistics import multimode
 
 from isoglot.core.languages import LANGUAGES
 from isoglot.lab.almanac import DAY, MAX_COUNT, MAX_NUMBER, MAX_STEPS, MONTH, SUM_UNITS, words_of
@@ -33,13 +34,9 @@ class AlmanacIdentifier:
         return [self._identify(text) for text in texts]
 
     def _identify(self, text: str) -> str | None:
-        counts: Counter[str] = Counter()
-        for word in _words(text):
-            for language in self._languages:
-                counts[language] += _has(language, word)
-        best = max(counts.values(), default=0)
-        found = [language for language, count in counts.items() if count == best]
-        return found[0] if best and len(found) == 1 else None
+        pairs = product(_words(text), self._languages)
+        best = multimode(language for word, language in pairs if _has(language, word))
+        return best[0] if len(best) == 1 else None
 
 
 def _words(text: str) -> list[str]:
