@@ -54,6 +54,9 @@ def test_bars_have_the_values_and_intervals_of_the_cells(page):
     assert unseen["x"] == pytest.approx([57.0] * 5)
     assert trained["error_x"]["array"] == pytest.approx([4.0] * 5)
     assert trained["error_x"]["arrayminus"] == pytest.approx([3.0] * 5)
+    (rule,) = charts(page, "bar")[-2]["layout"]["shapes"]
+    assert (rule["x0"], rule.get("layer", "above")) == (50, "above"), "bars would hide it"
+    assert "Trained, %</th>" in page.read_text(encoding="utf-8")
 
 
 def test_every_task_and_metric_has_every_cell_beside_m0(page):

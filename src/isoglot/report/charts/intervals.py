@@ -149,7 +149,7 @@ def interval_chart(
             x = one.scale.factor * one.line_at
             line = {"color": MUTED, "width": 1.2, **({"dash": "dot"} if one.line_at else {})}
             place = {"x0": x, "x1": x, "xref": xref, "y0": 0, "y1": 1, "yref": "paper"}
-            figure.add_shape(type="line", **place, layer="below", line=line)
+            figure.add_shape(type="line", **place, line=line)
     legend = dict.fromkeys((each.name, each.colour) for each in series if each.name)
     width = max(min_width_px, _TWO_PLOTS_PX if second else 0)
     return Chart(title, finished(figure), list(legend), width, is_wide)

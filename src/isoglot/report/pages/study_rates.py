@@ -18,7 +18,7 @@ def study_tables(study: Study) -> list[Table]:
 def cells_table(study: Study, judge: str) -> Table:
     """Win rates of each cell: means over groups of languages, outcomes and seconds."""
     names = [*(name.capitalize() for name in STUDY_GROUPS.values()), "Decided only"]
-    columns = [Column("Cell"), *(Column(name, form="words") for name in names)]
+    columns = [Column("Cell"), *(Column(f"{name}, %", form="words") for name in names)]
     columns += [Column("Wins / ties / losses"), Column("Seconds", SECONDS)]
     rows = []
     for cell in study.cells:
