@@ -266,6 +266,14 @@ def test_languages_are_in_order_of_their_tiers(folder: Path) -> None:
     assert [tiers.index(tier(tag)) for tag in order] == sorted(tiers.index(tier(t)) for t in order)
 
 
+def test_table_of_each_measure_has_the_order_of_its_chart(folder: Path) -> None:
+    results = Evaluation.read_from(folder)
+    order = language_order(results.results)
+    for measure in (Measure("mgsm", "accuracy"), Measure("xcopa", "accuracy")):
+        rows = measure_table(results, measure).rows
+        assert [row.tag for row in rows if not row.is_group] == order
+
+
 def test_acronyms_stay_large_in_a_sentence() -> None:
     assert [in_sentence(name) for name in ("Accuracy", "BLEU", "chrF++")] == [
         "accuracy", "BLEU", "chrF++",

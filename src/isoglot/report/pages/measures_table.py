@@ -47,8 +47,10 @@ def measures_table(
         pick = {measure: part[name] for measure, part in groups.items() if name in part}
         size = count_of(len(next(iter(pick.values())).languages), "language")
         rows.append(TableRow(head, _cells(columns, pick, size, main, counts), is_group=True))
-    for tag in language_order([row for part in found.values() for row in part.values()]):
+    for tag in language_order(results.results):
         own = {measure: part[tag] for measure, part in found.items() if tag in part}
+        if not own:
+            continue
         mark = TRAINED if any(row.trained for row in own.values()) else ""
         cells = _cells(columns, own, tier(tag), main, counts)
         rows.append(TableRow.of_language(tag, cells, mark, tier(tag)))
