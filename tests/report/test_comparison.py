@@ -56,6 +56,7 @@ def test_heat_map_has_models_and_languages(folders: list[Path], tmp_path: Path) 
     assert all(len(line) == 3 for line in maps[0]["z"])
     assert maps[0]["z"][-1] == [None, None, None]
     assert 'id="change-0"' in page
+    assert '<th class="r">old, %</th>' in page
 
 
 def test_paired_changes_are_those_of_the_examples(folders: list[Path]) -> None:

@@ -103,7 +103,7 @@ def _sections(
         f"{measure.title}, by model and language",
         f"In {unit}; a model is a column; a cell without a value is empty. {better}",
         [chart],
-        [comparison_table(comparison, measure, changes)],
+        [comparison_table(comparison, measure, changes, f", {scale.unit}")],
     )
     if plot := _difference_plot(comparison, measure, tags, changes):
         yield PageSection(

@@ -23,8 +23,13 @@ def changes_of(comparison: Comparison, measure: Measure) -> Changes:
     return {run.name: changes_between(first, run, measure) for run in others}
 
 
-def comparison_table(comparison: Comparison, measure: Measure, changes: Changes) -> Table:
-    """The mean over the languages that all runs have a value in, then every language."""
+def comparison_table(
+    comparison: Comparison, measure: Measure, changes: Changes, unit: str = ""
+) -> Table:
+    """The mean over the languages that all runs have a value in, then every language.
+
+    `unit` follows the name of each run: on a page, which does not show the title of a table.
+    """
     found = {run.name: rows_of(run.rows, measure) for run in comparison.runs}
     tags = [tag for tag in comparison.languages if any(tag in part for part in found.values())]
     shared = [
@@ -34,7 +39,7 @@ def comparison_table(comparison: Comparison, measure: Measure, changes: Changes)
     ]
     scale = scale_of(measure)
     columns = [Column("Language")]
-    columns += [Column(shortened(name), scale, form="value") for name in found]
+    columns += [Column(shortened(name) + unit, scale, form="value") for name in found]
     columns.append(Column("n (unknown)"))
 
     def cells(tag: str, values: Mapping[str, Interval | None], count: str) -> list[Cell]:
