@@ -154,9 +154,15 @@ def _agreement(
     The 95 % interval draws items.
     """
     alpha = low = high = None
-    drawn = _drawn(items, seed, resamples)
-    if drawn is not None and not np.isnan(drawn[0]):
-        alpha, low, high = estimate(drawn)
+    values = [[mid_ranks(each.ranks) for each in item] for item in items if len(item) > 1]
+    if values:
+        labels = sorted({rank for item in values for ranks in item for rank in ranks})
+        units = (zip(*item, strict=True) for item in values)
+        sums = [sum(coincidences(unit, labels) for unit in item) for item in units]
+        measured = [Measured(range(len(values)), np.array(sums))]
+        drawn = resampled_values(ordinal_alpha, measured, seed=seed, resamples=resamples)[:, 0]
+        if not np.isnan(drawn[0]):
+            alpha, low, high = estimate(drawn)
     return RankAgreement(
         language=tag,
         alpha=alpha,
@@ -170,16 +176,6 @@ def _agreement(
         num_dropped=num_dropped,
         num_ties=len(items) - num_pairs - num_dropped,
     )
-
-
-def _drawn(items: Sequence[Sequence[Ranking]], seed: int, resamples: int) -> np.ndarray | None:
-    values = [[mid_ranks(each.ranks) for each in item] for item in items if len(item) > 1]
-    if not values:
-        return None
-    labels = sorted({rank for item in values for ranks in item for rank in ranks})
-    sums = [sum(coincidences(unit, labels) for unit in zip(*item, strict=True)) for item in values]
-    measured = Measured(list(range(len(values))), np.array(sums))
-    return resampled_values(ordinal_alpha, [measured], seed=seed, resamples=resamples)[:, 0]
 
 
 def _write(kept: Sequence[Preference], dropped: Sequence[Dropped], out: Path) -> None:

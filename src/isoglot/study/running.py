@@ -12,7 +12,7 @@ from pathlib import Path
 from isoglot.core.errors import Failure, InputError, RunError
 from isoglot.core.records import content_id
 from isoglot.core.version import __version__
-from isoglot.execute.child import Child, run_in_children
+from isoglot.execute.child import run_in_children
 from isoglot.execute.ledger import read_made, write_made
 from isoglot.execute.progress import Bars
 from isoglot.execute.siblings import Siblings
@@ -93,7 +93,11 @@ def run_all(
 
         for number, child in run_in_children(_run_one, tasks, num_processes, start):
             each = to_do[number]
-            failure = errors[each.name] = _ending(child)
+            try:
+                failure = child.result()
+            except (RunError, OSError) as error:  # killed, as where the memory was full
+                failure = str(error)
+            errors[each.name] = failure
             write_made(each.record, {"error": failure}, made_from[each.name])
             seconds = time.monotonic() - started_at.pop(each.name)
             bar(1, ", ".join(started_at))
@@ -119,13 +123,6 @@ def _run_one(each: GridRun, names: tuple[str, ...], redo: bool, num_processes: i
         bug = f" (a bug of isoglot; see the traceback in {each.log})"
         return " ".join(failure.message.split()) + bug * (failure.kind == "bug")
     return None
-
-
-def _ending(child: Child[str | None]) -> str | None:
-    try:
-        return child.result()
-    except (RunError, OSError) as error:  # killed, as where the memory was full
-        return str(error)
 
 
 def _made_from(each: GridRun) -> str:
