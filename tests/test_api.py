@@ -102,7 +102,14 @@ def test_the_examples_run(tmp_path, monkeypatch):
     """In their order, in one folder, with what they print compared where they say what it is."""
     monkeypatch.chdir(tmp_path)
     context = {"isoglot": isoglot, "Path": Path}
-    order = {"run": 0, "open_run": 1, "evaluate": 2, "open_evaluation": 3, "judge": 4}
+    order = {
+        "run": 0,
+        "open_run": 1,
+        "evaluate": 2,
+        "open_evaluation": 3,
+        "judge": 4,
+        "write_report": 5,
+    }
     for function in sorted(FUNCTIONS, key=lambda each: order.get(each.__name__, 9)):
         (test,) = doctest.DocTestFinder(recurse=False).find(function, globs={})
         for example in test.examples:

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from isoglot.core.records import Completion, Dropped, Preference, Prompt, Result
     from isoglot.core.store import read_shard
     from isoglot.line.evaluate import EvaluationRequest
+    from isoglot.models.load import load_identifier, load_sampler
     from isoglot.recipe.recipe import Recipe, load_recipe, recipe_names
     from isoglot.recipe.tasks import TaskOptions
     from isoglot.report.objects import Evaluated, Judged, ModelRatings, Run
+    from isoglot.report.pages.run import write_report
 
 _WHERE = {
     "core.errors": ("InputError",),
@@ -36,8 +38,10 @@ _WHERE = {
     "core.protocols": ("LanguageIdentifier", "Sampler", "Sampling", "Scorer", "Translator"),
     "core.records": ("Completion", "Dropped", "Preference", "Prompt", "Result"),
     "core.store": ("read_shard",),
+    "models.load": ("load_identifier", "load_sampler"),
     "recipe.tasks": ("TaskOptions",),
     "recipe.recipe": ("Recipe", "load_recipe", "recipe_names"),
+    "report.pages.run": ("write_report",),
     "report.objects": ("Evaluated", "Judged", "ModelRatings", "Run"),
 }
 """The modules of the names that are imported at first use."""
@@ -66,13 +70,16 @@ __all__ = [
     "evaluate",
     "identify",
     "judge",
+    "load_identifier",
     "load_recipe",
+    "load_sampler",
     "open_evaluation",
     "open_run",
     "pair",
     "read_shard",
     "recipe_names",
     "run",
+    "write_report",
     "write_task_prompts",
 ]
 

@@ -119,7 +119,12 @@ _KINDS = {
 
 
 def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
-    """Load the sampler that a config describes."""
+    """Load the sampler that a config describes.
+
+    Example:
+        >>> sampler = isoglot.load_sampler(isoglot.load_recipe("lidr-lab").policy)
+        >>> sampler.sample([isoglot.Prompt.from_text("1 + 1?", language="en")], isoglot.Sampling())
+    """
     return _KINDS[config.kind].load(config)
 
 
@@ -231,7 +236,12 @@ def _validate(values: Any, name: str) -> ModelConfig:
 
 
 def load_identifier(languages: Sequence[str]) -> LanguageIdentifier:
-    """Load the language identifier, restricted to the languages of a run."""
+    """Load the language identifier, restricted to the languages of a run.
+
+    Example:
+        >>> isoglot.load_identifier(["sw", "en"]).identify(["Good morning to you all"])
+        ['en']
+    """
     from isoglot.models.language.identifier import RestrictedIdentifier
 
     return RestrictedIdentifier(languages)

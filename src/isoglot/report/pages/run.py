@@ -24,6 +24,9 @@ def write_report(run: Path) -> Path:
 
     The page makes no network request. Parts that the run does not have (yet) are named on the page.
 
+    Example:
+        >>> isoglot.write_report(Path("runs/mine"))
+
     Raises:
         InputError: `RUN/summary.json` is absent or cannot be read.
     """
