@@ -115,7 +115,7 @@ def _section(scorers: Sequence[str], place: int, name: str, cells: Cells) -> Pag
         f"set-{place}",
         f"Right about {name}" + (" (in distribution)" if is_inside else ""),
         "In percent, with 95 % intervals; the dotted line is a coin. To the right of the "
-        "table, the loss from English to each language, in points.",
+        "table, the loss from English to each, in points; bold if its interval excludes 0.",
         [heat, dots] if len(tags) > 1 else [dots],
         [set_table(name, cells, scorers)],
         missing="No pair has rewards.",
