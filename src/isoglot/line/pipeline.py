@@ -10,6 +10,7 @@ Online training (`method: rloo`) completes and scores in training: prompts â”€â–
 Each stage is made once: a killed run resumes where it stopped, and a finished one loads no model.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,12 +122,8 @@ class Round:
                 else answer_settings(recipe.policy)
             )
         name = evaluation_folder(task) if task else stage.name
-        make = partial(stage.run, job)
-        if stage.holds_model and _runs_in_child(stage, recipe):
-            from isoglot.execute.child import run_in_child
-
-            make = partial(run_in_child, stage.run, job)
-        done = self.ledger.once(f"round-{self.number}/{name}", depends_on, make)
+        make = partial(_run_with_model, stage) if stage.holds_model else stage.run
+        done = self.ledger.once(f"round-{self.number}/{name}", depends_on, partial(make, job))
         made = done, Shards(done.folder, stage.writes)
         self._made[stage.name] = self._made[stage.role or stage.name] = made
         return done
@@ -155,12 +152,17 @@ class Round:
         return self.ledger.done[f"round-{self.number - back}/{name}"]
 
 
-def _runs_in_child(stage: Stage, recipe: Recipe) -> bool:
-    """True if the model of the stage would fill an accelerator of this process."""
-    from isoglot.execute.child import accelerator_present
+def _run_with_model(stage: Stage, job: Job, out: Path) -> Mapping[str, Any]:
+    """Run a stage whose model would fill an accelerator of this process in a child process.
 
-    # On Ray the models are in the processes of its workers; only training is here.
-    return (stage.name == "train" or recipe.execute.kind == "local") and accelerator_present()
+    On Ray the models are in the processes of its workers; only training is here.
+    """
+    from isoglot.execute.child import accelerator_present, run_in_child
+
+    is_here = stage.name == "train" or job.recipe.execute.kind == "local"
+    if is_here and accelerator_present():
+        return run_in_child(stage.run, job, out)
+    return stage.run(job, out)
 
 
 def _plain(value: Any) -> Any:
