@@ -363,6 +363,8 @@ def load_recipe(
     Raises:
         InputError: no such recipe, not YAML, an unknown key, a value out of its range.
     """
+    if isinstance(recipe, Recipe) and not overrides:
+        return recipe  # frozen, and valid already
     if isinstance(recipe, Recipe):
         name, values = recipe.name, resolved(recipe)
     else:
