@@ -71,11 +71,11 @@ def compare(name: str, args: argparse.Namespace, scratch: Path) -> Iterator[dict
     """Yield one row for each kind of items."""
     from lm_eval.models.huggingface import HFLM
 
+    from isoglot.models.local.config import WeightsConfig
     from isoglot.models.local.likelihood import TransformersLikelihood
-    from isoglot.models.local.transformers import TransformersConfig
 
     path = MODELS[name](scratch)
-    config = TransformersConfig(path=str(path), device="cpu", dtype="float32", format="plain")
+    config = WeightsConfig(path=str(path), device="cpu", dtype="float32", format="plain")
     ours = TransformersLikelihood(config)
     theirs = HFLM(pretrained=str(path), device="cpu", dtype="float32", batch_size=1)
     for kind in args.kinds:

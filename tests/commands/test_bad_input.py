@@ -85,13 +85,16 @@ def refused(isoglot, tmp_path):
         ("translate=null", "needs a `translate:` section"),
         (
             "prompts.artefacts.min_log_probability=-1",
-            "min_log_probability needs a `translator:` of kind seq2seq",
+            "min_log_probability needs a `translator:` of engine seq2seq",
         ),
         ("prompts.num_families=null", r"rounds > 1 need .*num_families"),
         ("train=null", "rounds > 1 need `train:`"),
         ("policy.path=/no/such/model", "got '/no/such/model', where no folder exists; correct"),
-        ("samplers=[{kind: file, path: none.jsonl}]", "none.jsonl, which is not there; correct"),
-        ("samplers=[{kind: fille, path: a}]", "samplers.0: .*'fille'.*expected tags.*'file'"),
+        ("samplers=[{engine: file, path: none.jsonl}]", "none.jsonl, which is not there; correct"),
+        (
+            "samplers=[{kind: fille, path: a}]",
+            "samplers.0: .*expected an engine among .*file.*'fille'",
+        ),
         ("prompts.source={kind: file, path: no.jsonl, language: en}", "no.jsonl: .*came nothing"),
         ("launch={num_processes: 0}", "launch.num_processes: .*greater than or equal to 1.*0"),
         ("launch={num_processes: 2, config: zero}", "launch.config: .*'zero'; did you mean 'zero"),
@@ -249,7 +252,7 @@ def test_prompts_of_the_user_that_do_not_make_a_line(rows, words, isoglot, tiny_
 
 def test_completions_of_the_user_without_a_column(isoglot, tiny_policy, tmp_path):
     answers = jsonl(tmp_path / "answers.jsonl", [{"prompt_id": "p", "completion": "x"}])
-    sampler = f"{{kind: file, path: {answers}, text_column: answer}}"
+    sampler = f"{{engine: file, path: {answers}, text_column: answer}}"
     code, error = isoglot(
         *("run", "lidr-lab", "--out", tmp_path / "out"),
         *tiny_overrides(tiny_policy, *SHORT, f"samplers=[{sampler}]"),

@@ -98,7 +98,7 @@ class Answers:
         """The node whose worker hangs in its second shard, until it is killed."""
 
     def load(self):
-        config = {"kind": "transformers", "path": self.policy, "device": "cpu"}
+        config = {"engine": "transformers", "path": self.policy, "device": "cpu"}
         from pydantic import TypeAdapter
 
         from isoglot.models.load import ModelConfig

@@ -90,7 +90,7 @@ def judged(started):
 def priced(path: Path, url: str) -> Path:
     """A judge with prices: 0.0015 USD for ten tokens of a prompt and five of an answer."""
     path.write_text(
-        f"kind: openai\nmodel: court\nbase_url: {url}\nmax_concurrency: 4\n"
+        f"engine: openai\nmodel: court\nbase_url: {url}\nmax_concurrency: 4\n"
         "usd_per_million_prompt_tokens: 100\nusd_per_million_completion_tokens: 100\n"
     )
     return path

@@ -51,14 +51,14 @@ def files(tmp_path):
 
 
 def member(files, name, more=""):
-    return f"{{kind: file, path: {files}/{name}.jsonl, id_columns: [i, l]{more}}}"
+    return f"{{engine: file, path: {files}/{name}.jsonl, id_columns: [i, l]{more}}}"
 
 
 WEAK = ", answers_in: dominant"
 
 
 def pool_recipe(policy, files, url, *more, weak=WEAK):
-    server = f"{{kind: openai, model: m, base_url: '{url}', cache: {files}/cache.sqlite}}"
+    server = f"{{engine: openai, model: m, base_url: '{url}', cache: {files}/cache.sqlite}}"
     keys = {
         "unseen_languages": "[]",
         "rounds": "1",
@@ -167,7 +167,7 @@ def test_a_server_translates_for_lidr_within_a_cap_and_nothing_is_asked_twice(fi
 
         def capped(usd):
             settings = f"model: m, base_url: '{url}', cache: {files}/cache.sqlite, {prices}"
-            translator = f"translator={{kind: openai, {settings}, max_cost_usd: {usd}}}"
+            translator = f"translator={{engine: openai, {settings}, max_cost_usd: {usd}}}"
             return pool_recipe(tiny_model, files, url, *lidr, alone, translator)
 
         with pytest.raises(ValueError, match=r"max_cost_usd is 6 and .* a higher max_cost_usd"):
@@ -201,7 +201,9 @@ class Watched(Job):
 
 
 def test_one_model_at_a_time_and_the_policy_beside_others(tiny_policy, tiny_model, tmp_path):
-    other = f"{{kind: transformers, path: {tiny_model}, device: cpu, sampling: {{temperature: 1}}}}"
+    other = (
+        f"{{engine: transformers, path: {tiny_model}, device: cpu, sampling: {{temperature: 1}}}}"
+    )
     recipe = tiny_recipe(
         tiny_policy,
         f"samplers=[{{kind: policy}}, {other}, {{kind: policy, languages: [sw]}}]",

@@ -47,7 +47,7 @@ def recipe_of(folder, policy, languages=tuple(QUESTION), **keys):
                         "family": ["id"], "columns": {**columns, "gold": "gold"}}}  # fmt: skip
     values = {
         "name": "cleaned", "languages": list(languages), "families_per_shard": 4,
-        "policy": {"kind": "transformers", "path": str(policy), "device": "cpu"},
+        "policy": {"engine": "transformers", "path": str(policy), "device": "cpu"},
         "prompts": {"source": source, "parallel": False},
         "samplers": [{"kind": "source"}], "route": {"max_off_target_rate": 1},
         "evaluate": {"tasks": [task]},

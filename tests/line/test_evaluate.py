@@ -14,7 +14,7 @@ from isoglot.line.evaluate import (
     write_prompts_file,
 )
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.local.config import WeightsConfig
 from isoglot.recipe.tasks import tasks_of
 
 PROBLEMS = {
@@ -114,7 +114,7 @@ def test_off_target_stands_beside_the_accuracy(data, tmp_path):
 
 
 def test_choices_by_likelihood_and_the_folder(data, tmp_path, tiny_model):
-    model = TransformersConfig(path=str(tiny_model), device="cpu")
+    model = WeightsConfig(path=str(tiny_model), device="cpu")
     results = evaluate_model(model, request(data, "xcopa", languages=("sw",)), tmp_path)
     row = rows_of(results)["sw"]
     assert (row.n, row.unknown) == (4, 0)
@@ -131,7 +131,7 @@ def test_choices_by_likelihood_and_the_folder(data, tmp_path, tiny_model):
 
 
 def test_what_stands_is_kept_and_graded_again_without_a_model(data, tmp_path, tiny_policy):
-    model = TransformersConfig(path=str(tiny_policy), device="cpu")
+    model = WeightsConfig(path=str(tiny_policy), device="cpu")
     maths = request(data, "mgsm", max_new_tokens=4)
     before = evaluate_model(model, maths, tmp_path)
     answers = tmp_path / "mgsm/completions/part-00001.parquet"
@@ -167,7 +167,7 @@ def command(capsys, *arguments):
 
 
 def test_bad_input_has_one_line(data, tmp_path, tiny_policy, capsys):
-    model = TransformersConfig(path=str(tiny_policy), device="cpu")
+    model = WeightsConfig(path=str(tiny_policy), device="cpu")
     few = request(data, "mgsm", max_new_tokens=2, limit=2)
     evaluate_model(model, few, tmp_path / "few")
     other = completions(tmp_path, data, lambda _: "Jibu ni 7.")

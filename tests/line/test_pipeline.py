@@ -131,7 +131,7 @@ def test_prompts_of_one_language_are_translated_into_the_others(tiny_policy, tmp
 
 def test_another_model_may_translate(tiny_policy, tiny_model, tmp_path):
     folder = stopping_copy(tiny_model, tmp_path / "other")
-    other = f"translator={{kind: transformers, path: {folder}, device: cpu}}"
+    other = f"translator={{engine: transformers, path: {folder}, device: cpu}}"
     recipe = tiny_recipe(tiny_policy, other, "rounds=1", "train=null")
     run_recipe(recipe, tmp_path / "run", silent=True)
     folder = tmp_path / "run/round-0/translate"
@@ -281,7 +281,7 @@ def file_run(policy, folder, *more):
         "prompts.grader": "null",
         "prompts.source": f"{{kind: file, path: {folder}/prompts.jsonl, family: [i], "
         "id: [i, lang], columns: {prompt: text, language: lang}}",
-        "samplers": f"[{{kind: file, path: {folder}/answers.jsonl, id_columns: [i, lang]}}]",
+        "samplers": f"[{{engine: file, path: {folder}/answers.jsonl, id_columns: [i, lang]}}]",
         "score": "{scorers: [language_match]}",
         "pair.method": "best_vs_worst",
     }

@@ -45,12 +45,12 @@ def values(policy, folder, url, **keys):
         for i in range(NUM)
     ]
     (folder / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    server = {"kind": "openai", "base_url": url, "cache": str(folder / "cache.sqlite")}
+    server = {"engine": "openai", "base_url": url, "cache": str(folder / "cache.sqlite")}
     return {
         "name": "mine",
         "languages": ["en", "es", "sw"],
         "families_per_shard": 2,
-        "policy": {"kind": "transformers", "path": str(policy), "device": "cpu"},
+        "policy": {"engine": "transformers", "path": str(policy), "device": "cpu"},
         "prompts": {
             "translate_from": "en",
             "source": {

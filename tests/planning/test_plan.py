@@ -86,7 +86,7 @@ def test_translated_prompts_are_counted_with_those_that_were_left_out(tiny_polic
 
 def test_the_counts_of_a_pool_are_those_of_the_run(tiny_policy, tiny_model, tmp_path):
     weak = (
-        f"{{kind: transformers, path: {tiny_model}, device: cpu, answers_in: dominant, "
+        f"{{engine: transformers, path: {tiny_model}, device: cpu, answers_in: dominant, "
         "languages: [en, sw], sampling: {temperature: 1, num_samples: 2}}"
     )
     recipe = tiny_recipe(
@@ -191,7 +191,7 @@ def test_no_heavy_library_is_loaded():
     assert done.stdout.strip() == "[]"
 
 
-SERVER = "{kind: openai, model: m, base_url: 'http://127.0.0.1:9/v1', %s}"
+SERVER = "{engine: openai, model: m, base_url: 'http://127.0.0.1:9/v1', %s}"
 PRICES = "usd_per_million_prompt_tokens: 2, usd_per_million_completion_tokens: 8"
 
 

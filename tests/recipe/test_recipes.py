@@ -105,7 +105,7 @@ def test_every_key_of_every_section_is_read():
     found = sections(Recipe)
     assert {section.__name__ for section in found} >= {
         "Recipe", "PromptsConfig", "LabPromptConfig", "PromptFileConfig", "PromptColumns",
-        "TransformersConfig", "FileMember", "GenerateConfig", "Sampling", "TrainConfig",
+        "WeightsConfig", "FileMember", "GenerateConfig", "Sampling", "TrainConfig",
         "LoraConfig", "PairConfig", "FilterConfig", "EvaluateConfig", "EvaluationTask",
     }  # fmt: skip
     assert unread_keys(Recipe) == set()

@@ -7,7 +7,8 @@ import pytest
 from architectures import SHAPES, save_model, trained_bpe
 from by_hand import demonstration_rows, largest_difference, weights, write_rows
 
-from isoglot.models.local.transformers import CausalModel, TransformersConfig
+from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.transformers import CausalModel
 from isoglot.models.local.weights import model_revision
 from isoglot.train.adapters import (
     LoraConfig,
@@ -90,7 +91,7 @@ def test_a_folder_of_adapters_is_answered_with_and_trained_from(
     from copy import deepcopy
 
     here = deepcopy(adapted).merge_and_unload().state_dict()
-    loaded = CausalModel(TransformersConfig(path=str(adapters), device="cpu"))
+    loaded = CausalModel(WeightsConfig(path=str(adapters), device="cpu"))
     found = loaded.model.state_dict()
     assert max(float((found[key] - here[key]).abs().max()) for key in here) < 1e-6
     file = write_rows(tmp_path / "d.parquet", demonstration_rows(3))
@@ -117,7 +118,7 @@ def test_adapters_that_do_not_fit_are_one_line(adapters, tmp_path):
         settings["base_model_name_or_path"] = str(base)
         (folder / "adapter_config.json").write_text(json.dumps(settings))
         assert model_revision(str(folder)) != model_revision(str(adapters))
-        config = TransformersConfig(path=str(folder), device="cpu", format="plain")
+        config = WeightsConfig(path=str(folder), device="cpu", format="plain")
         with pytest.raises(ValueError, match=message):
             CausalModel(config)
     (folder / "adapter_config.json").write_text("{}")

@@ -10,7 +10,8 @@ from by_hand import demonstration_rows, largest_difference, log_lines, preferenc
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.store import write_shard
-from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
+from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.transformers import CausalModel, TransformersSampler
 from isoglot.train.dpo import train_dpo
 from isoglot.train.policy import Policy
 from isoglot.train.rloo import train_rloo
@@ -59,7 +60,7 @@ def rows(tmp_path_factory):
 
 
 def answers_of(policy):
-    config = TransformersConfig(path=policy.path, device="cpu", chat_template=policy.template)
+    config = WeightsConfig(path=policy.path, device="cpu", chat_template=policy.template)
     sampler = TransformersSampler(config)
     asked = [Prompt.from_text("How many?", language="en")]
     return sampler.sample(asked, Sampling(max_new_tokens=4))[0][0], sampler

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Prompt
 from isoglot.core.store import shard_path, write_shard
-from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.transformers import TransformersSampler
 from isoglot.train.dpo import train_dpo
 from isoglot.train.policy import Policy
 from isoglot.train.rloo import train_rloo
@@ -78,7 +79,7 @@ def test_what_was_trained_too_long_is_cut_back(overtrained):
     values = [line["value"] for line in curve]
     assert max(values) == 1.0 > values[-1], "the rate is too high: the end is worse"
     assert summary["chosen_step"] == curve[values.index(max(values))]["step"] not in (0, 24)
-    sampler = TransformersSampler(TransformersConfig(path=str(out / "policy"), device="cpu"))
+    sampler = TransformersSampler(WeightsConfig(path=str(out / "policy"), device="cpu"))
     answers = sampler.sample(PROMPTS, Sampling(max_new_tokens=NUM_NEW_TOKENS))
     assert sum(row[0].text.startswith("Quedan") for row in answers) == 6, "what was measured"
     assert summary["num_preferences"] == 18, "the families that are held out are not trained on"

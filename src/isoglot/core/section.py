@@ -50,8 +50,17 @@ def validated(kind: type[_T], values: object, where: str) -> _T:
 def _in_one_line(problem: ErrorDetails, values: object) -> str:
     place = ".".join(_keys(problem["loc"], values, is_missing=problem["type"] == "missing"))
     message = problem["msg"].removeprefix("Value error, ")
-    came = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
+    came = "" if problem["type"] == "value_error" else f", got {_shown(problem)!r}"
     return f"{place}: {message}{came}" if place else f"{message}{came}"
+
+
+def _shown(problem: ErrorDetails) -> object:
+    """The value at fault; of a whole section only the key that selects its class, since another may
+    hold a password."""
+    given = problem["input"]
+    if problem["type"] == "engine" and isinstance(given, dict):
+        return {key: given[key] for key in ("engine", "kind") if key in given}
+    return given
 
 
 def _keys(loc: tuple[int | str, ...], values: object, *, is_missing: bool) -> list[str]:

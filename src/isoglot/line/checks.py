@@ -11,6 +11,7 @@ from isoglot.evals.graders import GRADERS
 from isoglot.execute.ray import check_ray
 from isoglot.line.sources import file_revisions
 from isoglot.models.load import check_translator, model_name_of, sampler_revision, scorer_settings
+from isoglot.models.member import PolicyMember
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import RayConfig
 from isoglot.train.launch import check_launch
@@ -34,7 +35,9 @@ def check_settings(recipe: Recipe, out: Path) -> None:
 
 
 def _check_round(recipe: Recipe, out: Path) -> None:
-    samplers = [recipe.policy if each.kind == "policy" else each for each in recipe.samplers]
+    samplers = [
+        recipe.policy if isinstance(each, PolicyMember) else each for each in recipe.samplers
+    ]
     _check_names("samplers", samplers)
     _check_names("translators", recipe.translators)
     is_translated = any(out.glob("translate*/done.json"))

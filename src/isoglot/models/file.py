@@ -15,7 +15,7 @@ from isoglot.core.section import Section
 class FileSamplerConfig(Section):
     """A file of completions and the meaning of its columns."""
 
-    kind: Literal["file"] = "file"
+    engine: Literal["file"] = "file"
     path: Path
     """JSONL, JSON, CSV, TSV or Parquet, one completion per row."""
     id_columns: tuple[str, ...] = ()

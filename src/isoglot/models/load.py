@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast, get_args
 
-from pydantic import Field
+from pydantic import Tag
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import (
@@ -24,14 +24,16 @@ from isoglot.core.records import content_id
 from isoglot.core.rows import is_rows_file
 from isoglot.core.section import validated
 from isoglot.core.yaml import read_yaml
+from isoglot.models.engine import WEIGHTS, by_engine
 from isoglot.models.file import FileSampler, FileSamplerConfig, file_revision
 from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge
 from isoglot.models.judges.rating import JudgeScorer, RatingConfig
+from isoglot.models.local.config import WeightsConfig, WeightsEngine
 from isoglot.models.local.likelihood import TransformersLikelihood
 from isoglot.models.local.reward import RewardModel
 from isoglot.models.local.template import read_template
-from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
-from isoglot.models.local.vllm import VLLM_OPERATION, VLLMConfig, VLLMSampler
+from isoglot.models.local.transformers import TransformersSampler
+from isoglot.models.local.vllm import VLLMSampler
 from isoglot.models.local.weights import model_name, model_revision
 from isoglot.models.scorers import GoldScorer, LanguageMatch, LengthScorer
 from isoglot.models.server.config import OPENAI_OPERATION, OpenAIConfig, server_revision
@@ -54,30 +56,32 @@ from isoglot.models.translation.seq2seq import (
 )
 
 ModelConfig = Annotated[
-    TransformersConfig | FileSamplerConfig | OpenAIConfig | VLLMConfig, Field(discriminator="kind")
+    Annotated[WeightsConfig, Tag(WEIGHTS)]
+    | Annotated[FileSamplerConfig, Tag("file")]
+    | Annotated[OpenAIConfig, Tag("openai")],
+    by_engine("openai", "file"),
 ]
-"""Any model that answers prompts; `kind` selects the engine."""
+"""Any model that answers prompts, by its `engine`."""
 
 TranslatorConfig = Annotated[
-    TransformersConfig
-    | FileSamplerConfig
-    | OpenAIConfig
-    | VLLMConfig
-    | Seq2SeqConfig
-    | GoogleConfig,
-    Field(discriminator="kind"),
+    Annotated[WeightsConfig, Tag(WEIGHTS)]
+    | Annotated[FileSamplerConfig, Tag("file")]
+    | Annotated[OpenAIConfig, Tag("openai")]
+    | Annotated[Seq2SeqConfig, Tag("seq2seq")]
+    | Annotated[GoogleConfig, Tag("google")],
+    by_engine("openai", "file", "seq2seq", "google"),
 ]
 """Any model that translates: a prompted sampler, or a translation model (`seq2seq`, `google`)."""
 
-PolicyConfig = TransformersConfig
+PolicyConfig = WeightsConfig
 """The model to train: its weights must be local."""
 
 Graders = Mapping[str, Callable[[str, str], float | None]]
 """Graders by name; each takes a completion and the gold."""
 
 
-class _Kind(NamedTuple):
-    """Functions that load and identify the models of one kind."""
+class _Engine(NamedTuple):
+    """Functions that load and identify the models of one engine."""
 
     load: Callable[[Any], Any]
     revision: Callable[[Any], str]
@@ -86,14 +90,14 @@ class _Kind(NamedTuple):
     """Settings that do not change the answers: speed, cost, and where the model is."""
 
 
-def _weights_name(config: TransformersConfig | VLLMConfig) -> str:
+def _weights_name(config: WeightsConfig) -> str:
     return model_name(config.path, config.revision)
 
 
-def _weights_revision(config: TransformersConfig | VLLMConfig) -> str:
+def _weights_revision(config: WeightsConfig) -> str:
     revision = model_revision(config.path, config.revision)
-    template = getattr(config, "chat_template", None)
     # The content of a template counts, not its path.
+    template = config.chat_template
     return f"{revision}+{content_id(read_template(template))}" if template else revision
 
 
@@ -101,21 +105,26 @@ def _file_name(config: FileSamplerConfig) -> str:
     return f"{config.sampler or config.path.name.split('.')[0]}@{file_revision(config.path)}"
 
 
-_LOCAL = frozenset({"path", "device", "chat_template", "batch_tokens"})
-_KINDS = {
-    "transformers": _Kind(TransformersSampler, _weights_revision, _weights_name, _LOCAL),
-    "vllm": _Kind(VLLMSampler, _weights_revision, _weights_name, _LOCAL | VLLM_OPERATION),
-    "openai": _Kind(
+_LOCAL = frozenset({"path", "device", "chat_template", "batch_tokens", "vllm"})
+_ENGINES = {
+    "auto": _Engine(TransformersSampler, _weights_revision, _weights_name, _LOCAL),
+    "transformers": _Engine(TransformersSampler, _weights_revision, _weights_name, _LOCAL),
+    "vllm": _Engine(VLLMSampler, _weights_revision, _weights_name, _LOCAL),
+    "openai": _Engine(
         OpenAISampler,
         server_revision,
         lambda config: f"{config.model}@{server_revision(config)}",
         OPENAI_OPERATION,
     ),
-    "file": _Kind(FileSampler, lambda config: file_revision(config.path), _file_name, _LOCAL),
-    "source": _Kind(lambda _: SourceSampler(), lambda _: "", lambda _: SOURCE, frozenset()),
-    "seq2seq": _Kind(Seq2SeqTranslator, seq2seq_revision, seq2seq_name, _LOCAL),
-    "google": _Kind(GoogleTranslator, google_revision, google_name, GOOGLE_OPERATION),
+    "file": _Engine(FileSampler, lambda config: file_revision(config.path), _file_name, _LOCAL),
+    "source": _Engine(lambda _: SourceSampler(), lambda _: "", lambda _: SOURCE, frozenset()),
+    "seq2seq": _Engine(Seq2SeqTranslator, seq2seq_revision, seq2seq_name, _LOCAL),
+    "google": _Engine(GoogleTranslator, google_revision, google_name, GOOGLE_OPERATION),
 }
+
+
+def _engine(config: TranslatorConfig | SourceConfig) -> _Engine:
+    return _ENGINES[config.kind if isinstance(config, SourceConfig) else config.engine]
 
 
 def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
@@ -125,7 +134,7 @@ def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
         >>> sampler = isoglot.load_sampler(isoglot.load_recipe("lidr-lab").policy)
         >>> sampler.sample([isoglot.Prompt.from_text("1 + 1?", language="en")], isoglot.Sampling())
     """
-    return _KINDS[config.kind].load(config)
+    return _engine(config).load(config)
 
 
 def load_translator(
@@ -135,7 +144,7 @@ def load_translator(
 ) -> Translator:
     """Load the translator that a config describes; `prompted` has the prompt for a sampler.
 
-    Raises InputError for a language that a model of kind seq2seq or google does not know.
+    Raises InputError for a language that engine seq2seq or google does not know.
     """
     if isinstance(config, Seq2SeqConfig):
         return Seq2SeqTranslator(config, languages)
@@ -145,7 +154,7 @@ def load_translator(
 
 
 def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None:
-    """Raise InputError for a language that a model of kind seq2seq or google does not know, by its
+    """Raise InputError for a language that engine seq2seq or google does not know, by its
     vocabulary or the list of the service; a sampler takes any."""
     if isinstance(config, Seq2SeqConfig):
         load_codes(config, languages)
@@ -159,17 +168,17 @@ def load_likelihood(config: ModelConfig) -> LikelihoodModel:
     Raises InputError if its weights are not local: a file has none, and a chat server gives the
     log-probabilities of the first token only, which suffices for a verdict but not for a text.
     """
-    if not isinstance(config, TransformersConfig):
+    if not isinstance(config, WeightsConfig):
         raise InputError(
-            f"expected a model of kind transformers to score choices by likelihood, got kind "
-            f"{config.kind}; name a model whose weights are local, or ask the task by generation"
+            f"expected a model with weights of one's own to score choices by likelihood, got "
+            f"engine {config.engine}; name its folder or hub id, or ask the task by generation"
         )
     return TransformersLikelihood(config)
 
 
 def load_judge(config: ModelConfig, settings: JudgeConfig) -> SamplerJudge:
     """Load a sampler as a judge; one with local weights also gives likelihoods."""
-    if isinstance(config, TransformersConfig) and settings.reading != "text":
+    if isinstance(config, WeightsConfig) and settings.reading != "text":
         sampler = TransformersSampler(config)
         return SamplerJudge(sampler, settings, TransformersLikelihood(config, sampler.loaded))
     return SamplerJudge(load_sampler(config), settings)
@@ -177,26 +186,35 @@ def load_judge(config: ModelConfig, settings: JudgeConfig) -> SamplerJudge:
 
 def sampler_revision(config: TranslatorConfig | SourceConfig) -> str:
     """Identify the answers of a model for fingerprints, without loading it."""
-    return _KINDS[config.kind].revision(config)
+    return _engine(config).revision(config)
 
 
 def model_name_of(config: TranslatorConfig | SourceConfig) -> str:
     """Return `model@revision` without loading the model."""
-    return _KINDS[config.kind].name(config)
+    return _engine(config).name(config)
 
 
 def answer_settings(config: TranslatorConfig | SourceConfig) -> Mapping[str, Any]:
-    """Return the settings that decide the answers of a model, without its location and speed."""
-    settings = config.model_dump(mode="json", exclude=set(_KINDS[config.kind].operation))
+    """Return the settings that decide the answers of a model, without its location and speed.
+
+    `auto` has those of transformers, so that a run does not depend on the machine that resumes it.
+    """
+    settings = config.model_dump(mode="json", exclude=set(_engine(config).operation))
+    # In run directories `kind` names the engine, as it did in recipes before.
+    engine = settings.pop("engine", settings.get("kind"))
+    settings["kind"] = "transformers" if engine == "auto" else engine
+    if isinstance(config, WeightsConfig) and engine == "vllm" and config.vllm.quantization:
+        settings["quantization"] = config.vllm.quantization
     return {**settings, "revision": sampler_revision(config)}
 
 
 def model_config(text: str) -> ModelConfig:
     """Parse the name of a model, as given on the command line.
 
-    A folder or hub id, `ID@REVISION` for a commit, branch or tag; a file of completions (JSONL,
-    JSON, CSV, TSV, Parquet); `URL#MODEL`, a model on an OpenAI-compatible server, and
-    `openai:MODEL`, one of OpenAI's; or a `.yaml` file with the settings of a model as in a recipe.
+    A folder or hub id, `ID@REVISION` for a commit, branch or tag, `vllm:ID` or `transformers:ID`
+    to select the engine; a file of completions (JSONL, JSON, CSV, TSV, Parquet); `URL#MODEL`, a
+    model on an OpenAI-compatible server, and `openai:MODEL`, one of OpenAI's; or a `.yaml` file
+    with the settings of a model as in a recipe.
     Raises InputError for a file without valid settings, with the wrong key.
     """
     if text.endswith((".yaml", ".yml")):
@@ -210,16 +228,27 @@ def model_config(text: str) -> ModelConfig:
         return OpenAIConfig(model=model, base_url=address)
     if text.startswith("openai:"):
         return OpenAIConfig(model=text.removeprefix("openai:"))
-    hub_id, separator, revision = text.partition("@")
-    if separator and not Path(text).expanduser().exists():
-        return TransformersConfig(path=hub_id, revision=revision)
-    return TransformersConfig(path=text)
+    engine, path = split_engine(text)
+    hub_id, separator, revision = path.partition("@")
+    if separator and not Path(path).expanduser().exists():
+        return WeightsConfig(engine=engine, path=hub_id, revision=revision)
+    return WeightsConfig(engine=engine, path=path)
+
+
+def split_engine(text: str) -> tuple[WeightsEngine, str]:
+    """Split `vllm:MODEL` or `transformers:MODEL` into engine and model; by default `auto`."""
+    engine, separator, model = text.partition(":")
+    if separator and engine in get_args(WeightsEngine):
+        return cast(WeightsEngine, engine), model
+    return "auto", text
 
 
 def with_cost_cap(config: ModelConfig, max_cost_usd: float) -> ModelConfig:
     """Return the same model with a cap on its cost; raise InputError for one without prices."""
     if not isinstance(config, OpenAIConfig):
-        raise InputError(f"expected a model on a server with a cost cap, got kind {config.kind}")
+        raise InputError(
+            f"expected a model on a server with a cost cap, got engine {config.engine}"
+        )
     return _validate({**config.model_dump(), "max_cost_usd": max_cost_usd}, config.model)
 
 

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Tag
 
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import Tags
 from isoglot.core.protocols import Sampling
 from isoglot.core.section import Section
+from isoglot.models.engine import WEIGHTS, by_engine
 from isoglot.models.file import FileSamplerConfig
-from isoglot.models.local.transformers import TransformersConfig
-from isoglot.models.local.vllm import VLLMConfig
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.server.config import OpenAIConfig
 from isoglot.models.source import SourceConfig
 from isoglot.models.translation.google import GoogleConfig
@@ -47,8 +47,8 @@ class PolicyMember(Member):
     kind: Literal["policy"] = "policy"
 
 
-class TransformersMember(TransformersConfig, Member):
-    """A sampler of this process."""
+class WeightsMember(WeightsConfig, Member):
+    """A sampler with weights of one's own."""
 
 
 class FileMember(FileSamplerConfig, Member):
@@ -59,23 +59,23 @@ class OpenAIMember(OpenAIConfig, Member):
     """A sampler on a server."""
 
 
-class VLLMMember(VLLMConfig, Member):
-    """A sampler that vLLM runs."""
-
-
 class SourceMember(SourceConfig, Member):
     """The completions of the prompts' source."""
 
 
 MemberConfig = Annotated[
-    PolicyMember | TransformersMember | FileMember | OpenAIMember | VLLMMember | SourceMember,
-    Field(discriminator="kind"),
+    Annotated[PolicyMember, Tag("policy")]
+    | Annotated[WeightsMember, Tag(WEIGHTS)]
+    | Annotated[FileMember, Tag("file")]
+    | Annotated[OpenAIMember, Tag("openai")]
+    | Annotated[SourceMember, Tag("source")],
+    by_engine("openai", "file", kinds=("policy", "source")),
 ]
-"""Any sampler of a recipe; `kind` selects the engine."""
+"""Any sampler of a recipe, by its `engine`; the policy and the source's completions by `kind`."""
 
 
-class TransformersTranslator(TransformersConfig, Serving):
-    """A model of this process, prompted to translate."""
+class WeightsTranslator(WeightsConfig, Serving):
+    """A model with weights of one's own, prompted to translate."""
 
 
 class FileTranslator(FileSamplerConfig, Serving):
@@ -84,10 +84,6 @@ class FileTranslator(FileSamplerConfig, Serving):
 
 class OpenAITranslator(OpenAIConfig, Serving):
     """A model on a server, prompted to translate."""
-
-
-class VLLMTranslator(VLLMConfig, Serving):
-    """A model that vLLM runs, prompted to translate."""
 
 
 class Seq2SeqMember(Seq2SeqConfig, Serving):
@@ -99,15 +95,14 @@ class GoogleMember(GoogleConfig, Serving):
 
 
 TranslatorMember = Annotated[
-    TransformersTranslator
-    | FileTranslator
-    | OpenAITranslator
-    | VLLMTranslator
-    | Seq2SeqMember
-    | GoogleMember,
-    Field(discriminator="kind"),
+    Annotated[WeightsTranslator, Tag(WEIGHTS)]
+    | Annotated[FileTranslator, Tag("file")]
+    | Annotated[OpenAITranslator, Tag("openai")]
+    | Annotated[Seq2SeqMember, Tag("seq2seq")]
+    | Annotated[GoogleMember, Tag("google")],
+    by_engine("openai", "file", "seq2seq", "google"),
 ]
-"""Any translator of a recipe; `kind` selects the engine."""
+"""Any translator of a recipe, by its `engine`."""
 
 
 def check_members(pool: Sequence[Member], languages: Sequence[str], dominant: str) -> None:

@@ -22,7 +22,7 @@ from isoglot.line.sources import (
     round_selection,
 )
 from isoglot.line.stages import STAGES
-from isoglot.models.member import MemberConfig
+from isoglot.models.member import MemberConfig, PolicyMember
 from isoglot.models.translation.prompted import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, sized_engine
 from isoglot.planning.pairing import answered, num_examples, num_samples, translations
@@ -246,7 +246,9 @@ class Counting:
         """The samplers of the pool, with their engine and decoding."""
         members = []
         for member in self.recipe.pool:
-            engine = self._policy if member.kind == "policy" else engine_of(member, self.table)
+            engine = (
+                self._policy if isinstance(member, PolicyMember) else engine_of(member, self.table)
+            )
             members.append((member, engine, member.sampling or self.recipe.generate.sampling))
         return members
 
@@ -265,7 +267,7 @@ class Counting:
         config = self.recipe.translate or PromptTranslatorConfig()
         other = self.recipe.translators[place] if self.recipe.translators else None
         engine = engine_of(other, self.table) if other else self._policy
-        is_prompted = other is None or other.kind not in _DEDICATED
+        is_prompted = other is None or other.engine not in _DEDICATED
         template = self._tokens.tokens(config.template, "en") if is_prompted else 0.0
         read, written, characters = NOTHING, NOTHING, NOTHING
         counts = []

@@ -7,16 +7,10 @@ from math import prod
 from pathlib import Path
 
 from isoglot.models.load import ModelConfig, TranslatorConfig
-from isoglot.models.member import (
-    FileMember,
-    OpenAIMember,
-    SourceMember,
-    TransformersMember,
-    VLLMMember,
-)
+from isoglot.models.member import SourceMember
 from isoglot.planning.throughput import Throughput
 
-Samples = ModelConfig | TransformersMember | FileMember | OpenAIMember | VLLMMember | SourceMember
+Samples = ModelConfig | SourceMember
 """Any sampler but the policy of the round."""
 
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
@@ -47,19 +41,19 @@ class Engine:
 
 def engine_of(config: Samples | TranslatorConfig, table: Throughput) -> Engine:
     """Return the engine of a sampler or translator."""
-    if config.kind == "openai":
+    if isinstance(config, SourceMember):
+        return Engine(config.kind, None, writes=False)
+    if config.engine == "openai":
         prices = (config.usd_per_million_prompt_tokens, config.usd_per_million_completion_tokens)
         return Engine(config.model, None, 0.0, *prices)
-    if config.kind == "source":
-        return Engine(config.kind, None, writes=False)
-    if config.kind == "file":
+    if config.engine == "file":
         return Engine(config.sampler or config.path.name, None, writes=False)
-    if config.kind == "google":
+    if config.engine == "google":
         name, price = f"google {config.model}", config.usd_per_million_characters
         return Engine(name, None, usd_per_million_in=price, is_by_character=True)
-    if config.kind == "vllm":
+    if config.engine == "vllm":
         return sized_engine(config.path, "generate.vllm", table)
-    if config.kind == "seq2seq":
+    if config.engine == "seq2seq":
         return sized_engine(config.path, f"translate.{config.backend}", table)
     return sized_engine(config.path, "generate.transformers", table)
 

@@ -5,7 +5,13 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import ScorerConfig
 from isoglot.lab.shipped import lab_path
-from isoglot.models.load import ModelConfig, PolicyConfig, model_config, scorer_config
+from isoglot.models.load import (
+    ModelConfig,
+    PolicyConfig,
+    model_config,
+    scorer_config,
+    split_engine,
+)
 
 
 def model_path(text: str) -> str:
@@ -18,11 +24,16 @@ def model_of(text: str, *, plain: bool = False) -> ModelConfig:
 
     Raises InputError for an unknown model of the lab, and for `plain` without local weights.
     """
-    config = model_config(lab_path(text))
+    engine, path = split_engine(text)
+    folder = lab_path(path)
+    # The lab's numbers are those of transformers, and so small a model needs no server.
+    config = model_config(
+        text if folder == path else f"{engine.replace('auto', 'transformers')}:{folder}"
+    )
     if not plain:
         return config
     if not isinstance(config, PolicyConfig):
-        raise InputError(f"expected a model in this process with --plain, came {text!r}")
+        raise InputError(f"expected a model with weights of one's own with --plain, came {text!r}")
     return config.model_copy(update={"format": "plain"})
 
 

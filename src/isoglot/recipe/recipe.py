@@ -157,7 +157,7 @@ class Recipe(Section):
     @property
     def models(self) -> tuple[Any, ...]:
         """The policy, and every other sampler and translator with a model."""
-        others = [each for each in self.samplers if each.kind not in ("policy", "source")]
+        others = [each for each in self.samplers if hasattr(each, "engine")]
         return (self.policy, *others, *self.translators)
 
     @property
@@ -304,10 +304,10 @@ class Recipe(Section):
     def _translators_consistent(self) -> None:
         is_for_prompts = self.prompts.translate_from is not None
         check_translators(self.translators, self.languages, is_for_prompts)
-        kinds = {translator.kind for translator in self.translators}
-        if self.prompts.artefacts.min_log_probability is not None and kinds != {"seq2seq"}:
+        engines = {translator.engine for translator in self.translators}
+        if self.prompts.artefacts.min_log_probability is not None and engines != {"seq2seq"}:
             raise InputError(
-                "prompts.artefacts.min_log_probability needs a `translator:` of kind seq2seq, "
+                "prompts.artefacts.min_log_probability needs a `translator:` of engine seq2seq, "
                 "which gives it; leave it out, or name one"
             )
         if len(self.translators) > 1 and (self._is_by_imbalance or not self.translates_answers):

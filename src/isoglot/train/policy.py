@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.store import write_whole
-from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.weights import located
 
 
@@ -47,7 +47,7 @@ def prepare_policy(policy: Policy, out: Path) -> Policy:
     start = out / "start"
     with PartialState().main_process_first():
         if not start.exists():
-            config = TransformersConfig(path=policy.path, device="cpu", format="plain")
+            config = WeightsConfig(path=policy.path, device="cpu", format="plain")
             loaded = CausalModel(config)
             temporary = out / "start.tmp"
             loaded.model.save_pretrained(temporary)

@@ -12,7 +12,8 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
 from isoglot.core.section import Section
-from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
+from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.transformers import CausalModel, TransformersSampler
 from isoglot.train.log import (
     LogRow,
     append_line,
@@ -203,7 +204,7 @@ class CheckpointSelection:
         model = trainer.accelerator.unwrap_model(trainer.model)
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         settings, was_training = causal.generation_config, model.training
-        config = TransformersConfig(path="policy", batch_tokens=self._config.batch_tokens)
+        config = WeightsConfig(path="policy", batch_tokens=self._config.batch_tokens)
         model.eval()
         try:
             loaded = CausalModel.in_training(causal, self._tokenizer, "policy")

@@ -15,7 +15,7 @@ from isoglot.lab.shipped import POLICY
 from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge, ScorerJudge
 from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.models.load import load_judge
-from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.scorers import GoldScorer
 
 PROMPT = Prompt.from_text("Je, mji mkuu wa Kenya ni upi?", language="sw", gold="Nairobi")
@@ -184,7 +184,7 @@ def test_without_likelihoods_the_judge_is_asked_in_words(logs):
 
 
 def test_a_model_in_this_process_weighs_the_labels_and_writes_when_told():
-    config = TransformersConfig(path=str(POLICY), device="cpu")
+    config = WeightsConfig(path=str(POLICY), device="cpu")
     template = "{prompt}{first}{second}{language}"
     judge = load_judge(config, JudgeConfig(template=template))
     judged = judge.judge([PROMPT] * 2, ["Jibu ni 4.", "4"], ["4", "Jibu ni 4."])

@@ -22,8 +22,9 @@ from isoglot.benchmarks.xcopa import XCOPA
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Choice, Prompt
 from isoglot.lab.shipped import POLICY
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.likelihood import TransformersLikelihood
-from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.local.transformers import TransformersSampler
 
 TESTED = "0.4.13"
 
@@ -60,7 +61,7 @@ def lm():
 
 @pytest.fixture(scope="module")
 def model():
-    return TransformersLikelihood(TransformersConfig(path=str(POLICY), format="plain"))
+    return TransformersLikelihood(WeightsConfig(path=str(POLICY), format="plain"))
 
 
 def by_lm_eval(lm, tmp_path, task_file: str, rows: list[dict], *, chat: bool = False, **changes):
@@ -160,7 +161,7 @@ def extracted(text: str) -> Decimal | None:
 
 def compare_numbers(lm, tmp_path, code: str, num: int) -> list[str]:
     """The answers from which the two take another number; grades must agree within 0.5 points."""
-    sampler = TransformersSampler(TransformersConfig(path=str(POLICY)))
+    sampler = TransformersSampler(WeightsConfig(path=str(POLICY)))
     fits = [
         row
         for row in rows_of("mgsm")

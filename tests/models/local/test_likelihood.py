@@ -11,9 +11,10 @@ from isoglot.core.protocols import Sampling
 from isoglot.core.records import Prompt
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.load import load_likelihood
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.likelihood import Likelihood, TransformersLikelihood
 from isoglot.models.local.prefix_tree import TokenSequence, lay_out
-from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
+from isoglot.models.local.transformers import CausalModel, TransformersSampler
 
 SHOTS = "How many apples are left? There are 7 apples left.\n\n"
 TEXTS = [
@@ -39,7 +40,7 @@ def prompts(texts=TEXTS):
 
 
 def load(path, **changes):
-    return TransformersLikelihood(TransformersConfig(path=str(path), **changes))
+    return TransformersLikelihood(WeightsConfig(path=str(path), **changes))
 
 
 def naively(model, prompt, continuation):
@@ -163,7 +164,7 @@ def test_half_precision_does_not_hide_a_model_that_reads_on(tiny_model, tmp_path
 
 
 def test_what_the_model_writes_greedily_is_greedy(tiny_model, plain):
-    sampler = TransformersSampler(TransformersConfig(path=str(tiny_model), format="plain"))
+    sampler = TransformersSampler(WeightsConfig(path=str(tiny_model), format="plain"))
     asked = prompts(TEXTS[:1])
     ((answer,),) = sampler.sample(asked, Sampling(max_new_tokens=1))
     ((likelihood, other),) = plain.log_likelihoods(asked, [[answer.text, "@"]])
@@ -172,7 +173,7 @@ def test_what_the_model_writes_greedily_is_greedy(tiny_model, plain):
 
 
 def test_the_weights_of_a_sampler_are_shared(tiny_model, plain):
-    config = TransformersConfig(path=str(tiny_model), format="plain")
+    config = WeightsConfig(path=str(tiny_model), format="plain")
     model = TransformersLikelihood(config, CausalModel(config))
     assert model.name == plain.name
     assert model.log_likelihoods(prompts(), CHOICES) == plain.log_likelihoods(prompts(), CHOICES)

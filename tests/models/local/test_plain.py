@@ -6,13 +6,14 @@ import pytest
 
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
-from isoglot.models.local.transformers import CausalModel, TransformersConfig, TransformersSampler
+from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.transformers import CausalModel, TransformersSampler
 
 WARM = Sampling(max_new_tokens=40, temperature=1.5, num_samples=20)
 
 
 def config(path, **changes):
-    return TransformersConfig(path=str(path), format="plain", **changes)
+    return WeightsConfig(path=str(path), format="plain", **changes)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_a_base_model_needs_no_chat_template(tiny_model, tmp_path, sampler):
         asked(), short
     )
     with pytest.raises(ValueError, match="set format: plain"):
-        TransformersSampler(TransformersConfig(path=str(bare)))
+        TransformersSampler(WeightsConfig(path=str(bare)))
 
 
 def test_a_plain_prompt_has_no_other_turns(sampler):
@@ -80,7 +81,7 @@ def test_a_plain_text_begins_as_the_tokenizer_begins_texts(tiny_model, tmp_path)
     model = CausalModel(config(folder))
     bos, words = tokenizer.bos_token_id, tokenizer.encode("How", add_special_tokens=False)
     assert model.encode(["How", "<|system|>How", ""]) == [[bos, *words], [bos, *words], [bos]]
-    chat = CausalModel(TransformersConfig(path=str(folder)))
+    chat = CausalModel(WeightsConfig(path=str(folder)))
     assert chat.encode(["How"]) == [words]
 
 

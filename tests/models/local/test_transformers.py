@@ -6,14 +6,15 @@ import pytest
 
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
-from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.transformers import TransformersSampler
 
 SHORT = Sampling(max_new_tokens=12)
 
 
 @pytest.fixture(scope="module")
 def sampler(tiny_model):
-    return TransformersSampler(TransformersConfig(path=str(tiny_model), batch_tokens=400))
+    return TransformersSampler(WeightsConfig(path=str(tiny_model), batch_tokens=400))
 
 
 def prompts(num=12):
@@ -133,7 +134,7 @@ def test_no_chat_template(tiny_model, tmp_path):
     bare = shutil.copytree(tiny_model, tmp_path / "bare")
     (bare / "chat_template.jinja").unlink()
     with pytest.raises(ValueError, match="chat template"):
-        TransformersSampler(TransformersConfig(path=str(bare)))
+        TransformersSampler(WeightsConfig(path=str(bare)))
 
 
 def test_no_pad_token(tiny_model, tmp_path, sampler):
@@ -143,7 +144,7 @@ def test_no_pad_token(tiny_model, tmp_path, sampler):
     tokenizer = AutoTokenizer.from_pretrained(unpadded)
     tokenizer.pad_token = None
     tokenizer.save_pretrained(unpadded)
-    other = TransformersSampler(TransformersConfig(path=str(unpadded), batch_tokens=400))
+    other = TransformersSampler(WeightsConfig(path=str(unpadded), batch_tokens=400))
     assert other.model.generation_config.pad_token_id == 1
     assert other.sample(prompts(), SHORT) == sampler.sample(prompts(), SHORT)
 
@@ -156,5 +157,5 @@ def test_decoding_settings_of_the_checkpoint_are_ignored(tiny_model, tmp_path, s
         eos_token_id=[1, 2], do_sample=True, temperature=5.0, top_k=2, repetition_penalty=3.0
     )
     settings.save_pretrained(hot)
-    other = TransformersSampler(TransformersConfig(path=str(hot), batch_tokens=400))
+    other = TransformersSampler(WeightsConfig(path=str(hot), batch_tokens=400))
     assert other.sample(prompts(), SHORT) == sampler.sample(prompts(), SHORT)

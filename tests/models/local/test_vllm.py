@@ -14,9 +14,8 @@ from isoglot.models.load import (
     model_name_of,
     sampler_revision,
 )
-from isoglot.models.local.transformers import TransformersConfig
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.vllm import (
-    VLLMConfig,
     engine_arguments,
     is_primed,
     read_output,
@@ -57,18 +56,17 @@ def test_an_answer_has_what_the_prompt_leaves_of_the_window():
 
 
 def test_the_engine_runs_no_code_and_has_no_decoding_of_its_own(tiny_model):
-    config = VLLMConfig(
-        path=str(tiny_model), tensor_parallel_size=2, gpu_memory_utilization=0.5,
-        max_model_len=64, dtype="bfloat16",
-    )  # fmt: skip
+    settings = {"tensor_parallel_size": 2, "gpu_memory_utilization": 0.5, "max_model_len": 64}
+    config = WeightsConfig(engine="vllm", path=str(tiny_model), dtype="bfloat16", vllm=settings)
     given = engine_arguments(config)
     assert given == {
         "model": str(tiny_model), "revision": None, "tokenizer_revision": None,
         "dtype": "bfloat16", "tensor_parallel_size": 2, "gpu_memory_utilization": 0.5,
-        "max_model_len": 64, "generation_config": "vllm", "trust_remote_code": False,
+        "max_model_len": 64, "quantization": None, "generation_config": "vllm",
+        "trust_remote_code": False,
     }  # fmt: skip
     commit = "0" * 40
-    of_hub = engine_arguments(VLLMConfig(path="owner/model", revision=commit))
+    of_hub = engine_arguments(WeightsConfig(engine="vllm", path="owner/model", revision=commit))
     assert (of_hub["model"], of_hub["revision"], of_hub["tokenizer_revision"]) == (
         "owner/model", commit, commit,
     )  # fmt: skip
@@ -106,16 +104,16 @@ def test_the_beginning_of_an_answer_is_continued():
 
 def test_it_has_the_name_of_the_model_and_a_key_of_the_recipe(tiny_model):
     read = TypeAdapter(ModelConfig).validate_python
-    config = read({"kind": "vllm", "path": str(tiny_model)})
-    same = TransformersConfig(path=str(tiny_model))
+    config = read({"engine": "vllm", "path": str(tiny_model)})
+    same = WeightsConfig(path=str(tiny_model))
     assert sampler_revision(config) == sampler_revision(same)
     assert model_name_of(config) == model_name_of(same)
-    spread = read({"kind": "vllm", "path": str(tiny_model), "tensor_parallel_size": 4})
+    spread = read({"engine": "vllm", "path": str(tiny_model), "vllm": {"tensor_parallel_size": 4}})
     assert answer_settings(spread) == answer_settings(config)
-    short = read({"kind": "vllm", "path": str(tiny_model), "max_model_len": 4})
-    assert answer_settings(short) != answer_settings(config)
+    small = read({"engine": "vllm", "path": str(tiny_model), "vllm": {"quantization": "fp8"}})
+    assert answer_settings(small) != answer_settings(config)
     with pytest.raises(ValueError, match="did you mean 'tensor_parallel_size'"):
-        VLLMConfig(path="m", tensor_parallel=2)
+        WeightsConfig(path="m", vllm={"tensor_parallel": 2})
 
 
 def has_vllm():
@@ -127,7 +125,7 @@ def has_vllm():
 @pytest.mark.skipif(has_vllm(), reason="vllm is installed")
 def test_without_the_package_one_line_says_what_to_install(tiny_model):
     with pytest.raises(ValueError, match=r"pip install 'isoglot\[vllm\]'") as caught:
-        load_sampler(VLLMConfig(path=str(tiny_model)))
+        load_sampler(WeightsConfig(engine="vllm", path=str(tiny_model)))
     assert "\n" not in str(caught.value)
 
 
@@ -143,7 +141,9 @@ def answers_of_the_lab():
         (*prompts[0].prompt, {"role": "assistant", "content": "Answer"}), "en",
     )  # fmt: skip
     sampler = load_sampler(
-        VLLMConfig(path=str(POLICY), gpu_memory_utilization=0.2, dtype="float32")
+        WeightsConfig(
+            engine="vllm", path=str(POLICY), dtype="float32", vllm={"gpu_memory_utilization": 0.2}
+        )
     )
     ticks = []
     greedy = sampler.sample(
@@ -154,7 +154,7 @@ def answers_of_the_lab():
     alone = sampler.sample(prompts[3:4], warm)
     stopped = sampler.sample(prompts[:4], Sampling(max_new_tokens=64, stop=("a",)))
     cut = sampler.sample(prompts[:4], Sampling(max_new_tokens=2))
-    same = TransformersConfig(path=str(POLICY))
+    same = WeightsConfig(path=str(POLICY))
     expected = load_sampler(same).sample(prompts, Sampling(max_new_tokens=64))
     return {
         "name": sampler.name, "greedy": greedy, "ticks": ticks, "drawn": drawn, "alone": alone,

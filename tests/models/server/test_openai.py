@@ -28,7 +28,8 @@ from isoglot.core.records import Prompt
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.shipped import POLICY
 from isoglot.models.load import ModelConfig, answer_settings, load_sampler, sampler_revision
-from isoglot.models.local.transformers import TransformersConfig, TransformersSampler
+from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.transformers import TransformersSampler
 from isoglot.models.server.config import OPENAI_OPERATION, OpenAIConfig, server_revision
 from isoglot.models.server.meter import CostCapReached
 from isoglot.models.server.openai import OpenAISampler
@@ -86,7 +87,7 @@ def test_greedy_answers_are_those_of_the_local_model(lab_server, make):
         )
     ]
     sampling = Sampling(max_new_tokens=60)
-    local = TransformersSampler(TransformersConfig(path=str(POLICY))).sample(asked, sampling)
+    local = TransformersSampler(WeightsConfig(path=str(POLICY))).sample(asked, sampling)
     sampler = make(lab_server.url, model=lab_server.model, revision="r1")
     ticks = []
     served = sampler.sample(asked, sampling, lambda *tick: ticks.append(tick))
@@ -515,7 +516,9 @@ def test_what_decides_an_answer_is_in_its_key(make):
 
 def test_what_only_changes_how_answers_are_got_changes_no_fingerprint():
     def read(**values):
-        return TypeAdapter(ModelConfig).validate_python({"kind": "openai", "model": "m", **values})
+        return TypeAdapter(ModelConfig).validate_python(
+            {"engine": "openai", "model": "m", **values}
+        )
 
     settings = answer_settings(read())
     assert settings == answer_settings(

@@ -238,7 +238,7 @@ def test_the_cap_holds():
 def test_an_unknown_language_is_one_line_before_anything_runs(tiny_policy, tmp_path):
     google = Google()
     with google.serve() as url:
-        translator = f"translator={{kind: google, base_url: '{url}'}}"
+        translator = f"translator={{engine: google, base_url: '{url}'}}"
         recipe = tiny_recipe(tiny_policy, translator, "languages=[en, es, sw]")
         with pytest.raises(ValueError, match=r"Google does not translate Spanish \(es\)") as caught:
             run_recipe(recipe, tmp_path / "run", silent=True)

@@ -218,12 +218,14 @@ def test_a_recipe_with_it_needs_no_translate_section_and_is_checked_first(
     nllb, tiny_model, tmp_path
 ):
     """A member that does not serve a language spares the translator from knowing it."""
-    translator = f"translator={{kind: seq2seq, path: {nllb}, device: cpu}}"
+    translator = f"translator={{engine: seq2seq, path: {nllb}, device: cpu}}"
     recipe = tiny_recipe(tiny_model, "languages=[en, de, fo]", "translate=null", translator)
     with pytest.raises(ValueError, match=r"does not know Faroese \(fo\)"):
         run_recipe(recipe, tmp_path / "run", silent=True)
     assert not (tmp_path / "run").exists()
-    other = f"{{kind: transformers, path: {tiny_model}, languages: [en, de], answers_in: dominant}}"
+    other = (
+        f"{{engine: transformers, path: {tiny_model}, languages: [en, de], answers_in: dominant}}"
+    )
     pool = (f"samplers=[{{kind: policy}}, {other}]", "pair.method=best_vs_worst", "rounds=1")
     pool += ("generate.sampling.num_samples=2",)
     fewer = tiny_recipe(tiny_model, "languages=[en, de, fo]", "train=null", translator, *pool)

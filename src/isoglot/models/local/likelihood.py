@@ -17,8 +17,9 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import Likelihood, Tick, no_tick
 from isoglot.core.records import Prompt
 from isoglot.models.batches import pad
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.prefix_tree import NO_END, TokenSequence, TreeRow, lay_out
-from isoglot.models.local.transformers import CausalModel, TransformersConfig
+from isoglot.models.local.transformers import CausalModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +45,7 @@ class TransformersLikelihood:
     summed over the tokens in double precision.
     """
 
-    def __init__(self, config: TransformersConfig, loaded: CausalModel | None = None) -> None:
+    def __init__(self, config: WeightsConfig, loaded: CausalModel | None = None) -> None:
         """`loaded` is the model of `config` if it is in memory already."""
         self.loaded = loaded or CausalModel(config)
         self.name = self.loaded.name

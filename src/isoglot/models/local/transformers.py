@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
-from isoglot.core.section import Section
 from isoglot.core.text import without_thinking
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.adapters import base_of
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.template import (
     eos_ids,
     load_tokenizer,
@@ -26,37 +24,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class TransformersConfig(Section):
-    """A model that `transformers` loads and runs in this process."""
-
-    kind: Literal["transformers"] = "transformers"
-    path: str
-    """A local folder or a Hugging Face hub id; or a folder of PEFT adapters, which are merged into
-    the base model that it names."""
-    revision: str = "main"
-    """Branch, tag or commit of a hub id; a local folder is identified by its content."""
-    dtype: str = "auto"
-    """`auto` is the precision in which the checkpoint was saved."""
-    device: str = "auto"
-    """`auto` spreads the model over the available accelerators; otherwise as in torch."""
-    batch_tokens: int = Field(16_384, ge=1)
-    """Upper bound of rows * (longest prompt + `max_new_tokens`) of a batch, in tokens."""
-    format: Literal["chat", "plain"] = "chat"
-    """`plain` gives the model the text of the prompt as it is, without the chat template: for base
-    models, and for prompts whose worked examples are part of the text."""
-    chat_template: str | None = None
-    """A file with a Jinja template to use instead of the checkpoint's; a trained policy keeps it.
-    One that begins with `{% set enable_thinking = false %}` and continues as Qwen3's does not
-    think."""
-
-
 class CausalModel:
     """A model in memory with its tokenizer, which turns prompts into tokens.
 
     Raises InputError if there is no model, or no chat template for `format: chat`.
     """
 
-    def __init__(self, config: TransformersConfig) -> None:
+    def __init__(self, config: WeightsConfig) -> None:
         from transformers import AutoModelForCausalLM
 
         path, hub = located(config.path, config.revision)
@@ -131,7 +105,7 @@ class TransformersSampler:
     Raises InputError if there is no model, no chat template or no end-of-turn token.
     """
 
-    def __init__(self, config: TransformersConfig, loaded: CausalModel | None = None) -> None:
+    def __init__(self, config: WeightsConfig, loaded: CausalModel | None = None) -> None:
         from transformers import GenerationConfig
 
         self.loaded = loaded or CausalModel(config)

@@ -5,40 +5,18 @@ there is an accelerator (`execute/child.py`), so nothing is done about it here.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
-from isoglot.core.section import Section
 from isoglot.core.text import without_thinking
+from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.template import opens_thinking
 from isoglot.models.local.weights import located, model_name
 
-VLLM_OPERATION = frozenset({"tensor_parallel_size", "gpu_memory_utilization"})
-"""Settings for speed and memory, which do not change completions."""
 _SEEDS = 2**31
 _PROMPTS_PER_CALL = 1024  # so that the progress bar moves; vLLM schedules them as it likes
-
-
-class VLLMConfig(Section):
-    """A model that vLLM runs, offline, in the process of the stage."""
-
-    kind: Literal["vllm"] = "vllm"
-    path: str
-    """A local folder or a Hugging Face hub id."""
-    revision: str = "main"
-    """Branch, tag or commit of a hub id; a local folder is identified by its content."""
-    dtype: str = "auto"
-    """`auto` is the precision in which the checkpoint was saved, float16 for float32."""
-    tensor_parallel_size: int = Field(1, ge=1)
-    """Number of accelerators over which one copy of the model is split."""
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
-    """Share of an accelerator's memory to use; reduce it if another model runs there."""
-    max_model_len: int | None = Field(None, ge=1)
-    """Maximum tokens of prompt and completion together; by default the model's own."""
 
 
 class VLLMSampler:
@@ -48,13 +26,13 @@ class VLLMSampler:
     vLLM is not installed, or if there is no model.
     """
 
-    def __init__(self, config: VLLMConfig) -> None:
+    def __init__(self, config: WeightsConfig) -> None:
         try:
             from vllm import LLM
         except ImportError as error:
             raise InputError(
-                f"expected the package vllm for kind vllm, got none ({error}); pip install "
-                "'isoglot[vllm]' on a machine with an accelerator, or take kind transformers"
+                f"expected the package vllm for engine vllm, got none ({error}); pip install "
+                "'isoglot[vllm]' on a machine with an accelerator, or take engine transformers"
             ) from error
         _, hub = located(config.path, config.revision)
         self.name = model_name(config.path, hub.get("revision", config.revision))
@@ -101,7 +79,7 @@ class VLLMSampler:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def engine_arguments(config: VLLMConfig) -> dict[str, Any]:
+def engine_arguments(config: WeightsConfig) -> dict[str, Any]:
     """Return the arguments of `vllm.LLM`; raise InputError if there is no model."""
     path, hub = located(config.path, config.revision)
     return {
@@ -109,9 +87,10 @@ def engine_arguments(config: VLLMConfig) -> dict[str, Any]:
         "revision": hub.get("revision"),
         "tokenizer_revision": hub.get("revision"),
         "dtype": config.dtype,
-        "tensor_parallel_size": config.tensor_parallel_size,
-        "gpu_memory_utilization": config.gpu_memory_utilization,
-        "max_model_len": config.max_model_len,
+        "tensor_parallel_size": config.vllm.tensor_parallel_size,
+        "gpu_memory_utilization": config.vllm.gpu_memory_utilization,
+        "max_model_len": config.vllm.max_model_len,
+        "quantization": config.vllm.quantization,
         "generation_config": "vllm",  # the recipe gives the decoding settings
         "trust_remote_code": False,
     }

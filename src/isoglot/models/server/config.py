@@ -36,7 +36,7 @@ class OpenAIConfig(Section):
 
     model_config = ConfigDict(hide_input_in_errors=True)  # it may be a key in the wrong place
 
-    kind: Literal["openai"] = "openai"
+    engine: Literal["openai"] = "openai"
     model: str
     base_url: str = f"https://{_VENDOR}/v1"
     api_key_env: KeyVariable = None

@@ -42,7 +42,7 @@ class GoogleConfig(Section):
 
     model_config = ConfigDict(hide_input_in_errors=True)  # it may be a key in the wrong place
 
-    kind: Literal["google"] = "google"
+    engine: Literal["google"] = "google"
     model: str = "nmt"
     api_key_env: KeyVariable = None
     """The environment variable with a key. By default Application Default Credentials for Google's
@@ -193,7 +193,7 @@ def _client(config: GoogleConfig) -> Any:
         from google.cloud import translate_v2
     except ImportError as error:
         raise InputError(
-            "expected the package google-cloud-translate for kind google, got none; pip install "
+            "expected the package google-cloud-translate for engine google, got none; pip install "
             "'isoglot[google]'"
         ) from error
     from google.auth import api_key

@@ -41,7 +41,7 @@ class Seq2SeqConfig(Section):
             sentencepiece.bpe.model
     """
 
-    kind: Literal["seq2seq"] = "seq2seq"
+    engine: Literal["seq2seq"] = "seq2seq"
     path: str
     """A local folder or a Hugging Face hub id, such as `facebook/nllb-200-3.3B`."""
     revision: str = "main"

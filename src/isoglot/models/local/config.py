@@ -1,0 +1,53 @@
+"""Settings of a model whose weights are on disk or on the hub, and of the engine that runs it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from isoglot.core.section import Section
+
+
+class VLLMSettings(Section):
+    """Settings of vLLM."""
+
+    tensor_parallel_size: int = Field(1, ge=1)
+    """Number of accelerators over which one copy of the model is split."""
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    """Share of an accelerator's memory to use; reduce it if another model runs there."""
+    max_model_len: int | None = Field(None, ge=1)
+    """Maximum tokens of prompt and completion together; by default the model's own."""
+    quantization: str | None = None
+    """A method of vLLM's, such as `fp8`; by default that of the checkpoint."""
+
+
+WeightsEngine = Literal["auto", "transformers", "vllm"]
+
+
+class WeightsConfig(Section):
+    """A model with weights of one's own, which isoglot runs."""
+
+    engine: WeightsEngine = "auto"
+    """`transformers` runs it in batches, `vllm` by vLLM, which batches continuously; `auto` is
+    transformers."""
+    path: str
+    """A local folder or a Hugging Face hub id; or a folder of PEFT adapters, which names its base
+    model."""
+    revision: str = "main"
+    """Branch, tag or commit of a hub id; a local folder is identified by its content."""
+    dtype: str = "auto"
+    """`auto` is the precision in which the checkpoint was saved."""
+    device: str = "auto"
+    """`auto` spreads the model over the available accelerators; otherwise as in torch. Engine
+    transformers only."""
+    batch_tokens: int = Field(16_384, ge=1)
+    """Upper bound of rows * (longest prompt + `max_new_tokens`) of a batch, in tokens. Engine
+    transformers only."""
+    format: Literal["chat", "plain"] = "chat"
+    """`plain` gives the model the text of the prompt as it is, without the chat template: for base
+    models, and for prompts whose worked examples are part of the text."""
+    chat_template: str | None = None
+    """A file with a Jinja template to use instead of the checkpoint's; a trained policy keeps it.
+    One that begins with `{% set enable_thinking = false %}` and continues as Qwen3's does not
+    think."""
+    vllm: VLLMSettings = VLLMSettings()
+    """Settings of engine vllm."""
