@@ -165,6 +165,20 @@ def test_lora_is_merged(tiny_model, preferences, training, tmp_path):
     assert moved == {f"model.layers.{i}.self_attn.q_proj.weight" for i in (0, 1)}
 
 
+def test_adapters_learn_over_a_base_in_bfloat16(tiny_model, preferences, training, tmp_path):
+    """As on an accelerator, where a frozen base is not held in 32 bits."""
+    seen = {}
+    for name, given in (("float32", {}), ("bfloat16", {"bf16": True})):
+        config = TrainConfig(lora={"r": 4, "alpha": 8}, training={**training, **given})
+        train_dpo(preferences, Policy(str(tiny_model)), tmp_path / name, config, seed=0)
+        seen[name] = weights(tmp_path / name / "policy")
+        lines = log_lines(tmp_path / name)
+        assert lines[-1]["loss"] < lines[0]["loss"] - 0.1
+    before, key = weights(tiny_model), "model.embed_tokens.weight"
+    assert before[key].equal(seen["float32"][key])
+    assert before[key].bfloat16().float().equal(seen["bfloat16"][key]), "the base was in bfloat16"
+
+
 def test_done_is_not_done_again(tiny_model, preferences, training, tmp_path):
     config = TrainConfig(training={**training, "max_steps": 2})
     first = train_dpo(preferences, Policy(str(tiny_model)), tmp_path / "out", config, seed=0)

@@ -3,7 +3,9 @@
 import importlib.metadata
 import os
 import platform
+from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import Any
 
 _PACKAGES = (
     *("isoglot", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy"),
@@ -28,3 +30,25 @@ def machine() -> dict[str, str]:
         if count and torch.cuda.is_available():
             facts["accelerator"] = torch.cuda.get_device_name(0)
     return facts
+
+
+def fast_bfloat16(device: str = "auto") -> bool:
+    """Return True if a device computes in bfloat16 by instructions of its own.
+
+    Elsewhere it is emulated: on a CPU without them generation is 2.6 to 5 times slower than in
+    float32, a step of training 7.5 times (measured, docs/LOG.md). `auto` is the accelerator, if
+    there is one.
+    """
+    import torch
+
+    kind = device.partition(":")[0]
+    if device == "auto":
+        found = torch.accelerator.current_accelerator(check_available=True)
+        kind = found.type if found else "cpu"
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if kind == "cpu":
+        read = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest torch
+        able: Mapping[str, Any] = read() if read else {}
+        return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("sve_bf16"))
+    return True

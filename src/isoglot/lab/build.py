@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.environment import fast_bfloat16
 from isoglot.core.errors import InputError
 from isoglot.execute.progress import Bars
 from isoglot.lab.almanac_corpus import almanac_corpus, almanac_texts
@@ -25,7 +26,7 @@ from isoglot.lab.corpus import (
     corpus,
     corpus_texts,
 )
-from isoglot.lab.pretrain import Encoded, Loss, batches, fast_bfloat16, padded, pretrain
+from isoglot.lab.pretrain import Encoded, Loss, batches, padded, pretrain
 from isoglot.lab.shipped import POLICY
 from isoglot.lab.translator import (
     make_translator,
@@ -204,7 +205,7 @@ def _causal_loss(model: Any, batch: list[Encoded]) -> Any:
     ids = padded([prompt + answer for prompt, answer in batch], model.config.pad_token_id)
     mask = padded([[1] * len(prompt + answer) for prompt, answer in batch], 0)
     labels = padded([[-100] * len(prompt) + answer for prompt, answer in batch], -100)[:, 1:]
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16("cpu")):
         hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state[:, :-1]
         answered = labels >= 0
         logits = model.lm_head(hidden[answered])

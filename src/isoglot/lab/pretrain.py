@@ -71,10 +71,3 @@ def padded(rows: list[list[int]], fill: int) -> Any:
 
     width = max(map(len, rows))
     return torch.tensor([row + [fill] * (width - len(row)) for row in rows])
-
-
-def fast_bfloat16() -> bool:
-    """Return True if this processor multiplies bfloat16 in hardware; otherwise it is slower."""
-    import torch
-
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from isoglot.core.environment import fast_bfloat16
 from isoglot.core.layout import pieces_of
-from isoglot.lab.pretrain import Encoded, fast_bfloat16, padded
+from isoglot.lab.pretrain import Encoded, padded
 from isoglot.lab.world import (
     LAB_LANGUAGES,
     render_instruction,
@@ -113,7 +114,7 @@ def translation_loss(model: Any, batch: list[Encoded]) -> Any:
     before = padded([[start, *target[:-1]] for _, target in batch], pad)
     labels[:, 0] = _IGNORED
     mask = padded([[1] * len(given) for given, _ in batch], 0)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16()):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast_bfloat16("cpu")):
         hidden = model.model(
             input_ids=ids, attention_mask=mask, decoder_input_ids=before
         ).last_hidden_state

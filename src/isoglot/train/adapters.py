@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from isoglot.core.environment import fast_bfloat16
 from isoglot.core.errors import InputError
 from isoglot.core.section import Section
 
@@ -52,12 +53,11 @@ def quantization_arguments(config: QuantizationConfig) -> dict[str, Any]:
     """Return the arguments of BitsAndBytesConfig; computations are in the training's precision."""
     import torch
 
-    can_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return {
         "load_in_4bit": config.bits == 4,
         "bnb_4bit_quant_type": config.type,
         "bnb_4bit_use_double_quant": config.double_quant,
-        "bnb_4bit_compute_dtype": torch.bfloat16 if can_bf16 else torch.float16,
+        "bnb_4bit_compute_dtype": torch.bfloat16 if fast_bfloat16() else torch.float16,
     }
 
 

@@ -17,6 +17,7 @@ from isoglot.core.section import Section
 from isoglot.train.adapters import LoraConfig, QuantizationConfig, check_quantization
 from isoglot.train.mixing import MixingConfig
 from isoglot.train.policy import Policy
+from isoglot.train.precision import precision_of, trains_in_bfloat16
 from isoglot.train.selection import SelectionConfig
 
 OnStep = Callable[[int, int], None]
@@ -172,11 +173,15 @@ def training_arguments(
         **({} if torch.accelerator.is_available() else {"use_cpu": True}),
         **defaults,
     }
-    if "fp16" not in config.training:
-        ours["bf16"] = on_gpu and torch.cuda.is_bf16_supported()
+    precision = precision_of(
+        config.training, config.lora, config.quantization, can_bfloat16=trains_in_bfloat16()
+    )
+    ours["bf16"] = precision.compute == "bfloat16"
     given = {"output_dir": str(out), "seed": seed, "data_seed": seed, "disable_tqdm": True}
     arguments = {**ours, **config.training, **given}
     of_model: dict[str, Any] = dict(policy.arguments)
+    if config.method != "reward":  # whose new head is trained whole, in the base's precision
+        of_model["dtype"] = precision.loaded
     if config.quantization:  # a base in 4 bits stays where it is loaded
         of_model["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     if of_model:
