@@ -509,7 +509,7 @@ def test_what_decides_an_answer_is_in_its_key(make):
     assert make(url).name.startswith("m@127.0.0.1:")
     assert moved.name == "m@r1"
     assert set(OpenAIConfig.model_fields) - OPENAI_OPERATION == {
-        "kind", "model", "revision", "extra", "prefill",
+        "engine", "model", "revision", "extra", "prefill",
     }  # fmt: skip
     assert server_revision(OpenAIConfig(model="m")) == "api.openai.com"
 

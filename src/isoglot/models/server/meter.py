@@ -1,14 +1,15 @@
-"""Cost and pace of the requests to a server."""
+"""Cost and pace of the requests to a server, used from the event loop only."""
 
-import threading
+import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from isoglot.core.errors import InputError
+from isoglot.models.server.requests import stopped_within
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.1
 
 
 class CostCapReached(InputError):
@@ -48,7 +49,7 @@ class Charge(NamedTuple):
 
 
 class Meter:
-    """Counts tokens and cost over threads, and lets no request start that could exceed the cap.
+    """Counts tokens and cost, and lets no request start that could exceed the cap.
 
     A request reserves its upper bound while it is under way, so the cap holds even if every answer
     has the maximum length.
@@ -65,67 +66,58 @@ class Meter:
         self._prices = tuple((price or 0.0) / 1e6 for price in prices)
         self._cap = max_cost_usd
         self._held = 0.0
-        self._changed = threading.Condition()
         zero = 0.0 if self._priced else None
         self.usage = Usage(cost_usd=zero, cached_cost_usd=zero)
 
-    def reserve(self, charge: Charge, stop: threading.Event) -> bool:
+    async def reserve(self, charge: Charge, stop: asyncio.Event) -> bool:
         """Reserve a charge, waiting for requests under way if the cap leaves no room for it.
 
         Returns False if `stop` was set meanwhile. Raises CostCapReached if there would be no room
         even if those requests cost nothing.
         """
         bound = self._usd(*charge)
-        with self._changed:
-            while self._cap is not None and self._spent + self._held + bound > self._cap:
-                if stop.is_set():
-                    return False
-                if self._spent + bound > self._cap:
-                    raise CostCapReached(
-                        f"max_cost_usd is {self._cap:g} and {self._spent:.4f} USD are spent on "
-                        f"{self.usage.num_requests} requests, and the next may cost up to "
-                        f"{bound:.4f} USD; with `cache` on, the same command with a higher "
-                        f"max_cost_usd continues from here"
-                    )
-                self._changed.wait(_POLL_SECONDS)
-            self._held += bound
-            self.usage.num_requests += 1
-            return True
+        while self._cap is not None and self._spent + self._held + bound > self._cap:
+            if self._spent + bound > self._cap:
+                raise CostCapReached(
+                    f"max_cost_usd is {self._cap:g} and {self._spent:.4f} USD are spent on "
+                    f"{self.usage.num_requests} requests, and the next may cost up to "
+                    f"{bound:.4f} USD; with `cache` on, the same command with a higher "
+                    f"max_cost_usd continues from here"
+                )
+            if await stopped_within(stop, _POLL_SECONDS):
+                return False
+        self._held += bound
+        self.usage.num_requests += 1
+        return True
 
     def settle(
         self, charge: Charge, prompt_tokens: int | None, completion_tokens: int | None
     ) -> None:
         """Record the actual figures of a request; unknown ones count at the upper bound."""
-        with self._changed:
-            cost = self._usd(*charge)
-            self._held -= cost
-            if prompt_tokens is None or completion_tokens is None:
-                self.usage.num_unmetered += 1
-            else:
-                self.usage.prompt_tokens += prompt_tokens
-                self.usage.completion_tokens += completion_tokens
-                cost = self._usd(prompt_tokens, completion_tokens)
-            if self.usage.cost_usd is not None:
-                self.usage.cost_usd += cost
-            self._changed.notify_all()
+        cost = self._usd(*charge)
+        self._held -= cost
+        if prompt_tokens is None or completion_tokens is None:
+            self.usage.num_unmetered += 1
+        else:
+            self.usage.prompt_tokens += prompt_tokens
+            self.usage.completion_tokens += completion_tokens
+            cost = self._usd(prompt_tokens, completion_tokens)
+        if self.usage.cost_usd is not None:
+            self.usage.cost_usd += cost
 
     def release(self, charge: Charge) -> None:
         """Release the charge of a request that the server refused: it cost nothing."""
-        with self._changed:
-            self._held -= self._usd(*charge)
-            self._changed.notify_all()
+        self._held -= self._usd(*charge)
 
     def count_cached(self, prompt_tokens: int | None, completion_tokens: int | None) -> None:
         """Record an answer from the cache."""
-        with self._changed:
-            self.usage.num_cached += 1
-            if self.usage.cached_cost_usd is not None:
-                self.usage.cached_cost_usd += self._usd(prompt_tokens or 0, completion_tokens or 0)
+        self.usage.num_cached += 1
+        if self.usage.cached_cost_usd is not None:
+            self.usage.cached_cost_usd += self._usd(prompt_tokens or 0, completion_tokens or 0)
 
     def count_failure(self, reason: str) -> None:
         """Record a request without an answer."""
-        with self._changed:
-            self.usage.failures[reason] += 1
+        self.usage.failures[reason] += 1
 
     @property
     def _spent(self) -> float:
@@ -147,25 +139,21 @@ class Pace:
         self._per_request = 60 / requests_per_minute if requests_per_minute else 0.0
         self._per_token = 60 / tokens_per_minute if tokens_per_minute else 0.0
         self._next_request = self._next_tokens = self._resume = 0.0
-        self._lock = threading.Lock()
 
-    def wait(self, num_tokens: int, stop: threading.Event) -> None:
-        """Block until a request of so many tokens may start, or `stop` is set."""
-        with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next_request, self._next_tokens)
-            self._next_request = start + self._per_request
-            self._next_tokens = start + self._per_token * num_tokens
-        stop.wait(start - now)
-        while (left := self._resume - time.monotonic()) > 0 and not stop.wait(left):
-            pass
+    async def wait(self, num_tokens: int, stop: asyncio.Event) -> None:
+        """Wait until a request of so many tokens may start, or `stop` is set."""
+        now = time.monotonic()
+        start = max(now, self._next_request, self._next_tokens)
+        self._next_request = start + self._per_request
+        self._next_tokens = start + self._per_token * num_tokens
+        left = max(start, self._resume) - now
+        while left > 0 and not await stopped_within(stop, left):
+            left = self._resume - time.monotonic()
 
     def refund(self, num_tokens: int) -> None:
         """Return tokens that a request did not use."""
-        with self._lock:
-            self._next_tokens -= self._per_token * num_tokens
+        self._next_tokens -= self._per_token * num_tokens
 
     def pause(self, seconds: float) -> None:
         """Delay all further requests, as the server demanded."""
-        with self._lock:
-            self._resume = max(self._resume, time.monotonic() + seconds)
+        self._resume = max(self._resume, time.monotonic() + seconds)

@@ -1,8 +1,7 @@
 """A model on an OpenAI-compatible server, as a sampler and for the likelihoods of labels."""
 
-import threading
+import asyncio
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -10,10 +9,12 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.models.server.cache import AnswerCache, answer_key, user_cache
-from isoglot.models.server.chat import NO_LOG_PROBABILITIES, ChatReply, ChatServer, NoReply
+from isoglot.models.server.chat import ChatReply, read_chat
 from isoglot.models.server.config import OpenAIConfig, server_revision
+from isoglot.models.server.http import NO_LOG_PROBABILITIES, HttpServer, NoReply
 from isoglot.models.server.labels import label_likelihoods
 from isoglot.models.server.meter import Charge, Meter, Usage
+from isoglot.models.server.requests import Requests
 
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _TOP_LOGPROBS = 20
@@ -48,10 +49,10 @@ class OpenAISampler:
             config.usd_per_million_completion_tokens,
             config.max_cost_usd,
         )
-        self._server = ChatServer(config, self._meter)
+        self._server = HttpServer(config, self._meter)
+        self._requests = Requests(self._reply, config.max_concurrency)
         cache = user_cache() if config.cache == "user" else config.cache
         self._cache = None if cache is None else AnswerCache(cache)
-        self._lock = threading.Lock()
         self._ever_answered, self._num_failed_in_a_row = False, 0
         self._has_log_probabilities: bool | None = None
 
@@ -134,71 +135,57 @@ class OpenAISampler:
     def _replies(self, requests: Sequence[_Request]) -> Generator[tuple[int, ChatReply | None]]:
         """Yield the index of each request with its reply, or None, as the replies arrive.
 
-        Equal requests are sent once. Closing the generator waits for the requests under way, since
-        they are paid for.
+        Equal requests are sent once.
         """
         indices: dict[str, list[int]] = {}
         revision = server_revision(self._config)
         for index, request in enumerate(requests):
             key = answer_key(revision, request.body, request.sample)
             indices.setdefault(key, []).append(index)
-        stop = threading.Event()
-        pool = ThreadPoolExecutor(self._config.max_concurrency)
-        try:
-            futures = {
-                pool.submit(self._reply_or_stop, key, requests[equal[0]], stop): equal
-                for key, equal in indices.items()
-            }
-            for future in as_completed(futures):
-                for index in futures[future]:
-                    yield index, future.result()
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+        keyed = [(key, requests[equal[0]]) for key, equal in indices.items()]
+        equals = list(indices.values())
+        with closing(self._requests.replies(keyed)) as replies:
+            for place, reply in replies:
+                for index in equals[place]:
+                    yield index, reply
 
-    def _reply_or_stop(
-        self, key: str, request: _Request, stop: threading.Event
-    ) -> ChatReply | None:
-        try:
-            return self._reply(key, request, stop)
-        except Exception:
-            stop.set()  # now: the other threads would send on until the caller sees the error
-            raise
-
-    def _reply(self, key: str, request: _Request, stop: threading.Event) -> ChatReply | None:
-        if self._cache is not None and (known := self._cache.get(key)) is not None:
-            reply = ChatReply(**known)
-            self._meter.count_cached(reply.prompt_tokens, reply.completion_tokens)
-            return reply
+    async def _reply(self, keyed: tuple[str, _Request], stop: asyncio.Event) -> ChatReply | None:
+        key, request = keyed
+        if self._cache is not None:
+            known = await asyncio.to_thread(self._cache.get, key)
+            if known is not None:
+                reply = ChatReply(**known)
+                self._meter.count_cached(reply.prompt_tokens, reply.completion_tokens)
+                return reply
         wants_top = "logprobs" in request.body
         if wants_top and self._has_log_probabilities is False:
             return None
         try:
-            reply = self._server.post(request.body, request.charge, stop)
+            reply = await self._server.post(
+                "chat/completions", request.body, request.charge, stop, read_chat
+            )
         except NoReply as failure:
             if not stop.is_set():
                 self._count_failure(failure)
             return None
         is_answer = reply.finish_reason != FinishReason.ERROR and (reply.top or reply.text)
         if self._cache is not None and is_answer and (reply.top or not wants_top):
-            self._cache.put(key, reply._asdict())
-        with self._lock:
-            self._ever_answered, self._num_failed_in_a_row = True, 0
-            if wants_top:
-                self._has_log_probabilities = self._has_log_probabilities or reply.top is not None
+            await asyncio.to_thread(self._cache.put, key, reply._asdict())
+        self._ever_answered, self._num_failed_in_a_row = True, 0
+        if wants_top:
+            self._has_log_probabilities = self._has_log_probabilities or reply.top is not None
         return reply
 
     def _count_failure(self, failure: NoReply) -> None:
         """Count a failure, and end the run if there are only failures."""
         self._meter.count_failure(failure.reason)
-        with self._lock:
-            if failure.reason == NO_LOG_PROBABILITIES:
-                self._has_log_probabilities = False
-            elif failure.again or not self._ever_answered:
-                self._num_failed_in_a_row += 1
-            if self._num_failed_in_a_row < max(_GIVE_UP_AFTER, 2 * self._config.max_concurrency):
-                return
-            num, self._num_failed_in_a_row = self._num_failed_in_a_row, 0
+        if failure.reason == NO_LOG_PROBABILITIES:
+            self._has_log_probabilities = False
+        elif failure.again or not self._ever_answered:
+            self._num_failed_in_a_row += 1
+        if self._num_failed_in_a_row < max(_GIVE_UP_AFTER, 2 * self._config.max_concurrency):
+            return
+        num, self._num_failed_in_a_row = self._num_failed_in_a_row, 0
         raise InputError(
             f"expected answers from {self._config.base_url}, got none to {num} prompts in a row "
             f"({failure.reason}); mend the server and give the same command, which continues from "
