@@ -5,6 +5,7 @@ import pytest
 from isoglot.core.records import Completion, Dropped, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_path, shard_paths, write_shard
 from isoglot.execute.local import ShardCounts, map_shards
+from isoglot.execute.progress import Bar
 
 NUM_SHARDS = 3
 
@@ -38,11 +39,24 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.parquet")}
 
 
+class Marks(Bar):
+    """A bar that keeps its marks."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.reached = []
+
+    def reach(self, num, language=""):
+        super().reach(num, language)
+        if num:
+            self.reached.append(num)
+
+
 def test_every_shard_is_mapped_and_counted(prompts, tmp_path):
-    out, reached = tmp_path / "out", []
-    counts = map_shards(answer, [(prompts, Prompt)], out, Completion, reached=reached.append)
+    out, bar = tmp_path / "out", Marks("answer", 24)
+    counts = map_shards(answer, [(prompts, Prompt)], out, Completion, bar=bar)
     assert counts == ShardCounts(num_shards=3, num_kept_shards=0, num_rows=12, num_dropped=0)
-    assert reached == [4, 8, 12]
+    assert bar.reached == [8, 16, 24], "shares of the bar's total"
     assert [len(read_shard(path, Completion)) for path in shard_paths(out)] == [4, 4, 4]
 
 

@@ -16,11 +16,12 @@ import pytest
 from tiny_run import contents, tiny_overrides, tiny_recipe
 
 from isoglot.core.errors import InputError, RunError
-from isoglot.core.protocols import Sampling, no_tick
+from isoglot.core.protocols import Sampling
 from isoglot.core.records import Completion, Dropped, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.data.generate import generate
 from isoglot.execute.local import ShardCounts, map_shards
+from isoglot.execute.progress import Bar
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.answers import make_completions, make_translations
 from isoglot.line.job import Job, Shards
@@ -140,16 +141,27 @@ def answered(stage, prompts, out, executor, **options):
     return executor(stage, [(prompts, Prompt)], out, Completion, load=stage.load, **options)
 
 
-class Seen:
-    """A bar: how far it stood after each call."""
+class Seen(Bar):
+    """A bar that keeps its ticks and marks."""
 
-    def __init__(self):
+    def __init__(self, total=NUM_SHARDS * 9):
+        super().__init__("stage", total)
         self.num = 0
         self.reached = []
 
-    def tick(self, num, language):
+    def __call__(self, num, language, num_tokens=0):
         assert language in {*LANGUAGES, ""}
         self.num += num
+        super().__call__(num, language, num_tokens)
+
+    def skip(self, num):
+        super().skip(num)
+        self.reached.append(num)
+
+    def reach(self, num, language=""):
+        super().reach(num, language)
+        if num and not language:
+            self.reached.append(num)
 
 
 @pytest.mark.usefixtures("second")
@@ -160,9 +172,7 @@ def test_two_nodes_give_the_bytes_of_one_process(prompts, tiny_policy, tmp_path)
         (here, "local", map_shards, local),
         (there, "ray", map_shards_on_ray, far),
     ):
-        counts = answered(
-            stage, prompts, tmp_path / out, executor, tick=seen.tick, reached=seen.reached.append
-        )
+        counts = answered(stage, prompts, tmp_path / out, executor, bar=seen, ticks=True)
         assert counts == ShardCounts(NUM_SHARDS, 0, NUM_SHARDS * 9 * 2, 0)
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
     assert len({node for node, _ in there.made()}) == 2, "only one node worked"
@@ -174,7 +184,7 @@ def test_killed_node_loses_nothing_and_makes_nothing_twice(
     cluster, second, prompts, tiny_policy, tmp_path
 ):
     whole = Answers(tmp_path / "a", tiny_policy)
-    answered(whole, prompts, tmp_path / "local", map_shards, tick=no_tick)
+    answered(whole, prompts, tmp_path / "local", map_shards, bar=Seen(), ticks=True)
     stage, out, seen = (
         Answers(tmp_path / "b", tiny_policy, second.node_id),
         tmp_path / "out",
@@ -189,7 +199,7 @@ def test_killed_node_loses_nothing_and_makes_nothing_twice(
 
     killer = threading.Thread(target=kill_when_it_hangs, daemon=True)
     killer.start()
-    counts = answered(stage, prompts, out, map_shards_on_ray, tick=seen.tick)
+    counts = answered(stage, prompts, out, map_shards_on_ray, bar=seen, ticks=True)
     killer.join(10)
     assert counts == ShardCounts(NUM_SHARDS, 0, NUM_SHARDS * 9 * 2, 0)
     assert contents(out) == contents(tmp_path / "local")
@@ -222,12 +232,12 @@ def test_what_stands_is_kept_and_what_is_missing_or_damaged_is_made(prompts, tmp
     shard_path(out, 1).unlink()
     shard_path(out, 3).write_bytes(b"half")
     kept = {k: shard_path(out, k).stat().st_mtime_ns for k in (0, 2, 4, 5)}
-    reached = []
-    counts = map_shards_on_ray(upper, inputs, out, Completion, reached=reached.append)
+    bar = Seen()
+    counts = map_shards_on_ray(upper, inputs, out, Completion, bar=bar)
     assert counts == ShardCounts(NUM_SHARDS, 4, NUM_SHARDS * 5, NUM_SHARDS * 4)
     assert contents(out) == contents(whole)
     assert {k: shard_path(out, k).stat().st_mtime_ns for k in kept} == kept
-    assert reached == [36, 45, 54, 54]
+    assert bar.reached == [36, 45, 54, 54]
     assert len(read_shard(shard_path(out / "dropped", 3), Dropped)) == 4
 
 

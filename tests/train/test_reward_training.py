@@ -91,7 +91,7 @@ def test_resumed_is_uninterrupted(tiny_model, preferences, training, tmp_path, l
     base = Policy(str(tiny_model))
     train_reward(preferences, base, tmp_path / "whole", config, seed=3)
 
-    def kill(step, total):
+    def kill(step, total, *_):
         assert total == 12
         if step == 7:
             raise Killed

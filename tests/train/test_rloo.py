@@ -15,7 +15,7 @@ from isoglot.core.store import shard_path, write_shard
 from isoglot.models.scorers import GoldScorer
 from isoglot.train.policy import Policy
 from isoglot.train.rloo import train_rloo
-from isoglot.train.settings import TrainConfig
+from isoglot.train.settings import TrainConfig, no_step
 
 TRAINING = {
     "per_device_train_batch_size": 12,
@@ -115,9 +115,8 @@ def advantages(prompt_files, policy, tmp_path, rewards, beta=0.0):
         tokenizer = load_training_tokenizer(start)
         rewarder = Rewarder(lambda *_: list(rewards), in_english, tokenizer)
         rows = _load_prompts(prompt_files, tmp_path / "cache")
-        trainer = make_trainer(
-            PerLanguageRLOO, RLOOTrainer, start, args, rows, tokenizer, reward_funcs=rewarder
-        )
+        made = PerLanguageRLOO, RLOOTrainer, start, args, rows, tokenizer, no_step
+        trainer = make_trainer(*made, reward_funcs=rewarder)
         trainer.start_log(tmp_path / "log.jsonl", config)
         batch = next(iter(trainer.get_train_dataloader()))
         return trainer._generate_and_score_completions(batch)["advantages"].tolist()
@@ -163,7 +162,7 @@ def test_resumed_is_uninterrupted(prompt_files, tiny_policy, tmp_path, lora):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     run(prompt_files, tiny_policy, whole, config=config)
 
-    def kill(step, total):
+    def kill(step, total, *_):
         assert total == 12
         if step == 11:
             raise Killed

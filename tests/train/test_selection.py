@@ -100,7 +100,7 @@ def test_a_line_of_the_curve(overtrained):
 def test_a_killed_training_chooses_the_same(overtrained, files, tiny_model, tmp_path, killed_at):
     """Killed after the best check and before its checkpoint, and long after it."""
 
-    def kill(step, _):
+    def kill(step, *_):
         if step == killed_at:
             raise Killed
 
@@ -109,8 +109,8 @@ def test_a_killed_training_chooses_the_same(overtrained, files, tiny_model, tmp_
     with (tmp_path / "curve.jsonl").open("a") as file:
         file.write('{"step": 17, "val')
     steps = []
-    summary = sft(files, tiny_model, tmp_path, on_step=lambda step, _: steps.append(step))
-    assert steps[0] == killed_at - killed_at % 5 + 1
+    summary = sft(files, tiny_model, tmp_path, on_step=lambda step, *_: steps.append(step))
+    assert steps[0] == killed_at - killed_at % 5
     assert curve_of(tmp_path) == curve_of(overtrained[0])
     assert summary["chosen_step"] == overtrained[1]["chosen_step"]
     assert largest_difference(tmp_path / "policy", overtrained[0] / "policy") < 1e-6
@@ -119,7 +119,7 @@ def test_a_killed_training_chooses_the_same(overtrained, files, tiny_model, tmp_
 def test_only_the_weights_that_may_be_needed_are_kept(files, tiny_model, tmp_path):
     kept = {}
 
-    def look(step, _):
+    def look(step, *_):
         kept[step] = sorted(int(path.stem) for path in (tmp_path / "best").glob("*.safetensors"))
 
     sft(files, tiny_model, tmp_path, on_step=look)

@@ -52,7 +52,7 @@ def test_resumed_is_uninterrupted(tiny_model, preferences, training, tmp_path, l
         config = TrainConfig(method="sft", lora=lora, training=training, mixing=mixing)
     train_sft(preferences, Policy(str(tiny_model)), tmp_path / "whole", config, seed=3)
 
-    def kill(step, _total):
+    def kill(step, *_):
         if step == 7:
             raise Killed
 

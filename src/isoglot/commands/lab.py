@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from isoglot.commands.options import with_level
+
 lab = typer.Typer(help="The embedded world: a small real model, real sentences, exact answers.")
 
 
@@ -14,6 +16,7 @@ def _group() -> None:
 
 
 @lab.command("build")
+@with_level
 def lab_build(
     model: Annotated[
         str, typer.Argument(help="policy, hasty, teacher, english, translator or almanac.")

@@ -12,6 +12,7 @@ from isoglot.commands.export import export_command
 from isoglot.commands.judge import import_rankings_command, judge_command, rewards_command
 from isoglot.commands.lab import lab
 from isoglot.commands.languages import languages_command
+from isoglot.commands.options import Quiet, Verbose, set_level, with_level
 from isoglot.commands.run import (
     audit_command,
     demo_command,
@@ -45,7 +46,10 @@ def _options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of every error, also of bad input.")
     ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
+    set_level(quiet, verbose)
     context.ensure_object(dict)["debug"] = debug
 
 
@@ -76,7 +80,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "env": env_command,
 }
 for name, command in VERBS.items():
-    app.command(name)(command)
+    app.command(name)(with_level(command))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

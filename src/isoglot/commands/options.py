@@ -1,9 +1,15 @@
 """Options and output that several verbs share."""
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from isoglot.core.errors import InputError
+from isoglot.core.verbosity import Verbosity, set_verbosity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +30,44 @@ Languages = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the selected examples and of the intervals.")]
 SetsData = Annotated[Path | None, typer.Option(help="Folder of the published preference sets.")]
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only, no progress.")]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Show the libraries' notices, and progress more often."),
+]
+
+
+def set_level(quiet: bool, verbose: bool) -> None:
+    """Set the verbosity, if one of the options is given.
+
+    Raises:
+        InputError: both are.
+    """
+    if quiet and verbose:
+        raise InputError("expected --quiet or --verbose, got both; give one")
+    if quiet or verbose:
+        set_verbosity(Verbosity.QUIET if quiet else Verbosity.VERBOSE)
+
+
+def with_level(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes `-q` and `-v` too."""
+
+    @wraps(command)
+    def levelled(*arguments: Any, quiet: bool, verbose: bool, **options: Any) -> None:
+        set_level(quiet, verbose)
+        command(*arguments, **options)
+
+    own = {"quiet": Quiet, "verbose": Verbose}
+    signature = inspect.signature(command)
+    named = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+        for name, kind in own.items()
+    ]
+    parameters = [*signature.parameters.values(), *named]
+    levelled.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    levelled.__annotations__ = {**command.__annotations__, **own}
+    return levelled
 
 
 def console() -> "Console":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoglot.commands.judge import held_out_rewards
-from isoglot.commands.options import SetsData
+from isoglot.commands.options import SetsData, with_level
 
 if TYPE_CHECKING:
     from isoglot.train.policy import Policy
@@ -16,6 +16,7 @@ train_app = typer.Typer(help="Train without a recipe.")
 
 
 @train_app.command("reward")
+@with_level
 def train_reward_command(
     preferences: Annotated[
         list[Path],
@@ -46,6 +47,7 @@ def train_reward_command(
     """
     from isoglot.core.section import validated
     from isoglot.execute.lock import locked
+    from isoglot.execute.progress import Bars, TrainingBars
     from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
     from isoglot.train.policy import Policy
@@ -54,8 +56,15 @@ def train_reward_command(
     given = {"training": settings_of(training or ())}
     config = validated(RewardTrainConfig, given, "--set")
     measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
-    with locked(out):
-        summary = train_reward(preferences, Policy(model_path(model)), out, config, seed=seed)
+    with locked(out), Bars() as bars:
+        summary = train_reward(
+            preferences,
+            Policy(model_path(model)),
+            out,
+            config,
+            seed=seed,
+            on_step=TrainingBars(bars, "train reward"),
+        )
     for tag, row in summary["languages"].items():
         print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
     print(f"reward model: {summary['policy']}")
@@ -93,6 +102,7 @@ _Check = Annotated[
 
 
 @train_app.command("sft")
+@with_level
 def train_sft_command(
     files: _Files,
     model: _Start,
@@ -113,6 +123,7 @@ def train_sft_command(
     """
     from isoglot.core.language_sets import expand
     from isoglot.execute.lock import locked
+    from isoglot.execute.progress import Bars, TrainingBars
     from isoglot.recipe.models import model_path
     from isoglot.train.examples import check_rows_in
     from isoglot.train.policy import Policy
@@ -129,7 +140,9 @@ def train_sft_command(
         if check:
             _print_rows(shards, policy, out)
             return
-        summary = train_sft(shards, policy, out, config, seed=seed)
+        with Bars() as bars:
+            on_step = TrainingBars(bars, "train sft")
+            summary = train_sft(shards, policy, out, config, seed=seed, on_step=on_step)
     for tag, row in summary["languages"].items():
         print(
             f"{tag:8} {row['logp_chosen_per_token']:7.3f} a token, of the last {row['n']:.0f} rows"

@@ -9,11 +9,16 @@ from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.section import Section
 
-Tick = Callable[[int, str], None]
-"""Called as work is done, with the number of prompts since the last call and their language."""
+
+class Tick(Protocol):
+    """A function that is called as work is done."""
+
+    def __call__(self, num: int, language: str, num_tokens: int = 0) -> None:
+        """Take the number of prompts done and of tokens written since the last call, and the
+        language of the latest; `num` is 0 while a long answer is being written."""
 
 
-def no_tick(num: int, language: str) -> None:
+def no_tick(num: int, language: str, num_tokens: int = 0) -> None:
     """Show no progress."""
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from isoglot.core.errors import InputError
+from isoglot.core.protocols import Tick
 from isoglot.core.records import Dropped
 from isoglot.core.store import DROPPED, count_rows, read_shard, shard_paths, write_shard
+from isoglot.execute.progress import Bar
 
 _R = TypeVar("_R")
 Input = tuple[Path, type]
@@ -43,37 +45,71 @@ def map_shards(
     output: type[_R],
     *,
     load: Callable[[], Any] | None = None,
-    tick: Callable[[int, str], None] | None = None,
-    reached: Callable[[int], None] = lambda num: None,  # noqa: ARG005
+    bar: Bar | None = None,
+    ticks: bool = False,
 ) -> ShardCounts:
     """Make the missing shards of a stage; one shard is in memory at a time.
 
     `function` gets the rows of the same part of each input, in the order of `inputs`, then the
-    result of `load`, then `tick`, if these are given; it returns the rows to write, or these and
-    the dropped ones (to `out/dropped`). `load` is called once, and not at all if no shard is
-    missing. `reached` is called after each shard with the number of rows of the first input so far.
-    The caller marks the stage as done.
+    result of `load`, if it is given, then the bar as its `Tick`, if it `ticks`; it returns the rows
+    to write, or these and the dropped ones (to `out/dropped`). `load` is called once, and not at
+    all if no shard is missing. The bar is set after each shard to the share of the rows of the
+    first input so far. The caller marks the stage as done.
 
     Raises:
         InputError: an input without shards, parts that do not match, an unreadable input.
     """
     task = ShardTask(function, inputs, out, output, load)
+    shown = ShardBar(bar, task)
     arguments: list[Any] | None = None
-    num_behind = num_kept = num_rows = num_dropped = 0
-    parts = task.parts()
-    for part in parts:
-        num_behind += task.num_rows(part)
-        size = task.size(part)
-        if size is not None:
-            num_kept += 1
-        else:
-            if arguments is None:
-                arguments = task.loaded(tick)
-            size = task.make(part, arguments)
-        num_rows += size.num_rows
-        num_dropped += size.num_dropped
-        reached(num_behind)
-    return ShardCounts(len(parts), num_kept, num_rows, num_dropped)
+    for part in shown.missing:
+        if arguments is None:
+            arguments = shown.load(ticks)
+        shown.add(part, task.make(part, arguments))
+    return shown.counts
+
+
+class ShardBar:
+    """The bar of a stage, with the shards that are made; a stage may have none.
+
+    Raises as `ShardTask.parts`.
+    """
+
+    def __init__(self, bar: Bar | None, task: "ShardTask") -> None:
+        self.bar = bar or Bar("", 0)
+        self._task = task
+        parts = task.parts()
+        self._rows = {part: task.num_rows(part) for part in parts}
+        self._sizes = {part: size for part in parts if (size := task.size(part)) is not None}
+        self._num_kept = len(self._sizes)
+        self.missing = [part for part in parts if part not in self._sizes]
+        self.bar.skip(self._done())
+
+    def load(self, ticks: bool) -> list[Any]:
+        """Return the arguments of the stage after the rows, with its model loaded."""
+        if self._task.load:
+            self.bar.loading()
+        arguments = self._task.loaded(self.bar if ticks else None)
+        self.bar(0, "")
+        return arguments
+
+    def add(self, part: str, size: ShardSize, *, at_work: bool = False) -> None:
+        """Count a shard that was made; set the bar to the share that is, unless others are
+        `at_work`, whose ticks are further."""
+        self._sizes[part] = size
+        if not at_work:
+            self.bar.reach(self._done())
+
+    @property
+    def counts(self) -> ShardCounts:
+        """The content of the output folder."""
+        num_rows, num_dropped = (sum(nums) for nums in zip(*self._sizes.values(), strict=True))
+        return ShardCounts(len(self._rows), self._num_kept, num_rows, num_dropped)
+
+    def _done(self) -> int:
+        """The share of the rows that are made, in the unit of the bar."""
+        total = sum(self._rows.values())
+        return self.bar.total * sum(self._rows[part] for part in self._sizes) // (total or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +156,7 @@ class ShardTask:
         except InputError:
             return None
 
-    def loaded(self, tick: Callable[[int, str], None] | None) -> list[Any]:
+    def loaded(self, tick: Tick | None) -> list[Any]:
         """Load the arguments of `function` after the rows."""
         return [*([self.load()] if self.load else []), *([tick] if tick else [])]
 

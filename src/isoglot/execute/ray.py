@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import Failure, InputError, RunError
-from isoglot.execute.local import Input, ShardCounts, ShardSize, ShardTask
+from isoglot.core.protocols import Tick
+from isoglot.execute.local import Input, ShardBar, ShardCounts, ShardSize, ShardTask
+from isoglot.execute.progress import Bar
 
 _MAX_DEATHS = 3
 """After so many deaths of a worker on one shard, the shard most likely kills it."""
@@ -31,6 +33,8 @@ _VISIBLE_SECONDS = 60
 """Delay after which a network file system shows the files of another machine."""
 _CONNECT_SECONDS = 10
 _OBJECT_STORE_BYTES = 100 * 2**20  # the least that Ray runs well with: no rows go through it
+_Ticked = tuple[str, int, str, int]
+"""A part and the arguments of its tick."""
 _QUIET = {"log_to_driver": False, "logging_level": "CRITICAL"}
 
 
@@ -52,15 +56,15 @@ def map_shards_on_ray(
     output: type,
     *,
     load: Callable[[], Any] | None = None,
-    tick: Callable[[int, str], None] | None = None,
-    reached: Callable[[int], None] = lambda num: None,  # noqa: ARG005
+    bar: Bar | None = None,
+    ticks: bool = False,
     num_workers: int | None = None,
     address: str = "local",
 ) -> ShardCounts:
     """Make the missing shards of a stage by workers, in any order; otherwise as `map_shards`.
 
-    `function` and `load` are sent to the workers and must not hold rows or a model; `tick` is
-    called here. A shard whose worker or node died is made again by another one. `num_workers` is
+    `function` and `load` are sent to the workers and must not hold rows or a model; the bar stays
+    here. A shard whose worker or node died is made again by another one. `num_workers` is
     by default the number of GPUs of the cluster, or else of its CPU cores; workers that it has no
     room for wait until it grows. `address` is `local` (a Ray of this machine alone), `auto` (the
     cluster that this machine belongs to) or host:port. Ray is not started if no shard is missing.
@@ -71,22 +75,14 @@ def map_shards_on_ray(
         RuntimeError: a bug in the stage; the notes hold the traceback of the worker.
     """
     task = ShardTask(function, inputs, out, output, load)
-    parts = task.parts()
-    rows = {part: task.num_rows(part) for part in parts}
-    sizes = {part: size for part in parts if (size := task.size(part)) is not None}
-    num_kept, num_behind = len(sizes), sum(rows[part] for part in sizes)
-    reached(num_behind)
-    missing = [part for part in parts if part not in sizes]
-    if missing:
+    shown = ShardBar(bar, task)
+    if shown.missing:
         _connect(address)
-        for part, written in _Pool(task, missing, tick, num_workers).made():
-            sizes[part] = written
-            num_behind += rows[part]
-            if tick is None:  # else the ticks of other shards are already further
-                reached(num_behind)
-        reached(num_behind)
-    num_rows, num_dropped = (sum(nums) for nums in zip(*sizes.values(), strict=True))
-    return ShardCounts(len(parts), num_kept, num_rows, num_dropped)
+        shown.bar.loading()
+        tick = shown.bar if ticks else None
+        for part, size in _Pool(task, shown.missing, tick, num_workers).made():
+            shown.add(part, size, at_work=ticks and part != shown.missing[-1])
+    return shown.counts
 
 
 def _connect(address: str) -> None:
@@ -184,7 +180,7 @@ class _Pool:
         self,
         task: ShardTask,
         parts: Sequence[str],
-        tick: Callable[[int, str], None] | None,
+        tick: Tick | None,
         num_workers: int | None,
     ) -> None:
         import ray
@@ -286,18 +282,18 @@ class _Pool:
         if self._deaths[part] >= _MAX_DEATHS:
             raise RunError(_cause_of_death(part, error))
         if part:
-            self._add_ticks([(part, -self._ticked[part], "")])
+            self._add_ticks([(part, -self._ticked[part], "", 0)])
             self._missing.appendleft(part)
         self._start_workers()
         for other in self._workers:
             if other.started and other.part is None:
                 self._assign(other)
 
-    def _add_ticks(self, ticks: Sequence[tuple[str, int, str]]) -> None:
-        for part, num, language in ticks:
+    def _add_ticks(self, ticks: Sequence[_Ticked]) -> None:
+        for part, num, language, num_tokens in ticks:
             self._ticked[part] += num
-            if self._tick and num:
-                self._tick(num, language)
+            if self._tick:
+                self._tick(num, language, num_tokens)
 
 
 def _cause_of_death(part: str, error: Exception) -> str:
@@ -321,7 +317,7 @@ class _Worker:
         self._task: ShardTask | None = None
         self._arguments: list[Any] | None = None
         self._part = ""
-        self._ticks: list[tuple[str, int, str]] = []
+        self._ticks: list[_Ticked] = []
         self._lock = threading.Lock()
 
     def start(self) -> Failure | None:
@@ -339,7 +335,7 @@ class _Worker:
         self._task = ray.cloudpickle.loads(self._pickled)
         return None
 
-    def make(self, part: str) -> tuple[ShardSize, list[tuple[str, int, str]]] | Failure:
+    def make(self, part: str) -> tuple[ShardSize, list[_Ticked]] | Failure:
         """Make a part, after loading the model; return the ticks that nobody fetched.
 
         A failure is returned: Ray would wrap an exception, and may not be able to carry it.
@@ -352,21 +348,22 @@ class _Worker:
                 _await_file(folder / part, f"node {socket.gethostname()}")
             if self._arguments is None:
                 self._arguments = task.loaded(self._tick if self._ticking else None)
+                self._tick(0, "")  # the model is loaded
             written = task.make(part, self._arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver raises it
             return Failure.of(error)
         return written, self._fetched()
 
-    def ticks(self) -> list[tuple[str, int, str]]:
+    def ticks(self) -> list[_Ticked]:
         """Return the ticks since the last call, after a moment, so that polling costs nothing."""
         time.sleep(_TICK_SECONDS)
         return self._fetched()
 
-    def _tick(self, num: int, language: str) -> None:
+    def _tick(self, num: int, language: str, num_tokens: int = 0) -> None:
         with self._lock:
-            self._ticks.append((self._part, num, language))
+            self._ticks.append((self._part, num, language, num_tokens))
 
-    def _fetched(self) -> list[tuple[str, int, str]]:
+    def _fetched(self) -> list[_Ticked]:
         with self._lock:
             ticks, self._ticks = self._ticks, []
         return ticks

@@ -46,7 +46,7 @@ def run_sampler(
     inputs = Shards(prompts, Prompt)
     with Bars(silent=silent) as bars:
         bar = bars.bar(title, inputs.num_rows)
-        counts = executor(stage, [inputs], out, Completion, load=load, tick=bar, reached=bar.reach)
+        counts = executor(stage, [inputs], out, Completion, load=load, bar=bar, ticks=True)
     return {"rows": counts.num_rows}
 
 
@@ -119,7 +119,7 @@ def _translate(job: Job, place: int, out: Path) -> Mapping[str, Any]:
     title = f"translate {place + 1}/{num}" if num > 1 else "translate"
     inputs = job.shards("prompts", "generate")
     with job.bar(title, _num_texts(job, place)) as bar:
-        counts = job.executor(stage, inputs, out, Completion, load=load, tick=bar)
+        counts = job.executor(stage, inputs, out, Completion, load=load, bar=bar, ticks=True)
     return {"rows": counts.num_rows}
 
 

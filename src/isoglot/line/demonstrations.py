@@ -63,9 +63,7 @@ def make_demonstrations(job: Job, out: Path) -> Mapping[str, Any]:
     stage = partial(route, config=config, route_in=routes)
     inputs = job.shards("prompts", "completions")
     with job.bar("route", inputs[0].num_rows) as bar:
-        counts = map_shards(
-            stage, inputs, out, Demonstration, load=job.identifier, reached=bar.reach
-        )
+        counts = map_shards(stage, inputs, out, Demonstration, load=job.identifier, bar=bar)
     return {**counts.kept_and_dropped, "num_languages": len(routes)}
 
 

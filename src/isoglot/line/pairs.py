@@ -24,7 +24,7 @@ def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
 
     inputs = job.shards("prompts", "completions")
     with job.bar("score", inputs[0].num_rows) as bar:
-        counts = job.executor(stage, inputs, out, Completion, load=job.scorers, reached=bar.reach)
+        counts = job.executor(stage, inputs, out, Completion, load=job.scorers, bar=bar)
     return counts.kept_and_dropped
 
 
@@ -36,7 +36,7 @@ def make_pairs(job: Job, out: Path) -> Mapping[str, Any]:
     )
     inputs = job.shards("prompts", "completions")
     with job.bar("pair", inputs[0].num_rows) as bar:
-        counts = map_shards(stage, inputs, out, Preference, reached=bar.reach)
+        counts = map_shards(stage, inputs, out, Preference, bar=bar)
     return counts.kept_and_dropped
 
 
@@ -45,5 +45,5 @@ def make_filtered(job: Job, out: Path) -> Mapping[str, Any]:
     stage = partial(filter_preferences, config=job.recipe.filter)
     inputs = job.shards("pair")
     with job.bar("filter", inputs[0].num_rows) as bar:
-        counts = map_shards(stage, inputs, out, Preference, load=job.identifier, reached=bar.reach)
+        counts = map_shards(stage, inputs, out, Preference, load=job.identifier, bar=bar)
     return counts.kept_and_dropped

@@ -247,8 +247,8 @@ def _score_choices(measurement: Measurement, load: Load, out: Path) -> None:
             out / "choices",
             Choice,
             load=lambda: load("likelihood"),
-            tick=bar,
-            reached=bar.reach,
+            bar=bar,
+            ticks=True,
         )
 
 

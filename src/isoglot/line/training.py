@@ -11,7 +11,7 @@ from isoglot.core.files import naming_a_full_disk
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import count_rows, read_shard, shard_paths
 from isoglot.data.score import score
-from isoglot.execute.progress import Bar, Bars
+from isoglot.execute.progress import Bars, TrainingBars
 from isoglot.line.job import Job, Shards
 from isoglot.train.examples import check_rows_in
 from isoglot.train.policy import Policy
@@ -114,15 +114,8 @@ def _reward(job: Job) -> tuple[Reward, Identify]:
 
 @contextmanager
 def _progress(job: Job, out: Path) -> Iterator[OnStep]:
-    """The callback of a training after each step; the bar is made once the total is known."""
+    """The bars of a training."""
     assert job.recipe.train is not None
     title = job.title(f"train {job.recipe.train.method}")
     with Bars(silent=job.silent) as bars, naming_a_full_disk(out):
-        bar: list[Bar] = []
-
-        def on_step(step: int, total: int) -> None:
-            if not bar:
-                bar.append(bars.bar(title, total))
-            bar[0].reach(step)
-
-        yield on_step
+        yield TrainingBars(bars, title)

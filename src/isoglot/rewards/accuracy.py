@@ -155,7 +155,7 @@ def _score_once(
         inputs += [(pairs.prompts, Prompt)] if pairs.prompts else []
         with Bars(silent=silent) as bars:
             bar = bars.bar(f"{scoring.word} on {pairs.name}", pairs.num_pairs)
-            counts = map_shards(score, inputs, out, Preference, load=load, reached=bar.reach)
+            counts = map_shards(score, inputs, out, Preference, load=load, bar=bar)
         return {"pairs": counts.num_rows}
 
     depends_on = {

@@ -1,5 +1,6 @@
 """Direct preference optimisation with a likelihood term, over TRL's DPOTrainer."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,10 @@ def train_dpo(
         def prepare(rows: Any, tokenizer: Any) -> Any:
             adapters = adapter_arguments(config.lora, config.quantization)
             return make_trainer(
-                PerLanguageDPO, DPOTrainer, policy, args, rows, tokenizer, **adapters
+                PerLanguageDPO, DPOTrainer, policy, args, rows, tokenizer, on_step, **adapters
             )
 
-        given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
+        given: dict[str, Any] = {"seed": seed, "held_out": held_out}
         return run_training(preference_files, policy, out, config, prepare, **given)
 
 
@@ -68,6 +69,7 @@ class PerLanguageDPO(PerLanguage):
 
     loss_types: list[str]
     loss_weights: list[float]
+    _num_reference_batches = 0
 
     def example_lengths(self) -> Sequence[int]:
         """Return the tokens of each prompt with its longer side."""
@@ -89,12 +91,30 @@ class PerLanguageDPO(PerLanguage):
         # Then TRL reads the reference from the batch, where we can see it; we put it there.
         self.precompute_ref_logps = True
 
+    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
+        self._num_reference_batches = math.ceil(len(dataset) / (batch_size * self.args.world_size))
+        self._reference_batch = 0
+        try:
+            return super()._precompute_ref_logps(dataset, name, batch_size)
+        finally:
+            self._num_reference_batches = 0
+
+    def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
+        """Return TRL's log-probabilities; those before training are a phase of its progress."""
+        found = super().compute_ref_log_probs(model, inputs)
+        if (total := self._num_reference_batches) and self.args.process_index == 0:
+            num_tokens = int(inputs["attention_mask"].sum()) * self.args.world_size
+            self._reference_batch += 1
+            self.on_step(self._reference_batch, total, num_tokens, "reference")
+        return found
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
     ) -> Any:
         """Return TRL's loss, with `sequence_mean` plus -mean(logp(chosen) / num_tokens)."""
         assert not return_outputs
         languages = inputs.pop("language")
+        self.count_tokens(inputs["attention_mask"])
         if "ref_chosen_logps" not in inputs:
             reference = self.compute_ref_log_probs(self.ref_model or self.model, inputs)
             inputs["ref_chosen_logps"], inputs["ref_rejected_logps"] = reference

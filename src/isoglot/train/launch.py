@@ -226,7 +226,7 @@ def _watched(
                     continue
                 message = json.loads(line.removeprefix(MARK))
                 if "step" in message:
-                    on_step(message["step"], message["total"])
+                    on_step(**message)
                 else:
                     failures[message["rank"]] += message["failure"]
         finally:

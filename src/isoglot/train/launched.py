@@ -57,8 +57,8 @@ def _end(error: Exception, is_watched: bool) -> None:
     os._exit(failure.exit_code)
 
 
-def _send_step(step: int, total: int) -> None:
-    _send({"step": step, "total": total})
+def _send_step(step: float, total: int, num_tokens: int = 0, phase: str = "") -> None:
+    _send({"step": step, "total": total, "num_tokens": num_tokens, "phase": phase})
 
 
 def _send(message: dict[str, Any]) -> None:

@@ -53,9 +53,8 @@ def train_reward(
             if adapters is not None:
                 adapters.task_type = "SEQ_CLS"
                 adapters.modules_to_save = ["score"]  # the head, which is new, is trained whole
-            trainer = make_trainer(
-                PerLanguageReward, RewardTrainer, base, args, rows, tokenizer, peft_config=adapters
-            )
+            made = PerLanguageReward, RewardTrainer, base, args, rows, tokenizer, on_step
+            trainer = make_trainer(*made, peft_config=adapters)
             if len(trainer.train_dataset) == 0:
                 raise InputError(
                     f"expected pairs of at most {args.max_length} tokens, got none among "
@@ -63,7 +62,7 @@ def train_reward(
                 )
             return trainer
 
-        given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": None}
+        given: dict[str, Any] = {"seed": seed, "held_out": None}
         return run_training(preference_files, base, out, config, prepare, **given)
 
 
@@ -82,6 +81,7 @@ class PerLanguageReward(PerLanguage):
         """Return TRL's loss, unchanged."""
         assert not return_outputs
         languages = inputs.pop("language")
+        self.count_tokens(inputs["attention_mask"])
         recorded = Recorder(model)
         loss = super().compute_loss(recorded, inputs, **counts)
         chosen, rejected = recorded.outputs.logits[:, 0].chunk(2)

@@ -61,11 +61,12 @@ def train_rloo(
                 args,
                 _fitting(rows, tokenizer, policy, args),
                 tokenizer,
+                on_step,
                 reward_funcs=Rewarder(reward, identify, tokenizer),
                 **adapter_arguments(config.lora, config.quantization),
             )
 
-        given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
+        given: dict[str, Any] = {"seed": seed, "held_out": held_out}
         given |= {"load": _load_prompts, "num_key": "num_prompts"}
         return run_training(prompt_files, policy, out, config, prepare, **given)
 
@@ -144,6 +145,7 @@ class PerLanguageRLOO(PerLanguage):
         self._forwards.clear()
         batch = super()._generate_and_score_completions(inputs)
         mask = batch["completion_mask"]
+        self.count_tokens(mask)
         seen = {
             name: torch.tensor(values, dtype=torch.float32, device=mask.device)
             for name, values in self.reward_funcs[0].seen.items()

@@ -2,32 +2,42 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
 from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.section import Section
+from isoglot.core.verbosity import Verbosity, verbosity
 from isoglot.train.adapters import LoraConfig, QuantizationConfig, check_quantization
 from isoglot.train.mixing import MixingConfig
 from isoglot.train.policy import Policy
 from isoglot.train.precision import precision_of, trains_in_bfloat16
 from isoglot.train.selection import SelectionConfig
 
-OnStep = Callable[[int, int], None]
-"""Called after each optimiser step with the number of steps done, and of all steps."""
+
+class OnStep(Protocol):
+    """A function that is called as a training goes on: at its start, and after each batch."""
+
+    def __call__(self, step: float, total: int, num_tokens: int = 0, phase: str = "") -> None:
+        """Take the number of optimiser steps done (a batch of several that make up a step is a part
+        of one) and of all steps, and the tokens trained on since the last call.
+
+        In the `phase` before training, they are batches of it.
+        """
+
 
 _OURS = ("output_dir", "seed", "data_seed", "disable_tqdm", "resume_from_checkpoint")
 """Arguments of TRL that the caller of a training function sets."""
 
 
-def no_step(step: int, total: int) -> None:
+def no_step(step: float, total: int, num_tokens: int = 0, phase: str = "") -> None:
     """The `on_step` of a caller that shows no progress."""
 
 
@@ -205,11 +215,15 @@ def library_refusals() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide the progress bars and notices of the libraries; warnings stay."""
+    """Hide the progress bars and notices of the libraries, unless the user wants them (`-v`);
+    warnings stay."""
+    if verbosity() == Verbosity.VERBOSE:
+        yield
+        return
     import datasets
     from transformers.utils import logging
 
-    verbosity, bars = logging.get_verbosity(), datasets.are_progress_bars_disabled()
+    notices, bars = logging.get_verbosity(), datasets.are_progress_bars_disabled()
     loading_bars = logging.is_progress_bar_enabled()
     tqdm = {key: value for key, value in os.environ.items() if key == "TQDM_DISABLE"}
     logging.set_verbosity_error()
@@ -222,7 +236,7 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        logging.set_verbosity(verbosity)
+        logging.set_verbosity(notices)
         if loading_bars:
             logging.enable_progress_bar()
         if not bars:

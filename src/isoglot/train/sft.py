@@ -45,14 +45,14 @@ def train_sft(
         def prepare(rows: Any, tokenizer: Any) -> Any:
             adapters = adapter_arguments(config.lora, config.quantization)
             trainer = make_trainer(
-                PerLanguageSFT, SFTTrainer, policy, args, rows, tokenizer, **adapters
+                PerLanguageSFT, SFTTrainer, policy, args, rows, tokenizer, on_step, **adapters
             )
             if args.packing:
                 check_isolation(trainer)
             return trainer
 
         has_demonstrations = record_type(files) is Demonstration
-        given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
+        given: dict[str, Any] = {"seed": seed, "held_out": held_out}
         given["num_key"] = "num_demonstrations" if has_demonstrations else "num_preferences"
         given["load"] = load_completions
         return run_training(files, policy, out, config, prepare, **given)
@@ -96,8 +96,11 @@ class PerLanguageSFT(PerLanguage):
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **counts: Any
     ) -> Any:
         """Return TRL's loss, unchanged."""
+        import torch
+
         assert not return_outputs
         languages = inputs.pop("language")
+        self.count_tokens(inputs.get("attention_mask", torch.ones_like(inputs["input_ids"])))
         recorded = Recorder(model)
         loss = super().compute_loss(recorded, inputs, **counts)
         found = recorded.outputs.log_probs, recorded.outputs.label_mask

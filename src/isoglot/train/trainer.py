@@ -62,8 +62,10 @@ class PerLanguage(_Trainer):
 
     data_collator: Any
     _signature_columns: list[str]
+    on_step: OnStep
     may_lack: Sequence[str] = ()
     """Columns of the log that an example may have no value in."""
+    _num_new_tokens: Any = 0
 
     @property
     def num_kept(self) -> int:
@@ -101,6 +103,15 @@ class PerLanguage(_Trainer):
         self._log_path = log_path
         self._rows: list[tuple[str, LogRow]] = []
         self.data_collator = self.language_collator()
+
+    def count_tokens(self, mask: Any) -> None:
+        """Count the tokens of a batch of this process, those where the mask is 1."""
+        self._num_new_tokens += mask.detach().sum()
+
+    def new_tokens(self) -> int:
+        """Return the tokens since the last call, about as many in each process."""
+        num, self._num_new_tokens = int(self._num_new_tokens), 0
+        return num * self.accelerator.num_processes
 
     def check_loss(self, loss: Any) -> None:
         """Raise InputError for a loss that is not finite, before it reaches a weight."""
@@ -168,6 +179,7 @@ def make_trainer(
     args: Any,
     rows: Any,
     tokenizer: Any,
+    on_step: OnStep,
     **arguments: Any,
 ) -> Any:
     """Return TRL's trainer with a mixin over it, before its log is started.
@@ -175,7 +187,8 @@ def make_trainer(
     Raises:
         InputError: settings that a library refuses, such as unknown `lora.targets`.
     """
-    trainer_class = type(f"Language{trl_trainer.__name__}", (mixin, trl_trainer), {})
+    own = {"on_step": staticmethod(on_step)}
+    trainer_class = type(f"Language{trl_trainer.__name__}", (mixin, trl_trainer), own)
     with library_refusals():
         return trainer_class(
             model=policy.path,
@@ -194,7 +207,6 @@ def run_training(
     prepare: Callable[[Any, Any], Any],
     *,
     seed: int,
-    on_step: OnStep,
     held_out: HeldOut | None,
     load: Callable[[Sequence[Path], Path, Sequence[str]], Any] = load_preferences,
     num_key: str = "num_preferences",
@@ -233,16 +245,14 @@ def run_training(
     selection = None
     if config.choose and held_out:
         selection = CheckpointSelection(trainer, tokenizer, out, config.choose, held_out)
-    summary = {**given, **_run(trainer, out, selection, on_step)}
+    summary = {**given, **_run(trainer, out, selection)}
     save_policy(trainer, tokenizer, policy, out, summary)
     saved = finished_summary(out)
     assert saved is not None
     return saved
 
 
-def _run(
-    trainer: Any, out: Path, selection: CheckpointSelection | None, on_step: OnStep
-) -> dict[str, Any]:
+def _run(trainer: Any, out: Path, selection: CheckpointSelection | None) -> dict[str, Any]:
     """Train from the last complete checkpoint; the first process returns the summary."""
     from accelerate.utils import broadcast_object_list
     from transformers import PrinterCallback
@@ -254,7 +264,7 @@ def _run(
     broadcast_object_list(found)
     (checkpoint,) = found
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_progress(on_step))
+    trainer.add_callback(_progress(trainer))
     if selection:
         selection.resume(checkpoint)
         trainer.add_callback(selection.callback())
@@ -273,14 +283,28 @@ def _run(
     }
 
 
-def _progress(on_step: OnStep) -> Any:
+def _progress(trainer: Any) -> Any:
     from transformers import TrainerCallback
 
     class Progress(TrainerCallback):
+        _num_batches = 0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+            self._show(state)
+
+        def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+            self._num_batches += 1
+            self._show(state, self._num_batches / args.gradient_accumulation_steps)
+
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
             # The last steps would end no window, and a short training would have no log at all.
             control.should_log |= state.global_step == state.max_steps
+            self._num_batches = 0
+            self._show(state)
+
+        def _show(self, state: Any, part: float = 0) -> None:
+            num_tokens = trainer.new_tokens()
             if state.is_world_process_zero:
-                on_step(state.global_step, state.max_steps)
+                trainer.on_step(state.global_step + part, state.max_steps, num_tokens)
 
     return Progress()

@@ -104,12 +104,15 @@ def test_a_batch_keeps_the_token_budget(sampler):
         assert len(batch) == 1 or 2 * len(batch) * (len(batch[-1].ids) + 12) <= 400
 
 
-def test_tick_counts_every_prompt(sampler):
+def test_ticks_count_every_prompt_and_every_token(sampler):
     ticks = []
-    sampler.sample(prompts(30), SHORT, lambda num, language: ticks.append((num, language)))
-    assert sum(num for num, _ in ticks) == 30
-    assert len(ticks) > 1
-    assert {language for _, language in ticks} == {"en"}
+    written = sampler.sample(prompts(30), SHORT, lambda *tick: ticks.append(tick))
+    assert sum(num for num, *_ in ticks) == 30
+    assert len(ticks) > 2, "one for each batch, and others while it is written"
+    assert {language for _, language, *_ in ticks} == {"en"}
+    whole = [answer for (answer,) in written if answer.finish_reason == "length"]
+    num_tokens = sum(tokens for _, _, *rest in ticks for tokens in rest)
+    assert len(whole) * SHORT.max_new_tokens <= num_tokens <= 30 * SHORT.max_new_tokens
 
 
 def test_the_context_window_cuts_or_refuses(sampler):

@@ -92,8 +92,8 @@ def test_greedy_answers_are_those_of_the_local_model(lab_server, make):
     ticks = []
     served = sampler.sample(asked, sampling, lambda *tick: ticks.append(tick))
     assert served == local
-    assert sum(num for num, _ in ticks) == len(asked) == 12
-    assert {language for _, language in ticks} == {"en", "es", "ru", "sw"}
+    assert sum(num for num, *_ in ticks) == len(asked) == 12
+    assert {language for _, language, _ in ticks} == {"en", "es", "ru", "sw"}
     assert sampler.usage.num_requests == 12
     assert sampler.usage.completion_tokens > 12 * 5
     assert sampler.usage.cost_usd is None  # no prices: unknown, not nothing

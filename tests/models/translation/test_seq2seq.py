@@ -142,7 +142,7 @@ def test_a_sentence_is_what_generate_gives_and_no_batch_changes_it(nllb):
     translator = load_translator(config_of(nllb), languages=["en", *targets])
     assert isinstance(translator, Seq2SeqTranslator)
     ticks = []
-    found = translator.translate(texts, ["en"] * 4, targets, lambda num, _: ticks.append(num))
+    found = translator.translate(texts, ["en"] * 4, targets, lambda num, *_: ticks.append(num))
     reasons = set()
     for text, target, answer in zip(texts, targets, found, strict=True):
         expected, ended, likely = by_hand(nllb, text, "eng_Latn", codes[target])
@@ -173,7 +173,7 @@ def test_what_has_no_sentence_comes_back_unchanged(nllb):
     translator = Seq2SeqTranslator(config_of(nllb))
     texts = ["```\nwe have\n```", "", "\n\n  \n", "42 + 1 = 43", "`we` {name} %s", "- \n* 7\n"]
     ticks = []
-    answers = translator.translate(texts, ["en"] * 6, ["de"] * 6, lambda num, _: ticks.append(num))
+    answers = translator.translate(texts, ["en"] * 6, ["de"] * 6, lambda num, *_: ticks.append(num))
     assert answers == [(text, "stop", None) for text in texts]
     assert sum(ticks) == 6
 

@@ -136,10 +136,13 @@ class TransformersSampler:
             tick(1, prompts[row.prompt].language)
         for batch in self._batches([row for row in rows if row.limit >= 1], sampling.num_samples):
             seed = content_id(str(sampling.seed), *(prompts[row.prompt].prompt_id for row in batch))
-            sampled = self._generate(batch, sampling, int(seed, 16) >> 1)
+            language = prompts[batch[-1].prompt].language
+            written = _TokenTicks(tick, language, self.eos_ids)
+            sampled = self._generate(batch, sampling, int(seed, 16) >> 1, written)
             for row, samples in zip(batch, sampled, strict=True):
                 answers[row.prompt] = samples
-            tick(len(batch), prompts[batch[-1].prompt].language)
+            written.flush()
+            tick(len(batch), language)
         return answers
 
     def _rows(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[_Row]:
@@ -162,7 +165,9 @@ class TransformersSampler:
 
         return split_batches(rows, fits)
 
-    def _generate(self, batch: list[_Row], sampling: Sampling, seed: int) -> list[list[Sampled]]:
+    def _generate(
+        self, batch: list[_Row], sampling: Sampling, seed: int, written: "_TokenTicks"
+    ) -> list[list[Sampled]]:
         import torch
 
         ids, mask = pad([row.ids for row in batch], left=True)
@@ -177,7 +182,7 @@ class TransformersSampler:
                 repetition_penalty=sampling.repetition_penalty,
                 num_return_sequences=sampling.num_samples,
                 disable_compile=True,
-                stopping_criteria=self._stopping(sampling.stop, start),
+                stopping_criteria=[written, *self._stopping(sampling.stop, start)],
                 **_decoding(sampling),
                 **self._cache(start + batch[0].limit),
             )
@@ -227,6 +232,39 @@ class TransformersSampler:
         return self.tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
+
+
+class _TokenTicks:
+    """A stopping criterion that stops nothing, and ticks the tokens of a batch as they come."""
+
+    _EVERY = 16
+    """Steps between two ticks: an accelerator waits for each."""
+
+    def __init__(self, tick: Tick, language: str, eos_ids: Sequence[int]) -> None:
+        self._tick = tick
+        self._language = language
+        self._eos_ids = eos_ids
+        self._num_steps = 0
+        self._at_work: Any = None
+        self._num_new: Any = 0
+
+    def __call__(self, ids: "Tensor", _scores: "Tensor", **_: Any) -> "Tensor":
+        import torch
+
+        if self._at_work is None:
+            self._at_work = torch.ones(len(ids), dtype=torch.bool, device=ids.device)
+            self._ends = torch.tensor(self._eos_ids, device=ids.device)
+        self._num_new += self._at_work.sum()  # the end counts, what fills a row up after it not
+        self._at_work &= ~torch.isin(ids[:, -1], self._ends)
+        self._num_steps += 1
+        if self._num_steps % self._EVERY == 0:
+            self.flush()
+        return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+
+    def flush(self) -> None:
+        """Tick the tokens since the last tick."""
+        self._tick(0, self._language, int(self._num_new))
+        self._num_new = 0
 
 
 def _decoding(sampling: Sampling) -> dict[str, Any]:

@@ -89,8 +89,8 @@ class OpenAISampler:
                     text = reply.text.removeprefix(last["content"]) if is_begun else reply.text
                     answers[row][i] = Sampled(text, reply.finish_reason)
                 missing[row] -= 1
-                if not missing[row]:
-                    tick(1, prompts[row].language)
+                num_tokens = (reply.completion_tokens or 0) if reply is not None else 0
+                tick(int(not missing[row]), prompts[row].language, num_tokens)
         return answers
 
     def log_likelihoods(

@@ -123,8 +123,7 @@ class Seq2SeqTranslator:
                 text = self._tokenizer.decode(generated.ids, skip_special_tokens=True)
                 answers[row.text, row.sentence] = (text, generated)
                 missing[row.text] -= 1
-                if not missing[row.text]:
-                    tick(1, targets[row.text])
+                tick(int(not missing[row.text]), targets[row.text], len(generated.ids))
         return [
             _join(pieces, [answers[i, j] for j in range(num_sentences[i])], targets[i])
             for i, pieces in enumerate(layouts)
