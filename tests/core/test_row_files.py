@@ -16,11 +16,11 @@ from isoglot.core.rows import (
     errors_at,
     find_files,
     is_rows_file,
-    prompt_messages,
     read_lines,
     read_rows,
     read_rows_of_files,
 )
+from isoglot.core.turns import prompt_messages
 
 ROWS = [
     {"text": 'Say "yes",\u2028or no', "lang": "en"},

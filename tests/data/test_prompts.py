@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from published import is_whole, published
 
+from isoglot.core.own_rows import RowTally
 from isoglot.core.records import Prompt, content_id
-from isoglot.data.prompts import PromptFileConfig, read_prompts, select_families
+from isoglot.core.row_sources import FileRowsConfig, ListRowsConfig, source_revision
+from isoglot.data.prompts import read_prompts, select_families
 
 ROWS = [
     {"i": 0, "lang": "en", "task": "mono", "question": "What is 2 + 2?", "answer": 4},
@@ -29,7 +32,7 @@ def written(path, rows):
 
 
 def config_of(path, **keys):
-    return PromptFileConfig(**{"path": path, "columns": COLUMNS, "family": ["i"], **keys})
+    return FileRowsConfig(**{"path": path, "columns": COLUMNS, "family": ["i"], **keys})
 
 
 @pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz", "p.parquet"])
@@ -63,7 +66,7 @@ def test_where_keeps_the_named_values(tmp_path):
 
 def test_a_constant_language_and_a_column_for_the_answer(tmp_path):
     path = written(tmp_path / "p.jsonl", [{"prompt": "Reply in Swahili.", "to": "sw"}])
-    config = PromptFileConfig(path=path, language="en", columns={"answer_language": "to"})
+    config = FileRowsConfig(path=path, language="en", columns={"answer_language": "to"})
     (prompt,) = read_prompts(config)
     assert (prompt.language, prompt.answer_language) == ("en", "sw")
 
@@ -71,7 +74,7 @@ def test_a_constant_language_and_a_column_for_the_answer(tmp_path):
 def test_a_conversation_is_taken_as_it_is(tmp_path):
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     path = written(tmp_path / "p.jsonl", [{"prompt": turns}])
-    (prompt,) = read_prompts(PromptFileConfig(path=path, language="en"))
+    (prompt,) = read_prompts(FileRowsConfig(path=path, language="en"))
     assert list(prompt.prompt) == turns
 
 
@@ -140,10 +143,64 @@ def test_no_file_and_no_row_are_errors(tmp_path):
         read_prompts(config_of(path, where={"task": ["other"]}))
 
 
-@pytest.mark.parametrize("keys", [{"language": "en"}, {"columns": {"prompt": "question"}}])
-def test_the_language_is_given_exactly_once(keys):
+def test_the_language_is_given_at_most_once(tmp_path):
     with pytest.raises(ValueError, match="expected `language`"):
-        config_of("p.jsonl", **keys)
+        config_of("p.jsonl", language="en")
+    with pytest.raises(ValueError, match=r"the language by \{language\} in `path`"):
+        config_of("{language}.jsonl")
+    path = written(tmp_path / "p.jsonl", [{"question": "Hi"}])
+    with pytest.raises(ValueError, match=r"row 1: expected a column `language`, came q.*; add"):
+        read_prompts(config_of(path, columns={"prompt": "question"}, family=[]))
+
+
+def test_the_name_of_a_file_is_the_language_of_its_rows(tmp_path):
+    for name in ("en", "sw", "zho"):
+        (tmp_path / name[0]).mkdir()
+        written(tmp_path / name[0] / f"{name}.jsonl", [{"id": 1, "instruction": f"in {name}"}])
+    path = str(tmp_path / "*/{language}.jsonl")
+    prompts = read_prompts(FileRowsConfig(path=path, family=["id"]))
+    assert {p.language: p.text for p in prompts} == {
+        "en": "in en", "sw": "in sw", "zh-Hans": "in zho",
+    }  # fmt: skip
+    assert len({p.family for p in prompts}) == 1
+    written(tmp_path / "e" / "notes.jsonl", [{"id": 1, "instruction": "x"}])
+    with pytest.raises(ValueError, match=r"notes.jsonl, row 1: unknown language 'notes'"):
+        read_prompts(FileRowsConfig(path=path))
+
+
+def test_missing_files_say_how_to_get_them(tmp_path):
+    config = FileRowsConfig(path=f"{tmp_path}/none.jsonl", how_to_get="git clone the set")
+    with pytest.raises(ValueError, match=r"none.jsonl, came none; git clone the set$"):
+        read_prompts(config)
+
+
+def test_a_list_is_a_source_like_a_file(tmp_path):
+    rows = [{"prompt": "Hi", "language": "en"}, {"prompt": "Hujambo", "language": "sw"}]
+    listed = ListRowsConfig(kind="list", rows=rows)
+    filed = read_prompts(FileRowsConfig(path=written(tmp_path / "p.jsonl", rows)))
+    assert [replace(p, source="") for p in read_prompts(listed)] == [
+        replace(p, source="") for p in filed
+    ]
+    texts = ListRowsConfig(kind="list", rows=["Hi", "Bye"], language="en")
+    assert [p.text for p in read_prompts(texts)] == ["Hi", "Bye"]
+    assert source_revision(listed) != source_revision(texts)
+    with pytest.raises(ValueError, match=r"a list of 1 rows, row 1: empty prompt"):
+        read_prompts(ListRowsConfig(kind="list", rows=[" "], language="en"))
+
+
+def test_refused_rows_are_left_out_and_counted_where_that_is_wanted(tmp_path):
+    rows = [{"prompt": "Hi"}, {"prompt": ""}, {"prompt": 7}, {"prompt": " "}]
+    path = written(tmp_path / "p.jsonl", rows)
+    with pytest.raises(ValueError, match=r"row 2: empty prompt"):
+        read_prompts(FileRowsConfig(path=path, language="en"))
+    tally = RowTally()
+    config = FileRowsConfig(path=path, language="en", skip_refused=True)
+    assert [p.text for p in read_prompts(config, tally)] == ["Hi"]
+    assert (tally.num_rows, tally.refused) == (
+        4,
+        {"empty prompt": 2, "neither text nor turns": 1},
+    )
+    assert tally.first_refused["empty prompt"].startswith(f"{path}, row 2: empty prompt")
 
 
 def families(num, languages=("en", "de", "sw")):
@@ -195,7 +252,7 @@ ALPACA = {"prompt": "instruction", "input": "input", "completion": "output"}
 
 def instructions(tmp_path, rows, columns=ALPACA):
     path = written(tmp_path / "i.jsonl", rows)
-    return read_prompts(PromptFileConfig(path=path, columns=columns, language="en"))
+    return read_prompts(FileRowsConfig(path=path, columns=columns, language="en"))
 
 
 def test_instructions_with_input_and_output(tmp_path):
@@ -227,7 +284,11 @@ def test_conversations_end_with_the_answer(tmp_path):
     [
         ([{"instruction": "a"}], ALPACA, "i.jsonl, row 1: expected a column 'input', came instru"),
         ([*INSTRUCTIONS, {"instruction": "a", "input": ""}], ALPACA, "row 5: .* column 'output'"),
-        ([{"instruction": "a", "input": "", "output": ["b"]}], ALPACA, r"row 1: .*text in column"),
+        (
+            [{"instruction": "a", "input": "", "output": ["b"]}],
+            ALPACA,
+            r"row 1: .*column 'output'",
+        ),
         ([{"instruction": None, "input": "", "output": "b"}], ALPACA, "row 1: .*text or a list"),
         ([{"instruction": " ", "input": "", "output": "b"}], ALPACA, "row 1: empty prompt"),
         ([{"a": [{"b": "x"}]}], {"prompt": "a.1.b"}, "row 1: expected a column 'a.1.b', came a"),
@@ -247,7 +308,7 @@ def test_an_instruction_set_with_missing_fields_is_one_line(tmp_path, rows, colu
 
 def test_a_conversation_and_its_parts_are_not_both_named():
     with pytest.raises(ValueError, match=r"came both \(`completion`\)"):
-        PromptFileConfig(path="x", language="en", columns={"messages": "m", "completion": "output"})
+        FileRowsConfig(path="x", language="en", columns={"messages": "m", "completion": "output"})
 
 
 @pytest.mark.parametrize(
@@ -260,7 +321,7 @@ def test_real_instructions_with_their_inputs(name, num):
         "completion": "instances.0.output",
     }
     path = published(f"self_instruct/{name}.jsonl.gz")
-    rows = read_prompts(PromptFileConfig(path=str(path), language="en", columns=nested))
+    rows = read_prompts(FileRowsConfig(path=str(path), language="en", columns=nested))
     assert len(rows) == (num if is_whole(path) else 20)
     assert all(row.completion for row in rows)
     assert sum("\n\n" in row.text for row in rows) > len(rows) / 3
@@ -269,6 +330,6 @@ def test_real_instructions_with_their_inputs(name, num):
 def test_real_instructions_with_answers_of_a_model():
     path = str(published("alpagasus_x11/llama3_8b_en_outputs_with_fr_translation.jsonl.gz"))
     columns = {"prompt": "instruction", "completion": "response"}
-    rows = read_prompts(PromptFileConfig(path=path, language="en", columns=columns))
+    rows = read_prompts(FileRowsConfig(path=path, language="en", columns=columns))
     assert len(rows) == 754
     assert all(row.completion for row in rows)

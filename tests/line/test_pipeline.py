@@ -10,8 +10,9 @@ from tiny_run import contents, mtimes, stopping_copy, tiny_overrides, tiny_recip
 
 from isoglot.commands.main import main
 from isoglot.core.records import Completion, Graded, Preference, Prompt
+from isoglot.core.row_sources import FileRowsConfig
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_shard
-from isoglot.data.prompts import PromptFileConfig, read_prompts
+from isoglot.data.prompts import read_prompts
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.line.pipeline import Round, run_recipe
 from isoglot.models.local.weights import model_name
@@ -353,7 +354,7 @@ def test_another_column_of_completions_counts_as_a_changed_key(own_files, tiny_m
 def test_the_prompts_of_the_files_are_those_of_the_run(own_files, tiny_model):
     recipe = file_run(tiny_model, own_files)
     run_recipe(recipe, own_files / "run", silent=True)
-    assert isinstance(recipe.prompts.source, PromptFileConfig)
+    assert isinstance(recipe.prompts.source, FileRowsConfig)
     wanted = {p.prompt_id for p in read_prompts(recipe.prompts.source)}
     folder = own_files / "run/round-0/prompts"
     found = {p.prompt_id for path in shard_paths(folder) for p in read_shard(path, Prompt)}

@@ -104,7 +104,8 @@ class RecipeWithUnread(Recipe):
 def test_every_key_of_every_section_is_read():
     found = sections(Recipe)
     assert {section.__name__ for section in found} >= {
-        "Recipe", "PromptsConfig", "LabPromptConfig", "PromptFileConfig", "PromptColumns",
+        "Recipe", "PromptsConfig", "LabPromptConfig", "FileRowsConfig", "RowColumns",
+        "HubRowsConfig", "ListRowsConfig",
         "WeightsConfig", "FileMember", "GenerateConfig", "Sampling", "TrainConfig",
         "LoraConfig", "PairConfig", "FilterConfig", "EvaluateConfig", "EvaluationTask",
     }  # fmt: skip

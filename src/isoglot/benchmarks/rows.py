@@ -5,7 +5,6 @@ Rows become examples in the benchmark's own file; here nothing is renamed or lef
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import product
@@ -14,12 +13,11 @@ from typing import Any, NamedTuple
 
 from isoglot.benchmarks.benchmark import Benchmark, Source
 from isoglot.core.errors import InputError
+from isoglot.core.hub import read_hub_rows
 from isoglot.core.languages import language
 from isoglot.core.rows import Row, is_rows_file, read_lines, read_rows
 
 _LANGUAGE_COLUMNS = ("lang", "language")
-_CONVERTED = "refs/convert/parquet"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class LoadedSplit(NamedTuple):
@@ -157,50 +155,12 @@ def _from_hub(wanted: _Wanted, revision: str | None) -> tuple[list[Row], str]:
             f"{wanted.benchmark}: expected the folder of its files, for it is not on the hub, came "
             f"none; {source.how_to_get}"
         )
-    try:
-        from datasets import load_dataset
-        from datasets.exceptions import DatasetsError
-        from huggingface_hub.errors import HfHubHTTPError
-    except ImportError as error:
-        raise InputError(
-            f"{wanted.benchmark}: expected the package `datasets` to read the hub, came none; "
-            "pip install 'isoglot[train]', or give the folder of its files"
-        ) from error
     config, part = (wanted.fill(text, wanted.split) for text in (source.config, wanted.split))
-    # The bases of the hub's error are its HTTP library's, which changes with its version.
-    failures = (OSError, ValueError, RuntimeError, DatasetsError, *HfHubHTTPError.__bases__)
     try:
-        commit = _commit(source.hub, revision)
-        try:
-            table = load_dataset(source.hub, config, split=part, revision=commit)
-        except (RuntimeError, ValueError) as error:
-            # `datasets` runs no scripts; the hub converts such sets to Parquet on a branch, which
-            # names no configurations: its folders do.
-            has_script, is_converted = "script" in str(error), "BuilderConfig" in str(error)
-            if not (is_converted if revision else has_script):
-                raise
-            commit = _commit(source.hub, revision or _CONVERTED)
-            files = {part: f"{config}/{part}/*.parquet"}
-            table = load_dataset(source.hub, data_files=files, split=part, revision=commit)
-        # Where the hub refuses files, `datasets` takes those of another commit from its cache.
-        if not all(commit in file["filename"] for file in table.cache_files):
-            raise InputError(f"commit {commit} cannot be read, another one is in the cache")
-    except failures as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{wanted}: expected {source.hub} at {revision or 'its newest commit'} from the hub, "
-            f"came an error ({reason:.160}); {source.how_to_get}"
-        ) from error
-    return _of_language(list(table), wanted, must=False), commit
-
-
-def _commit(hub: str, revision: str | None) -> str:
-    """Return the commit of a branch or tag of a data set; a commit needs no request."""
-    from huggingface_hub import HfApi
-
-    if revision and _COMMIT.fullmatch(revision):
-        return revision
-    return HfApi().dataset_info(hub, revision=revision).sha or ""
+        rows, commit = read_hub_rows(source.hub, config, split=part, revision=revision)
+    except InputError as error:
+        raise InputError(f"{wanted}: {error}; {source.how_to_get}") from error
+    return _of_language(list(rows), wanted, must=False), commit
 
 
 def _from_files(wanted: _Wanted, data: Path) -> list[Row]:

@@ -169,9 +169,10 @@ def _shards(
     """Return the files if they are shards of isoglot, else shards made of them."""
     from glob import glob
 
+    from isoglot.core.own_rows import demonstration_of, read_own_rows
     from isoglot.core.records import Demonstration
+    from isoglot.core.row_sources import FileRowsConfig
     from isoglot.core.store import shard_path, write_shard
-    from isoglot.train.demonstrations import read_demonstrations
     from isoglot.train.examples import is_shard
 
     paths = [Path(path) for file in files for path in (sorted(glob(file)) or [file])]
@@ -179,7 +180,8 @@ def _shards(
         return paths
     folder = out / "demonstrations"
     shards: list[Path] = []
-    rows = (row for path in paths for row in read_demonstrations(str(path), language))
+    sources = (FileRowsConfig(path=str(path), language=language) for path in paths)
+    rows = (row for each in sources for row in read_own_rows(each, demonstration_of))
     kept = (row for row in rows if not tags or row.language in tags)
     while batch := _some(kept):
         shards.append(shard_path(folder, len(shards)))

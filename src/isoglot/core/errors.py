@@ -14,6 +14,15 @@ class InputError(ValueError):
     """
 
 
+class RefusedRow(InputError):
+    """A row of a user's from which no example can be made."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """The name that such rows are counted under, such as `empty answer`."""
+
+
 class RunError(RuntimeError):
     """Neither bad input nor a bug, such as a killed process; the command exits with code 1."""
 

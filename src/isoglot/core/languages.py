@@ -21,6 +21,7 @@ number, from URL-NLP's `language_metadata`; they count all scripts of a language
 import csv
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from isoglot.core.errors import InputError
@@ -104,12 +105,33 @@ def language(tag: str) -> Language:
     return row
 
 
-def _nearest_tag(tag: str) -> str | None:
-    """Find the tag meant by a misspelt tag, a code of another project or an English name."""
+def language_of(code: str) -> Language:
+    """Return the row of a language by any code that data sets use, or by its English name.
+
+    A BCP-47 tag or an alias, a code of FLORES-200, ISO 639-3 or NTREX-128, in any case.
+
+    Raises:
+        InputError: no such row; as `language` does.
+    """
+    if code in LANGUAGES or code in ALIASES:
+        return language(code)
+    tag = _tags_by_code().get(code.strip().casefold())
+    return LANGUAGES[tag] if tag else language(code)
+
+
+@cache
+def _tags_by_code() -> dict[str, str]:
+    """Return the tags by every code and English name, without case."""
     tags: dict[str, str] = {}
     for row in reversed(LANGUAGES.values()):  # the first row of a language has its usual script
         codes = (f"{row.iso639_3}_{row.script}", *row.ntrex, row.english_name, row.iso639_3)
         tags |= {code.casefold(): row.tag for code in codes}
-    tags |= {tag.casefold(): tag for tag in LANGUAGES}
+    tags |= {row.flores.casefold(): row.tag for row in LANGUAGES.values() if row.flores}
+    return tags | {tag.casefold(): tag for tag in LANGUAGES}
+
+
+def _nearest_tag(tag: str) -> str | None:
+    """Find the tag meant by a misspelt tag, a code of another project or an English name."""
+    tags = _tags_by_code()
     close = get_close_matches(tag.casefold(), tags, n=1, cutoff=0.7)
     return tags[close[0]] if close else None

@@ -211,6 +211,40 @@ class Preference:
     pair_type: str
     round: int
 
+    @classmethod
+    def of_texts(
+        cls,
+        prompt: Sequence[Message],
+        chosen: str,
+        rejected: str,
+        *,
+        family: str,
+        prompt_id: str,
+        language: str,
+        answer_language: str,
+        pair_type: str,
+    ) -> "Preference":
+        """Make a preference of two texts of which nothing else is known."""
+        return cls(
+            prompt,
+            chosen=({"role": "assistant", "content": chosen},),
+            rejected=({"role": "assistant", "content": rejected},),
+            family=family,
+            prompt_id=prompt_id,
+            language=language,
+            answer_language=answer_language,
+            chosen_model="",
+            rejected_model="",
+            chosen_language=None,
+            rejected_language=None,
+            chosen_finish_reason=FinishReason.STOP,
+            rejected_finish_reason=FinishReason.STOP,
+            score_chosen=None,
+            score_rejected=None,
+            pair_type=pair_type,
+            round=0,
+        )
+
     @property
     def chosen_text(self) -> str:
         return self.chosen[-1]["content"]

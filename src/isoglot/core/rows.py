@@ -15,8 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from isoglot.core.errors import InputError
-from isoglot.core.records import Message
+from isoglot.core.errors import InputError, RefusedRow
 
 Row = Mapping[str, Any]
 """Column name to value."""
@@ -36,15 +35,15 @@ class Place(NamedTuple):
 
 
 def find_files(pattern: str) -> list[Path]:
-    """List the files of a path or a glob by name.
+    """List the files of a path or a glob by name; those of rows in a folder and below it.
 
     Raises:
         InputError: there are none.
     """
-    found = sorted(glob(str(Path(pattern).expanduser()), recursive=True))
+    found = [Path(name) for name in sorted(glob(str(Path(pattern).expanduser()), recursive=True))]
     if not found:
         raise InputError(f"{pattern}: expected a file or a glob of files, came nothing; check it")
-    return [Path(name) for name in found]
+    return [file for path in found for file in _files_of(path)]
 
 
 def read_rows(file: Path, columns: Sequence[str] = ()) -> Iterator[tuple[Place, Row]]:
@@ -75,6 +74,16 @@ def read_rows_of_files(pattern: str) -> Iterator[tuple[Place, Row]]:
     return chain.from_iterable(map(read_rows, find_files(pattern)))
 
 
+def _files_of(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    there = (file for file in path.rglob("*") if is_rows_file(file.name) and file.is_file())
+    files = sorted(file for file in there if not file.name.startswith("."))
+    if not files:
+        raise InputError(f"{path}: expected files of {', '.join(_READERS)} in it, came none")
+    return files
+
+
 def is_rows_file(name: str) -> bool:
     """True if the name has a suffix that `read_rows` knows."""
     return name.removesuffix(".gz").endswith(tuple(_READERS)) and not name.endswith(".parquet.gz")
@@ -85,32 +94,10 @@ def errors_at(place: Place) -> Iterator[None]:
     """Name the place of a row in each InputError about it."""
     try:
         yield
+    except RefusedRow as error:
+        raise RefusedRow(f"{place}: {error}", error.reason) from error
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
-
-
-def prompt_messages(cell: object, column: str) -> tuple[Message, ...]:
-    """Return the turns of a prompt; a text is one user turn.
-
-    Raises:
-        InputError: a cell that is neither text nor turns, or does not end with a user's text.
-    """
-    messages = [{"role": "user", "content": cell}] if isinstance(cell, str) else cell
-    if not isinstance(messages, list) or not all(
-        isinstance(m, dict) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str)
-        for m in messages
-    ):
-        raise InputError(
-            f"expected text or a list of {{role, content}} in column {column!r}, "
-            f"came {cell!r:.60}; set `columns.prompt` to the column that holds the prompt, or "
-            "`columns.messages` to a whole conversation"
-        )
-    if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
-        raise InputError(
-            f"empty prompt: expected a user turn with text at the end of column {column!r}, came "
-            f"{cell!r:.60}; mend the row, or leave it out with `where`"
-        )
-    return tuple({"role": m["role"], "content": m["content"]} for m in messages)
 
 
 def read_lines(file: Path) -> Iterator[str]:

@@ -14,14 +14,16 @@ from typing import NamedTuple
 
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
+from isoglot.core.forms import RowColumns
 from isoglot.core.language_sets import expand
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Completion, Message, Prompt, PromptKey, content_id, prompt_key
+from isoglot.core.row_sources import FileRowsConfig
 from isoglot.core.rows import Row, is_rows_file, read_rows
 from isoglot.core.section import Section
 from isoglot.core.store import read_shard, shard_paths, shards_of
 from isoglot.data.generate import generate
-from isoglot.data.prompts import PromptColumns, PromptFileConfig, read_prompts
+from isoglot.data.prompts import read_prompts
 from isoglot.evals.graders import GraderName
 from isoglot.models.load import FileSamplerConfig, load_sampler
 
@@ -288,9 +290,9 @@ def _file_parts(
     tag = () if column is None else (column,)
     ids = (*tag, family or prompt)
     prompts = read_prompts(
-        PromptFileConfig(
+        FileRowsConfig(
             path=escape(str(path)),
-            columns=PromptColumns(prompt=prompt, language=column),
+            columns=RowColumns(prompt=prompt, language=column),
             language=None if column else languages[0],
             family=(family,) if family else (),
             id=ids,

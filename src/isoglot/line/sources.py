@@ -10,15 +10,16 @@ from isoglot.benchmarks.benchmark import BenchmarkConfig
 from isoglot.benchmarks.examples import benchmark_files
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Prompt
+from isoglot.core.row_sources import RowSource, source_revision
 from isoglot.core.store import shard_path, shards_of, write_shard
-from isoglot.data.prompts import PromptFileConfig, prompts_revision, read_prompts, select_families
+from isoglot.data.prompts import read_prompts, select_families
 from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.models.load import load_identifier
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import AlmanacIdentifierConfig, EvaluationTask, PromptSource
 
-OwnPrompts = PromptSource | tuple[PromptFileConfig, ...]
+OwnPrompts = PromptSource | tuple[RowSource, ...]
 PromptSources = OwnPrompts | BenchmarkConfig
 
 
@@ -30,11 +31,11 @@ def identifier_of(recipe: Recipe) -> LanguageIdentifier:
 
 
 def file_revisions(source: PromptSources) -> list[str]:
-    """The content hashes of the user's files of prompts; none for the lab."""
+    """Identify the content of the user's prompts; none for the lab."""
     if isinstance(source, BenchmarkConfig):
         return benchmark_files(source)
-    files = source if isinstance(source, tuple) else (source,)
-    return [prompts_revision(file) for file in files if isinstance(file, PromptFileConfig)]
+    sources = source if isinstance(source, tuple) else (source,)
+    return [source_revision(each) for each in sources if not isinstance(each, LabPromptConfig)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,8 @@ def select_prompts(source: OwnPrompts, selection: PromptSelection) -> Iterator[l
         )
         yield from iter(lambda: list(islice(rows, size * len(languages))), [])
         return
-    files = source if isinstance(source, tuple) else (source,)
-    prompts = [prompt for file in files for prompt in read_prompts(file)]
+    sources = source if isinstance(source, tuple) else (source,)
+    prompts = [prompt for each in sources for prompt in read_prompts(each)]
     selected = select_families(
         prompts,
         languages=languages,

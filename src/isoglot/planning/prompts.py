@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
+from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig
 from isoglot.data.cross_lingual import CrossLingualConfig, plan_pairs
-from isoglot.data.prompts import PromptFileConfig
 from isoglot.data.untranslatable import untranslatable
 from isoglot.line.sources import OwnPrompts, PromptSelection, select_prompts
 from isoglot.models.member import Member
@@ -102,10 +102,18 @@ def _tokenizer(path: str, revision: str) -> Any:
 
 
 def missing_files(source: Any) -> list[str]:
-    """List the paths of a source of prompts that match no file."""
+    """List the sources of prompts that are not on this machine: no file matches, or the hub."""
     sources = source if isinstance(source, tuple) else (source,)
-    paths = [each.path for each in sources if isinstance(each, PromptFileConfig)]
-    return [path for path in paths if not glob(str(Path(path).expanduser()), recursive=True)]
+    return [each.title for each in sources if _is_missing(each)]
+
+
+def _is_missing(source: Any) -> bool:
+    if isinstance(source, HubRowsConfig):
+        return True
+    if not isinstance(source, FileRowsConfig):
+        return False
+    pattern = source.path.replace("{language}", "*")
+    return not glob(str(Path(pattern).expanduser()), recursive=True)
 
 
 def count_prompts(

@@ -6,22 +6,24 @@ from pydantic import Field, model_validator
 
 from isoglot.benchmarks.benchmark import BenchmarkConfig
 from isoglot.core.errors import InputError
+from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig, ListRowsConfig, RowSource
 from isoglot.core.section import Section
 from isoglot.data.artefacts import ArtefactConfig
 from isoglot.data.cross_lingual import CrossLingualConfig
-from isoglot.data.prompts import PromptFileConfig
 from isoglot.evals.graders import GraderName
 from isoglot.evals.grading import TaskConfig
 from isoglot.lab.prompts import LabPromptConfig
 
-PromptSource = Annotated[LabPromptConfig | PromptFileConfig, Field(discriminator="kind")]
+PromptSource = Annotated[
+    LabPromptConfig | FileRowsConfig | HubRowsConfig | ListRowsConfig, Field(discriminator="kind")
+]
 
 
 class PromptsConfig(Section):
     """The prompts of each round."""
 
-    source: PromptSource | tuple[PromptFileConfig, ...]
-    """One source, or several files whose rows have different columns."""
+    source: PromptSource | tuple[RowSource, ...]
+    """One source, or several whose rows have different columns."""
     num_families: int | None = Field(None, ge=1)
     """Families per round, new ones in each round; default: all, in a single round."""
     parallel: bool = True
@@ -39,9 +41,9 @@ class PromptsConfig(Section):
         """Check that the source names a column of answers; raises InputError if not."""
         sources = self.source if isinstance(self.source, tuple) else (self.source,)
         if not any(
-            each.columns.has_completions
-            if isinstance(each, PromptFileConfig)
-            else each.has_completions
+            each.has_completions
+            if isinstance(each, LabPromptConfig)
+            else each.columns.may_have_completions
             for each in sources
         ):
             raise InputError(
@@ -54,7 +56,8 @@ class EvaluationTask(TaskConfig):
     """A task with its prompts: a published benchmark, or your own prompts with a grader."""
 
     prompts: Annotated[
-        LabPromptConfig | PromptFileConfig | BenchmarkConfig, Field(discriminator="kind")
+        LabPromptConfig | FileRowsConfig | HubRowsConfig | ListRowsConfig | BenchmarkConfig,
+        Field(discriminator="kind"),
     ]
     num_families: int | None = Field(1000, ge=1)
     """Families of examples; None: all."""

@@ -14,13 +14,12 @@ from typing import NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.records import FinishReason, Message, Preference, content_id
+from isoglot.core.records import Message, Preference, content_id
 from isoglot.core.rows import Row, read_rows
+from isoglot.core.turns import dialogue, prompt_messages
 
 _Example = tuple[str, str]
 """Language and the set's own id."""
-
-_ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
 
 
 class _Pair(NamedTuple):
@@ -78,17 +77,16 @@ def _hh_rlhf(data: Path) -> Iterator[_Pair]:
             row[side].rpartition("\n\nAssistant:") for side in ("chosen", "rejected")
         )
         if prompt == other:
-            yield _Pair(str(row["i"]), "en", _dialogue(prompt), chosen.strip(), rejected.strip())
+            yield _Pair(
+                str(row["i"]), "en", list(dialogue(prompt)), chosen.strip(), rejected.strip()
+            )
 
 
 def _dpo_demo(data: Path) -> Iterator[_Pair]:
     """The preference pairs that LLaMA-Factory ships, in English and Chinese; not parallel."""
     for tag in ("en", "zh"):
         for i, row in enumerate(_rows(data / f"preference_demo/dpo_{tag}_demo.jsonl.gz")):
-            turns = [
-                {"role": _ROLES[turn["from"]], "content": turn["value"]}
-                for turn in row["conversations"]
-            ]
+            turns = prompt_messages(row["conversations"], "conversations")
             yield _Pair(f"{tag} {i}", tag, turns, row["chosen"]["value"], row["rejected"]["value"])
 
 
@@ -189,35 +187,16 @@ def _ranked_pairs(
                 yield key, chosen, rejected
 
 
-def _dialogue(text: str) -> list[Message]:
-    """Split a text into turns, which begin with `Human:` or `Assistant:` after a blank line."""
-    turns: list[Message] = []
-    for part in text.split("\n\nHuman:")[1:]:
-        prompt, *answers = part.split("\n\nAssistant:")
-        turns.append({"role": "user", "content": prompt.strip()})
-        turns += [{"role": "assistant", "content": answer.strip()} for answer in answers]
-    return turns
-
-
 def _preference(name: str, pair: _Pair) -> Preference:
     text, tag = pair.prompt, language(pair.language).tag
     messages = ({"role": "user", "content": text},) if isinstance(text, str) else tuple(text)
-    return Preference(
-        prompt=messages,
-        chosen=({"role": "assistant", "content": pair.chosen},),
-        rejected=({"role": "assistant", "content": pair.rejected},),
+    return Preference.of_texts(
+        messages,
+        pair.chosen,
+        pair.rejected,
         family=content_id(name, pair.example),
         prompt_id=content_id(tag, *(message["content"] for message in messages)),
         language=tag,
         answer_language=tag,
-        chosen_model="",
-        rejected_model="",
-        chosen_language=None,
-        rejected_language=None,
-        chosen_finish_reason=FinishReason.STOP,
-        rejected_finish_reason=FinishReason.STOP,
-        score_chosen=None,
-        score_rejected=None,
         pair_type=name,
-        round=0,
     )

@@ -10,10 +10,11 @@ import numpy as np
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Dropped, Preference, Prompt, content_id, prompt_key
-from isoglot.core.rows import Place, Row, errors_at, prompt_messages, read_rows_of_files
+from isoglot.core.rows import Place, Row, errors_at, read_rows_of_files
 from isoglot.core.section import validated
 from isoglot.core.stats import Measured, estimate, resampled_values
 from isoglot.core.store import DROPPED, shard_path, shards_of, write_shard
+from isoglot.core.turns import prompt_messages
 from isoglot.data.filter import FilterConfig, filter_preferences
 from isoglot.data.pair import PairConfig, pair_completions
 from isoglot.data.rankings import RANK, Ranking, by_item, mid_ranks, ranked_completions
