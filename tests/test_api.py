@@ -120,3 +120,9 @@ def test_the_examples_run(tmp_path, monkeypatch):
                 value = exec(compile(code, function.__name__, "exec"), context)
             if example.want:
                 assert repr(value) == example.want.strip(), code
+
+
+def test_files_of_completions_have_no_task(tmp_path):
+    (tmp_path / "a.jsonl").write_text("{}")
+    with pytest.raises(ValueError, match="expected no task for files of completions"):
+        isoglot.judge(tmp_path / "a.jsonl", tmp_path / "a.jsonl", judge="oracle", task="mgsm")

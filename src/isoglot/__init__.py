@@ -267,12 +267,15 @@ def judge(
     Raises:
         InputError: different prompts, an unknown judge, or `out` holds another comparison.
     """
+    from isoglot.core.errors import InputError
     from isoglot.judging.compare import compare_answers
     from isoglot.judging.judges import judge_of, rater_of
     from isoglot.judging.rate import rate_model
     from isoglot.report.objects import Judged, ModelRatings
 
     ours = _folder(a)
+    if task and all(side is None or _folder(side).is_file() for side in (a, b)):
+        raise InputError("expected no task for files of completions, which have none; leave it out")
     given: dict[str, Any] = {"task": task, "languages": languages, "seed": seed, "silent": silent}
     if b is None:
         folder = Path(out or "runs/rate")

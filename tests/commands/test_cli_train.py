@@ -69,3 +69,9 @@ def test_the_keys_of_a_section_are_known():
     assert config == TrainConfig(
         method="sft", lora={"r": 4}, training={"max_length": 99, "learning_rate": 1e-4}
     )
+
+
+def test_data_without_a_set_to_measure_is_refused(isoglot, tmp_path):
+    command = ("train", "reward", tmp_path / "none.parquet", "--model", "none", "--data", tmp_path)
+    code, _, err = isoglot(*command)
+    assert (code, "--data has the published sets that --eval names" in err) == (2, True), err

@@ -15,7 +15,7 @@ from isoglot.core.records import Completion, Prompt, Verdict
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.judging.answers import AnswerColumns, read_answers
 from isoglot.judging.compare import compare_answers as judge
-from isoglot.judging.judges import JudgeSource, model_judge, named_judge
+from isoglot.judging.judges import JudgeSource, judge_of, model_judge, named_judge
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge
 from isoglot.report.results.judging import JudgedComparison
@@ -445,6 +445,8 @@ def test_an_oracle_and_a_scorer_can_be_named():
         named_judge("oracle:nothing")
     with pytest.raises(ValueError, match="expected scorer:NAME with language_match"):
         named_judge("scorer:")
+    with pytest.raises(ValueError, match="expected a model as judge with --reading text, got 'or"):
+        judge_of("oracle:last_number", answers=Path(), reading="text")
 
 
 def test_oracle_over_folders(runs, tmp_path):

@@ -144,6 +144,41 @@ def test_what_stands_is_kept_and_graded_again_without_a_model(data, tmp_path, ti
     assert answers.stat().st_mtime_ns == written
 
 
+def test_answers_at_the_limit_are_graded_anew_and_the_change_is_recorded(
+    data, tmp_path, tiny_policy
+):
+    model = WeightsConfig(path=str(tiny_policy), device="cpu")
+    graded, wrong = (
+        request(data, "mgsm", max_new_tokens=2, cut_off=c) for c in ("graded", "wrong")
+    )
+    unknown = request(data, "mgsm", max_new_tokens=2, cut_off="unknown")
+    evaluate_model(model, graded, tmp_path)
+    answers = tmp_path / "mgsm/completions/part-00000.parquet"
+    written = answers.stat().st_mtime_ns
+    rows = rows_of(evaluate_model(model, unknown, tmp_path, regrade=True))
+    assert [row.unknown for row in rows.values()] == [8, 8]
+    assert rows_of(evaluate_model(model, unknown, tmp_path)) == rows
+    with pytest.raises(ValueError, match=r"cut_off = 'unknown' \(now 'wrong'\)"):
+        evaluate_model(model, wrong, tmp_path)
+    longer = request(data, "mgsm", max_new_tokens=3, cut_off="unknown")
+    with pytest.raises(ValueError, match=r"max_new_tokens = 2 \(now 3\): --regrade keeps"):
+        evaluate_model(model, longer, tmp_path, regrade=True)
+    with pytest.raises(ValueError, match="came both; leave one out"):
+        evaluate_model(model, unknown, tmp_path, regrade=True, redo=True)
+    assert answers.stat().st_mtime_ns == written
+
+
+def test_options_hold_for_the_tasks_that_have_them():
+    [lab] = tasks_of(["lab_math"], cut_off="unknown", max_new_tokens=7, limit=3)
+    assert (lab.cut_off, lab.decoding.max_new_tokens, lab.num_families) == ("unknown", 7, 3)
+    by_default = [task.cut_off for task in tasks_of(["lab_math", "mgsm"])]
+    assert by_default == ["wrong", "graded"]
+    for options in ({"cut_off": "wrong"}, {"max_new_tokens": 7}):
+        with pytest.raises(ValueError, match=f"xcopa: expected no {min(options)}, .* leave it out"):
+            tasks_of(["xcopa"], **options)
+        assert len(tasks_of(["xcopa", "mgsm"], **options)) == 2
+
+
 def test_a_sample_has_the_same_questions_in_every_language(data, tmp_path):
     write_prompts_file(request(data, "mgsm", limit=3), tmp_path / "questions.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "questions.jsonl").read_text().splitlines()]
@@ -190,6 +225,10 @@ def test_bad_input_has_one_line(data, tmp_path, tiny_policy, capsys):
         (
             ["--tasks", "mgsm", "--data", data, "--answering", "likelihood"],
             "expected answering by generation, came likelihood",
+        ),
+        (
+            ["--tasks", "mgsm", "--data", data, "--questions", tmp_path / "bad/q.jsonl"],
+            "--questions only writes the prompts, and --out is for their answers",
         ),
     ):
         code, error = command(capsys, tiny_policy, *arguments, "--out", tmp_path / "bad")

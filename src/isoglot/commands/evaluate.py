@@ -1,7 +1,8 @@
 """The verbs that evaluate models: evaluate, benchmarks, compare."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -55,8 +56,10 @@ _MaxNewTokens = Annotated[
     int | None, typer.Option(min=1, help="Longest answer; default: the task's.")
 ]
 _CutOff = Annotated[
-    Literal["graded", "wrong", "unknown"],
-    typer.Option(help="Treatment of answers that reach the limit."),
+    Literal["graded", "wrong", "unknown"] | None,
+    typer.Option(
+        help="Treatment of answers that reach the limit; default: graded, for the lab wrong."
+    ),
 ]
 _Questions = Annotated[
     Path | None,
@@ -86,7 +89,7 @@ def evaluate_command(
     answering: _Answering = None,
     limit: _Limit = None,
     max_new_tokens: _MaxNewTokens = None,
-    cut_off: _CutOff = "graded",
+    cut_off: _CutOff = None,
     seed: Seed = 1,
     questions: _Questions = None,
     regrade: _Regrade = False,
@@ -110,23 +113,16 @@ def evaluate_command(
         answering=answering,
         plain=plain,
     )
+    kept: dict[str, Any] = {"baseline": baseline, "out": out, "regrade": regrade, "redo": redo}
     if questions:
+        decoded = {"max_new_tokens": max_new_tokens, "cut_off": cut_off, "plain": plain}
+        _refuse_with_questions({**kept, **decoded})
         num = isoglot.write_task_prompts(
             questions, listed(tasks), listed(languages), seed=seed, **options
         )
         print(f"{num} questions: {questions}")
         return
-    result = isoglot.evaluate(
-        model,
-        listed(tasks),
-        listed(languages),
-        baseline=baseline,
-        out=out,
-        seed=seed,
-        regrade=regrade,
-        redo=redo,
-        **options,
-    )
+    result = isoglot.evaluate(model, listed(tasks), listed(languages), seed=seed, **kept, **options)
     for table in result.tables():
         console().print(table.to_rich())
     print_path("report", result.report)
@@ -173,6 +169,15 @@ def compare_command(
         changes = changes_of(comparison, measure)
         console().print(comparison_table(comparison, measure, changes).to_rich())
     print_path("report", write_comparison(runs, out))
+
+
+def _refuse_with_questions(options: Mapping[str, object]) -> None:
+    """Raise InputError for an option of answers that is given where only prompts are written."""
+    if given := [name for name, value in options.items() if value]:
+        raise InputError(
+            f"--questions only writes the prompts, and --{given[0].replace('_', '-')} is for their "
+            "answers: give it when you evaluate the file of completions"
+        )
 
 
 def _pinned(words: list[str]) -> dict[str, str]:

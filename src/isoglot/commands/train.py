@@ -8,6 +8,7 @@ import typer
 
 from isoglot.commands.judge import held_out_rewards
 from isoglot.commands.options import SetsData, with_level
+from isoglot.core.errors import InputError
 
 if TYPE_CHECKING:
     from isoglot.train.policy import Policy
@@ -53,6 +54,10 @@ def train_reward_command(
     from isoglot.train.policy import Policy
     from isoglot.train.reward import RewardTrainConfig, train_reward
 
+    if data and not held_out:
+        raise InputError(
+            "--data has the published sets that --eval names; name one, or leave it out"
+        )
     given = {"training": settings_of(training or ())}
     config = validated(RewardTrainConfig, given, "--set")
     measure = held_out_rewards(held_out, preferences, out, data) if held_out else None

@@ -71,7 +71,7 @@ class Ledger:
         """
         folder = self.run / name
         plain = _plain(depends_on)
-        fingerprint = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+        fingerprint = _fingerprint(plain)
         done = read_done(folder)
         if done is None or done["fingerprint"] != fingerprint:
             self._check_settings(name, folder, plain)
@@ -89,6 +89,18 @@ class Ledger:
                     write_done(folder, done)
         self.done[name] = Done(folder, fingerprint, done["counts"], done["seconds"])
         return self.done[name]
+
+    def amend(
+        self, name: str, changed: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
+    ) -> None:
+        """Make part of a finished stage again by `make(folder)`, with these settings `changed`."""
+        folder = self.run / name
+        begun = read_json(folder / "stage.json", mend=f"delete {folder} and run again")
+        plain = {**begun["depends_on"], **_plain(changed)}
+        counts, fingerprint = dict(make(folder)), _fingerprint(plain)
+        write_json(folder / "stage.json", {"fingerprint": fingerprint, "depends_on": plain})
+        done = read_done(folder) or {}
+        write_done(folder, {**done, "fingerprint": fingerprint, "counts": counts})
 
     def _check_settings(self, name: str, folder: Path, now: Mapping[str, Any]) -> None:
         begun = folder / "stage.json"
@@ -110,7 +122,7 @@ class Ledger:
 
 def refuse_changes(what: str, was: Any, now: Any, *, mend: str) -> None:
     """Raise InputError where `what` was made with other settings than now; names up to three."""
-    if changes := list(_changes(was, now)):
+    if changes := list(_changes(was, _plain(now))):
         raise InputError(f"{what} was made with {'; '.join(changes[:3])}: {mend}")
 
 
@@ -137,6 +149,10 @@ def read_made(path: Path, made_from: Any = None) -> dict[str, Any] | None:
 def write_made(path: Path, content: Mapping[str, Any], made_from: Any = None) -> None:
     """Write a small result with what it was made from; see the module's text."""
     write_json(path, content if made_from is None else {"made_from": made_from, **content})
+
+
+def _fingerprint(plain: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:

@@ -54,8 +54,8 @@ def judge_of(
     `oracle` alone has the grader of the task whose `answers` are compared.
 
     Raises:
-        InputError: a cap on the cost of a judge that costs nothing or has no prices, or an oracle
-            without a grader.
+        InputError: a cap on the cost of a judge that costs nothing or has no prices, a `reading` of
+            one that compares numbers, or an oracle without a grader.
     """
     if name == "oracle":
         grader = task_grader(answers, task)
@@ -68,6 +68,11 @@ def judge_of(
     if known := named_judge(name):
         if max_cost_usd is not None:
             raise InputError(f"expected a judge on a server with --max-cost, got {name!r}")
+        if reading != "auto":
+            raise InputError(
+                f"expected a model as judge with --reading {reading}, got {name!r}, which reads no "
+                "labels; leave --reading out"
+            )
         return known
     return model_judge(_capped_model(name, max_cost_usd), JudgeConfig(reading=reading))
 

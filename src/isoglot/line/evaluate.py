@@ -7,6 +7,7 @@ The folder has a sub-folder for each task, with prompts, answers, `graded.parque
 import json
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -17,9 +18,9 @@ from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
-from isoglot.core.store import read_shard, shard_paths, write_whole
+from isoglot.core.store import read_done, read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
-from isoglot.execute.ledger import Ledger
+from isoglot.execute.ledger import Ledger, refuse_changes
 from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.line.sources import PromptSelection, file_revisions
 from isoglot.line.task import (
@@ -94,6 +95,11 @@ def evaluate_model(
         InputError: `out` holds another model's evaluation, a task was made with other settings, the
             baseline has other prompts, or a benchmark or a language is unknown.
     """
+    if regrade and redo:
+        raise InputError(
+            "expected --regrade, which keeps the answers, or --redo, which makes them again, came "
+            "both; leave one out"
+        )
     if not (baseline is None or isinstance(baseline, Path)):
         evaluate_model(baseline, request, out / "baseline", regrade=regrade, redo=redo)
         baseline = out / "baseline"
@@ -164,25 +170,40 @@ def _measure(
         measurement = _measurement(task, request)
         candidates = dict.fromkeys((*measurement.selection.languages, DOMINANT))
         identifier = load_identifier(tuple(candidates))
+        settings = task.model_dump(mode="json", exclude={"prompts": {"data"}})
         if regrade:
-            if not (out / task.name / "done.json").exists():
-                raise InputError(
-                    f"{out / task.name} holds no finished answers to {task.name}: run the command "
-                    "without --regrade first"
-                )
-            grade_task(measurement, identifier, out / task.name)
+            _check_regrade(out / task.name, {"task": settings, **options})
+            changed = {"task": settings, "code_version": CODE_VERSION}
+            ledger.amend(task.name, changed, partial(grade_task, measurement, identifier))
             continue
         ledger.once(
             task.name,
             {
                 "model": answer_settings(model),
-                "task": task.model_dump(mode="json", exclude={"prompts": {"data"}}),
+                "task": settings,
                 "files": file_revisions(task.prompts),
                 **options,
                 "code_version": CODE_VERSION,
             },
             partial(measure_task, measurement, load, identifier),
         )
+
+
+def _check_regrade(folder: Path, now: Mapping[str, Any]) -> None:
+    """Raise InputError where a task has no finished answers, or was answered with other settings.
+
+    The treatment of cut-off answers is the only one that may change without new answers.
+    """
+    if read_done(folder) is None:
+        raise InputError(
+            f"{folder} holds no finished answers to {folder.name}: run the command without "
+            "--regrade first"
+        )
+    was = read_json(folder / "stage.json", mend="run without --regrade").get("depends_on", {})
+    was = {key: was.get(key, {}) for key in now}
+    was["task"]["cut_off"] = now["task"]["cut_off"]
+    mend = "--regrade keeps the answers; give the options they were made with"
+    refuse_changes(folder.name, was, now, mend=mend)
 
 
 def _results(

@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 
 from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
 from isoglot.benchmarks.catalogue import BENCHMARKS, benchmark_of
-from isoglot.benchmarks.examples import available_languages
+from isoglot.benchmarks.examples import answering_of, available_languages
 from isoglot.core.errors import InputError
 from isoglot.core.section import validated
 from isoglot.evals.grading import CutOff
@@ -19,14 +19,15 @@ _FORM = ("data", "shots", "variant", "answering")
 
 
 class TaskOptions(TypedDict, total=False):
-    """The form of benchmarks; a task of the lab has one form, and takes the first two only."""
+    """The form of benchmarks; a task of the lab has one form, and takes the first three only."""
 
     limit: int | None
     """Families of examples; default: all, for a task of the lab 300 or 100."""
     max_new_tokens: int | None
     """The longest answer; default: the task's."""
-    cut_off: CutOff
-    """The treatment of answers that reach the limit; default: graded as they are."""
+    cut_off: CutOff | None
+    """The treatment of answers that reach the limit; default: graded as they are, for a task of the
+    lab wrong."""
     data: Path | None
     """A folder of published files; default: the hub."""
     revisions: Mapping[str, str]
@@ -47,7 +48,6 @@ def tasks_of(names: Sequence[str], **options: Unpack[TaskOptions]) -> tuple[Eval
     Raises:
         InputError: no name, an unknown one, or an option that a task does not have.
     """
-    limit, max_new_tokens = options.get("limit"), options.get("max_new_tokens")
     revisions = options.get("revisions", {})
     form = {key: options[key] for key in _FORM if options.get(key)}  # type: ignore[literal-required]
     stop = ("\n\n",) if options.get("plain") and options.get("shots") else ()
@@ -70,18 +70,19 @@ def tasks_of(names: Sequence[str], **options: Unpack[TaskOptions]) -> tuple[Eval
                 raise InputError(
                     f"{name}: expected no {given[0]}, which is for benchmarks; leave it out"
                 )
-            tasks.append(_lab_task(lab_tasks()[name], limit, max_new_tokens))
+            tasks.append(_lab_task(lab_tasks()[name], options))
             continue
         source = {"benchmark": name, "revision": revisions.get(name), **form}
-        length = max_new_tokens or benchmark_of(name).max_new_tokens
+        length = options.get("max_new_tokens") or benchmark_of(name).max_new_tokens
         values = {
             "name": name,
             "prompts": {"kind": "benchmark", **source},
-            "num_families": limit,
+            "num_families": options.get("limit"),
             "decoding": {"max_new_tokens": length, "stop": stop},
-            "cut_off": options.get("cut_off", "graded"),
+            "cut_off": options.get("cut_off") or "graded",
         }
         tasks.append(validated(EvaluationTask, values, f"task {name}"))
+    _check_answers_are_generated(tasks, options)
     return tuple(tasks)
 
 
@@ -106,10 +107,24 @@ def _lab_recipe() -> Recipe:
     return load_recipe("lidr-lab")
 
 
-def _lab_task(
-    task: EvaluationTask, limit: int | None, max_new_tokens: int | None
-) -> EvaluationTask:
-    length = max_new_tokens or task.decoding.max_new_tokens
-    decoding = task.decoding.model_copy(update={"max_new_tokens": length})
-    num = limit or task.num_families
-    return task.model_copy(update={"num_families": num, "decoding": decoding})
+def _lab_task(task: EvaluationTask, options: TaskOptions) -> EvaluationTask:
+    length = options.get("max_new_tokens") or task.decoding.max_new_tokens
+    update = {
+        "num_families": options.get("limit") or task.num_families,
+        "decoding": task.decoding.model_copy(update={"max_new_tokens": length}),
+        "cut_off": options.get("cut_off") or task.cut_off,
+    }
+    return task.model_copy(update=update)
+
+
+def _check_answers_are_generated(tasks: Sequence[EvaluationTask], options: TaskOptions) -> None:
+    """Raise InputError for an option of generated answers where every task scores choices."""
+    given = [name for name in ("max_new_tokens", "cut_off") if options.get(name)]
+    prompts = [task.prompts for task in tasks]
+    if given and all(
+        isinstance(each, BenchmarkConfig) and answering_of(each) == "likelihood" for each in prompts
+    ):
+        raise InputError(
+            f"{tasks[0].name}: expected no {given[0]}, which is for generated answers, and these "
+            "are choices scored by likelihood; leave it out"
+        )
