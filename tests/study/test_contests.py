@@ -108,12 +108,17 @@ def test_a_scorer_judges_the_answers_and_its_rewards_are_kept(tmp_path):
     assert by_family == {"f0": Outcome.WIN, "f1": Outcome.INVALID}
     assert set(contest.outcomes["oracle"].values()) == {Outcome.TIE}
     assert contest.off_target == {"sw": (0.0, 0.0)}
-    kept = sorted((tmp_path / "rewards").iterdir())
+    kept = sorted((tmp_path / "rewards").rglob("*.parquet"))
     before = [path.stat().st_mtime_ns for path in kept]
     assert len(kept) == 2
     again = Judges(configs, tmp_path, ["en", "sw"])
     assert again.contest(run, TASK) == contest
     assert [path.stat().st_mtime_ns for path in kept] == before
+    for path in kept:  # the form of earlier versions: one file for all shards
+        path.rename(path.parent.with_suffix(".parquet"))
+        path.parent.rmdir()
+    assert Judges(configs, tmp_path, ["en", "sw"]).contest(run, TASK) == contest
+    assert len(list((tmp_path / "rewards").iterdir())) == 2
 
 
 def test_a_run_that_trained_nothing_has_no_contest(tmp_path):

@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import GoldConfig, Scorer, ScorerConfig
 from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id, prompt_key
-from isoglot.core.store import read_done, read_shard, shard_paths, write_shard
+from isoglot.core.store import read_done, read_shard, shard_paths
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.grading import OFF_TARGET_RATE
+from isoglot.execute.local import map_shards
 from isoglot.line.task import read_graded, task_metrics
 from isoglot.models.load import load_identifier, load_scorers, scorer_settings
 from isoglot.recipe.sections import EvaluationTask
@@ -78,15 +80,19 @@ class Judges:
         return Contest(outcomes, {tag: (rates[0].get(tag), rates[1].get(tag)) for tag in tags})
 
     def _rewards(self, config: ScorerConfig, folder: Path) -> dict[ExampleKey, AnswerWorth]:
-        """Score the answers in a folder once; the file is named after all that decides rewards."""
+        """Score the answers in a folder once; the shards lie under all that decides rewards."""
         done = read_done(folder)
         assert done is not None
         made_from = content_id(str(scorer_settings(config)), done["fingerprint"])
-        kept = self._root / "rewards" / f"{made_from}.parquet"
-        if not kept.exists():
-            write_shard(kept, self._scored(config, folder), Completion)
+        out = self._root / "rewards" / made_from
+        shards = [out.with_suffix(".parquet")]  # the form of earlier versions
+        if not shards[0].exists():
+            inputs = [(folder / "prompts", Prompt), (folder / "completions", Completion)]
+            score = partial(_rewarded, name=config.name)
+            map_shards(score, inputs, out, Completion, load=lambda: self._scorer(config))
+            shards = shard_paths(out)
         answers: dict[ExampleKey, list[Completion]] = defaultdict(list)
-        for row in read_shard(kept, Completion):
+        for row in (row for path in shards for row in read_shard(path, Completion)):
             answers[ExampleKey(row.language, row.family, row.prompt_id)].append(row)
         return {
             key: AnswerWorth(
@@ -96,22 +102,11 @@ class Judges:
             for key, rows in answers.items()
         }
 
-    def _scored(self, config: ScorerConfig, folder: Path) -> list[Completion]:
+    def _scorer(self, config: ScorerConfig) -> Scorer:
         if config.name not in self._scorers:
             identifier = load_identifier(self._languages)
             self._scorers[config.name] = load_scorers([config], identifier, GRADERS)[0]  # type: ignore[arg-type]
-        scored = []
-        for path in shard_paths(folder / "prompts"):
-            prompt_of = {prompt_key(prompt): prompt for prompt in read_shard(path, Prompt)}
-            rows = read_shard(folder / "completions" / path.name, Completion)
-            prompts = [prompt_of[prompt_key(row)] for row in rows]
-            rewards = self._scorers[config.name].score(prompts, rows)
-            scored += [
-                # by the language of the prompt, as grades are
-                replace(row, language=prompt.language, rewards={config.name: reward})
-                for prompt, row, reward in zip(prompts, rows, rewards, strict=True)
-            ]
-        return scored
+        return self._scorers[config.name]
 
 
 def check_judges(configs: Sequence[StudyJudgeConfig], task: EvaluationTask) -> None:
@@ -170,6 +165,19 @@ def evaluation_folders(run: GridRun, task: EvaluationTask) -> tuple[Path, Path]:
     if last == 0 or read_done(new) is None:
         raise InputError(f"expected a trained policy measured on {task.name}, came none")
     return new, old
+
+
+def _rewarded(
+    prompts: Sequence[Prompt], completions: Sequence[Completion], scorer: Scorer, *, name: str
+) -> list[Completion]:
+    """Return the completions of a shard with their reward, by the language of the prompt."""
+    prompt_of = {prompt_key(prompt): prompt for prompt in prompts}
+    answered = [prompt_of[prompt_key(row)] for row in completions]
+    rewards = scorer.score(answered, completions)
+    return [
+        replace(row, language=prompt.language, rewards={name: reward})
+        for prompt, row, reward in zip(answered, completions, rewards, strict=True)
+    ]
 
 
 def _judged_metric(task: EvaluationTask) -> str:
