@@ -45,6 +45,22 @@ HEAVY = {
 DEFINED_TWICE: dict[str, str] = {}
 """Public names that stand in two modules, each with its reason."""
 
+WORDS = {
+    *("question", "ask", "asked", "weigh", "way", "said", "told", "standing"),
+    *("learn", "imitate", "tongue", "beside"),
+}
+"""Words that name nothing: docs/glossary.md has one term for one thing, and these are none."""
+
+WORDS_KEPT = {
+    "commands/evaluate.py: questions": "the option --questions",
+    "data/cross_lingual.py: ask": "a key of recipes",
+    "data/cross_lingual.py: ask_same_language": "a key of recipes",
+    "recipe/recipe.py: translates_one_way": "one way, which is no way of doing",
+    "report/results/summary.py: way": "a field of summary.json",
+    "report/results/summary.py: ways": "a field of summary.json",
+}
+"""Names with such a word, each with its reason."""
+
 
 @cache
 def tree_of(path: Path) -> ast.Module:
@@ -186,6 +202,31 @@ def test_5_a_public_name_is_defined_once() -> None:
     twice = {name: where for name, where in places.items() if len(where) > 1}
     assert set(twice) == set(DEFINED_TWICE), twice
     assert len(DEFINED_TWICE) <= 10
+
+
+def test_5_names_are_the_terms_of_the_glossary() -> None:
+    found = {
+        f"{name_of(path)}: {name}"
+        for path in FILES
+        for name in [path.stem, *public_names_within(tree_of(path))]
+        if WORDS & {part.lower().removesuffix("s") for part in re.findall(r"[A-Z]?[a-z]+", name)}
+    }
+    assert found == set(WORDS_KEPT)
+
+
+def public_names_within(node: ast.AST) -> Iterator[str]:
+    """The public functions, classes, methods, parameters and fields of a tree, however deep."""
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                if name.startswith("_") and not name.startswith("__"):
+                    continue
+                yield name
+            case ast.arg(arg=name):
+                yield name
+            case ast.AnnAssign(target=ast.Name(id=name)) if not name.startswith("_"):
+                yield name
+        yield from public_names_within(child)
 
 
 def test_7_heavy_libraries_are_imported_where_they_are_needed() -> None:

@@ -36,11 +36,11 @@ _THREE_DECIMALS = re.compile(r"[-−－﹣]?\d{1,3}[.,٫．]\d{3}")
 
 
 def maths_benchmark(
-    name: str, *, question: Callable[[str], Sequence[str]], answer: Sequence[str]
+    name: str, *, problem: Callable[[str], Sequence[str]], answer: Sequence[str]
 ) -> Benchmark:
     """Build a benchmark of word problems.
 
-    `question` returns the columns of the problem in the rows of a language, `answer` names those of
+    `problem` returns the columns of the problem in the rows of a language, `answer` names those of
     its number; of several, the first with a value is read.
     """
 
@@ -51,7 +51,7 @@ def maths_benchmark(
         shots = first_shots(worked, prompt_format.shots, name)
         return [
             build_example(
-                f"{instruction}\n\n{text_cell(row, *question(tag))}",
+                f"{instruction}\n\n{text_cell(row, *problem(tag))}",
                 language=tag,
                 family=f"{name}-{position(row, place, 'i')}",
                 shots=shots,

@@ -5,4 +5,4 @@ Published with eight worked examples in each language, whose answers end by anno
 
 from isoglot.benchmarks.maths import maths_benchmark
 
-MGSM = maths_benchmark("mgsm", question=lambda _: ("question",), answer=("answer_number", "answer"))
+MGSM = maths_benchmark("mgsm", problem=lambda _: ("question",), answer=("answer_number", "answer"))

@@ -8,6 +8,6 @@ from isoglot.benchmarks.maths import maths_benchmark
 MSVAMP = maths_benchmark(
     "msvamp",
     # `query` is the English problem in the rows of every language.
-    question=lambda tag: ("m_query", "query") if tag == "en" else ("m_query",),
+    problem=lambda tag: ("m_query", "query") if tag == "en" else ("m_query",),
     answer=("response",),
 )

@@ -38,16 +38,16 @@ class CompletionCounts(NamedTuple):
     tokens: Span
 
 
-def tokens_of(asked: PromptCounts) -> Span:
+def tokens_of(prompts: PromptCounts) -> Span:
     """Sum the tokens of all prompts."""
-    total = sum(asked.tokens[tag] * num for tag, num in asked.by_language.items())
+    total = sum(prompts.tokens[tag] * num for tag, num in prompts.by_language.items())
     return Span(total, total)
 
 
-def read_with_prompts(asked: PromptCounts, answers: Sequence[CompletionCounts]) -> Span:
+def read_with_prompts(prompts: PromptCounts, answers: Sequence[CompletionCounts]) -> Span:
     """Sum the tokens of all completions, each after its prompt."""
     total = Span()
     for tag, num, tokens in answers:
-        prompt = asked.tokens.get(tag, math.nan)
+        prompt = prompts.tokens.get(tag, math.nan)
         total = total.plus(Span(prompt + tokens.typical, prompt + tokens.most).times(num))
     return total
