@@ -27,10 +27,8 @@ from isoglot.models.translation.prompted import PromptTranslatorConfig
 from isoglot.planning.engines import Engine, engine_of, sized_engine
 from isoglot.planning.pairing import answered, num_examples, num_samples, translations
 from isoglot.planning.prompts import (
-    NOTHING,
     PromptCounts,
     Shape,
-    Span,
     TokenCounter,
     assume_prompts,
     count_cross_lingual,
@@ -44,6 +42,7 @@ from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_
 from isoglot.planning.work import CompletionCounts, Work, read_with_prompts, tokens_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask
+from isoglot.report.results.plan import Amount
 
 _DEDICATED = ("seq2seq", "google")
 """Kinds of translators that get the text alone, without a prompt around it."""
@@ -97,7 +96,7 @@ class Counting:
         source = recipe.prompts.translate_from
         assert source is not None
         self._prompts = count_translated(given, recipe.languages, self.table)
-        length = Span(self._prompts.tokens[source], self._prompts.tokens[source])
+        length = Amount(self._prompts.tokens[source], self._prompts.tokens[source])
         works = [
             (source, tag, num, length)
             for tag, num in self._prompts.by_language.items()
@@ -129,7 +128,7 @@ class Counting:
             tokens = {}
             if engine.writes:
                 read = sum(prompts.tokens[tag] * each for tag, each in by_language.items())
-                tokens = {"tokens_in": Span(read, read), "tokens_out": length.times(num)}
+                tokens = {"tokens_in": Amount(read, read), "tokens_out": length.times(num)}
             self._add("generate", "completions", num, prompts.exact, engine=engine, **tokens)
             self._completions += [
                 CompletionCounts(tag, each, length) for tag, each in by_language.items()
@@ -178,7 +177,7 @@ class Counting:
         num = max(1, sum(each.num for each in self._completions))
         whole = read_with_prompts(self._prompts, self._completions).times(1 / num)
         most = config.training.get("max_length") or whole.most
-        one = Span(min(whole.typical, most), min(whole.most, most))
+        one = Amount(min(whole.typical, most), min(whole.most, most))
         engine, sides = self._policy.doing("train"), 1 if config.method == "sft" else 2
         read = one.times(sides * course.num_examples)
         self._add("train", "steps", course.num_steps, False, engine=engine, tokens_in=read)
@@ -217,7 +216,7 @@ class Counting:
         benchmark = task.prompts if isinstance(task.prompts, BenchmarkConfig) else None
         engine = self._policy
         if benchmark and answering_of(benchmark) == "likelihood":
-            engine, length = self._policy.doing("read"), NOTHING
+            engine, length = self._policy.doing("read"), Amount()
         # Each later turn reads the turns before it.
         earlier = length.times(num * turns * (turns - 1) / 2)
         read, written = tokens_of(prompts).times(turns).plus(earlier), length.times(num * turns)
@@ -237,10 +236,10 @@ class Counting:
             )
         return count_prompts(source, selection, self._tokens, self.table, exclude=exclude)
 
-    def _length(self, sampling: Sampling) -> Span:
+    def _length(self, sampling: Sampling) -> Amount:
         """The length of one completion."""
         most = sampling.max_new_tokens
-        return Span(most * self.table.assumed.typical_share, most)
+        return Amount(most * self.table.assumed.typical_share, most)
 
     def _members(self) -> list[tuple[MemberConfig, Engine, Sampling]]:
         """The samplers of the pool, with their engine and decoding."""
@@ -258,7 +257,7 @@ class Counting:
     def _translate(
         self,
         stage: str,
-        works: list[tuple[str, str, int, Span]],
+        works: list[tuple[str, str, int, Amount]],
         exact: bool,
         texts_each: float = 1.0,
         place: int = 0,
@@ -269,14 +268,14 @@ class Counting:
         engine = engine_of(other, self.table) if other else self._policy
         is_prompted = other is None or other.engine not in _DEDICATED
         template = self._tokens.tokens(config.template, "en") if is_prompted else 0.0
-        read, written, characters = NOTHING, NOTHING, NOTHING
+        read, written, characters = Amount(), Amount(), Amount()
         counts = []
         for source, target, num, length in works:
             grown = length.times(self.table.premium(target) / self.table.premium(source))
             most = config.sampling.max_new_tokens * texts_each if is_prompted else grown.most
-            out = Span(min(grown.typical, most), most)
+            out = Amount(min(grown.typical, most), most)
             prompt = template * texts_each
-            read = read.plus(Span(length.typical + prompt, length.most + prompt).times(num))
+            read = read.plus(Amount(length.typical + prompt, length.most + prompt).times(num))
             written = written.plus(out.times(num))
             characters = characters.plus(length.times(num * self.table.characters_of_token(source)))
             counts.append(CompletionCounts(target, num, out))
@@ -285,9 +284,9 @@ class Counting:
         self._add(stage, "translations", num, exact, engine=engine, **tokens)
         return counts
 
-    def _score(self, stage: str, num: int, read: Span, exact: bool) -> None:
+    def _score(self, stage: str, num: int, read: Amount, exact: bool) -> None:
         for scorer in self.recipe.score.scorers if self.recipe.score else ():
-            engine, tokens_in = Engine(scorer.name, None), NOTHING
+            engine, tokens_in = Engine(scorer.name, None), Amount()
             if scorer.kind == "reward_model":
                 engine, tokens_in = sized_engine(scorer.path, "read", self.table), read
             self._add(stage, "scores", num, exact, engine=engine, tokens_in=tokens_in)

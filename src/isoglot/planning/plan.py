@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from isoglot.planning.counting import Counting
-from isoglot.planning.prompts import Span
 from isoglot.planning.throughput import MatchedRate, Throughput, load_throughput
 from isoglot.planning.work import Work
 from isoglot.recipe.recipe import Recipe
@@ -16,7 +15,6 @@ from isoglot.report.results.plan import (
     Amount,
     PlanAssumptions,
     PlannedWork,
-    PlanRate,
     PlanTotals,
     RecipePlan,
 )
@@ -57,17 +55,17 @@ def plan_of(
         assumed=PlanAssumptions(
             typical_share=table.assumed.typical_share,
             usd_per_hour=usd_per_hour,
-            rates=[PlanRate(**rate.model_dump()) for rate in rates],
+            rates=rates,
         ),
         notes=counting.notes,
     )
 
 
-def _time(work: Work, table: Throughput, device: str) -> tuple[Span, list[MatchedRate]]:
+def _time(work: Work, table: Throughput, device: str) -> tuple[Amount, list[MatchedRate]]:
     """Return the device hours of one round, and the rows of the table behind them."""
     engine = work.engine
     if engine is None or engine.work is None:
-        return Span(), []
+        return Amount(), []
     main = table.find(engine.work, device, engine.billions)
     if engine.work in ("read", "train"):
         return _hours(work.tokens_in, main), [main]
@@ -77,11 +75,11 @@ def _time(work: Work, table: Throughput, device: str) -> tuple[Span, list[Matche
     return _hours(work.tokens_out, main).plus(_hours(work.tokens_in, read)), [main, read]
 
 
-def _hours(tokens: Span, found: MatchedRate) -> Span:
+def _hours(tokens: Amount, found: MatchedRate) -> Amount:
     return tokens.times(1 / found.tokens_per_second / 3600)
 
 
-def _row(work: Work, hours: Span, on_device: bool, usd_per_hour: float | None) -> PlannedWork:
+def _row(work: Work, hours: Amount, on_device: bool, usd_per_hour: float | None) -> PlannedWork:
     engine, usd = work.engine, _usd(work)
     if usd is not None and usd_per_hour:
         usd = usd.plus(hours.times(usd_per_hour))
@@ -94,17 +92,17 @@ def _row(work: Work, hours: Span, on_device: bool, usd_per_hour: float | None) -
         times=work.times,
         tokens_in=_rounded(work.tokens_in),
         tokens_out=_rounded(work.tokens_out),
-        hours=_amount(hours),
-        usd=None if usd is None else _amount(usd),
+        hours=hours,
+        usd=usd,
         on_device=on_device,
     )
 
 
-def _usd(work: Work) -> Span | None:
+def _usd(work: Work) -> Amount | None:
     """The price of the vendor; None if the recipe gives none."""
     engine = work.engine
     if engine is None:
-        return Span()
+        return Amount()
     prices = (engine.usd_per_million_in, engine.usd_per_million_out)
     if prices[0] is None or prices[1] is None:
         return None
@@ -112,12 +110,8 @@ def _usd(work: Work) -> Span | None:
     return read.times(prices[0] / 1e6).plus(work.tokens_out.times(prices[1] / 1e6))
 
 
-def _rounded(tokens: Span) -> Amount:
-    return Amount(typical=round(tokens.typical), most=round(tokens.most))
-
-
-def _amount(span: Span) -> Amount:
-    return Amount(typical=span.typical, most=span.most)
+def _rounded(tokens: Amount) -> Amount:
+    return Amount(round(tokens.typical), round(tokens.most))
 
 
 def _totals(works: Sequence[PlannedWork], usd_per_hour: float | None) -> PlanTotals:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from glob import glob
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
@@ -21,24 +21,6 @@ Shape = tuple[tuple[str, str], ...]
 """A family: the language of each of its prompts, and the language of its answer."""
 
 _SAMPLE = 100  # texts per language that are measured
-
-
-class Span(NamedTuple):
-    """A number of tokens: the typical one, and the upper bound."""
-
-    typical: float = 0.0
-    most: float = 0.0
-
-    def plus(self, other: "Span") -> "Span":
-        """Add two numbers."""
-        return Span(self.typical + other.typical, self.most + other.most)
-
-    def times(self, factor: float) -> "Span":
-        """Multiply both sides."""
-        return Span(self.typical * factor, self.most * factor)
-
-
-NOTHING = Span()
 
 
 @dataclass(frozen=True, slots=True)

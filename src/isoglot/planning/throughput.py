@@ -4,36 +4,16 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.section import Section, validated
-
-DeviceWork = Literal[
-    "generate.transformers",
-    "generate.vllm",
-    "translate.transformers",
-    "translate.ctranslate2",
-    "read",
-    "train",
-]
+from isoglot.report.results.plan import Rate
 
 _ROOM = 1.25  # a model of 8.03 billion weights is one of 8
-
-
-class Rate(Section):
-    """One row: the throughput of one device."""
-
-    work: DeviceWork
-    device: str
-    billions: float = Field(gt=0)
-    """The largest model that the row is for, in billions of weights."""
-    tokens_per_second: float = Field(gt=0)
-    source: str
-    """Its publication or measurement, or `assumed` and the basis."""
 
 
 class Assumed(Section):

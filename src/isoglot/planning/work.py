@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from isoglot.planning.engines import Engine
-from isoglot.planning.prompts import NOTHING, PromptCounts, Span
+from isoglot.planning.prompts import PromptCounts
+from isoglot.report.results.plan import Amount
+
+_NOTHING = Amount()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,11 @@ class Work:
     exact: bool
     """True if a run has exactly `num`, False for an upper bound."""
     engine: Engine | None = None
-    tokens_in: Span = NOTHING
+    tokens_in: Amount = _NOTHING
     """Tokens that are read, or trained on."""
-    tokens_out: Span = NOTHING
+    tokens_out: Amount = _NOTHING
     """Tokens that are written."""
-    characters: Span = NOTHING
+    characters: Amount = _NOTHING
     """Characters that are read, for services billed by the character."""
 
 
@@ -35,19 +38,19 @@ class CompletionCounts(NamedTuple):
 
     language: str
     num: int
-    tokens: Span
+    tokens: Amount
 
 
-def tokens_of(prompts: PromptCounts) -> Span:
+def tokens_of(prompts: PromptCounts) -> Amount:
     """Sum the tokens of all prompts."""
     total = sum(prompts.tokens[tag] * num for tag, num in prompts.by_language.items())
-    return Span(total, total)
+    return Amount(total, total)
 
 
-def read_with_prompts(prompts: PromptCounts, answers: Sequence[CompletionCounts]) -> Span:
+def read_with_prompts(prompts: PromptCounts, answers: Sequence[CompletionCounts]) -> Amount:
     """Sum the tokens of all completions, each after its prompt."""
-    total = Span()
+    total = Amount()
     for tag, num, tokens in answers:
         prompt = prompts.tokens.get(tag, math.nan)
-        total = total.plus(Span(prompt + tokens.typical, prompt + tokens.most).times(num))
+        total = total.plus(Amount(prompt + tokens.typical, prompt + tokens.most).times(num))
     return total

@@ -1,15 +1,38 @@
 """The plan of a recipe: what it will generate, train and cost, as `isoglot plan` counts it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
+from pydantic import Field
+
+from isoglot.core.section import Section
 from isoglot.report.results.rows import ResultPart
 
+DeviceWork = Literal[
+    "generate.transformers",
+    "generate.vllm",
+    "translate.transformers",
+    "translate.ctranslate2",
+    "read",
+    "train",
+]
 
-class Amount(ResultPart):
+
+@dataclass(frozen=True, slots=True)
+class Amount:
     """An amount as it typically comes out, and the most that it can be."""
 
-    typical: int | float
-    most: int | float
+    typical: int | float = 0.0
+    most: int | float = 0.0
+
+    def plus(self, other: "Amount") -> "Amount":
+        """Add two amounts."""
+        return Amount(self.typical + other.typical, self.most + other.most)
+
+    def times(self, factor: float) -> "Amount":
+        """Multiply both sides."""
+        return Amount(self.typical * factor, self.most * factor)
 
 
 class PlannedWork(ResultPart):
@@ -47,15 +70,16 @@ class PlanTotals(ResultPart):
     """False where part of the work has no price."""
 
 
-class PlanRate(ResultPart):
-    """The speed of a device at one kind of work."""
+class Rate(Section):
+    """The throughput of one device: a row of its table, which the user may give."""
 
-    work: str
+    work: DeviceWork
     device: str
-    billions: float
-    """Weights of the models that the rate is of, at most."""
-    tokens_per_second: float
+    billions: float = Field(gt=0)
+    """The largest model that the row is for, in billions of weights."""
+    tokens_per_second: float = Field(gt=0)
     source: str
+    """Its publication or measurement, or `assumed` and the basis."""
 
 
 class PlanAssumptions(ResultPart):
@@ -64,7 +88,7 @@ class PlanAssumptions(ResultPart):
     typical_share: float
     """Part of `max_new_tokens` that a typical completion has."""
     usd_per_hour: float | None
-    rates: Sequence[PlanRate]
+    rates: Sequence[Rate]
 
 
 class RecipePlan(ResultPart):
