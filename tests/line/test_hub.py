@@ -1,15 +1,10 @@
 """Rows of the hub by pinned commit, from a hub on loopback that a child process asks."""
 
-import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from hub_caller import Caller, card, parquet
 from local_hub import LocalHub
 
 from isoglot.core.records import Choice, Prompt
@@ -23,27 +18,6 @@ XCOPA, PAWS_X, MGSM = (
     "datasets/google-research-datasets/paws-x",
     "datasets/juletxara/mgsm",
 )
-
-
-def card(*tags, name="{tag}/{split}-*") -> bytes:
-    """The head of a README that names the configurations, as the hub's own tools write it."""
-    configs = [
-        {
-            "config_name": tag,
-            "data_files": [
-                {"split": split, "path": name.format(tag=tag, split=split)}
-                for split in ("validation", "test")
-            ],
-        }
-        for tag in tags
-    ]
-    return f"---\nconfigs: {json.dumps(configs)}\n---\n# A set\n".encode()
-
-
-def parquet(rows) -> bytes:
-    file = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), file)
-    return file.getvalue()
 
 
 def causes(premise):
@@ -62,47 +36,6 @@ def paraphrases(sentence):
         "README.md": card("de", name="{tag}/{split}_2k.tsv"),
         **dict.fromkeys(names, table.encode()),
     }
-
-
-CHILD = """
-import io, json, sys
-from contextlib import redirect_stderr, redirect_stdout
-from isoglot.commands.main import main
-for line in sys.stdin:
-    said, code = io.StringIO(), 0
-    with redirect_stdout(said), redirect_stderr(said):
-        try:
-            main(json.loads(line))
-        except SystemExit as end:
-            code = end.code or 0
-    print(json.dumps([code, said.getvalue()]), flush=True)
-"""
-
-
-class Caller:
-    """`isoglot`, one command after the other, in a child that knows no other hub and has an empty
-    cache: the address of the hub is read once, when its client is imported."""
-
-    def __init__(self, hub: LocalHub, address: str, folder: Path) -> None:
-        self.hub, self.folder = hub, folder
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
-        self.child = subprocess.Popen(
-            [sys.executable, "-c", CHILD],
-            cwd=folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**kept, "HF_ENDPOINT": address, "HF_HOME": str(folder / "hf"), "NO_PROXY": "*"},
-        )  # fmt: skip
-
-    def __call__(self, *words: str) -> tuple[int, str]:
-        """Exit code, and all that was said."""
-        self.child.stdin.write(json.dumps(words) + "\n")
-        self.child.stdin.flush()
-        code, said = json.loads(self.child.stdout.readline())
-        return code, said
-
-    def evaluate(self, out: Path, *words: str, model: str = "lab") -> Path:
-        code, said = self("evaluate", model, *words, "--plain", "--out", str(out))
-        assert code == 0, said
-        return out
 
 
 @pytest.fixture(scope="module")

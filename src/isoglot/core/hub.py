@@ -1,7 +1,9 @@
 """Rows of data sets on the Hugging Face Hub, at a commit; read by its own libraries."""
 
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
@@ -55,9 +57,17 @@ def read_hub_rows(
     Raises:
         InputError: no such set, revision, configuration or split, no access, or no connection.
     """
-    commit = hub_commit(path, revision)
     _check_package(path)
+    with _quiet():
+        return _read(path, name, split, revision, files)
+
+
+def _read(
+    path: str, name: str | None, split: str, revision: str | None, files: str | None
+) -> HubRows:
     from datasets import load_dataset
+
+    commit = hub_commit(path, revision)
 
     found: dict[str, Any] = {"split": split, "revision": commit}
     try:
@@ -71,13 +81,38 @@ def read_hub_rows(
                 raise
             commit = hub_commit(path, revision or _CONVERTED)
             parts = {split: f"{name or 'default'}/{split}/*.parquet"}
-            table = load_dataset(path, data_files=parts, split=split, revision=commit)
+            try:
+                table = load_dataset(path, data_files=parts, split=split, revision=commit)
+            except _failures():
+                raise error from None  # the first one names the configurations that there are
         # Where the hub refuses files, `datasets` takes those of another commit from its cache.
         if not all(commit in file["filename"] for file in table.cache_files):
             raise InputError(f"commit {commit} cannot be read, another one is in the cache")
     except _failures() as error:
         raise _refusal(path, revision, error) from error
     return HubRows(table, commit)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide the notices of the hub's libraries, and their bars where nobody watches a terminal."""
+    import datasets
+    from datasets.utils import logging as of_datasets
+    from huggingface_hub.utils import logging as of_hub
+
+    levels = of_datasets.get_verbosity(), of_hub.get_verbosity()
+    had_bars = not datasets.are_progress_bars_disabled()
+    of_datasets.set_verbosity_error()
+    of_hub.set_verbosity_error()
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        of_datasets.set_verbosity(levels[0])
+        of_hub.set_verbosity(levels[1])
+        if had_bars:
+            datasets.enable_progress_bars()
 
 
 def _check_package(path: str) -> None:
@@ -104,7 +139,7 @@ def _refusal(path: str, revision: str | None, error: BaseException) -> InputErro
     reason = " ".join(str(error).split()) or type(error).__name__
     url = f"https://huggingface.co/datasets/{path}"
     names = {kind.__name__ for kind in type(error).__mro__}
-    if "GatedRepoError" in names or "gated" in reason.lower():
+    if "GatedRepoError" in names or "gated dataset" in reason:
         mend = f"accept its terms at {url} and log in (`hf auth login`, or HF_TOKEN)"
     elif names & {"RepositoryNotFoundError", "DatasetNotFoundError"}:
         mend = f"correct the name, or log in if {url} is private (`hf auth login`, or HF_TOKEN)"

@@ -73,6 +73,13 @@ class RowTally:
         self.first_refused.setdefault(error.reason, str(error))
 
 
+def describe_rows(forms: Mapping[str, int], refused: Mapping[str, int]) -> str:
+    """Say in one line of which forms the rows were, and which were left out."""
+    read = "; ".join(f"{num:,} rows as {form}" for form, num in forms.items()) or "no rows"
+    reasons = ", ".join(f"{reason} {num:,}" for reason, num in refused.items())
+    return f"read {read}" + (f"; left out {sum(refused.values()):,}: {reasons}" if reasons else "")
+
+
 def read_own_rows(
     source: RowSource,
     make: Callable[[OwnRow], _Record],

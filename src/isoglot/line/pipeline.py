@@ -18,12 +18,14 @@ from typing import Any
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
+from isoglot.core.files import write_json
 from isoglot.evals.aggregate import compare, improved_languages
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.execute.siblings import Siblings
 from isoglot.line.checks import check_settings
 from isoglot.line.job import Job, Shards
+from isoglot.line.sources import HUB_PINS, pin_hub_sets
 from isoglot.line.stages import EVALUATE, STAGES, Stage, evaluation_folder
 from isoglot.line.summary import write_summary
 from isoglot.line.task import read_graded, task_metrics
@@ -49,8 +51,12 @@ def run_recipe(
         InputError: `out` holds another recipe's run, or a stage made with other settings.
     """
     _check_owner(recipe, out)
+    path = out / HUB_PINS
+    recipe, pins = pin_hub_sets(recipe, read_json(path, mend="delete it") if path.exists() else {})
     check_settings(recipe, out)
     with locked(out):
+        if pins:
+            write_json(path, pins)
         record = {"recipe": resolved(recipe), "versions": versions()}
         ledger = Ledger(out, record, redo=redo, siblings=siblings)
         policy = recipe.policy.path
@@ -180,5 +186,5 @@ def _check_owner(recipe: Recipe, out: Path) -> None:
             raise InputError(
                 f"{out} holds a run of recipe {owner!r}, not {recipe.name!r}: choose another --out"
             )
-    elif out.exists() and any(path.name not in LOCK_FILES for path in out.iterdir()):
+    elif out.exists() and any(each.name not in (*LOCK_FILES, HUB_PINS) for each in out.iterdir()):
         raise InputError(f"{out} holds other files than a run: choose an empty or new --out")

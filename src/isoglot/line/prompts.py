@@ -1,10 +1,12 @@
 """The stages that make prompts: read, translated, and paired across languages."""
 
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.own_rows import describe_rows
 from isoglot.core.protocols import Tick
 from isoglot.core.records import Dropped, Prompt
 from isoglot.data.artefacts import artefact_check
@@ -18,7 +20,11 @@ from isoglot.line.sources import round_selection, write_prompts
 
 def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
     """Take fresh families for the round."""
-    return write_prompts(job.recipe.prompts.source, round_selection(job.recipe, job.round), out)
+    counts = write_prompts(job.recipe.prompts.source, round_selection(job.recipe, job.round), out)
+    if "forms" in counts and not job.silent:
+        told = describe_rows(counts["forms"], counts.get("refused", {}))
+        print(f"isoglot: prompts: {told}", file=sys.stderr)
+    return counts
 
 
 def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:

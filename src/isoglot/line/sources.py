@@ -8,15 +8,18 @@ from typing import Any
 
 from isoglot.benchmarks.benchmark import BenchmarkConfig
 from isoglot.benchmarks.examples import benchmark_files
+from isoglot.core.hub import hub_commit, is_commit
+from isoglot.core.own_rows import RowTally
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Prompt
 from isoglot.core.row_sources import RowSource, source_revision
+from isoglot.core.section import validated
 from isoglot.core.store import shard_path, shards_of, write_shard
 from isoglot.data.prompts import read_prompts, select_families
 from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.models.load import load_identifier
-from isoglot.recipe.recipe import Recipe
+from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.recipe.sections import AlmanacIdentifierConfig, EvaluationTask, PromptSource
 
 OwnPrompts = PromptSource | tuple[RowSource, ...]
@@ -28,6 +31,38 @@ def identifier_of(recipe: Recipe) -> LanguageIdentifier:
     if isinstance(recipe.identifier, AlmanacIdentifierConfig):
         return AlmanacIdentifier(recipe.all_languages)
     return load_identifier(recipe.all_languages)
+
+
+HUB_PINS = "hub.json"
+"""The file of a run directory with the commits of its hub sets, by `owner/name@revision`."""
+
+
+def pin_hub_sets(recipe: Recipe, known: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
+    """Return the recipe with a commit as the revision of each hub set, and all the commits.
+
+    A branch that is `known` keeps its commit, so that a run resumes with the rows it began with.
+
+    Raises:
+        InputError: a set that is missing or gated, or no connection to the hub.
+    """
+    pins = dict(known)
+
+    def pinned(values: Any) -> Any:
+        if isinstance(values, list):
+            return [pinned(value) for value in values]
+        if not isinstance(values, dict):
+            return values
+        if values.get("kind") != "hub":
+            return {key: pinned(value) for key, value in values.items()}
+        path, revision = values["path"], values.get("revision", "main")
+        key = f"{path}@{revision}"
+        if key not in pins and not is_commit(revision):
+            pins[key] = hub_commit(path, revision)
+        return {**values, "revision": pins.get(key, revision)}
+
+    values = resolved(recipe)
+    found = pinned(values)
+    return (recipe if found == values else validated(Recipe, found, recipe.name)), pins
 
 
 def file_revisions(source: PromptSources) -> list[str]:
@@ -78,8 +113,13 @@ def evaluation_selection(
     )
 
 
-def select_prompts(source: OwnPrompts, selection: PromptSelection) -> Iterator[list[Prompt]]:
-    """Yield the selected prompts in shards of whole families; those of the lab are made lazily."""
+def select_prompts(
+    source: OwnPrompts, selection: PromptSelection, tally: RowTally | None = None
+) -> Iterator[list[Prompt]]:
+    """Yield the selected prompts in shards of whole families; those of the lab are made lazily.
+
+    The rows of the user's are counted in `tally`.
+    """
     size, languages = selection.families_per_shard, selection.languages
     if isinstance(source, LabPromptConfig):
         rows = lab_prompts(
@@ -92,7 +132,7 @@ def select_prompts(source: OwnPrompts, selection: PromptSelection) -> Iterator[l
         yield from iter(lambda: list(islice(rows, size * len(languages))), [])
         return
     sources = source if isinstance(source, tuple) else (source,)
-    prompts = [prompt for each in sources for prompt in read_prompts(each)]
+    prompts = [prompt for each in sources for prompt in read_prompts(each, tally)]
     selected = select_families(
         prompts,
         languages=languages,
@@ -106,12 +146,14 @@ def select_prompts(source: OwnPrompts, selection: PromptSelection) -> Iterator[l
 
 def write_prompts(source: OwnPrompts, selection: PromptSelection, out: Path) -> Mapping[str, Any]:
     """Write the selected prompts, shard by shard."""
-    num_written = 0
-    for index, shard in enumerate(select_prompts(source, selection)):
+    num_written, tally = 0, RowTally()
+    for index, shard in enumerate(select_prompts(source, selection, tally)):
         rows = [with_system(prompt, selection.system) for prompt in shard]
         write_shard(shard_path(out, index), rows, Prompt)
         num_written += len(shard)
-    return {"rows": num_written}
+    forms = {"forms": dict(tally.forms)} if tally.forms else {}
+    refused = {"refused": dict(tally.refused)} if tally.refused else {}
+    return {"rows": num_written, **forms, **refused}
 
 
 def with_system(prompt: Prompt, system: str) -> Prompt:

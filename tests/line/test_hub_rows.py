@@ -1,0 +1,116 @@
+"""Prompts of a hub set: pinned to the commit that a run began with, from a hub on loopback."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hub_caller import Caller, parquet
+from local_hub import LocalHub
+
+from isoglot.core.records import Prompt
+from isoglot.core.store import read_shard, shard_paths
+
+pytestmark = pytest.mark.slow
+
+SET = "datasets/someone/greetings"
+
+RECIPE = """
+name: from-hub
+languages: [en, sw]
+rounds: 1
+policy: {path: lab}
+prompts:
+  source: {kind: hub, path: someone/greetings, family: [id]}
+generate: {sampling: {max_new_tokens: 2, num_samples: 2, temperature: 1.0}}
+score: {scorers: [length]}
+pair: {method: best_vs_worst}
+"""
+
+
+def greetings(word, **columns):
+    rows = [
+        {"id": i, "instruction": f"{word} {i}?", "lang": tag, "extra": 1.5, **columns}
+        for i in range(2)
+        for tag in ("en", "sw")
+    ]
+    return {"README.md": b"# A set\n", "data/train-00000-of-00001.parquet": parquet(rows)}
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory):
+    hub = LocalHub()
+    with hub.serve() as address:
+        caller = Caller(hub, address, tmp_path_factory.mktemp("hub"))
+        yield caller
+        caller.child.communicate(timeout=60)
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "from-hub.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def run(call, recipe, out, *words):
+    code, said = call("run", str(recipe), "--out", str(out), *words)
+    assert code == 0, said
+    return said
+
+
+def texts(out: Path) -> set[str]:
+    paths = shard_paths(out / "round-0/prompts")
+    return {prompt.text for path in paths for prompt in read_shard(path, Prompt)}
+
+
+def revision(out: Path) -> str:
+    return json.loads((out / "run.json").read_text())["recipe"]["prompts"]["source"]["revision"]
+
+
+def test_a_run_keeps_the_commit_that_it_began_with(call, recipe, tmp_path):
+    old = call.hub.commit(SET, greetings("Hello"))
+    out = tmp_path / "run"
+    said = run(call, recipe, out)
+    assert "read 4 rows as prompt-only, Alpaca" in said
+    assert revision(out) == old
+    new = call.hub.commit(SET, greetings("Goodbye"))
+    (out / "round-0/prompts/done.json").unlink()  # as after a kill
+    run(call, recipe, out)
+    assert (revision(out), texts(out)) == (old, {"Hello 0?", "Hello 1?"})
+    other = tmp_path / "other"
+    run(call, recipe, other)
+    assert (revision(other), texts(other)) == (new, {"Goodbye 0?", "Goodbye 1?"})
+    pinned = tmp_path / "pinned"
+    run(call, recipe, pinned, f"prompts.source.revision={old}")
+    assert texts(pinned) == texts(out)
+    code, said = call("run", str(recipe), "--out", str(out), f"prompts.source.revision={new}")
+    assert code == 2
+    assert f"revision = {old!r} (now {new!r})" in said
+    assert "--redo" in said
+
+
+def test_what_cannot_be_read_is_one_line(call, recipe, tmp_path):
+    call.hub.commit("datasets/someone/gated", greetings("Secret"))
+    call.hub.gated.add("datasets/someone/gated")
+    odd = {"README.md": b"# A set\n", "train.csv": b"premise,label\nIt rains,1\n"}
+    call.hub.commit("datasets/someone/odd", odd)
+    call.hub.commit(SET, greetings("Hello"))
+    for setting, words in (
+        ("path=someone/nowhere", ("someone/nowhere at main", "correct the name, or log in")),
+        ("path=someone/gated", ("someone/gated", "accept its terms at https://", "hf auth login")),
+        ("path=someone/odd", ("someone/odd@", "row 1: expected the columns of a known form",
+                              "came premise, label; name those")),
+        ("revision=next", ("someone/greetings at next", "correct the revision")),
+        ("split=validation", ("someone/greetings", "validation", "train")),
+        ("name=sw", ("someone/greetings", "'sw'", "default")),
+        ("path=nowhere", ("prompts.source.path", "match pattern")),
+        ("columns.prompt=text", ("row 1: expected a column 'text', came id, instruction, lang")),
+    ):  # fmt: skip
+        out = tmp_path / "run"
+        code, line = call("run", str(recipe), "--out", str(out), f"prompts.source.{setting}")
+        assert code == 2, line
+        assert line.strip().count("\n") == 0, line
+        assert all(each in line for each in ([words] if isinstance(words, str) else words)), line
+        assert not (out / "round-0/prompts/part-00000.parquet").exists()
+        shutil.rmtree(out, ignore_errors=True)
