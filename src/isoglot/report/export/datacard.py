@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from isoglot.core.languages import LANGUAGES, language
-from isoglot.report.cells import number
+from isoglot.report.cells import INDEX_3, Column, Toned, number
 from isoglot.report.escape import escape_markdown
 from isoglot.report.results.facts import RecipeFacts, RunFacts
 from isoglot.report.results.names import language_name
 from isoglot.report.results.summary import OverlapRow, RouteTable
+from isoglot.report.table import Table, TableRow
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 _FORMS = {
@@ -95,21 +96,18 @@ def _languages(content: Content) -> str:
         sizes = str(num), f"{content.chars[tag] / num:.0f}"
         lines.append([f"`{tag}`", row.english_name, row.own_name, row.tier, *sizes, engines])
     head = ["", "Language", "Own name", "Resources", "Rows", "Characters, mean", "Written by"]
-    return _table(head, lines)
+    # By hand, since a tag in code type heads each row.
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *lines))
 
 
 def _drops(content: Content) -> list[str]:
     reasons = sorted({why for counts in content.dropped.values() for why in counts})
     if not reasons:
         return ["## Dropped", "No row was dropped."]
-    lines = [
-        [language_name(tag), *(str(content.dropped[tag][why]) for why in reasons)]
-        for tag in sorted(content.dropped)
-    ]
-    total = sum(content.dropped.values(), Counter[str]())
-    lines.append(["all", *(str(total[why]) for why in reasons)])
-    names = [escape_markdown(why.replace("_", " ")) for why in reasons]
-    return ["## Dropped", _table(["Language", *names], lines)]
+    counts = {language_name(tag): content.dropped[tag] for tag in sorted(content.dropped)}
+    counts["all"] = sum(content.dropped.values(), Counter[str]())
+    rows = [TableRow(name, [num[why] for why in reasons]) for name, num in counts.items()]
+    return ["## Dropped", _table(["Language", *(why.replace("_", " ") for why in reasons)], rows)]
 
 
 def _contamination(content: Content) -> list[str]:
@@ -117,14 +115,19 @@ def _contamination(content: Content) -> list[str]:
         return []
     if not content.contamination:
         return ["## Overlap with evaluation sets", "No evaluation set was looked for."]
-    lines = [
-        [
-            escape_markdown(row.task),
-            language_name(row.language),
-            *map(str, (row.rows, row.contaminated)),
-            "unknown" if row.rate is None else f"{number(row.rate)} %",
-            *map(str, (row.items, row.found_items, row.unknown_items)),
-        ]
+    rows = [
+        TableRow(
+            row.task,
+            [
+                language_name(row.language),
+                row.rows,
+                row.contaminated,
+                "unknown" if row.rate is None else f"{number(row.rate)} %",
+                row.items,
+                row.found_items,
+                row.unknown_items,
+            ],
+        )
         for row in content.contamination
     ]
     head = ["Task", "Language", "Rows", "Held an item", "Rate", "Items", "Found", "Too short"]
@@ -132,7 +135,7 @@ def _contamination(content: Content) -> list[str]:
         "## Overlap with evaluation sets",
         "Rows that held an evaluation item of their language were dropped; compared were character "
         "n-grams. Items that are too short to be found are unknown.",
-        _table(head, lines),
+        _table(head, rows),
     ]
 
 
@@ -141,19 +144,24 @@ def _routes(content: Content) -> list[str]:
     if not content.routes.ways:
         return []
     keys = ("quality", "usable", "chrf", "off_target_rate", "artefact_rate", "failed_rate")
-    lines = []
-    for route in content.routes.ways:
-        rates = ("–" if (rate := getattr(route, key)) is None else f"{rate:.3f}" for key in keys)
-        why = escape_markdown(route.why)
-        decision = f"**{why}**" if route.is_chosen else why
-        head = [language_name(route.language), escape_markdown(route.way), str(route.num_answers)]
-        lines.append([*head, *rates, decision])
+    rows = [
+        TableRow(
+            language_name(route.language),
+            [
+                route.way,
+                route.num_answers,
+                *(getattr(route, key) for key in keys),
+                Toned(route.why, "good") if route.is_chosen else route.why,
+            ],
+        )
+        for route in content.routes.ways
+    ]
     names = [key.replace("_", " ") for key in keys]
     return [
         "## How answers were made, by language",
         f"Each way was measured on {content.routes.num_families} development prompts; rates are "
         "0 to 1, a dash is unknown.",
-        _table(["Language", "Way", "Answers", *names, "Decision"], lines),
+        _table(["Language", "Way", "Answers", *names, "Decision"], rows),
     ]
 
 
@@ -216,9 +224,9 @@ def _code(value: object) -> str:
     return " ".join(str(value).split()).replace("`", "'")
 
 
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def _table(head: Sequence[str], rows: Sequence[TableRow]) -> str:
+    columns = [Column(title, INDEX_3, is_text=True) for title in head]
+    return Table("", columns, rows).to_markdown().rstrip()
 
 
 def _bullets(lines: Iterable[str]) -> str:
