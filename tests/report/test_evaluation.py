@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from isoglot.core.store import write_json
 from isoglot.report.cards.answers import NUM_ANSWERS, answer_cards
-from isoglot.report.cards.card import MAX_CHARS, drawn
+from isoglot.report.cards.card import MAX_CHARS, drawn, sample
 from isoglot.report.pages.evaluation import sentence, write_evaluation_report
 from isoglot.report.pages.measures_table import measure_table, task_table
 from isoglot.report.results.evaluation import Evaluation
@@ -144,6 +145,22 @@ def test_sample_of_answers_is_bounded_cut_and_repeatable(tmp_path: Path) -> None
     texts = [side.text for card in browser.cards for side in card.sides]
     assert max(map(len, texts)) < MAX_CHARS + 50
     assert any("characters more]" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("num", "expected"),
+    [
+        (100, {"a": 3, "b": 20, "c": 60}),  # all of them
+        (60, {"a": 3, "b": 20, "c": 37}),  # the room that a and b leave is c's
+        (30, {"a": 3, "b": 13, "c": 13}),
+        (4, {"a": 2, "b": 2, "c": 2}),
+        (0, {"a": 2, "b": 2, "c": 2}),
+    ],
+)
+def test_sample_is_even_and_leaves_no_room(num: int, expected: dict[str, int]) -> None:
+    rows = [f"{kind}{i}" for kind, n in (("a", 3), ("b", 20), ("c", 60)) for i in range(n)]
+    found = sample(lambda: rows, lambda row: row[0], lambda row: (row,), num)
+    assert Counter(row[0] for row in found) == expected
 
 
 def test_draw_does_not_hang_on_the_order_of_the_rows() -> None:

@@ -25,7 +25,7 @@ from isoglot.report.results.names import language_name, metric_name
 from isoglot.report.results.rows import OFF_TARGET
 
 NUM_ANSWERS = 1500
-"""About so many cards in a page, over all tasks, languages and grades."""
+"""At most so many cards in a page, over all tasks, languages and grades."""
 
 _GRADES = {"high": "50 % and more", "low": "under 50 %", "unknown": "no value"}
 _LANGUAGES = {"asked": "in the language asked for", "other": "off-target", "unknown": "unknown"}

@@ -7,6 +7,7 @@ Texts come from models: the page's script shows them as text only.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,12 +124,19 @@ def sample(
     key: Callable[[_T], Sequence[str]],
     num: int,
 ) -> list[_T]:
-    """About `num` rows in all, as many of each kind, at least two; the same ones each time.
+    """At most `num` rows in all, or two of each kind where that is more; the same ones each time.
 
-    `read` is called twice: once to find the kinds, once to draw.
+    As many of each kind as there is room for: what a rare kind leaves free goes to the others.
+    `read` is called twice: once to count the kinds, once to draw.
     """
-    kinds = {kind(row) for row in read()}
-    return list(drawn(read(), max(2, num // max(1, len(kinds))), kind, key))
+    counts = Counter(map(kind, read()))
+    limit, room = 0, num
+    for place, count in enumerate(sorted(counts.values())):
+        limit = room // (len(counts) - place)
+        if count >= limit:
+            break
+        room -= count
+    return list(drawn(read(), max(2, limit), kind, key))
 
 
 def drawn(

@@ -30,7 +30,7 @@ from isoglot.report.cards.card import (
 from isoglot.report.results.names import language_name
 
 _NUM_VERDICTS, _NUM_RATINGS = 800, 1200
-"""About so many in a page, over all languages and outcomes or grades."""
+"""At most so many in a page, over all languages and outcomes or grades."""
 
 _OUTCOMES = {
     "win": "A wins in both orders",

@@ -25,7 +25,7 @@ from isoglot.report.results.names import language_name
 NUM_KEPT, NUM_DROPPED = 40, 20
 
 _NUM_REWARDED = 800
-"""About so many in a page, over all scorers, sets, languages and outcomes."""
+"""At most so many in a page, over all scorers, sets, languages and outcomes."""
 
 _OUTCOMES = {"right": "right", "wrong": "wrong", "equal": "equal rewards", "unknown": "no reward"}
 
