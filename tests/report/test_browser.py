@@ -47,6 +47,24 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     }
 
 
+def test_titles_of_axes_stay_within_their_plots(tab: Tab, pages: dict[str, Path]) -> None:
+    tab.open(pages["run"], width=390)
+    titles, cut = tab.evaluate(
+        """(() => {
+            const titles = [...document.querySelectorAll(".infolayer text[class$='title']")];
+            const cut = titles.filter((title) => {
+                const box = title.getBoundingClientRect();
+                const plot = title.closest("[data-chart]").getBoundingClientRect();
+                const across = Math.max(plot.left - box.left, box.right - plot.right);
+                return Math.max(across, box.bottom - plot.bottom) > 1;
+            });
+            return [titles.length, cut.map((title) => title.textContent)];
+        })()"""
+    )
+    assert titles
+    assert cut == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
 def test_page_loads_without_error_or_request(

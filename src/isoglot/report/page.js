@@ -20,7 +20,27 @@ function draw() {
   const style = getComputedStyle(document.documentElement);
   for (const place of document.querySelectorAll("[data-chart]")) {
     const figure = coloured(data.charts[Number(place.dataset.chart)], style);
-    Plotly.react(place, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+    Plotly.react(place, figure.data, figure.layout, { responsive: true, displayModeBar: false })
+      .then(() => wrapTitles(place));
+  }
+}
+
+// On a narrow page, the title of an axis breaks into lines where it would leave the plot.
+function wrapTitles(place) {
+  const frame = place.getBoundingClientRect();
+  for (const node of place.querySelectorAll(".infolayer text[class^='x'][class$='title']")) {
+    const box = node.getBoundingClientRect();
+    const middle = (box.left + box.right) / 2;
+    const room = 2 * Math.min(middle - frame.left, frame.right - middle);
+    const axis = node.getAttribute("class").replace(/^x(\d*)title$/, "xaxis$1");
+    const text = place.layout[axis]?.title?.text;
+    if (box.width <= room || !text || text.includes("<br>")) continue;
+    const most = Math.floor((text.length * room) / box.width);
+    const lines = text.split(" ").reduce((all, word) => {
+      const longer = `${all.at(-1)} ${word}`;
+      return longer.length <= most ? [...all.slice(0, -1), longer] : [...all, word];
+    }, [""]);
+    Plotly.relayout(place, { [`${axis}.title.text`]: lines.join("<br>").trim().replace(/^<br>/, "") });
   }
 }
 
