@@ -6,18 +6,16 @@ from functools import partial
 from pathlib import Path
 
 from isoglot.core.records import Choice, Completion, Graded, Prompt, PromptKey, prompt_key
-from isoglot.core.store import shard_paths
 from isoglot.report.cards.card import (
     Card,
     Cards,
     Facet,
+    RecordReader,
     Side,
     conversation,
     cut,
     join_facts,
     language_facet,
-    read_records,
-    records_by_prompt,
     sample,
 )
 from isoglot.report.cells import number
@@ -51,7 +49,8 @@ def answer_cards(folder: Path, tasks: Sequence[str], notes: list[str]) -> Cards:
 
 
 def _cards(folder: Path, num_tasks: int, notes: list[str]) -> Iterator[Card]:
-    read = partial(read_records, [folder / "graded.parquet"], Graded, notes)
+    reader = RecordReader(folder, notes)
+    read = partial(reader.read, "graded.parquet", Graded)
     metric = next((row.metric for row in read()), "")
     chosen = sample(
         lambda: (row for row in read() if row.metric == metric),
@@ -59,30 +58,24 @@ def _cards(folder: Path, num_tasks: int, notes: list[str]) -> Iterator[Card]:
         prompt_key,
         NUM_ANSWERS // num_tasks,
     )
-    prompts = records_by_prompt(_shards(folder, "prompts"), Prompt, chosen, notes)
+    prompts = reader.by_prompt("prompts", Prompt, chosen)
     grades: dict[PromptKey, dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
     for row in read():
         if prompt_key(row) in prompts:
             grades[prompt_key(row)][row.metric].append(row.value)
     num_seen: Counter[PromptKey] = Counter()
-    for answer in read_records(_shards(folder, "completions"), Completion, notes):
+    for answer in reader.read("completions", Completion):
         if (key := prompt_key(answer)) in prompts:
             graded = _nth_grades(grades[key], num_seen[key])
             yield _card(folder.name, prompts[key], metric, graded, [_answer(answer)])
             num_seen[key] += 1
     choices: dict[PromptKey, list[Choice]] = defaultdict(list)
-    for choice in read_records(_shards(folder, "choices"), Choice, notes):
+    for choice in reader.read("choices", Choice):
         if prompt_key(choice) in prompts:
             choices[prompt_key(choice)].append(choice)
     for key, offered in choices.items():
         sides = [_choice(choice, prompts[key].gold) for choice in offered]
         yield _card(folder.name, prompts[key], metric, _nth_grades(grades[key], 0), sides)
-
-
-def _shards(folder: Path, name: str) -> list[Path]:
-    """List the shards of a task, and of the later turns of its conversations."""
-    turns = (folder, *sorted(folder.glob("turn-*")))
-    return [path for turn in turns for path in shard_paths(turn / name)]
 
 
 def _grade(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """Cards of samples: a prompt with its texts, that a reader filters by facets and searches.
 
-An adapter (`cards/answers.py`, `cards/pairs.py`, …) reads records with `read_records`, draws some
-of each kind with `sample`, and makes a `Card` of each.
+An adapter (`cards/answers.py`, `cards/pairs.py`, …) reads a folder with `RecordReader`, draws some
+records of each kind with `sample`, and makes a `Card` of each.
 
 Texts come from models: the page's script shows them as text only.
 """
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message, OfPrompt, PromptKey, content_id, prompt_key
-from isoglot.core.store import read_shard
+from isoglot.core.store import read_shard, shard_paths
 from isoglot.report.results.names import language_name
 
 MAX_CHARS = 3000
@@ -97,25 +97,33 @@ def language_facet(cards: Iterable[Card], *, starts_at_first: bool = False) -> F
     return Facet("language", "Language", {tag: language_name(tag) for tag in tags}, selected)
 
 
-def read_records(shards: Iterable[Path], record: type[_T], notes: list[str]) -> Iterator[_T]:
-    """The records of Parquet shards, one shard in memory at a time.
+@dataclass(frozen=True, slots=True)
+class RecordReader:
+    """Reads the records of a folder, and of the later turns of its conversations.
 
     A shard that cannot be read is a note: a page of the others is better than none.
     """
-    for shard in shards:
-        try:
-            yield from read_shard(shard, record)
-        except InputError:
-            notes.append(f"{shard.parent.name}/{shard.name} could not be read and is not shown")
 
+    folder: Path
+    notes: list[str]
 
-def records_by_prompt(
-    shards: Iterable[Path], record: type[_P], wanted: Iterable[OfPrompt], notes: list[str]
-) -> dict[PromptKey, _P]:
-    """Prompt → its record, for the prompts of `wanted`."""
-    keys = {prompt_key(row) for row in wanted}
-    rows = read_records(shards, record, notes)
-    return {prompt_key(row): row for row in rows if prompt_key(row) in keys}
+    def read(self, name: str, record: type[_T]) -> Iterator[_T]:
+        """The records of a file or of a folder's shards, one shard in memory at a time."""
+        for place in (self.folder, *sorted(self.folder.glob("turn-*"))):
+            path = place / name
+            for shard in [path] if path.is_file() else shard_paths(path):
+                try:
+                    yield from read_shard(shard, record)
+                except InputError:
+                    note = f"{shard.parent.name}/{shard.name} could not be read and is not shown"
+                    self.notes.append(note)
+
+    def by_prompt(
+        self, name: str, record: type[_P], wanted: Iterable[OfPrompt]
+    ) -> dict[PromptKey, _P]:
+        """Prompt → its record, for the prompts of `wanted`."""
+        keys = {prompt_key(row) for row in wanted}
+        return {prompt_key(row): row for row in self.read(name, record) if prompt_key(row) in keys}
 
 
 def sample(

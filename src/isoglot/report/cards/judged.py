@@ -13,18 +13,16 @@ from isoglot.core.records import (
     Verdict,
     prompt_key,
 )
-from isoglot.core.store import shard_paths
 from isoglot.report.cards.card import (
     Card,
     Cards,
     Facet,
+    RecordReader,
     Side,
     conversation,
     cut,
     join_facts,
     language_facet,
-    read_records,
-    records_by_prompt,
     sample,
 )
 from isoglot.report.results.names import language_name
@@ -45,13 +43,11 @@ _BANDS = {"high": "7 to 10", "mid": "4 to 6.9", "low": "1 to 3.9", "unknown": "u
 
 def verdict_cards(folder: Path, notes: list[str]) -> Cards:
     """Draw an even sample of verdicts, the same each time, with the prompts and answers there."""
-    read = partial(read_records, shard_paths(folder / "verdicts"), Verdict, notes)
+    reader = RecordReader(folder, notes)
+    read = partial(reader.read, "verdicts", Verdict)
     verdicts = sample(read, lambda row: (row.language, both_orders(row)), prompt_key, _NUM_VERDICTS)
-    prompts = records_by_prompt(shard_paths(folder / "prompts"), Prompt, verdicts, notes)
-    answers = {
-        side: records_by_prompt(shard_paths(folder / side), Completion, verdicts, notes)
-        for side in ("a", "b")
-    }
+    prompts = reader.by_prompt("prompts", Prompt, verdicts)
+    answers = {side: reader.by_prompt(side, Completion, verdicts) for side in ("a", "b")}
     cards = [_verdict_card(row, prompts.get(prompt_key(row)), answers) for row in verdicts]
     return Cards(
         title="Prompts and verdicts, one by one",
@@ -66,10 +62,11 @@ def verdict_cards(folder: Path, notes: list[str]) -> Cards:
 
 def rating_cards(folder: Path, notes: list[str]) -> Cards:
     """Draw an even sample of ratings, the same each time, with the prompts and answers there."""
-    read = partial(read_records, shard_paths(folder / "ratings"), Rated, notes)
+    reader = RecordReader(folder, notes)
+    read = partial(reader.read, "ratings", Rated)
     rated = sample(read, lambda r: (r.language, _band(r.value), r.turn), prompt_key, _NUM_RATINGS)
-    prompts = records_by_prompt(shard_paths(folder / "prompts"), Prompt, rated, notes)
-    answers = records_by_prompt(shard_paths(folder / "completions"), Completion, rated, notes)
+    prompts = reader.by_prompt("prompts", Prompt, rated)
+    answers = reader.by_prompt("completions", Completion, rated)
     cards = [
         _rating_card(row, prompts.get(prompt_key(row)), answers.get(prompt_key(row)))
         for row in rated

@@ -6,18 +6,18 @@ from functools import partial
 from pathlib import Path
 
 from isoglot.core.records import Dropped, Preference
-from isoglot.core.store import DROPPED, shard_paths
+from isoglot.core.store import DROPPED
 from isoglot.report.cards.card import (
     Card,
     Cards,
     Facet,
+    RecordReader,
     Side,
     conversation,
     cut,
     drawn,
     join_facts,
     language_facet,
-    read_records,
     sample,
 )
 from isoglot.report.results.names import language_name
@@ -35,10 +35,10 @@ def pair_cards(run: Path, notes: list[str]) -> Cards:
     folders = {_round_of(folder): folder / "filter" for folder in run.glob("round-*")}
     cards: list[Card] = []
     for index, folder in sorted(folders.items()):
-        kept = read_records(shard_paths(folder), Preference, notes)
-        sampled = drawn(kept, NUM_KEPT, lambda row: row.language, _key)
+        reader = RecordReader(folder, notes)
+        sampled = drawn(reader.read(".", Preference), NUM_KEPT, lambda row: row.language, _key)
         cards += [_kept_card(index, row) for row in sampled]
-        dropped = read_records(shard_paths(folder / DROPPED), Dropped, notes)
+        dropped = reader.read(DROPPED, Dropped)
         left_out = drawn(dropped, NUM_DROPPED, lambda row: row.language, _key)
         cards += [_dropped_card(index, row) for row in left_out]
     rounds = {card.facets["round"]: f"round {card.facets['round']}" for card in cards}
@@ -66,7 +66,7 @@ def reward_cards(folder: Path, places: Mapping[str, Mapping[str, str]], notes: l
     cards: list[Card] = []
     found = [(scorer, name, at) for scorer, sets in places.items() for name, at in sets.items()]
     for scorer, name, at in found:
-        read = partial(read_records, shard_paths(folder / at), Preference, notes)
+        read = partial(RecordReader(folder, notes).read, at, Preference)
         rewarded = sample(read, _kind, _key, _NUM_REWARDED // len(found))
         cards += [_rewarded_card(scorer, name, row) for row in rewarded]
     return Cards(
