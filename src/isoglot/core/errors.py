@@ -4,7 +4,24 @@ import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Literal
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "train": ("torch", "transformers", "trl", "peft", "accelerate", "datasets"),
+    "report": ("plotly", "jinja2"),
+    "evaluate": ("sacrebleu", "sentencepiece"),
+    "openai": ("httpx2", "tenacity"),
+    "trackers": ("tensorboard", "trackio"),
+    "ctranslate2": ("ctranslate2",),
+    "google": ("google.cloud.translate_v2",),
+    "ray": ("ray",),
+    "deepspeed": ("deepspeed",),
+    "qlora": ("bitsandbytes",),
+}
+"""The modules that each extra of the package brings."""
+
+_MODULE_EXTRAS = {module: extra for extra, modules in EXTRAS.items() for module in modules}
 
 
 class InputError(ValueError):
@@ -33,6 +50,39 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {close[0]!r}?" if close else otherwise
 
 
+def require(extra: str, user: str, otherwise: str = "") -> None:
+    """Raise InputError if a module of an extra is not installed; imports nothing.
+
+    `user` is what needs it, `otherwise` another mend.
+    """
+    for module in EXTRAS[extra]:
+        if not _is_installed(module):
+            raise InputError(_missing(module, extra, user, otherwise))
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it is in
+        return False
+
+
+def _missing(module: str, extra: str, user: str, otherwise: str = "") -> str:
+    mend = f", or {otherwise}" if otherwise else ""
+    return (
+        f"{user} needs the package {module}, which is not installed; pip install "
+        f"'isoglot[{extra}]'{mend}"
+    )
+
+
+def _missing_package(error: BaseException) -> str | None:
+    """Return a message for an import that failed because an extra is not installed, else None."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    extra = _MODULE_EXTRAS.get(error.name) or _MODULE_EXTRAS.get(error.name.partition(".")[0])
+    return _missing(error.name, extra, "this") if extra else None
+
+
 _Kind = Literal["input", "os", "run", "bug"]
 _KINDS: Mapping[_Kind, type[Exception]] = {"input": InputError, "os": OSError, "run": RunError}
 
@@ -48,11 +98,14 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Describe an exception; a bug is any but InputError, OSError, RunError and full memory."""
+        """Describe an exception; a bug is any but InputError, OSError, RunError, full memory and an
+        extra that is not installed."""
         trace = "".join(traceback.format_exception(error))
         for kind, error_class in _KINDS.items():
             if isinstance(error, error_class):
                 return cls(kind, str(error), trace)
+        if missing := _missing_package(error):
+            return cls("input", missing, trace)
         # by name: torch, which has one for accelerators, is not imported for this
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             reason = str(error).partition(". ")[0] or type(error).__name__

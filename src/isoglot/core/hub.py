@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, require
 from isoglot.core.rows import Row
 
 _CONVERTED = "refs/convert/parquet"
@@ -33,7 +33,7 @@ def hub_commit(path: str, revision: str | None = None) -> str:
     """
     if revision and is_commit(revision):
         return revision
-    _check_package(path)
+    require("train", f"{path} of the hub")
     from huggingface_hub import HfApi
 
     try:
@@ -57,7 +57,7 @@ def read_hub_rows(
     Raises:
         InputError: no such set, revision, configuration or split, no access, or no connection.
     """
-    _check_package(path)
+    require("train", f"{path} of the hub")
     with _quiet():
         return _read(path, name, split, revision, files)
 
@@ -114,15 +114,6 @@ def _quiet() -> Iterator[None]:
         if had_bars:
             datasets.enable_progress_bars()
 
-
-def _check_package(path: str) -> None:
-    try:
-        import datasets  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"{path}: expected the package `datasets` to read the hub, came none; "
-            "pip install 'isoglot[train]'"
-        ) from error
 
 
 def _failures() -> tuple[type[BaseException], ...]:

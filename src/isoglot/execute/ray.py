@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.errors import Failure, InputError, RunError
+from isoglot.core.errors import Failure, InputError, RunError, require
 from isoglot.core.protocols import Tick
 from isoglot.execute.local import Input, ShardBar, ShardCounts, ShardSize, ShardTask
 from isoglot.execute.progress import Bar
@@ -40,13 +40,7 @@ _QUIET = {"log_to_driver": False, "logging_level": "CRITICAL"}
 
 def check_ray() -> None:
     """Raise InputError if Ray is not installed; imports nothing."""
-    from importlib.util import find_spec
-
-    if find_spec("ray") is None:
-        raise InputError(
-            "execute.kind ray: expected Ray, which is not installed; pip install 'isoglot[ray]', "
-            "or set execute.kind=local"
-        )
+    require("ray", "execute.kind ray", "set execute.kind=local")
 
 
 def map_shards_on_ray(

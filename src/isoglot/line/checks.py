@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, require
 from isoglot.core.protocols import GoldConfig
 from isoglot.data.cross_lingual import check_cross_lingual
 from isoglot.evals.graders import GRADERS
@@ -19,10 +19,13 @@ from isoglot.train.settings import check_training
 
 
 def check_settings(recipe: Recipe, out: Path) -> None:
-    """Raise InputError for a missing or unknown path, model, grader or trainer argument.
+    """Raise InputError for a missing package, or a missing or unknown path, model, grader or
+    trainer argument.
 
     A round that has trained is not checked again, since that would import TRL for nothing.
     """
+    require("train", "a run")
+    require("report", "the page of a run")
     if isinstance(recipe.execute, RayConfig):
         check_ray()
     sampler_revision(recipe.policy)

@@ -1,12 +1,11 @@
 """Low-rank adapters, over a base in 4 bits where the recipe says so."""
 
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from pydantic import Field
 
 from isoglot.core.environment import fast_bfloat16
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, require
 from isoglot.core.section import Section
 
 
@@ -37,11 +36,7 @@ def check_quantization() -> None:
     """Raise InputError where no base can be in 4 bits."""
     import torch
 
-    if find_spec("bitsandbytes") is None:
-        raise InputError(
-            "expected the package bitsandbytes for train.quantization, got none; pip install "
-            "'isoglot[qlora]', or remove the section"
-        )
+    require("qlora", "train.quantization", "remove the section")
     if not torch.cuda.is_available():
         raise InputError(
             "expected a GPU for train.quantization, got none; train on a machine with one, or "

@@ -18,13 +18,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from isoglot.core.errors import Failure, InputError, RunError
+from isoglot.core.errors import Failure, InputError, RunError, require
 from isoglot.core.section import Section
 from isoglot.core.store import write_whole
 from isoglot.train.folder import finished_summary
@@ -106,11 +105,8 @@ def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
             f"{what} completes prompts in training, which needs launch.config ddp, got "
             f"{launch.config}; use ddp"
         )
-    if kind == "DEEPSPEED" and find_spec("deepspeed") is None:
-        raise InputError(
-            f"launch.config {launch.config} needs DeepSpeed, which is not installed; "
-            "pip install 'isoglot[deepspeed]', or use fsdp2"
-        )
+    if kind == "DEEPSPEED":
+        require("deepspeed", f"launch.config {launch.config}", "use fsdp2")
     num_here = launch.num_processes // launch.num_machines
     if config.training.get("use_cpu") or not torch.accelerator.is_available():
         if kind != "MULTI_GPU":

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, require
 from isoglot.core.languages import language
 from isoglot.core.layout import Piece
 from isoglot.core.protected import FENCE, mask, unmask
@@ -189,16 +189,11 @@ def google_name(config: GoogleConfig) -> str:
 
 
 def _client(config: GoogleConfig) -> Any:
-    try:
-        from google.cloud import translate_v2
-    except ImportError as error:
-        raise InputError(
-            "expected the package google-cloud-translate for engine google, got none; pip install "
-            "'isoglot[google]'"
-        ) from error
+    require("google", "engine google")
     from google.auth import api_key
     from google.auth.credentials import AnonymousCredentials
     from google.auth.exceptions import DefaultCredentialsError
+    from google.cloud import translate_v2
 
     credentials: Any = None  # Application Default Credentials
     if config.api_key_env is not None:

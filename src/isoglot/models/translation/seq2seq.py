@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, require
 from isoglot.core.layout import Piece, join_pieces, pieces_of
 from isoglot.core.protocols import Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
@@ -202,13 +202,9 @@ class _CTranslate2Backend:
     window: int | None = None
 
     def __init__(self, config: Seq2SeqConfig, tokenizer: Any) -> None:
-        try:
-            import ctranslate2
-        except ImportError as error:
-            raise InputError(
-                "expected the package ctranslate2 for backend ctranslate2, got none; "
-                "pip install 'isoglot[ctranslate2]'"
-            ) from error
+        require("ctranslate2", "backend ctranslate2")
+        import ctranslate2
+
         self._config = config
         self._tokenizer = tokenizer
         self._translator = ctranslate2.Translator(
