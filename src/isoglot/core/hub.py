@@ -115,7 +115,6 @@ def _quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-
 def _failures() -> tuple[type[BaseException], ...]:
     """Return the errors of the hub's libraries that are not our own bugs."""
     from datasets.exceptions import DatasetsError
