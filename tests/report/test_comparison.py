@@ -265,6 +265,12 @@ def test_same_model_twice_is_told_apart_by_its_folder(tmp_path: Path) -> None:
     assert compare_runs(folders).names == ["same@1 (a)", "same@1 (b)"]
 
 
+def test_heads_of_one_model_in_two_folders_differ(tmp_path: Path) -> None:
+    folders = [write_evaluation(tmp_path / name, "policy@510dcd5af806") for name in ("old", "new")]
+    heads = [c.title for c in comparison_table(compare_runs(folders), ACCURACY, {}).columns]
+    assert heads == ["Language", "policy (old)", "policy (new)", "n (unknown)"]
+
+
 def test_table_has_the_values_and_the_changes(folders: list[Path]) -> None:
     comparison = compare_runs(folders)
     text = printed(comparison, ACCURACY)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from isoglot.report.cells import PERCENT, Scale
 from isoglot.report.charts.canvas import Chart, finished, label, new_figure
 from isoglot.report.charts.intervals import hover
-from isoglot.report.results.names import language_name, shortened, without_revisions
+from isoglot.report.results.names import column_names, language_name
 from isoglot.report.results.rows import Interval
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _name_axes(figure: "go.Figure", rows: Sequence[str], columns: Sequence[str])
     )
     figure.update_xaxes(
         tickvals=list(range(len(columns))),
-        ticktext=[label(shortened(name)) for name in without_revisions(columns)],
+        ticktext=list(map(label, column_names(columns))),
         side="top",
         tickangle=-40,
         showgrid=False,

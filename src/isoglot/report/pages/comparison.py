@@ -10,7 +10,7 @@ from isoglot.report.charts.heat import heat_map
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
 from isoglot.report.page import Page, PageSection, Tile, write_page
 from isoglot.report.pages.comparison_table import Changes, changes_of, comparison_table
-from isoglot.report.results.names import in_sentence, shortened, tier
+from isoglot.report.results.names import column_names, in_sentence, tier
 from isoglot.report.results.rows import MEAN, Measure, rows_of
 from isoglot.report.results.runs import Comparison, compare_runs
 
@@ -26,9 +26,10 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
     comparison = compare_runs(folders)
     changes = {measure: changes_of(comparison, measure) for measure in comparison.measures}
     scored = {measure: part for measure, part in changes.items() if not measure.is_off_target}
+    short = dict(zip(comparison.names, column_names(comparison.names), strict=True))
     tiles = [
         Tile.of(
-            f"{shortened(name)}: {in_sentence(measure.title)}, mean of {len(part) - 1}",
+            f"{short[name]}: {in_sentence(measure.title)}, mean of {len(part) - 1}",
             part[MEAN],
             step_of(scale_of(measure)),
             "interval unknown",
@@ -127,6 +128,6 @@ def _difference_plot(
         for i, name in enumerate(names)
     ]
     step = step_of(scale_of(measure))
-    title = f"{step.unit}, minus {shortened(comparison.names[0])}"
+    title = f"{step.unit}, minus {column_names(comparison.names)[0]}"
     axis = Axis(title, step, line_at=0)
     return interval_chart(f"{measure.title}: difference", tags, series, axis, group_of=tier)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from isoglot.report.cells import Cell, Column, scale_of, step_of
-from isoglot.report.results.names import shortened
+from isoglot.report.results.names import column_names
 from isoglot.report.results.paired import changes_between
 from isoglot.report.results.rows import MEAN, Interval, Measure, ResultRow, groups_of, rows_of
 from isoglot.report.results.runs import ComparedRun, Comparison
@@ -39,7 +39,7 @@ def comparison_table(
     ]
     scale = scale_of(measure)
     columns = [Column("Language")]
-    columns += [Column(shortened(name) + unit, scale, form="value") for name in found]
+    columns += [Column(name + unit, scale, form="value") for name in column_names(list(found))]
     columns.append(Column("n (unknown)"))
 
     def cells(tag: str, values: Mapping[str, Interval | None], count: str) -> list[Cell]:

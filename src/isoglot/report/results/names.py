@@ -77,6 +77,11 @@ def shortened(name: str, limit: int = 24) -> str:
     return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
+def column_names(models: Sequence[str]) -> list[str]:
+    """Names for the heads of columns: without revisions where they still differ, and cut."""
+    return list(map(shortened, without_revisions(models)))
+
+
 def without_revisions(models: Sequence[str]) -> list[str]:
     """`model` for `model@revision`, where the names still differ."""
     short = [re.sub(r"@\S+", "", model) for model in models]
