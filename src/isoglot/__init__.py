@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from isoglot.recipe.tasks import TaskOptions
     from isoglot.report.objects import Evaluated, Judged, ModelRatings, Run
     from isoglot.report.pages.run import write_report
+    from isoglot.report.results.inspection import Inspection
 
 _WHERE = {
     "core.errors": ("InputError",),
@@ -42,6 +43,7 @@ _WHERE = {
     "recipe.tasks": ("TaskOptions",),
     "recipe.recipe": ("Recipe", "load_recipe", "recipe_names"),
     "report.pages.run": ("write_report",),
+    "report.results.inspection": ("Inspection",),
     "report.objects": ("Evaluated", "Judged", "ModelRatings", "Run"),
 }
 """The modules of the names that are imported at first use."""
@@ -52,6 +54,7 @@ __all__ = [
     "Dropped",
     "Evaluated",
     "InputError",
+    "Inspection",
     "Judged",
     "Language",
     "LanguageIdentifier",
@@ -69,6 +72,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "identify",
+    "inspect",
     "judge",
     "load_identifier",
     "load_recipe",
@@ -286,6 +290,34 @@ def judge(
     source = judge_of(judge, answers=ours, task=task, reading=reading, max_cost_usd=max_cost_usd)
     given |= {"second": _path(second), "again_invalid": again_invalid}
     return Judged(folder, compare_answers(ours, _folder(b), source, folder, **given))
+
+
+def inspect(
+    source: str | Path | Sequence[str | Mapping[str, Any]],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    languages: Sequence[str] = ("xllms-100",),
+) -> Inspection:
+    """Inspect the rows of a source, before they are used: form, languages, columns, refusals.
+
+    Example:
+        >>> found = isoglot.inspect([{"prompt": "Hi", "completion": "Hello", "lang": "en"}])
+        >>> found.forms
+        {'prompt-completion': 1}
+
+    Args:
+        source: a file, a folder, a glob, a set of the hub (`owner/name`), or a list of rows.
+        settings: keys of `prompts.source` with dots, such as `{"columns.prompt": "question"}`.
+        languages: tags and sets, to identify the rows among that name no language.
+
+    Raises:
+        InputError: files that are missing or damaged, or a set that cannot be read.
+    """
+    from isoglot.core.language_sets import expand
+    from isoglot.line.inspection import inspect_rows
+    from isoglot.recipe.sources import named_source
+
+    return inspect_rows(named_source(source, settings or {}), expand(languages))
 
 
 def identify(texts: Sequence[str], languages: Sequence[str]) -> list[str | None]:

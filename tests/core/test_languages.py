@@ -9,7 +9,7 @@ from published import is_whole, published, published_rows
 
 from isoglot.benchmarks.catalogue import BENCHMARKS
 from isoglot.core.language_sets import SETS
-from isoglot.core.languages import ALIASES, LANGUAGES, language
+from isoglot.core.languages import ALIASES, LANGUAGES, language, language_of
 
 ROWS = pytest.mark.parametrize("row", LANGUAGES.values(), ids=lambda row: row.tag)
 # What the benchmarks have beside FLORES-200, whose codes are tested on the data below.
@@ -235,3 +235,21 @@ def test_the_hundred_are_languages_that_cldr_covers():
     missing = {tag for tag in SETS["xllms-100"] if tag not in levels}
     assert missing == {"tl", "ckb", "kab"}, "tl is fil there; two are below basic, with all we need"
     assert "fil" in levels
+
+
+@pytest.mark.parametrize(
+    ("code", "tag"),
+    [
+        ("sw", "sw"), ("swh_Latn", "sw"), ("swa", "sw"), ("Swahili", "sw"), ("SW", "sw"),
+        ("ara", "ar"), ("arb", "ar"), ("cmn", "zh-Hans"), ("zh_TW", "zh-Hant"), ("zh", "zh-Hans"),
+        ("de-DE", "de"), ("pt_BR", "pt"), ("sr-Latn", "sr-Latn"), ("eng", "en"), ("amh", "am"),
+    ],
+)  # fmt: skip
+def test_data_sets_write_a_language_in_many_ways(code, tag):
+    assert language_of(code).tag == tag
+
+
+@pytest.mark.parametrize("code", ["", "xx", "en-de", "Klingon"])
+def test_what_is_no_language_is_refused(code):
+    with pytest.raises(ValueError, match="unknown language"):
+        language_of(code)

@@ -83,6 +83,24 @@ def test_json_may_hold_an_object_in_each_line(tmp_path):
     assert [row["a"] for _, row in read_rows(tmp_path / "a.json")] == [1, 2]
 
 
+def test_json_may_hold_a_list_inside_an_object(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text('{\n "version": 1,\n "data": [{"a": 1}, {"a": 2}]\n}\n')
+    assert [row["a"] for _, row in read_rows(file)] == [1, 2]
+    file.write_text('{"a": 1,\n "b": [3]}')
+    assert [row for _, row in read_rows(file)] == [{"a": 1, "b": [3]}]
+
+
+def test_a_folder_has_the_files_of_rows_in_it(tmp_path):
+    for name in ("b/c.jsonl", "a.csv", "README.md", ".hidden.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        written(tmp_path / name, ROWS)
+    assert [file.name for file in find_files(str(tmp_path))] == ["a.csv", "c.jsonl"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: expected files of \.jsonl, .* in it, came none"):
+        find_files(str(tmp_path / "empty"))
+
+
 def test_a_glob_reads_its_files_by_name(tmp_path):
     for name in ("b.jsonl", "a.csv"):
         written(tmp_path / name, ROWS)

@@ -9,6 +9,7 @@ import typer
 
 from isoglot.commands.evaluate import benchmarks_command, compare_command, evaluate_command
 from isoglot.commands.export import export_command
+from isoglot.commands.inspect import inspect_command
 from isoglot.commands.judge import import_rankings_command, judge_command, rewards_command
 from isoglot.commands.lab import lab
 from isoglot.commands.languages import languages_command
@@ -68,6 +69,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "study": study_command,
     "report": report_command,
     "audit": audit_command,
+    "inspect": inspect_command,
     "evaluate": evaluate_command,
     "judge": judge_command,
     "rewards": rewards_command,

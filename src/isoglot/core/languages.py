@@ -19,6 +19,7 @@ number, from URL-NLP's `language_metadata`; they count all scripts of a language
 """
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -108,15 +109,30 @@ def language(tag: str) -> Language:
 def language_of(code: str) -> Language:
     """Return the row of a language by any code that data sets use, or by its English name.
 
-    A BCP-47 tag or an alias, a code of FLORES-200, ISO 639-3 or NTREX-128, in any case.
+    A BCP-47 tag or an alias, with a region or without, or a code of FLORES-200, ISO 639-3 or
+    NTREX-128, in any case.
 
     Raises:
         InputError: no such row; as `language` does.
     """
     if code in LANGUAGES or code in ALIASES:
         return language(code)
-    tag = _tags_by_code().get(code.strip().casefold())
-    return LANGUAGES[tag] if tag else language(code)
+    first, *rest = code.strip().replace("_", "-").split("-")
+    base = language_aliases().get(first.casefold(), first)
+    without_region = [part for part in rest if not (len(part) in (2, 3) and part.upper() == part)]
+    names = code.strip(), "-".join([base, *rest]), "-".join([base, *without_region])
+    for name in names:
+        if tag := _tags_by_code().get(name.casefold()):
+            return LANGUAGES[tag]
+    return language(code)
+
+
+@cache
+def language_aliases() -> Mapping[str, str]:
+    """Return CLDR's aliases of languages, such as the codes of ISO 639-3 (`ara` for `ar`)."""
+    from babel.core import get_global
+
+    return get_global("language_aliases")
 
 
 @cache
@@ -127,6 +143,7 @@ def _tags_by_code() -> dict[str, str]:
         codes = (f"{row.iso639_3}_{row.script}", *row.ntrex, row.english_name, row.iso639_3)
         tags |= {code.casefold(): row.tag for code in codes}
     tags |= {row.flores.casefold(): row.tag for row in LANGUAGES.values() if row.flores}
+    tags |= {alias.casefold(): tag for alias, tag in ALIASES.items()}
     return tags | {tag.casefold(): tag for tag in LANGUAGES}
 
 

@@ -6,7 +6,7 @@ source ─▶ rows ─▶ parts of an example (`core/forms.py`) ─▶ Prompt, D
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.forms import RowParts, column_value, read_parts
@@ -17,8 +17,19 @@ from isoglot.core.rows import Place, Row, errors_at
 from isoglot.core.text import without_thinking
 
 _Record = TypeVar("_Record")
-Identified = Mapping[Place, str]
-"""Languages of rows that name none, as BCP-47 tags."""
+
+
+class Identified(NamedTuple):
+    """Languages of the rows that name none."""
+
+    tags: Mapping[Place, str]
+    """BCP-47; an unsure row has the commonest one."""
+    counts: Mapping[str, int]
+    """Number of rows in each language, without those that are unsure."""
+    num_unsure: int
+
+
+NOT_IDENTIFIED = Identified({}, {}, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,7 @@ def read_own_rows(
     source: RowSource,
     make: Callable[[OwnRow], _Record],
     tally: RowTally | None = None,
-    identified: Identified | None = None,
+    identified: Identified = NOT_IDENTIFIED,
 ) -> Iterator[_Record]:
     """Read the records that `make` makes of the rows of a source; count them in `tally`.
 
@@ -99,7 +110,7 @@ def read_own_rows(
                     continue
                 tally.num_rows += 1
                 tally.columns |= dict.fromkeys(each.row)
-                own = _understood(each, source, identified or {})
+                own = _understood(each, source, identified)
                 record = make(own)
         except RefusedRow as error:
             if not source.skip_refused:
@@ -113,20 +124,24 @@ def read_own_rows(
 def languages_of_rows(
     source: RowSource, identify: Callable[[Sequence[str]], Sequence[str | None]]
 ) -> Identified:
-    """Identify the language of each row that names none; an unsure row has the commonest one."""
+    """Identify the language of each row that names none, by its prompt."""
     places, texts = [], []
-    for each in source_rows(source):
+    for each in source_rows(source) if source.language is None else ():
         try:
             parts = read_parts(each.row, source.columns)
         except RefusedRow:
             continue
-        if source.language is None and each.language is None and parts.language is None:
+        if each.language is None and parts.language is None:
             places.append(each.place)
             texts.append(parts.content)
-    tags = identify(texts) if texts else []
-    (common, _), *_ = Counter(filter(None, tags)).most_common(1) or [("", 0)]
-    found = {place: tag or common for place, tag in zip(places, tags, strict=True)}
-    return {place: tag for place, tag in found.items() if tag}
+    if not texts:
+        return NOT_IDENTIFIED
+    tags = identify(texts)
+    counts = Counter(tag for tag in tags if tag)
+    common = counts.most_common(1)[0][0] if counts else None
+    sure = ((place, tag or common) for place, tag in zip(places, tags, strict=True))
+    found = {place: tag for place, tag in sure if tag}
+    return Identified(found, counts, len(texts) - counts.total())
 
 
 def prompt_of(own: OwnRow) -> Prompt:
@@ -222,7 +237,7 @@ def _is_wanted(row: Row, source: RowsConfig) -> bool:
 
 def _understood(each: SourceRow, source: RowsConfig, identified: Identified) -> OwnRow:
     parts = read_parts(each.row, source.columns)
-    code = source.language or each.language or parts.language or identified.get(each.place)
+    code = source.language or each.language or parts.language or identified.tags.get(each.place)
     if code is None:
         raise InputError(
             f"expected a column `language`, came {', '.join(map(str, each.row))}; add it, name it "

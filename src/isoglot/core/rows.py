@@ -49,7 +49,8 @@ def find_files(pattern: str) -> list[Path]:
 def read_rows(file: Path, columns: Sequence[str] = ()) -> Iterator[tuple[Place, Row]]:
     """Read the rows of one file, each with its place.
 
-    `.json` holds a list of objects, or an object in each line as `.jsonl` does. `columns` are the
+    `.json` holds a list of objects, alone or as the only list of an object, or an object in each
+    line as `.jsonl` does. `columns` are the
     names of the columns of a CSV or TSV file without a header.
 
     Raises:
@@ -145,8 +146,21 @@ def _jsonl(file: Path, _columns: Sequence[str]) -> Iterator[Any]:
 
 
 def _json(file: Path, columns: Sequence[str]) -> Iterable[Any]:
-    first = next((line.lstrip() for line in _lines(file) if line.strip()), "")
-    return json.loads("".join(_lines(file))) if first.startswith("[") else _jsonl(file, columns)
+    text = "".join(_lines(file))
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        if text.lstrip().startswith("[") or not error.msg.startswith("Extra data"):
+            raise
+        return _jsonl(file, columns)
+    if isinstance(content, dict):
+        lists = [value for value in content.values() if _is_list_of_objects(value)]
+        return lists[0] if len(lists) == 1 else [content]
+    return content
+
+
+def _is_list_of_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _csv(file: Path, columns: Sequence[str]) -> Iterator[Row]:

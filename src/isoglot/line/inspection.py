@@ -1,0 +1,138 @@
+"""Inspect the rows of a user's source: form, languages, columns, examples, refusals."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isoglot.core.errors import RefusedRow
+from isoglot.core.hub import hub_commit
+from isoglot.core.own_rows import (
+    OwnRow,
+    RowTally,
+    demonstration_of,
+    languages_of_rows,
+    preference_of,
+    prompt_of,
+    read_own_rows,
+)
+from isoglot.core.row_sources import HubRowsConfig, RowSource, source_revision
+from isoglot.models.load import load_identifier
+from isoglot.report.results.inspection import InspectedRow, Inspection, Refusal, RowUse
+
+_MAKERS: Mapping[RowUse, Any] = {
+    "prompts": prompt_of,
+    "demonstrations": demonstration_of,
+    "preferences": preference_of,
+}
+_NUM_EXAMPLES = 3
+
+
+def inspect_rows(
+    source: RowSource, languages: Sequence[str], use: RowUse | None = None
+) -> Inspection:
+    """Read a source as a run would, and count what it makes of it.
+
+    `languages` are those to identify rows among that name none. Without `use`, it is preferences if
+    there is one, else demonstrations if half of the rows are, else prompts.
+
+    Raises:
+        InputError: files that are missing or damaged, or a set of the hub that cannot be read.
+    """
+    if isinstance(source, HubRowsConfig):
+        commit = hub_commit(source.path, source.revision)
+        source = source.model_copy(update={"revision": commit})
+    source = source.model_copy(update={"skip_refused": True})
+    identified = languages_of_rows(source, load_identifier(languages).identify)
+    inspector, tally = _Inspector(), RowTally()
+    own_rows = read_own_rows(source, inspector.take, tally, identified)
+    num_taken = sum(1 for _ in own_rows)
+    use = use or inspector.chief_use(num_taken)
+    known = (
+        Counter(tally.languages) - Counter(identified.tags.values()) + Counter(identified.counts)
+    )
+    return Inspection(
+        source=source.title,
+        revision=source_revision(source),
+        num_rows=tally.num_rows,
+        forms=dict(tally.forms.most_common()),
+        uses={each: inspector.made[each] for each in _MAKERS},
+        use=use,
+        languages=dict(known.most_common()),
+        num_unsure=tally.num_rows - tally.refused.total() - known.total(),
+        is_identified=bool(identified.counts or identified.num_unsure),
+        columns=tally.used,
+        unused=tally.unused,
+        parallel=inspector.parallel_column(),
+        examples=inspector.examples[use],
+        refused=_refusals(tally, inspector.refused[use]),
+    )
+
+
+class _Inspector:
+    """Makes every record of each row, and keeps what came of it."""
+
+    def __init__(self) -> None:
+        self.made: Counter[RowUse] = Counter()
+        self.examples: dict[RowUse, list[InspectedRow]] = {use: [] for use in _MAKERS}
+        self.refused: dict[RowUse, RowTally] = {use: RowTally() for use in _MAKERS}
+        self._values: dict[str, Counter[Any]] = defaultdict(Counter)
+        self._languages_of: dict[str, set[tuple[Any, str]]] = defaultdict(set)
+
+    def take(self, own: OwnRow) -> None:
+        """Count a row."""
+        for use, make in _MAKERS.items():
+            try:
+                make(own)
+            except RefusedRow as error:
+                message = f"{own.place}: {error}"
+                self.refused[use].refuse(RefusedRow(message, error.reason))
+                continue
+            self.made[use] += 1
+            self._show(self.examples[use], own)
+        for column, value in own.row.items():
+            if isinstance(value, str | int) and column not in own.parts.columns.used:
+                self._values[column][value] += 1
+                self._languages_of[column].add((value, own.language))
+
+    def _show(self, examples: list[InspectedRow], own: OwnRow) -> None:
+        """Keep the first rows, and rather the first ones of other languages."""
+        tags = [each.language for each in examples]
+        if len(examples) < _NUM_EXAMPLES:
+            examples.append(_example(own))
+        elif len(set(tags)) < len(tags) and own.language not in tags:
+            twice = max(place for place, tag in enumerate(tags) if tags.index(tag) < place)
+            examples[twice] = _example(own)
+
+    def chief_use(self, num_rows: int) -> RowUse:
+        """Return the use that most of the rows are meant for."""
+        if self.made["preferences"]:
+            return "preferences"
+        return "demonstrations" if 2 * self.made["demonstrations"] > num_rows else "prompts"
+
+    def parallel_column(self) -> str | None:
+        """Find a column whose values each come once in several languages."""
+        for column, values in self._values.items():
+            is_key = len(self._languages_of[column]) == values.total()
+            if is_key and values.total() >= 1.5 * len(values):
+                return column
+        return None
+
+
+def _example(own: OwnRow) -> InspectedRow:
+    parts = own.parts
+    answers = {name: getattr(parts, name) for name in ("completion", "chosen", "rejected", "text")}
+    return InspectedRow(
+        place=str(own.place),
+        language=own.language,
+        prompt=parts.prompt[-1]["content"] if parts.prompt else "",
+        answers={name: text for name, text in answers.items() if text is not None},
+    )
+
+
+def _refusals(*tallies: RowTally) -> list[Refusal]:
+    refused: Counter[str] = sum((tally.refused for tally in tallies), Counter())
+    first = {reason: text for tally in tallies for reason, text in tally.first_refused.items()}
+    return [
+        Refusal(reason=reason, num_rows=num, first=first[reason])
+        for reason, num in refused.most_common()
+    ]
