@@ -128,7 +128,7 @@ def _timed(
 def _fitting(items: Iterator[Item], model: Any, num: int) -> list[Item]:
     window, fitting = model.loaded.context_window, []
     for text, continuations in items:
-        ids = model.loaded.encode([text + more for more in continuations])
+        ids = model.loaded.encoder.encode([text + more for more in continuations])
         if max(map(len, ids)) <= window:
             fitting.append((text, continuations))
         if len(fitting) == num:

@@ -117,7 +117,7 @@ def test_generation_and_every_training_see_the_same_ids(policy_of, tmp_path, nam
     generation = CausalModel.in_training(None, tokenizer, "policy")
     for i, row in enumerate(pairs):
         asked = Prompt("f", "p", row["language"], row["prompt"], row["language"])
-        (ids,) = generation.encode([generation.render(asked)])
+        (ids,) = generation.encoder.encode([generation.encoder.render(asked)])
         learned, labels = sft.train_dataset[i]["input_ids"], sft.train_dataset[i]["labels"]
         assert learned[: len(ids)] == ids == dpo.train_dataset[i]["prompt_ids"]
         assert [label != -100 for label in labels] == [k >= len(ids) for k in range(len(labels))]

@@ -38,6 +38,7 @@ def prepare_policy(policy: Policy, out: Path) -> Policy:
         InputError: adapters that do not fit their base.
     """
     from accelerate import PartialState
+    from transformers import AutoConfig
 
     from isoglot.models.local.adapters import base_of
     from isoglot.models.local.transformers import CausalModel
@@ -50,8 +51,10 @@ def prepare_policy(policy: Policy, out: Path) -> Policy:
             config = WeightsConfig(path=policy.path, device="cpu", format="plain")
             loaded = CausalModel(config)
             temporary = out / "start.tmp"
-            loaded.model.save_pretrained(temporary)
-            loaded.tokenizer.save_pretrained(temporary)
+            base, hub, _ = loaded.encoder.weights
+            dtype = AutoConfig.from_pretrained(base, **hub).dtype
+            loaded.model.to(dtype or loaded.model.dtype).save_pretrained(temporary)
+            loaded.encoder.tokenizer.save_pretrained(temporary)
             temporary.rename(start)
     return policy._replace(path=str(start), revision="main")
 

@@ -184,7 +184,9 @@ def compare_numbers(lm, tmp_path, code: str, num: int) -> list[str]:
     samples = [s for s in samples if s["filter"] == "flexible-extract"]
     samples.sort(key=lambda sample: sample["doc_id"])
     prompts = [Prompt.from_text(row["question"], language=code) for row in rows]
-    assert [sampler.loaded.render(p) for p in prompts] == [s["arguments"][0][0] for s in samples]
+    assert [sampler.loaded.encoder.render(p) for p in prompts] == [
+        s["arguments"][0][0] for s in samples
+    ]
     answers = sampler.sample(prompts, Sampling(max_new_tokens=64, stop=("\n\n",)))
     texts = [answer.text for (answer,) in answers]
     same = [text == s["resps"][0][0] for text, s in zip(texts, samples, strict=True)]

@@ -47,8 +47,8 @@ def naively(model, prompt, continuation):
     """One row, no padding, no mask, every logit; the tokens cut as lm-eval's rule says."""
     import torch
 
-    tokenizer = model.loaded.tokenizer
-    text = model.loaded.render(prompt)
+    tokenizer = model.loaded.encoder.tokenizer
+    text = model.loaded.encoder.render(prompt)
     context = tokenizer.encode(text.rstrip(), add_special_tokens=False)
     ids = tokenizer.encode(text + continuation, add_special_tokens=False)[len(context) :]
     context = context or [tokenizer.eos_token_id]
@@ -191,7 +191,7 @@ def test_unknown_is_none_and_nothing_is_cut(plain):
 
 def test_the_context_window_is_used_whole(plain):
     """128 positions: the last token is foretold and not read."""
-    tokens = len(plain.loaded.encode(["7" * 100])[0])
+    tokens = len(plain.loaded.encoder.encode(["7" * 100])[0])
     assert tokens == 100
     found = plain.log_likelihoods(prompts(["7" * 100] * 2), [["7" * 29], ["7" * 30]])
     assert [row[0] is None for row in found] == [False, True]
@@ -226,7 +226,7 @@ def test_batches_keep_the_budget_and_have_little_padding(tiny_model):
     model = load(tiny_model, format="plain", batch_tokens=240)
     texts = ["How many" + " apples" * (i % 30) for i in range(60)]
     choices = [[" left"] if i % 3 else [" are left?", " 7"] for i in range(60)]
-    sequences = model._sequences(prompts(texts), choices)
+    sequences = model.loaded.encoder.sequences(prompts(texts), choices, None)
     runs = lay_out(sequences, 0, 240, 256) + lay_out(sequences, 1000, 240, 256)
     rows = [run[0] for run in runs if len(run) == 1]
     batches = list(model._batches(rows))
@@ -316,7 +316,7 @@ def test_rows_of_a_run_read_as_each_alone(tiny_model, small_row):
     model.small_row = small_row
     texts = [prompt.text for prompt in shots_and_questions(24)]
     choices = [[" 7", " 8"], [" There are 7 apples", " left"], [" 7"]] * 8
-    sequences = model._sequences(prompts(texts), choices)
+    sequences = model.loaded.encoder.sequences(prompts(texts), choices, None)
     runs = lay_out(sequences, model.shared_length, model.batch_tokens, small_row)
     assert max(map(len, runs)) > 2
     assert_naive(model, texts, choices)
@@ -324,10 +324,10 @@ def test_rows_of_a_run_read_as_each_alone(tiny_model, small_row):
 
 def test_the_prompt_and_the_worked_examples_are_computed_once(plain):
     asked = shots_and_questions(24)
-    sequences = plain._sequences(asked, [[" are left?", " quedan?"]] * 24)
+    sequences = plain.loaded.encoder.sequences(asked, [[" are left?", " quedan?"]] * 24, None)
     ((*rows,),) = lay_out(sequences, plain.shared_length, 2000, 64)
     assert len(rows) > 2
-    num_shots = len(plain.loaded.encode([SHOTS * 3])[0])
+    num_shots = len(plain.loaded.encoder.encode([SHOTS * 3])[0])
     computed = sum(len(row.ids) - row.num_known for row in rows)
     alone = sum(len(sequence.ids) - 1 for sequence in sequences)
     assert computed <= alone - (len(sequences) - 1) * (num_shots - 1)

@@ -35,7 +35,7 @@ def test_a_plain_prompt_is_its_text(sampler):
         [{"role": "user", "content": "How many?\n"}, {"role": "assistant", "content": "There"}],
         "en",
     )
-    assert sampler.loaded.render(primed) == "How many?\nThere"
+    assert sampler.loaded.encoder.render(primed) == "How many?\nThere"
 
 
 def test_a_base_model_needs_no_chat_template(tiny_model, tmp_path, sampler):
@@ -60,9 +60,11 @@ def test_worked_examples_stand_before_a_plain_question(sampler):
     roles = ["user", "assistant"] * 3
     messages = [{"role": r, "content": t} for r, t in zip(roles, turns, strict=False)]
     prompt = Prompt("f", "p", "en", messages, "en")
-    assert sampler.loaded.render(prompt) == "2+2?\n4\n\n3+3?\n6\n\n4+4?\n"
+    assert sampler.loaded.encoder.render(prompt) == "2+2?\n4\n\n3+3?\n6\n\n4+4?\n"
     primed = [*messages, {"role": "assistant", "content": "It is"}]
-    assert sampler.loaded.render(Prompt("f", "p", "en", primed, "en")).endswith("\n\n4+4?\nIt is")
+    assert sampler.loaded.encoder.render(Prompt("f", "p", "en", primed, "en")).endswith(
+        "\n\n4+4?\nIt is"
+    )
 
 
 def test_a_plain_text_begins_as_the_tokenizer_begins_texts(tiny_model, tmp_path):
@@ -78,11 +80,15 @@ def test_a_plain_text_begins_as_the_tokenizer_begins_texts(tiny_model, tmp_path)
         special_tokens=[("<|system|>", tokenizer.bos_token_id), ("<|end|>", 1)],
     )
     tokenizer.save_pretrained(folder)
-    model = CausalModel(config(folder))
+    encoder = CausalModel(config(folder)).encoder
     bos, words = tokenizer.bos_token_id, tokenizer.encode("How", add_special_tokens=False)
-    assert model.encode(["How", "<|system|>How", ""]) == [[bos, *words], [bos, *words], [bos]]
+    assert encoder.encode(["How", "<|system|>How", ""]) == [
+        [bos, *words],
+        [bos, *words],
+        [bos],
+    ]
     chat = CausalModel(WeightsConfig(path=str(folder)))
-    assert chat.encode(["How"]) == [words]
+    assert chat.encoder.encode(["How"]) == [words]
 
 
 def test_an_answer_ends_before_a_stop_string(sampler):

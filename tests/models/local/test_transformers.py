@@ -68,7 +68,7 @@ def test_a_primed_prefix_is_continued(sampler):
         [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": "There are"}],
         "en",
     )
-    assert sampler.loaded.render(primed).endswith("<|assistant|>There are")
+    assert sampler.loaded.encoder.render(primed).endswith("<|assistant|>There are")
 
 
 def test_sampling_is_seeded_by_seed_and_content(sampler):

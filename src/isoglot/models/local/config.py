@@ -35,7 +35,8 @@ class WeightsConfig(Section):
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder is identified by its content."""
     dtype: str = "auto"
-    """`auto` is the precision in which the checkpoint was saved."""
+    """`auto` is the precision in which the checkpoint was saved, and float32 on a processor without
+    instructions for bfloat16."""
     device: str = "auto"
     """`auto` spreads the model over the available accelerators; otherwise as in torch. Engine
     transformers only."""

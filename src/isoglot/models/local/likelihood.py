@@ -13,7 +13,6 @@ from inspect import signature
 from math import isclose, isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from isoglot.core.errors import InputError
 from isoglot.core.protocols import Likelihood, Tick, no_tick
 from isoglot.core.records import Prompt
 from isoglot.models.batches import pad
@@ -35,20 +34,14 @@ _SMALL_ROW, _CPU_SMALL_ROW = 1024, 256
 class TransformersLikelihood:
     """Computes log-likelihoods of continuations; nothing is generated.
 
-    Texts are tokenised as in `lm-eval`, so that results are comparable: spaces at the end of the
-    prompt move to the continuation, prompt and continuation are tokenised as one text, and the
-    tokens beyond the number of those of the prompt alone are the continuation. An empty prompt is
-    the BOS token, or else the EOS token.
-
-    None for a continuation without a token of its own, or one that does not fit into the context
-    window together with its prompt: nothing is truncated. Computed in the precision of the model,
-    summed over the tokens in double precision.
+    None for a continuation that `PromptEncoder.sequences` leaves out: nothing is truncated.
+    Computed in the precision of the model, summed over the tokens in double precision.
     """
 
     def __init__(self, config: WeightsConfig, loaded: CausalModel | None = None) -> None:
         """`loaded` is the model of `config` if it is in memory already."""
         self.loaded = loaded or CausalModel(config)
-        self.name = self.loaded.name
+        self.name = self.loaded.encoder.name
         on_cpu = self.loaded.model.device.type == "cpu"
         self.batch_tokens = min(config.batch_tokens, _CPU_BATCH_TOKENS if on_cpu else sys.maxsize)
         self.small_row = _CPU_SMALL_ROW if on_cpu else _SMALL_ROW
@@ -62,13 +55,10 @@ class TransformersLikelihood:
         tick: Tick = no_tick,
     ) -> list[list[Likelihood | None]]:
         """See `LikelihoodModel.log_likelihoods`."""
-        if len(prompts) != len(continuations):
-            raise InputError(
-                f"expected continuations for each of {len(prompts)} prompts, got {len(prompts)} "
-                f"prompts and continuations of {len(continuations)}; give each prompt a list"
-            )
         answers: list[list[Likelihood | None]] = [[None] * len(texts) for texts in continuations]
-        sequences = self._sequences(prompts, continuations)
+        sequences = self.loaded.encoder.sequences(
+            prompts, continuations, self.loaded.context_window
+        )
         left = Counter(sequence.prompt for sequence in sequences)
         for i, prompt in enumerate(prompts):
             if not left[i]:
@@ -80,27 +70,6 @@ class TransformersLikelihood:
             if not left[sequence.prompt]:
                 tick(1, prompts[sequence.prompt].language)
         return answers
-
-    def _sequences(
-        self, prompts: Sequence[Prompt], continuations: Sequence[Sequence[str]]
-    ) -> list[TokenSequence]:
-        """Tokenise the continuations, without those that have no likelihood."""
-        texts = [self.loaded.render(prompt) for prompt in prompts]
-        contexts = self.loaded.encode([text.rstrip() for text in texts])
-        pairs = zip(texts, continuations, strict=True)
-        wholes = iter(self.loaded.encode([text + each for text, row in pairs for each in row]))
-        window, tokenizer = self.loaded.context_window, self.loaded.tokenizer
-        special = [tokenizer.bos_token_id, tokenizer.eos_token_id]
-        empty = [i for i in special if i is not None][:1]
-        sequences = []
-        for i, (context, row) in enumerate(zip(contexts, continuations, strict=True)):
-            for choice in range(len(row)):
-                continuation = next(wholes)[len(context) :]
-                ids = (context or empty) + continuation
-                start = len(ids) - len(continuation)
-                if start and continuation and (window is None or len(ids) - 1 <= window):
-                    sequences.append(TokenSequence(i, choice, ids, start))
-        return sequences
 
     def _answers(
         self, runs: Sequence[Sequence[TreeRow]]

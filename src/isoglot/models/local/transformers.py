@@ -1,7 +1,6 @@
 """A causal language model of the Hugging Face format, run in this process."""
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isoglot.core.errors import InputError
@@ -9,82 +8,48 @@ from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.text import without_thinking
 from isoglot.models.batches import pad, split_batches
-from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
-from isoglot.models.local.template import (
-    eos_ids,
-    load_tokenizer,
-    opens_thinking,
-    render_chat,
-    render_plain,
-)
-from isoglot.models.local.weights import load_weights, located, model_name
+from isoglot.models.local.encoder import PromptEncoder
+from isoglot.models.local.template import eos_ids, opens_thinking
+from isoglot.models.local.weights import load_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class CausalModel:
-    """A model in memory with its tokenizer, which turns prompts into tokens.
-
-    Raises InputError if there is no model, or no chat template for `format: chat`.
-    """
+    """A model in memory, with the encoder of its prompts; raises as `PromptEncoder` does."""
 
     def __init__(self, config: WeightsConfig) -> None:
         from transformers import AutoModelForCausalLM
 
-        path, hub = located(config.path, config.revision)
-        self.name = model_name(config.path, hub.get("revision", config.revision))
-        self.format = config.format
-        base, adapters = base_of(path), path
-        if base:
-            path, hub = located(*base)
-        has_tokenizer = base and (Path(adapters) / "tokenizer_config.json").exists()
-        source = (adapters, {}) if has_tokenizer else (path, hub)
-        self.tokenizer = load_tokenizer(*source, config.chat_template)
-        if self.format == "chat" and self.tokenizer.chat_template is None:
-            raise InputError(
-                f"expected a tokenizer with a chat template, got none in {config.path}; "
-                f"use the instruction-tuned model, give policy.chat_template a file, or set "
-                f"format: plain"
-            )
+        self.encoder = PromptEncoder(config)
+        path, hub, adapters = self.encoder.weights
         self.model, _ = load_weights(
             AutoModelForCausalLM,
             path,
             hub,
             dtype=config.dtype,
             device=config.device,
-            adapters=adapters if base else None,
+            adapters=adapters,
         )
 
     @classmethod
     def in_training(cls, model: Any, tokenizer: Any, name: str) -> "CausalModel":
         """Wrap a model that a trainer has in memory."""
         loaded = cls.__new__(cls)
-        loaded.model, loaded.tokenizer, loaded.name, loaded.format = model, tokenizer, name, "chat"
+        loaded.model, loaded.encoder = model, PromptEncoder.of_tokenizer(tokenizer, name)
         return loaded
 
     @property
     def context_window(self) -> int | None:
         """Maximum number of tokens; None if the model's config gives none."""
-        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return context_window_of(self.model.config)
 
-    def render(self, prompt: Prompt) -> str:
-        """Return the text that the model reads; a last turn of the assistant stays open."""
-        if self.format == "plain":
-            return render_plain(prompt)
-        return render_chat(self.tokenizer, prompt.prompt)
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of rendered texts; a plain text begins with the BOS token if the
-        tokenizer adds one, and a chat template writes that token itself."""
-        if not texts:
-            return []
-        bos = None if self.format == "chat" else self.tokenizer.bos_token_id
-        if bos is not None and self.tokenizer("")["input_ids"][:1] != [bos]:
-            bos = None
-        ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        return [row if bos is None or row[:1] == [bos] else [bos, *row] for row in ids]
+def context_window_of(config: Any) -> int | None:
+    """Return the maximum number of tokens by a model's config; None if it gives none."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 class _Row(NamedTuple):
@@ -109,8 +74,9 @@ class TransformersSampler:
         from transformers import GenerationConfig
 
         self.loaded = loaded or CausalModel(config)
-        self.name, self.batch_tokens = self.loaded.name, config.batch_tokens
-        self.model, self.tokenizer = self.loaded.model, self.loaded.tokenizer
+        self.encoder = self.loaded.encoder
+        self.name, self.batch_tokens = self.encoder.name, config.batch_tokens
+        self.model, self.tokenizer = self.loaded.model, self.encoder.tokenizer
         self.eos_ids = eos_ids(
             self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id
         )
@@ -147,10 +113,10 @@ class TransformersSampler:
 
     def _rows(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[_Row]:
         """Encode the prompts, the shortest first."""
-        texts = [self.loaded.render(prompt) for prompt in prompts]
+        texts = [self.encoder.render(prompt) for prompt in prompts]
         window = self.loaded.context_window
         rows = []
-        for i, (ids, text) in enumerate(zip(self.loaded.encode(texts), texts, strict=True)):
+        for i, (ids, text) in enumerate(zip(self.encoder.encode(texts), texts, strict=True)):
             room = max_new_tokens if window is None else window - len(ids)
             rows.append(_Row(i, ids, min(max_new_tokens, room), opens_thinking(text)))
         return sorted(rows, key=lambda row: len(row.ids))

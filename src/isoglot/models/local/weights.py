@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.environment import fast_bfloat16
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
 from isoglot.models.local.adapters import base_of, merge
@@ -106,7 +107,7 @@ def load_weights(
     target, device_map = _placement(device)
     model, loading = auto_class.from_pretrained(
         path,
-        dtype=dtype,
+        dtype=dtype_for(device, dtype),
         device_map=device_map,
         use_safetensors=True,
         output_loading_info=True,
@@ -118,6 +119,12 @@ def load_weights(
     if target is not None:
         model.to(target)
     return model, sorted(loading["missing_keys"])
+
+
+def dtype_for(device: str = "auto", dtype: str = "auto") -> str:
+    """Return the precision in which to run a model: `auto` is that of the checkpoint, and float32
+    where the device has no instructions for bfloat16."""
+    return "float32" if dtype == "auto" and not fast_bfloat16(device) else dtype
 
 
 def _placement(device: str) -> tuple[str | None, str | None]:

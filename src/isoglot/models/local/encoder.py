@@ -1,0 +1,111 @@
+"""From prompts to the tokens that a causal language model reads, the same for every engine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from isoglot.core.errors import InputError
+from isoglot.core.records import Prompt
+from isoglot.models.local.adapters import base_of
+from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.prefix_tree import TokenSequence
+from isoglot.models.local.template import load_tokenizer, render_chat, render_plain
+from isoglot.models.local.weights import located, model_name
+
+
+class Weights(NamedTuple):
+    """The place of a model's weights: arguments of `from_pretrained`."""
+
+    path: str
+    hub: dict[str, str]
+    adapters: str | None
+    """A folder of adapters on these weights."""
+
+
+class PromptEncoder:
+    """The tokenizer of a model and its chat template.
+
+    Raises InputError if there is no model, or no chat template for `format: chat`.
+    """
+
+    def __init__(self, config: WeightsConfig) -> None:
+        path, hub = located(config.path, config.revision)
+        self.name = model_name(config.path, hub.get("revision", config.revision))
+        self.format = config.format
+        base, adapters = base_of(path), None
+        if base:
+            adapters = path
+            path, hub = located(*base)
+        self.weights = Weights(path, hub, adapters)
+        has_tokenizer = adapters and (Path(adapters) / "tokenizer_config.json").exists()
+        source = (adapters, {}) if adapters and has_tokenizer else (path, hub)
+        self.tokenizer = load_tokenizer(*source, config.chat_template)
+        if self.format == "chat" and self.tokenizer.chat_template is None:
+            raise InputError(
+                f"expected a tokenizer with a chat template, got none in {config.path}; "
+                f"use the instruction-tuned model, give policy.chat_template a file, or set "
+                f"format: plain"
+            )
+
+    @classmethod
+    def of_tokenizer(cls, tokenizer: Any, name: str) -> "PromptEncoder":
+        """Wrap a tokenizer in memory, with its chat template."""
+        encoder = cls.__new__(cls)
+        encoder.tokenizer, encoder.name, encoder.format = tokenizer, name, "chat"
+        return encoder
+
+    def render(self, prompt: Prompt) -> str:
+        """Return the text that the model reads; a last turn of the assistant stays open."""
+        if self.format == "plain":
+            return render_plain(prompt)
+        return render_chat(self.tokenizer, prompt.prompt)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of rendered texts; a plain text begins with the BOS token if the
+        tokenizer adds one, and a chat template writes that token itself."""
+        if not texts:
+            return []
+        bos = None if self.format == "chat" else self.tokenizer.bos_token_id
+        if bos is not None and self.tokenizer("")["input_ids"][:1] != [bos]:
+            bos = None
+        ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return [row if bos is None or row[:1] == [bos] else [bos, *row] for row in ids]
+
+    def sequences(
+        self,
+        prompts: Sequence[Prompt],
+        continuations: Sequence[Sequence[str]],
+        context_window: int | None,
+    ) -> list[TokenSequence]:
+        """Tokenise each prompt with each of its continuations, for their likelihoods.
+
+        As in `lm-eval`, so that results are comparable: spaces at the end of the prompt move to the
+        continuation, prompt and continuation are tokenised as one text, and the tokens beyond the
+        number of those of the prompt alone are the continuation. An empty prompt is the BOS token,
+        or else the EOS token. A continuation without a token of its own is left out, and so is one
+        that does not fit into the context window together with its prompt.
+
+        Raises:
+            InputError: another number of prompts than of lists of continuations.
+        """
+        if len(prompts) != len(continuations):
+            raise InputError(
+                f"expected continuations for each of {len(prompts)} prompts, got {len(prompts)} "
+                f"prompts and continuations of {len(continuations)}; give each prompt a list"
+            )
+        texts = [self.render(prompt) for prompt in prompts]
+        contexts = self.encode([text.rstrip() for text in texts])
+        pairs = zip(texts, continuations, strict=True)
+        wholes = iter(self.encode([text + each for text, row in pairs for each in row]))
+        special = [self.tokenizer.bos_token_id, self.tokenizer.eos_token_id]
+        empty = [i for i in special if i is not None][:1]
+        sequences = []
+        for i, (context, row) in enumerate(zip(contexts, continuations, strict=True)):
+            for choice in range(len(row)):
+                continuation = next(wholes)[len(context) :]
+                ids = (context or empty) + continuation
+                start = len(ids) - len(continuation)
+                fits = context_window is None or len(ids) - 1 <= context_window
+                if start and continuation and fits:
+                    sequences.append(TokenSequence(i, choice, ids, start))
+        return sequences
