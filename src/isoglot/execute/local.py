@@ -1,6 +1,7 @@
 """A stage over its shards in this process: finished shards are kept, missing ones are made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -47,8 +48,12 @@ def map_shards(
     load: Callable[[], Any] | None = None,
     bar: Bar | None = None,
     ticks: bool = False,
+    num_at_once: int = 1,
 ) -> ShardCounts:
-    """Make the missing shards of a stage; one shard is in memory at a time.
+    """Make the missing shards of a stage.
+
+    `num_at_once` shards are in memory, made by threads: more than one for a server, which else
+    would have little to do while the last answers of a shard are written.
 
     `function` gets the rows of the same part of each input, in the order of `inputs`, then the
     result of `load`, if it is given, then the bar as its `Tick`, if it `ticks`; it returns the rows
@@ -61,11 +66,10 @@ def map_shards(
     """
     task = ShardTask(function, inputs, out, output, load)
     shown = ShardBar(bar, task)
-    arguments: list[Any] | None = None
-    for part in shown.missing:
-        if arguments is None:
-            arguments = shown.load(ticks)
-        shown.add(part, task.make(part, arguments))
+    if shown.missing:
+        arguments = shown.load(ticks)
+        for part, size in _made(task, shown.missing, arguments, num_at_once):
+            shown.add(part, size, at_work=num_at_once > 1 and part != shown.missing[-1])
     return shown.counts
 
 
@@ -110,6 +114,22 @@ class ShardBar:
         """The share of the rows that are made, in the unit of the bar."""
         total = sum(self._rows.values())
         return self.bar.total * sum(self._rows[part] for part in self._sizes) // (total or 1)
+
+
+def _made(
+    task: "ShardTask", parts: Sequence[str], arguments: Sequence[Any], num_at_once: int
+) -> Iterator[tuple[str, "ShardSize"]]:
+    """Make the parts, and yield each with its size as it is written."""
+    if num_at_once == 1:
+        yield from ((part, task.make(part, arguments)) for part in parts)
+        return
+    pool = ThreadPoolExecutor(num_at_once)
+    try:
+        futures = {pool.submit(task.make, part, arguments): part for part in parts}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:  # a failed one does not wait for the others, which end with their server
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from isoglot.judging.folder import JudgedFolder, JudgingKind
 from isoglot.judging.judges import JudgeSource
 from isoglot.judging.verdicts import judge_pairs, swap_sides, verdict_replies
 from isoglot.judging.win_rate import summarise_verdicts
+from isoglot.models.load import servers_in
 from isoglot.report.results.judging import ComparisonRecord, JudgedComparison
 
 _COMPARISON = JudgingKind(
@@ -71,7 +72,7 @@ def compare_answers(
         settings=dict(judge.settings),
         sources={"a": str(ours.path), "b": str(theirs.path), "task": task},
     )
-    with locked(out):
+    with locked(out), servers_in(out):
         folder = JudgedFolder(out, head, _COMPARISON)
         folder.add(lambda: paired_answers(ours, theirs), families_per_shard)
         folder.judge_missing(

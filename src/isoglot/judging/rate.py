@@ -22,6 +22,7 @@ from isoglot.judging.folder import JudgedFolder, JudgingKind
 from isoglot.judging.judges import RaterSource
 from isoglot.judging.ratings import graded_ratings, rate_answers, rating_metrics, rating_replies
 from isoglot.models.judges.rating import SamplerRater
+from isoglot.models.load import servers_in
 from isoglot.report.results.judging import RatingRecord, RatingResult, Ratings
 from isoglot.report.results.rows import RATING, GroupRow
 
@@ -66,7 +67,7 @@ def rate_model(
         settings=dict(rater.settings),
         sources={"model": str(answers.path)},
     )
-    with locked(out):
+    with locked(out), servers_in(out):
         folder = JudgedFolder(out, head, _RATINGS)
         folder.add(answers.parts, families_per_shard)
         folder.judge_missing(

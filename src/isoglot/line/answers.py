@@ -65,7 +65,7 @@ def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
             title=job.title(title),
             serves=partial(_serves, member, recipe.dominant_language),
             silent=job.silent,
-            executor=job.executor,
+            executor=job.executor(recipe.policy if isinstance(member, PolicyMember) else member),
         )
         gc.collect()  # a model may hold itself in a cycle, and the next one needs its room
     if len(folders) == 1:
@@ -116,10 +116,11 @@ def _translate(job: Job, place: int, out: Path) -> Mapping[str, Any]:
         )
 
     num = len(recipe.translators)
+    executor = job.executor(job.translator_config(place))
     title = f"translate {place + 1}/{num}" if num > 1 else "translate"
     inputs = job.shards("prompts", "generate")
     with job.bar(title, _num_texts(job, place)) as bar:
-        counts = job.executor(stage, inputs, out, Completion, load=load, bar=bar, ticks=True)
+        counts = executor(stage, inputs, out, Completion, load=load, bar=bar, ticks=True)
     return {"rows": counts.num_rows}
 
 

@@ -22,6 +22,7 @@ from isoglot.core.store import read_done, read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.execute.ledger import Ledger, refuse_changes
 from isoglot.execute.lock import LOCK_FILES, locked
+from isoglot.line.job import shard_executor
 from isoglot.line.sources import PromptSelection, file_revisions
 from isoglot.line.task import (
     Measurement,
@@ -39,6 +40,7 @@ from isoglot.models.load import (
     load_likelihood,
     load_sampler,
     model_name_of,
+    servers_in,
 )
 from isoglot.recipe.models import model_of
 from isoglot.recipe.sections import EvaluationTask
@@ -103,7 +105,7 @@ def evaluate_model(
     if not (baseline is None or isinstance(baseline, Path)):
         evaluate_model(baseline, request, out / "baseline", regrade=regrade, redo=redo)
         baseline = out / "baseline"
-    with locked(out):
+    with locked(out), servers_in(out):
         _measure(model, request, out, regrade=regrade, redo=redo)
         rows, groups = _results(request, out, baseline)
         results = Evaluation(
@@ -141,14 +143,16 @@ def write_prompts_file(request: EvaluationRequest, path: Path) -> int:
     return len(lines)
 
 
-def _measurement(task: EvaluationTask, request: EvaluationRequest) -> Measurement:
+def _measurement(
+    task: EvaluationTask, request: EvaluationRequest, *models: ModelConfig
+) -> Measurement:
     selection = PromptSelection(
         task_languages(task, request.languages),
         task.num_families,
         request.seed,
         families_per_shard=request.families_per_shard,
     )
-    return Measurement(task, selection, (), task.name, request.silent)
+    return Measurement(task, selection, (), task.name, request.silent, shard_executor(*models))
 
 
 def _measure(
@@ -167,7 +171,7 @@ def _measure(
         return load_likelihood(model) if answering == "likelihood" else load_sampler(model)
 
     for task in request.tasks:
-        measurement = _measurement(task, request)
+        measurement = _measurement(task, request, model)
         candidates = dict.fromkeys((*measurement.selection.languages, DOMINANT))
         identifier = load_identifier(tuple(candidates))
         settings = task.model_dump(mode="json", exclude={"prompts": {"data"}})

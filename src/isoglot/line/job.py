@@ -18,12 +18,20 @@ from isoglot.execute.local import ShardCounts, map_shards
 from isoglot.execute.progress import Bar, Bars
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.sources import identifier_of
-from isoglot.models.load import load_likelihood, load_sampler, load_scorers, load_translator
+from isoglot.models.load import (
+    is_served,
+    load_likelihood,
+    load_sampler,
+    load_scorers,
+    load_translator,
+)
 from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask, RayConfig
 from isoglot.train.policy import Policy
 
+_SHARDS_OF_SERVER = 4
+"""Shards at a time for a model that vLLM serves: enough for it to have no idle end of a shard."""
 MapShards = Callable[..., ShardCounts]
 """`execute.local.map_shards`, or a function of the same signature that runs elsewhere."""
 
@@ -78,6 +86,10 @@ class Job:
         revision = first.revision if self.policy == first.path else "main"  # of the run's own: none
         return Policy(self.policy, revision, first.chat_template)
 
+    def translator_config(self, place: int = 0) -> Any:
+        """The config of a translator of the recipe, or of the policy, which translates without."""
+        return self.recipe.translators[place] if self.recipe.translators else self.recipe.policy
+
     def translator(self, place: int = 0) -> Any:
         """Load a translator of the recipe, or the policy of the round prompted to translate."""
         recipe = self.recipe
@@ -98,15 +110,19 @@ class Job:
         graders = {str(name): grader for name, grader in GRADERS.items()}
         return load_scorers(self.recipe.score.scorers, identifier, graders), identifier
 
-    @property
-    def executor(self) -> MapShards:
-        """The executor of the stages whose models take the time, by the recipe's `execute:`."""
+    def executor(self, *models: Any) -> MapShards:
+        """The executor of a stage with these models, by the recipe's `execute:`."""
         config = self.recipe.execute
         if isinstance(config, RayConfig):
             return partial(
                 map_shards_on_ray, num_workers=config.num_workers, address=config.address
             )
-        return map_shards
+        return shard_executor(*models)
+
+
+def shard_executor(*models: Any) -> MapShards:
+    """The executor in this process of a stage with these models, given by their configs."""
+    return partial(map_shards, num_at_once=_SHARDS_OF_SERVER if any(map(is_served, models)) else 1)
 
 
 def num_rows(folder: Path, record: type) -> int:

@@ -24,7 +24,7 @@ def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
 
     inputs = job.shards("prompts", "completions")
     with job.bar("score", inputs[0].num_rows) as bar:
-        counts = job.executor(stage, inputs, out, Completion, load=job.scorers, bar=bar)
+        counts = job.executor()(stage, inputs, out, Completion, load=job.scorers, bar=bar)
     return counts.kept_and_dropped
 
 

@@ -10,7 +10,7 @@ Online training (`method: rloo`) completes and scores in training: prompts â”€â–
 Each stage is made once: a killed run resumes where it stopped, and a finished one loads no model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from isoglot.line.sources import HUB_PINS, pin_hub_sets
 from isoglot.line.stages import EVALUATE, STAGES, Stage, evaluation_folder
 from isoglot.line.summary import write_summary
 from isoglot.line.task import read_graded, task_metrics
-from isoglot.models.load import answer_settings
+from isoglot.models.load import answer_settings, servers_in
 from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.summary import RunSummary
@@ -128,7 +128,8 @@ class Round:
                 else answer_settings(recipe.policy)
             )
         name = evaluation_folder(task) if task else stage.name
-        make = partial(_run_with_model, stage) if stage.holds_model else stage.run
+        run = partial(_run_with_model, stage, self.ledger.run)
+        make = run if stage.holds_model else stage.run
         done = self.ledger.once(f"round-{self.number}/{name}", depends_on, partial(make, job))
         made = done, Shards(done.folder, stage.writes)
         self._made[stage.name] = self._made[stage.role or stage.name] = made
@@ -158,7 +159,7 @@ class Round:
         return self.ledger.done[f"round-{self.number - back}/{name}"]
 
 
-def _run_with_model(stage: Stage, job: Job, out: Path) -> Mapping[str, Any]:
+def _run_with_model(stage: Stage, run: Path, job: Job, out: Path) -> Mapping[str, Any]:
     """Run a stage whose model would fill an accelerator of this process in a child process.
 
     On Ray the models are in the processes of its workers; only training is here.
@@ -167,8 +168,16 @@ def _run_with_model(stage: Stage, job: Job, out: Path) -> Mapping[str, Any]:
 
     is_here = stage.name == "train" or job.recipe.execute.kind == "local"
     if is_here and accelerator_present():
-        return run_in_child(stage.run, job, out)
-    return stage.run(job, out)
+        return run_in_child(_run_stage, stage.run, run, job, out)
+    return _run_stage(stage.run, run, job, out)
+
+
+def _run_stage(
+    function: Callable[[Job, Path], Mapping[str, Any]], run: Path, job: Job, out: Path
+) -> Mapping[str, Any]:
+    """Run a stage in this process; the servers that it starts end with it."""
+    with servers_in(run):
+        return function(job, out)
 
 
 def _plain(value: Any) -> Any:

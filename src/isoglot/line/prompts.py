@@ -51,7 +51,8 @@ def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
 
     inputs = job.shards("prompts")
     with job.bar("translate prompts", inputs[0].num_rows * (len(recipe.languages) - 1)) as bar:
-        counts = job.executor(stage, inputs, out, Prompt, load=load, bar=bar, ticks=True)
+        executor = job.executor(job.translator_config())
+        counts = executor(stage, inputs, out, Prompt, load=load, bar=bar, ticks=True)
     return {"rows": counts.num_rows, "dropped": counts.num_dropped}
 
 

@@ -1,8 +1,11 @@
 """Load models from their configs: the one module that knows every implementation."""
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, cast, get_args
+from weakref import WeakValueDictionary
 
 from pydantic import Tag
 
@@ -24,6 +27,7 @@ from isoglot.core.records import content_id
 from isoglot.core.rows import is_rows_file
 from isoglot.core.section import validated
 from isoglot.core.yaml import read_yaml
+from isoglot.execute.child import accelerator_present
 from isoglot.models.engine import WEIGHTS, by_engine
 from isoglot.models.file import FileSampler, FileSamplerConfig, file_revision
 from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge
@@ -33,11 +37,12 @@ from isoglot.models.local.likelihood import TransformersLikelihood
 from isoglot.models.local.reward import RewardModel
 from isoglot.models.local.template import read_template
 from isoglot.models.local.transformers import TransformersSampler
-from isoglot.models.local.vllm import VLLMSampler
 from isoglot.models.local.weights import model_name, model_revision
 from isoglot.models.scorers import GoldScorer, LanguageMatch, LengthScorer
 from isoglot.models.server.config import OPENAI_OPERATION, OpenAIConfig, server_revision
 from isoglot.models.server.openai import OpenAISampler
+from isoglot.models.server.process import logging_to
+from isoglot.models.server.vllm import VLLMModel
 from isoglot.models.source import SOURCE, SourceConfig, SourceSampler
 from isoglot.models.translation.google import (
     GOOGLE_OPERATION,
@@ -107,9 +112,10 @@ def _file_name(config: FileSamplerConfig) -> str:
 
 _LOCAL = frozenset({"path", "device", "chat_template", "batch_tokens", "vllm"})
 _ENGINES = {
-    "auto": _Engine(TransformersSampler, _weights_revision, _weights_name, _LOCAL),
-    "transformers": _Engine(TransformersSampler, _weights_revision, _weights_name, _LOCAL),
-    "vllm": _Engine(VLLMSampler, _weights_revision, _weights_name, _LOCAL),
+    **dict.fromkeys(
+        get_args(WeightsEngine),
+        _Engine(lambda config: _load_weights(config), _weights_revision, _weights_name, _LOCAL),
+    ),
     "openai": _Engine(
         OpenAISampler,
         server_revision,
@@ -125,6 +131,40 @@ _ENGINES = {
 
 def _engine(config: TranslatorConfig | SourceConfig) -> _Engine:
     return _ENGINES[config.kind if isinstance(config, SourceConfig) else config.engine]
+
+
+def is_served(config: TranslatorConfig | SourceConfig) -> bool:
+    """True if vLLM runs the model, in servers that isoglot starts."""
+    if not isinstance(config, WeightsConfig) or config.engine != "auto":
+        return isinstance(config, WeightsConfig) and config.engine == "vllm"
+    return shutil.which(config.vllm.command[0]) is not None and accelerator_present()
+
+
+def _load_weights(config: WeightsConfig) -> Sampler:
+    return _served(config) if is_served(config) else TransformersSampler(config)
+
+
+_SERVED: WeakValueDictionary[str, VLLMModel] = WeakValueDictionary()
+
+
+def _served(config: WeightsConfig) -> VLLMModel:
+    """Return the running servers of a model, or start them: two would not fit on an accelerator."""
+    key = config.model_dump_json()
+    model = _SERVED.get(key)
+    if model is None or model.is_closed:
+        model = _SERVED[key] = VLLMModel(config)
+    return model
+
+
+@contextmanager
+def servers_in(run: Path) -> Iterator[None]:
+    """Log the servers that the block starts in `run/logs`, and end them with the block."""
+    with logging_to(run / "logs"):
+        try:
+            yield
+        finally:
+            for model in list(_SERVED.values()):
+                model.close()
 
 
 def load_sampler(config: ModelConfig | SourceConfig) -> Sampler:
@@ -173,12 +213,13 @@ def load_likelihood(config: ModelConfig) -> LikelihoodModel:
             f"expected a model with weights of one's own to score choices by likelihood, got "
             f"engine {config.engine}; name its folder or hub id, or ask the task by generation"
         )
-    return TransformersLikelihood(config)
+    return _served(config) if is_served(config) else TransformersLikelihood(config)
 
 
 def load_judge(config: ModelConfig, settings: JudgeConfig) -> SamplerJudge:
     """Load a sampler as a judge; one with local weights also gives likelihoods."""
-    if isinstance(config, WeightsConfig) and settings.reading != "text":
+    has_likelihoods = settings.reading != "text"
+    if has_likelihoods and isinstance(config, WeightsConfig) and not is_served(config):
         sampler = TransformersSampler(config)
         return SamplerJudge(sampler, settings, TransformersLikelihood(config, sampler.loaded))
     return SamplerJudge(load_sampler(config), settings)

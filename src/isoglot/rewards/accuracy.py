@@ -24,7 +24,7 @@ from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
 from isoglot.execute.lock import locked
 from isoglot.execute.progress import Bars
-from isoglot.models.load import load_identifier, load_scorers, scorer_settings
+from isoglot.models.load import load_identifier, load_scorers, scorer_settings, servers_in
 from isoglot.recipe.models import scorer_of
 from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults
 from isoglot.rewards.pair_sets import PairSet, name_as_folder, pair_set
@@ -55,7 +55,7 @@ def measure_rewards(
     """
     scorings = [_scoring(word) for word in _distinct(scorers, "scorer")]
     names = _distinct([*in_distribution, *on], "set of preferences")
-    with locked(out):
+    with locked(out), servers_in(out):
         sets = [pair_set(name, data, out / "sets" / name_as_folder(name)) for name in names]
         tags = _languages_of(languages, sets)
         inside = names[: len(in_distribution)]

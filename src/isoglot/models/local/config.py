@@ -1,14 +1,21 @@
-"""Settings of a model whose weights are on disk or on the hub, and of the engine that runs it."""
+"""Settings of a model with weights of one's own, on disk or on the hub, and of its engine."""
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from isoglot.core.section import Section
 
 
 class VLLMSettings(Section):
-    """Settings of vLLM."""
+    """The vLLM servers that isoglot starts for a model, and ends with the stage."""
+
+    command: tuple[str, ...] = Field(("vllm", "serve"), min_length=1)
+    """The command that starts a server: `vllm serve` of an environment of its own, since vLLM pins
+    other versions than TRL; such as `[/opt/vllm/bin/vllm, serve]`."""
+    replicas: int | None = Field(None, ge=1)
+    """Servers with a copy of the model each, over which the requests are spread; by default one
+    for every `tensor_parallel_size` accelerators that this process sees."""
 
     tensor_parallel_size: int = Field(1, ge=1)
     """Number of accelerators over which one copy of the model is split."""
@@ -18,6 +25,14 @@ class VLLMSettings(Section):
     """Maximum tokens of prompt and completion together; by default the model's own."""
     quantization: str | None = None
     """A method of vLLM's, such as `fp8`; by default that of the checkpoint."""
+    max_concurrency: int = Field(256, ge=1)
+    """Requests in flight at each server; vLLM batches them as its memory allows."""
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """Further arguments of the command under vLLM's names, such as `{enforce-eager: true}`."""
+    start_seconds: float = Field(900, gt=0)
+    """Patience until a server is healthy: it loads the weights and compiles."""
+    max_restarts: int = Field(2, ge=0)
+    """Number of times that a server that died is started again."""
 
 
 WeightsEngine = Literal["auto", "transformers", "vllm"]
@@ -27,8 +42,8 @@ class WeightsConfig(Section):
     """A model with weights of one's own, which isoglot runs."""
 
     engine: WeightsEngine = "auto"
-    """`transformers` runs it in batches, `vllm` by vLLM, which batches continuously; `auto` is
-    transformers."""
+    """`transformers` runs it in this process, `vllm` in servers that isoglot starts. `auto` is vLLM
+    where there are an accelerator and its command, and transformers elsewhere."""
     path: str
     """A local folder or a Hugging Face hub id; or a folder of PEFT adapters, which names its base
     model."""

@@ -66,7 +66,7 @@ class HttpServer:
     """
 
     def __init__(self, config: OpenAIConfig, meter: Meter, key: str | None = None) -> None:
-        """`key` replaces that of the environment variable which the config names."""
+        """`key` is that of a server which this process has started and found healthy."""
         try:
             import httpx2
             import tenacity  # noqa: F401
@@ -79,7 +79,7 @@ class HttpServer:
         self._pace = Pace(config.requests_per_minute, config.tokens_per_minute)
         named = read_key(config.key_name, config.base_url) if config.key_name else None
         self._key = key or named
-        self._reached = False
+        self._reached = key is not None
         timeout, connections = config.timeout_seconds, config.max_concurrency
         self._client = httpx2.AsyncClient(
             headers={"User-Agent": "isoglot", "Content-Type": "application/json"}
