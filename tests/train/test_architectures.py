@@ -174,7 +174,7 @@ def test_thinking_is_no_part_of_an_answer(policy_of):
 
     def answer(text, **how):
         ids = sampler.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return sampler._answer(ids, **how)[:2]
+        return sampler.encoder.answer(ids, sampler.eos_ids, **how)[:2]
 
     assert answer("<think>\n7\n</think>\n\n7 apples<|im_end|>") == ("7 apples", "stop")
     assert answer("7\n</think>\n\n7 app", thinks=True) == ("7 app", "length")

@@ -80,7 +80,9 @@ def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
     selection = evaluation_selection(recipe, task, sorted(recipe.all_languages))
     title = job.title(f"evaluate {task.name}")
     trained = recipe.trained_languages(job.round)
-    measurement = Measurement(task, selection, trained, title, job.silent, job.executor(recipe.policy))
+    measurement = Measurement(
+        task, selection, trained, title, job.silent, job.executor(recipe.policy)
+    )
     return measure_task(measurement, job.model, job.identifier(), out)
 
 

@@ -39,7 +39,12 @@ from isoglot.models.local.template import read_template
 from isoglot.models.local.transformers import TransformersSampler
 from isoglot.models.local.weights import model_name, model_revision
 from isoglot.models.scorers import GoldScorer, LanguageMatch, LengthScorer
-from isoglot.models.server.config import OPENAI_OPERATION, OpenAIConfig, server_revision
+from isoglot.models.server.config import (
+    OPENAI_OPERATION,
+    OpenAIConfig,
+    server_model_name,
+    server_revision,
+)
 from isoglot.models.server.openai import OpenAISampler
 from isoglot.models.server.process import logging_to
 from isoglot.models.server.vllm import VLLMModel
@@ -119,7 +124,7 @@ _ENGINES = {
     "openai": _Engine(
         OpenAISampler,
         server_revision,
-        lambda config: f"{config.model}@{server_revision(config)}",
+        server_model_name,
         OPENAI_OPERATION,
     ),
     "file": _Engine(FileSampler, lambda config: file_revision(config.path), _file_name, _LOCAL),

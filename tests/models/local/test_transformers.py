@@ -56,7 +56,12 @@ def test_order_is_restored(sampler):
 
 def test_every_eos_of_the_generation_config_ends_an_answer(sampler):
     assert sampler.eos_ids == [1, 2]
-    assert sampler._answer([70, 2, 71]) == Sampled(sampler.tokenizer.decode([70]), "stop")
+    def ends(ids):
+        return sampler.encoder.answer(ids, sampler.eos_ids)
+
+    assert ends([70, 2, 71]) == Sampled(sampler.tokenizer.decode([70]), "stop")
+        sampler.tokenizer.decode([70]), "stop"
+    )
     assert sampler._answer([70, 71])[1] == "length"
 
 

@@ -1,11 +1,16 @@
-"""From prompts to the tokens that a causal language model reads, the same for every engine."""
+"""From prompts to the tokens that a causal language model reads, and from its tokens to answers.
+
+Every engine uses it, so that all of them read and write the same.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Prompt
+from isoglot.core.protocols import Sampled
+from isoglot.core.records import FinishReason, Prompt
+from isoglot.core.text import without_thinking
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.prefix_tree import TokenSequence
@@ -23,7 +28,7 @@ class Weights(NamedTuple):
 
 
 class PromptEncoder:
-    """The tokenizer of a model and its chat template.
+    """The tokenizer of a model, with its chat template.
 
     Raises InputError if there is no model, or no chat template for `format: chat`.
     """
@@ -70,6 +75,31 @@ class PromptEncoder:
             bos = None
         ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return [row if bos is None or row[:1] == [bos] else [bos, *row] for row in ids]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of tokens, without special ones."""
+        return self.tokenizer.decode(
+            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+
+    def answer(
+        self,
+        ids: Sequence[int],
+        eos_ids: Sequence[int],
+        stop: Sequence[str] = (),
+        *,
+        thinks: bool = False,
+    ) -> Sampled:
+        """Return the answer in the tokens after a prompt, up to an EOS id or a stop string.
+
+        `thinks` says that the prompt opens the thinking, which is no part of the answer.
+        """
+        end = next((i for i, token in enumerate(ids) if token in eos_ids), None)
+        text = self.decode(ids[:end])
+        cuts = [text.index(string) for string in stop if string in text]
+        reason = FinishReason.LENGTH if end is None and not cuts else FinishReason.STOP
+        answer = without_thinking(text[: min(cuts, default=None)], opened=thinks)
+        return Sampled("", FinishReason.LENGTH) if answer is None else Sampled(answer, reason)
 
     def sequences(
         self,

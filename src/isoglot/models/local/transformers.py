@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
-from isoglot.core.text import without_thinking
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.encoder import PromptEncoder
@@ -154,7 +153,7 @@ class TransformersSampler:
             )
         n = sampling.num_samples
         answers = [
-            self._answer(new, sampling.stop, batch[i // n].thinks)
+            self.encoder.answer(new, self.eos_ids, sampling.stop, thinks=batch[i // n].thinks)
             for i, new in enumerate(out[:, start:].tolist())
         ]
         return [answers[i : i + n] for i in range(0, len(answers), n)]
@@ -180,24 +179,11 @@ class TransformersSampler:
         def ended(ids: "Tensor", _scores: "Tensor", **_: Any) -> "Tensor":
             rows = ids[:, max(start, ids.shape[1] - tail) :].tolist()
             return torch.tensor(
-                [any(end in text for end in stop) for text in map(self._text, rows)],
+                [any(end in text for end in stop) for text in map(self.encoder.decode, rows)],
                 device=ids.device,
             )
 
         return [ended]
-
-    def _answer(self, ids: list[int], stop: Sequence[str] = (), thinks: bool = False) -> Sampled:
-        end = next((i for i, token in enumerate(ids) if token in self.eos_ids), None)
-        text = self._text(ids[:end])
-        cuts = [text.index(string) for string in stop if string in text]
-        reason = FinishReason.LENGTH if end is None and not cuts else FinishReason.STOP
-        answer = without_thinking(text[: min(cuts, default=None)], opened=thinks)
-        return Sampled("", FinishReason.LENGTH) if answer is None else Sampled(answer, reason)
-
-    def _text(self, ids: list[int]) -> str:
-        return self.tokenizer.decode(
-            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
 
 
 class _TokenTicks:

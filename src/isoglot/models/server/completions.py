@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from isoglot.core.protocols import Likelihood, Sampling
-from isoglot.core.records import FinishReason
 from isoglot.models.local.prefix_tree import TokenSequence
 from isoglot.models.server.http import NoReply
 
-_FINISH_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
-"""Any other reason (`abort`, `error`, none) is an error."""
+_FINISH_REASONS = ("stop", "length")
+"""Any other (`abort`, `error`, none) is an error."""
 
 
 class TokenLogProbability(NamedTuple):
@@ -24,8 +23,9 @@ class TokenLogProbability(NamedTuple):
 class TokensReply(NamedTuple):
     """A completion of tokens."""
 
-    text: str
-    finish_reason: str
+    ids: list[int]
+    is_whole: bool
+    """False if the server gave up on it."""
     prompt_tokens: int | None
     completion_tokens: int | None
     prompt: list[TokenLogProbability | None] | None
@@ -41,6 +41,7 @@ def completion_body(
         "max_tokens": max_tokens,
         "temperature": sampling.temperature,
         "stop_token_ids": eos_ids,
+        "return_token_ids": True,
     }
     if sampling.temperature > 0:
         body |= {"top_p": sampling.top_p, "seed": seed}
@@ -53,7 +54,8 @@ def completion_body(
 
 def likelihood_body(ids: Sequence[int]) -> dict[str, Any]:
     """Return the body of a request for the log-probability of each token of a prompt."""
-    return {"prompt": ids, "max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0}
+    body = {"prompt": ids, "max_tokens": 1, "temperature": 0.0}
+    return {**body, "prompt_logprobs": 0, "return_token_ids": True}
 
 
 def read_completion(answer: bytes) -> TokensReply:
@@ -61,12 +63,13 @@ def read_completion(answer: bytes) -> TokensReply:
     try:
         body = json.loads(answer)
         choice = body["choices"][0]
-        reason = _FINISH_REASONS.get(choice.get("finish_reason"), FinishReason.ERROR)
+        is_whole = choice.get("finish_reason") in _FINISH_REASONS
         usage = body.get("usage") or {}
         scored = choice.get("prompt_logprobs")
         prompt = None if scored is None else [_log_probability(entry) for entry in scored]
         num_read, num_written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        return TokensReply(str(choice["text"]), reason, num_read, num_written, prompt)
+        ids = [int(token) for token in choice["token_ids"]]
+        return TokensReply(ids, is_whole, num_read, num_written, prompt)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise NoReply("nonsense", again=True) from None
 

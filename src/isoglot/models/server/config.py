@@ -111,6 +111,13 @@ class OpenAIConfig(Section):
         return self.api_key_env or ("OPENAI_API_KEY" if self.is_vendor else None)
 
 
+def server_model_name(config: OpenAIConfig) -> str:
+    """Return `model@revision`, with the last part of a model that is a path at its server."""
+    is_path = config.model.startswith("/")
+    model = config.model.rstrip("/").rpartition("/")[2] if is_path else config.model
+    return f"{model}@{server_revision(config)}"
+
+
 def server_revision(config: OpenAIConfig) -> str:
     """Return the revision of the config, or the address, where the name may be another model's."""
     parts = urlsplit(config.base_url)

@@ -10,7 +10,7 @@ from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.models.server.cache import AnswerCache, answer_key, user_cache
 from isoglot.models.server.chat import ChatReply, read_chat
-from isoglot.models.server.config import OpenAIConfig, server_revision
+from isoglot.models.server.config import OpenAIConfig, server_model_name, server_revision
 from isoglot.models.server.http import NO_LOG_PROBABILITIES, HttpServer, NoReply
 from isoglot.models.server.labels import label_likelihoods
 from isoglot.models.server.meter import Charge, Meter, Usage
@@ -41,8 +41,7 @@ class OpenAISampler:
     """
 
     def __init__(self, config: OpenAIConfig) -> None:
-        path = config.model.rstrip("/").rpartition("/")[2] if config.model[:1] == "/" else ""
-        self.name = f"{path or config.model}@{server_revision(config)}"
+        self.name = server_model_name(config)
         self._config = config
         self._meter = Meter(
             config.usd_per_million_prompt_tokens,

@@ -17,7 +17,6 @@ from typing import Any
 from isoglot.core.errors import RunError
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
-from isoglot.core.text import without_thinking
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.encoder import PromptEncoder
 from isoglot.models.local.template import eos_ids, opens_thinking
@@ -114,9 +113,9 @@ class VLLMModel:
     def close(self) -> None:
         """End the servers, and free their memory; requests under way fail."""
         self.is_closed = True
-        self._finalizer()
         for replica in self._replicas:
-            replica.server.close()
+            replica.server.close()  # first: vLLM waits for its clients before it ends
+        self._finalizer()
 
     def sample(
         self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
@@ -141,11 +140,15 @@ class VLLMModel:
         missing = [num] * len(prompts)
         for place, reply in self._replies(bodies):
             row, i = places[place]
-            if reply is not None:
-                answers[row][i] = _answer(reply, opened=opens_thinking(texts[row]))
+            num_tokens = 0
+            if reply is not None and reply.is_whole:
+                thinks = opens_thinking(texts[row])
+                answers[row][i] = self.encoder.answer(
+                    reply.ids, self._eos_ids, sampling.stop, thinks=thinks
+                )
+                num_tokens = len(reply.ids)
             missing[row] -= 1
-            if not missing[row]:
-                tick(1, prompts[row].language)
+            tick(int(not missing[row]), prompts[row].language, num_tokens)
         return answers
 
     def log_likelihoods(
@@ -311,11 +314,6 @@ def _context_window(process: ServerProcess) -> int:
     answer = httpx2.get(f"{process.url}/models", headers=headers, timeout=60, trust_env=False)
     models = answer.json()["data"]
     return int(next(m["max_model_len"] for m in models if m.get("max_model_len")))
-
-
-def _answer(reply: TokensReply, *, opened: bool) -> Sampled:
-    text = without_thinking(reply.text, opened=opened)
-    return Sampled("", FinishReason.LENGTH) if text is None else Sampled(text, reply.finish_reason)
 
 
 def _stop_all(processes: Sequence[ServerProcess]) -> None:

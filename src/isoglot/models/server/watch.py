@@ -8,6 +8,7 @@ also those that have lost their own parents, which become children of this proce
 """
 
 import ctypes
+import os
 import subprocess
 import sys
 import threading
@@ -42,7 +43,8 @@ def watch(command: list[str]) -> int:
 
 def _end_at_eof(child: subprocess.Popen) -> None:
     """End the command when the parent has closed standard input."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):
+        pass
     child.terminate()
     with suppress(subprocess.TimeoutExpired):
         child.wait(_GRACE_SECONDS)
