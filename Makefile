@@ -9,7 +9,7 @@ REAL   ?= .real
 # of a test would else compile the package and the tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup check test test-slow vllm-env demo bench clean
+.PHONY: setup check test test-slow test-vllm vllm-env demo bench clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -36,6 +36,12 @@ test: setup
 # What starts servers, clusters, browsers and processes that are killed, or trains for long.
 test-slow: setup
 	$(PYTEST) -m slow
+
+# The contract of engine vllm against vLLM itself, on the CPU, with a real small model.
+test-vllm: vllm-env
+	OMP_NUM_THREADS=1 VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind TORCHDYNAMO_DISABLE=1 \
+		ISOGLOT_VLLM_COMMAND="$(abspath $(REAL))/vllm/bin/vllm serve" \
+		ISOGLOT_VLLM_MODEL="$(abspath $(REAL))/smollm2" $(BIN)/pytest tests/models/server/test_vllm.py
 
 # What `test-vllm` needs: a vLLM for the CPU in an environment of its own, and a real small model.
 vllm-env: setup

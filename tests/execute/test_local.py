@@ -142,3 +142,33 @@ def test_output_of_a_longer_input_is_refused(prompts, tmp_path):
     shard_path(prompts, 2).unlink()
     with pytest.raises(ValueError, match="has part-00002"):
         map_shards(answer, [(prompts, Prompt)], out, Completion)
+
+
+def test_several_shards_at_once_are_the_same_and_a_failure_leaves_whole_ones(prompts, tmp_path):
+    from threading import Barrier
+
+    inputs = [(prompts, Prompt)]
+    counts = map_shards(answer, inputs, tmp_path / "one", Completion)
+    together = Barrier(NUM_SHARDS)  # broken unless all shards are in work at once
+
+    def at_once(rows, tick):
+        together.wait(20)
+        tick(len(rows), "en")
+        return answer(rows)
+
+    bar, out = Bar("generate", 12), tmp_path / "three"
+    several = {"bar": bar, "ticks": True, "num_at_once": NUM_SHARDS}
+    assert map_shards(at_once, inputs, out, Completion, **several) == counts
+    assert contents(out) == contents(tmp_path / "one")
+    assert bar.done == 12
+
+    def fail(rows):
+        if "1" in rows[0].text:
+            raise RuntimeError("lost the server")
+        return answer(rows)
+
+    with pytest.raises(RuntimeError, match="lost the server"):
+        map_shards(fail, inputs, tmp_path / "failed", Completion, num_at_once=2)
+    again = map_shards(answer, inputs, tmp_path / "failed", Completion)
+    assert again._replace(num_kept_shards=0) == counts
+    assert contents(tmp_path / "failed") == contents(out)

@@ -1,6 +1,6 @@
 """A stage over its shards in this process: finished shards are kept, missing ones are made."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +68,11 @@ def map_shards(
     shown = ShardBar(bar, task)
     if shown.missing:
         arguments = shown.load(ticks)
-        for part, size in _made(task, shown.missing, arguments, num_at_once):
-            shown.add(part, size, at_work=num_at_once > 1 and part != shown.missing[-1])
+        if num_at_once == 1:
+            for part in shown.missing:
+                shown.add(part, task.make(part, arguments))
+        else:
+            _make_by_threads(task, shown, arguments, num_at_once)
     return shown.counts
 
 
@@ -116,18 +119,14 @@ class ShardBar:
         return self.bar.total * sum(self._rows[part] for part in self._sizes) // (total or 1)
 
 
-def _made(
-    task: "ShardTask", parts: Sequence[str], arguments: Sequence[Any], num_at_once: int
-) -> Iterator[tuple[str, "ShardSize"]]:
-    """Make the parts, and yield each with its size as it is written."""
-    if num_at_once == 1:
-        yield from ((part, task.make(part, arguments)) for part in parts)
-        return
+def _make_by_threads(
+    task: "ShardTask", shown: ShardBar, arguments: Sequence[Any], num_at_once: int
+) -> None:
     pool = ThreadPoolExecutor(num_at_once)
     try:
-        futures = {pool.submit(task.make, part, arguments): part for part in parts}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        futures = {pool.submit(task.make, part, arguments): part for part in shown.missing}
+        for num, future in enumerate(as_completed(futures), 1):
+            shown.add(futures[future], future.result(), at_work=num < len(futures))
     finally:  # a failed one does not wait for the others, which end with their server
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -56,13 +56,9 @@ def test_order_is_restored(sampler):
 
 def test_every_eos_of_the_generation_config_ends_an_answer(sampler):
     assert sampler.eos_ids == [1, 2]
-    def ends(ids):
-        return sampler.encoder.answer(ids, sampler.eos_ids)
-
-    assert ends([70, 2, 71]) == Sampled(sampler.tokenizer.decode([70]), "stop")
-        sampler.tokenizer.decode([70]), "stop"
-    )
-    assert sampler._answer([70, 71])[1] == "length"
+    ended, unended = (sampler.encoder.answer(ids, [1, 2]) for ids in ([70, 2, 71], [70, 71]))
+    assert ended == Sampled(sampler.tokenizer.decode([70]), "stop")
+    assert unended.finish_reason == "length"
 
 
 def test_a_primed_prefix_is_continued(sampler):
