@@ -127,7 +127,10 @@ def _make_by_threads(
         futures = {pool.submit(task.make, part, arguments): part for part in shown.missing}
         for num, future in enumerate(as_completed(futures), 1):
             shown.add(futures[future], future.result(), at_work=num < len(futures))
-    finally:  # a failed one does not wait for the others, which end with their server
+    except Exception:
+        pool.shutdown(cancel_futures=True)  # those at work are kept
+        raise
+    finally:  # interrupted: those at work end with their server
         pool.shutdown(wait=False, cancel_futures=True)
 
 
