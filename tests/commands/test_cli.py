@@ -46,7 +46,7 @@ def test_the_verbs_that_only_tell(isoglot):
         assert word in out
     code, out, _ = isoglot("env")
     assert code == 0
-    for word in ("python", "torch", "cpu_cores"):
+    for word in ("python", "torch", "cpu_cores", "vllm"):
         assert word in out
 
 

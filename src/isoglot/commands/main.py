@@ -1,5 +1,6 @@
 """The command line: one sub-command per verb. Exit codes: 0 done, 2 bad input, 1 failed."""
 
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -55,10 +56,11 @@ def _options(
 
 
 def env_command() -> None:
-    """Print versions and machine, for a bug report."""
-    from isoglot.core.environment import machine, versions
+    """Print versions and machine, for a bug report, and the command of vLLM."""
+    from isoglot.core.environment import INSTALL_VLLM, machine, versions
 
-    for name, value in {**versions(), **machine()}.items():
+    vllm = {"vllm": shutil.which("vllm") or f"no command; {INSTALL_VLLM}, or put it on PATH"}
+    for name, value in {**versions(), **machine(), **vllm}.items():
         print(f"{name:14} {value}")
 
 

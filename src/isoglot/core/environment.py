@@ -13,6 +13,13 @@ _PACKAGES = (
 )
 
 
+INSTALL_VLLM = (
+    "`python -m venv ~/vllm && ~/vllm/bin/pip install vllm`, then set "
+    "policy.vllm.command=[~/vllm/bin/vllm, serve]"
+)
+"""An environment of its own, since vLLM pins other versions than TRL."""
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages that decide a result."""
     found = {name: importlib.metadata.version(name) for name in _PACKAGES if find_spec(name)}

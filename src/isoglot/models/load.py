@@ -1,5 +1,6 @@
 """Load models from their configs: the one module that knows every implementation."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -142,7 +143,10 @@ def is_served(config: TranslatorConfig | SourceConfig) -> bool:
     """True if vLLM runs the model, in servers that isoglot starts."""
     if not isinstance(config, WeightsConfig) or config.engine != "auto":
         return isinstance(config, WeightsConfig) and config.engine == "vllm"
-    return shutil.which(config.vllm.command[0]) is not None and accelerator_present()
+    return (
+        shutil.which(os.path.expanduser(config.vllm.command[0])) is not None
+        and accelerator_present()
+    )
 
 
 def _load_weights(config: WeightsConfig) -> Sampler:

@@ -135,8 +135,8 @@ def check_training(config: TrainConfig) -> None:
         check_quantization()
     if config.training.get("use_vllm") and find_spec("vllm") is None:
         raise InputError(
-            "expected the package vllm for `use_vllm: true`, got none; install it (pip install "
-            "vllm) or remove use_vllm"
+            "expected the package vllm for `use_vllm: true`, got none: TRL needs it in this "
+            "environment, apart from engine vllm; install a version that TRL supports, or remove it"
         )
 
 

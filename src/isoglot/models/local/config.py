@@ -11,8 +11,7 @@ class VLLMSettings(Section):
     """The vLLM servers that isoglot starts for a model, and ends with the stage."""
 
     command: tuple[str, ...] = Field(("vllm", "serve"), min_length=1)
-    """The command that starts a server: `vllm serve` of an environment of its own, since vLLM pins
-    other versions than TRL; such as `[/opt/vllm/bin/vllm, serve]`."""
+    """The command that starts a server, such as `[~/vllm/bin/vllm, serve]`."""
     replicas: int | None = Field(None, ge=1)
     """Servers with a copy of the model each, over which the requests are spread; by default one
     for every `tensor_parallel_size` accelerators that this process sees."""

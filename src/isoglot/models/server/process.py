@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from isoglot.core.environment import INSTALL_VLLM
 from isoglot.core.errors import InputError, RunError
 
 _WATCH = "isoglot.models.server.watch"
@@ -159,9 +160,8 @@ class ServerProcess:
 def no_command(command: str) -> str:
     """Return the error for a vLLM command that is not there."""
     return (
-        f"expected the command {command!r} for engine vllm, got none; make an environment for it "
-        "(`python -m venv vllm && vllm/bin/pip install vllm`) and set "
-        "vllm.command=[vllm/bin/vllm, serve], or take engine transformers"
+        f"expected the command {command!r} for engine vllm, got none; {INSTALL_VLLM}, or take "
+        "engine transformers"
     )
 
 

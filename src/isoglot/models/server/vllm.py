@@ -261,7 +261,8 @@ def server_command(config: WeightsConfig, encoder: PromptEncoder) -> list[str]:
             "max_lora_rank": _lora_rank(rank),
             "lora_modules": f"{_NAME}={adapters}",
         }
-    return [*settings.command, path, *command_line({**arguments, **settings.arguments})]
+    command = [os.path.expanduser(word) for word in settings.command]
+    return [*command, path, *command_line({**arguments, **settings.arguments})]
 
 
 def _dtype(config: WeightsConfig, encoder: PromptEncoder) -> str:
