@@ -1,6 +1,7 @@
 """The plan counts what a run then counts, and says what it takes for granted."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -26,6 +27,7 @@ from isoglot.planning.training import (
     online_course_of,
 )
 from isoglot.recipe.recipe import load_recipe, recipe_names
+from isoglot.train import settings
 
 
 def works(recipe, **settings):
@@ -350,11 +352,57 @@ def isoglot(capsys, *arguments):
 def test_the_command(capsys):
     code, out, _ = isoglot(capsys, "plan", "lidr", "--usd-per-hour", "2.5")
     assert code == 0
-    for word in ("generate", "translate", "train", "h100", "assumed", "≤", "USD"):
+    for word in ("generate", "translate", "train", "h100", "assumed", "≤", "USD", "GiB"):
         assert word in out
     code, out, _ = isoglot(capsys, "plan", "lidr", "--json", "prompts.num_families=7")
     assert code == 0
     assert json.loads(out)["totals"]["num"]["prompts"] == 2 * 5 * 7
+
+
+@pytest.mark.parametrize("name", ["lidr", "xllms-100-llama2-7b", "rlhf-aya23-8b-dpo"])
+def test_a_plan_can_be_read_in_80_columns(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = isoglot(capsys, "plan", name)
+    assert max(map(len, out.splitlines())) <= 80
+    table, _, rest = out.partition("\nA  ")
+    for stage in ("generate", "translate", "train"):
+        (row, *_) = (line for line in table.splitlines() if line.startswith(f" {stage} "))
+        assert re.search(r"\d", row), "a row is one line"
+    assert "GiB" in rest
+    figures = [line.split()[-1] for line in table.splitlines() if line.startswith(" train ")]
+    assert all(re.fullmatch(r"[\d.,–]+", hours) for hours in figures), "hours are whole"
+
+
+def test_the_memory_of_each_stage_is_planned():
+    plan = plan_of(load_recipe("lidr"))
+    memory = {each.stage: each for each in plan.memory}
+    assert memory.keys() >= {"generate", "translate", "train"}
+    assert all(each.gib == pytest.approx(sum(each.parts.values())) for each in plan.memory)
+    assert plan.device_gib == 80
+    adapters = plan_of(load_recipe("lidr", {"train.lora": {}}))
+    trained = next(each for each in adapters.memory if each.stage == "train")
+    assert trained.fits
+    assert trained.gib < memory["train"].gib / 2
+    small = plan_of(load_recipe("lidr", {"train.lora": {}}), device="rtx4090")
+    assert small.device_gib == 24
+    assert small.totals.hours.most > adapters.totals.hours.most
+    assert any("rtx4090" in rate.device for rate in small.assumed.rates)
+
+
+def test_a_plan_refuses_a_bad_key_of_the_trainer_as_a_run_does(capsys):
+    code, _, err = isoglot(capsys, "plan", "lidr", "train.training.learning_rat=1e-6")
+    assert code == 2
+    assert "did you mean 'learning_rate'" in err
+
+
+def test_the_usual_keys_are_known_to_the_trainer():
+    from trl import DPOConfig, RLOOConfig, SFTConfig
+
+    configs = {"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}
+    for method, keys in settings._OF_METHOD.items():
+        known = {field.name for field in fields(configs[method])}
+        assert keys <= known
+        assert known >= settings._COMMON
 
 
 @pytest.mark.parametrize(

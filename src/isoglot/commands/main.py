@@ -15,11 +15,10 @@ from isoglot.commands.judge import import_rankings_command, judge_command, rewar
 from isoglot.commands.lab import lab
 from isoglot.commands.languages import languages_command
 from isoglot.commands.options import Quiet, Verbose, set_level, with_level
+from isoglot.commands.plan import plan_command, recipes_command
 from isoglot.commands.run import (
     audit_command,
     demo_command,
-    plan_command,
-    recipes_command,
     report_command,
     run_command,
 )

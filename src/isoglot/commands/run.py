@@ -1,4 +1,4 @@
-"""The verbs of recipes and runs: demo, run, plan, report, audit, recipes."""
+"""The verbs of runs: demo, run, report, audit."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,44 +57,6 @@ def run_command(
     _run(recipe, overrides or [], out, redo)
 
 
-def plan_command(
-    recipe: RecipeName,
-    overrides: Overrides = None,
-    throughput: Annotated[
-        Path | None, typer.Option(help="TOML with rows that replace those of the package's table.")
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(help="A device of the table: h100, a100, cpu; default: by the models."),
-    ] = None,
-    usd_per_hour: Annotated[
-        float | None, typer.Option(min=0, help="Price of one device hour.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
-) -> None:
-    """Count the generations, training steps and cost of a recipe before anything runs.
-
-    Example: isoglot plan lidr --usd-per-hour 2.5 prompts.num_families=2000
-    """
-    from isoglot.planning.plan import plan_of
-    from isoglot.report.pages.plan import assumed_lines, plan_json, plan_table, totals_line
-
-    found = plan_of(
-        isoglot.load_recipe(recipe, overrides or []),
-        throughput=throughput,
-        device=device,
-        usd_per_hour=usd_per_hour,
-    )
-    if json:
-        print(plan_json(found))
-        return
-    screen = console()
-    screen.print(plan_table(found).to_rich())
-    screen.print(totals_line(found))
-    for line in assumed_lines(found):
-        screen.print(f"· {line}", markup=False)
-
-
 def report_command(run: RunFolder) -> None:
     """Write RUN/report.html again and print the table."""
     _show(isoglot.open_run(run))
@@ -105,17 +67,6 @@ def audit_command(run: RunFolder) -> None:
     from isoglot.report.pages.audit import audit_table
 
     console().print(audit_table(isoglot.open_run(run).summary).to_rich())
-
-
-def recipes_command() -> None:
-    """List the recipes in the package."""
-    from rich.table import Table
-
-    table = Table("recipe", "languages", "method")
-    for name in isoglot.recipe_names():
-        recipe = isoglot.load_recipe(name)
-        table.add_row(name, " ".join(recipe.languages), recipe.description)
-    console().print(table)
 
 
 def _run(recipe: str, overrides: list[str], out: Path | None, redo: bool) -> None:

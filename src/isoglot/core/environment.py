@@ -3,8 +3,11 @@
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
 from typing import Any
 
 _PACKAGES = (
@@ -59,3 +62,30 @@ def fast_bfloat16(device: str = "auto") -> bool:
         able: Mapping[str, Any] = read() if read else {}
         return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("sve_bf16"))
     return True
+
+
+def accelerator() -> tuple[str, int] | None:
+    """Return the name of the first accelerator of this machine, and its memory in bytes.
+
+    torch is imported only where a driver is.
+    """
+    drivers = ("nvidia-smi", "rocm-smi", "xpu-smi")
+    if find_spec("torch") is None or not (sys.platform == "darwin" or any(map(which, drivers))):
+        return None
+    import torch
+
+    if torch.cuda.is_available():
+        found = torch.cuda.get_device_properties(0)
+        return found.name, int(found.total_memory)
+    if torch.accelerator.is_available():
+        kind = str(torch.accelerator.current_accelerator())
+        return kind, memory_bytes()  # shared with the processors
+    return None
+
+
+def memory_bytes() -> int:
+    """Return the main memory that this process may use, in bytes: a container may have less."""
+    here = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.is_file() else "max"
+    return min(here, int(text)) if text.isdigit() else here

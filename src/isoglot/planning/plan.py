@@ -1,12 +1,16 @@
 """`isoglot plan`: counts, tokens, hours and cost of a recipe before anything runs.
 
-No model is loaded or fetched, and no server is called.
+No model is loaded or fetched, and no server is called: the shape of a model is read from its
+folder, the hub's cache, or the table of the package.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from isoglot.core.environment import accelerator, memory_bytes
+from isoglot.line.memory import StageMemory, stage_memories
+from isoglot.models.memory import GIB, Device
 from isoglot.planning.counting import Counting
 from isoglot.planning.throughput import MatchedRate, Throughput, load_throughput
 from isoglot.planning.work import Work
@@ -14,12 +18,18 @@ from isoglot.recipe.recipe import Recipe
 from isoglot.report.results.plan import (
     Amount,
     PlanAssumptions,
+    PlannedMemory,
     PlannedWork,
     PlanTotals,
     RecipePlan,
 )
+from isoglot.train.settings import check_keys
 
 _TOY_BILLIONS = 0.1  # models that a CPU is enough for
+_ASSUMED = "h100"
+"""The device of a machine that has none."""
+_LIKE = "a100"
+"""The device whose rates stand for one that the table does not know."""
 
 
 def plan_of(
@@ -32,24 +42,28 @@ def plan_of(
     """Return the plan; None is unknown.
 
     `num`, tokens, hours and USD of a row are for one round; `totals` are for the run. `device` is
-    one of the table; default: an H100, or the CPU if all models are tiny. Raises InputError if the
-    prompts cannot be counted, or the table has no row for some work.
+    one of the table; default: the CPU if all models are tiny, else the accelerator of this machine,
+    else an H100. Raises InputError for settings that a run would refuse, if the prompts cannot be
+    counted, or if the table has no row for some work.
     """
+    for each in recipe.different_rounds:
+        if each.train:
+            check_keys(each.train)
     table = load_throughput(throughput)
     counting = Counting(recipe, table)
     works = counting.works
-    if device is None:
-        engines = [work.engine for work in works if work.engine and work.engine.work]
-        device = "cpu" if all(each.billions < _TOY_BILLIONS for each in engines) else "h100"
-    timed = [(work, *_time(work, table, device)) for work in works]
+    chosen, notes = _device(works, table, device)
+    timed = [(work, *_time(work, table, chosen.name)) for work in works]
     rows = [_row(work, hours, bool(found), usd_per_hour) for work, hours, found in timed]
     used = {each.row for _, _, found in timed for each in found}
     rates = sorted(used, key=lambda rate: (rate.work, rate.billions))
     return RecipePlan(
         recipe=recipe.name,
-        device=device,
+        device=chosen.name,
+        device_gib=chosen.num_bytes / GIB,
         rounds=recipe.num_rounds,
         works=rows,
+        memory=[_memory(stage, chosen) for stage in stage_memories(recipe, chosen, fetch=False)],
         totals=_totals(rows, usd_per_hour),
         judge_calls=counting.judge_calls,
         assumed=PlanAssumptions(
@@ -57,7 +71,52 @@ def plan_of(
             usd_per_hour=usd_per_hour,
             rates=rates,
         ),
-        notes=counting.notes,
+        notes=[*notes, *counting.notes],
+    )
+
+
+def _device(
+    works: Sequence[Work], table: Throughput, name: str | None
+) -> tuple[Device, Sequence[str]]:
+    """Return the device that is planned for, and notes on what was assumed of it."""
+    if name is None:
+        engines = [work.engine for work in works if work.engine and work.engine.work]
+        if not all(each.billions < _TOY_BILLIONS for each in engines):
+            return _default_device(table)
+        name = "cpu"
+    if name == "cpu":
+        return Device(name, float(memory_bytes()), can_bfloat16=False, is_cpu=True), ()
+    gib = table.memory_gib(name)
+    notes = () if gib else (f"{name}: its memory is not in the table; 80 GiB are assumed",)
+    return Device(name, (gib or 80.0) * GIB), notes
+
+
+def _default_device(table: Throughput) -> tuple[Device, Sequence[str]]:
+    """Return the accelerator of this machine, or an assumed one."""
+    here = accelerator()
+    if here is None:
+        gib = table.memory_gib(_ASSUMED)
+        assert gib is not None
+        assumed = f"no accelerator is here: an {_ASSUMED} is assumed; name another with --device"
+        return Device(_ASSUMED, gib * GIB), (assumed,)
+    described, num_bytes = here
+    found = table.named(described, num_bytes / GIB)
+    if found:
+        return Device(found.name, float(num_bytes)), ()
+    note = f"{described} has no rates of its own: those of {_LIKE} are taken; see --throughput"
+    return Device(_LIKE, float(num_bytes)), (note,)
+
+
+def _memory(stage: StageMemory, device: Device) -> PlannedMemory:
+    return PlannedMemory(
+        stage=stage.stage,
+        model=stage.model,
+        method=stage.method,
+        rows=stage.rows,
+        length=stage.length,
+        parts={name: size / GIB for name, size in stage.memory.parts.items()},
+        gib=stage.memory.total / GIB,
+        fits=stage.memory.total <= device.usable,
     )
 
 

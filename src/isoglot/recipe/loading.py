@@ -34,8 +34,12 @@ def load_yaml(kind: YamlKind, name_or_path: str) -> dict[str, Any]:
             raise InputError(
                 f"cannot read {kind} {name_or_path} ({error}); correct the path"
             ) from None
-    if name_or_path not in (names := packaged(kind)):
-        hint = did_you_mean(name_or_path, names, f"in the package: {', '.join(names)}")
-        raise InputError(f"no {kind} {name_or_path!r}: expected a .yaml file or a name; {hint}")
-    text = files(_FOLDERS[kind]).joinpath(f"{name_or_path}.yaml").read_text("utf-8")
-    return read_yaml(text, f"{kind} {name_or_path}")
+    return read_yaml(shipped_text(kind, name_or_path), f"{kind} {name_or_path}")
+
+
+def shipped_text(kind: YamlKind, name: str) -> str:
+    """Return the text of a file of the package, with its comments; InputError for no such name."""
+    if name not in (names := packaged(kind)):
+        hint = did_you_mean(name, names, f"in the package: {', '.join(names)}")
+        raise InputError(f"no {kind} {name!r}: expected a .yaml file or a name; {hint}")
+    return files(_FOLDERS[kind]).joinpath(f"{name}.yaml").read_text("utf-8")

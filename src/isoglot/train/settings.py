@@ -126,11 +126,39 @@ class TrainConfig(Section):
         return self
 
 
-def check_training(config: TrainConfig) -> None:
-    """Raise InputError for a key of `training` that TRL does not know, or a missing package."""
+_COMMON = {
+    *("adam_beta1", "adam_beta2", "adam_epsilon", "bf16", "dataloader_num_workers", "fp16"),
+    *("gradient_accumulation_steps", "gradient_checkpointing", "learning_rate", "logging_steps"),
+    *("lr_scheduler_type", "max_grad_norm", "max_steps", "model_init_kwargs", "num_train_epochs"),
+    *("optim", "per_device_train_batch_size", "report_to", "save_steps", "save_strategy"),
+    *("save_total_limit", "use_cpu", "warmup_steps", "weight_decay"),
+}
+_OF_METHOD = {
+    "dpo": {
+        *("beta", "label_smoothing", "loss_type", "loss_weights", "max_length"),
+        *("precompute_ref_log_probs",),
+    },
+    "sft": {"max_length", "packing", "packing_strategy"},
+    "rloo": {
+        *("beta", "max_completion_length", "num_generations", "num_iterations"),
+        *("steps_per_generation", "temperature", "use_vllm"),
+    },
+}
+"""Usual keys of `training`: a test finds each in TRL, which takes ten seconds to import."""
+
+
+def check_keys(config: TrainConfig) -> None:
+    """Raise InputError for a key of `training` that TRL does not know; usual keys need no TRL."""
+    if set(config.training) <= _COMMON | _OF_METHOD.get(config.method, set()):
+        return
     from trl import DPOConfig, RLOOConfig, SFTConfig
 
     _check_keys({"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}[config.method], config)
+
+
+def check_training(config: TrainConfig) -> None:
+    """Raise InputError for a key of `training` that TRL does not know, or a missing package."""
+    check_keys(config)
     if config.quantization:
         check_quantization()
     if config.training.get("use_vllm") and find_spec("vllm") is None:

@@ -1,10 +1,11 @@
 """The plan of a recipe, for a terminal."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from isoglot.report.cells import Column
-from isoglot.report.results.plan import Amount, RecipePlan
+from isoglot.report.pages.plan_memory import model_letters
+from isoglot.report.results.plan import Amount, PlannedWork, RecipePlan
 from isoglot.report.table import Table, TableRow
 
 
@@ -14,27 +15,33 @@ def plan_json(plan: RecipePlan) -> str:
 
 
 def plan_table(plan: RecipePlan) -> Table:
-    """A row for each stage and model, of one round; `≤` before an upper bound."""
+    """A row for each stage and model, of all rounds; `≤` before an upper bound."""
     is_priced = any(work.usd is None or work.usd.most for work in plan.works)
-    columns = [Column("stage"), Column("model", is_text=True), Column("×"), Column("how many")]
+    letters = model_letters(plan)
+    columns = [Column("stage"), Column(""), Column("number")]
     columns += [Column(name) for name in ("tokens in", "tokens out", "hours")]
     rows = [
         TableRow(
-            work.stage,
+            _stage(work, plan.works),
             [
-                (work.model or "").rsplit("/", 1)[-1],
-                str(work.times),
-                f"{'' if work.is_exact else '≤ '}{work.num:,} {work.unit}",
-                _tokens(work.tokens_in),
-                _tokens(work.tokens_out),
-                _span(work.hours) if work.on_device else "",
-                *(["?" if work.usd is None else _span(work.usd)] * is_priced),
+                letters.get(work.model or "", ""),
+                f"{'' if work.is_exact else '≤'}{work.num * work.times:,}",
+                _tokens(work.tokens_in.times(work.times)),
+                _tokens(work.tokens_out.times(work.times)),
+                _span(work.hours.times(work.times)) if work.on_device else "",
+                *([_price(work)] * is_priced),
             ],
         )
         for work in plan.works
     ]
-    title = f"{plan.recipe}: one round, × how many; hours of {plan.device}; typical–at most"
+    rounds = f"{plan.rounds} round{'s' * (plan.rounds > 1)}"
+    title = f"{plan.recipe}, {rounds}: typical–at most, hours of {plan.device}"
     return Table(title, [*columns, *[Column("USD")] * is_priced], rows)
+
+
+def model_lines(plan: RecipePlan) -> list[str]:
+    """The models by their letters, one line each."""
+    return [f"{letter}  {name}" for name, letter in model_letters(plan).items()]
 
 
 def totals_line(plan: RecipePlan) -> str:
@@ -44,7 +51,7 @@ def totals_line(plan: RecipePlan) -> str:
     hours, usd = _span(totals.hours) or 0, _span(totals.usd) or 0
     whole = "" if totals.usd_is_whole else " and what is not priced"
     return (
-        f"In {plan.rounds} round(s), at most: {counts}.\n"
+        f"At most: {counts}.\n"
         f"Tokens in {_tokens(totals.tokens_in) or 0}, out {_tokens(totals.tokens_out) or 0}; "
         f"{hours} hours of {plan.device}; {usd} USD{whole}."
     )
@@ -73,6 +80,17 @@ def assumed_lines(plan: RecipePlan) -> list[str]:
     return lines
 
 
+def _stage(work: PlannedWork, works: Sequence[PlannedWork]) -> str:
+    """The name of the stage, with the unit where the stage has several."""
+    units = {each.unit for each in works if each.stage == work.stage}
+    stage = work.stage.replace("/", " ")
+    return f"{stage}: {work.unit}" if len(units) > 1 else stage
+
+
+def _price(work: PlannedWork) -> str:
+    return "?" if work.usd is None else _span(work.usd.times(work.times), _usd)
+
+
 def _tokens(amount: Amount) -> str:
     return _span(amount, _short)
 
@@ -85,13 +103,18 @@ def _span(amount: Amount, write: Callable[[float], str] | None = None) -> str:
     return typical if typical == most else f"{typical}–{most}"
 
 
+def _usd(value: float) -> str:
+    return _short(value) if value >= 9_950 else _figure(value)
+
+
 def _short(value: float) -> str:
+    """Two digits and a letter for thousands, millions, billions."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size:
+        if value >= 0.95 * size:
             amount = value / size
-            return f"{amount:.3g}{unit}" if amount < 999.5 else f"{amount:,.0f}{unit}"
+            return f"{amount:.1f}{unit}" if amount < 9.95 else f"{amount:,.0f}{unit}"
     return f"{value:.0f}"
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -57,6 +57,23 @@ class PlannedWork(ResultPart):
     """False where a vendor computes, or nothing does."""
 
 
+class PlannedMemory(ResultPart):
+    """Peak memory of one model in one stage, on each device."""
+
+    stage: str
+    model: str
+    method: str
+    """The engine; or the method of training, with adapters and sharding."""
+    rows: int
+    """Rows at a time: of a batch, or that the cache of vLLM holds."""
+    length: int
+    """Tokens of the longest row."""
+    parts: Mapping[str, float]
+    """GiB of the weights, the optimiser, and so on, which exist at one time."""
+    gib: float
+    fits: bool
+
+
 class PlanTotals(ResultPart):
     """Sums over all rounds."""
 
@@ -96,8 +113,11 @@ class RecipePlan(ResultPart):
 
     recipe: str
     device: str
+    device_gib: float
+    """Memory of one device."""
     rounds: int
     works: Sequence[PlannedWork]
+    memory: Sequence[PlannedMemory]
     totals: PlanTotals
     judge_calls: int
     """Calls of a judge for each comparison of two policies; no part of the totals."""
