@@ -44,6 +44,10 @@ class RunError(RuntimeError):
     """Neither bad input nor a bug, such as a killed process; the command exits with code 1."""
 
 
+class MemoryFullError(RunError):
+    """A stage that ran out of memory, of the device or of the machine."""
+
+
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return a hint at the known name that is nearest to a misspelt one, else another hint."""
     close = get_close_matches(name, known, n=1)
@@ -83,8 +87,13 @@ def _missing_package(error: BaseException) -> str | None:
     return _missing(error.name, extra, "this") if extra else None
 
 
-_Kind = Literal["input", "os", "run", "bug"]
-_KINDS: Mapping[_Kind, type[Exception]] = {"input": InputError, "os": OSError, "run": RunError}
+_Kind = Literal["input", "os", "memory", "run", "bug"]
+_KINDS: Mapping[_Kind, type[Exception]] = {
+    "input": InputError,
+    "os": OSError,
+    "memory": MemoryFullError,
+    "run": RunError,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +115,11 @@ class Failure:
                 return cls(kind, str(error), trace)
         if missing := _missing_package(error):
             return cls("input", missing, trace)
-        # by name: torch, which has one for accelerators, is not imported for this
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        if is_memory_full(error):
             reason = str(error).partition(". ")[0] or type(error).__name__
-            return cls("run", f"the memory is full ({reason}); a smaller batch size helps", trace)
+            return cls(
+                "memory", f"the memory is full ({reason}); a smaller batch size helps", trace
+            )
         return cls("bug", f"{type(error).__name__}: {error}", trace)
 
     @property
@@ -122,3 +132,16 @@ class Failure:
         error = _KINDS.get(self.kind, RuntimeError)(self.message)
         error.add_note(f"In {where}:\n{self.trace}")
         return error
+
+
+def is_memory_full(error: BaseException) -> bool:
+    """True if an exception says that the memory of the device or of the machine is full.
+
+    Told by its name and words, so that torch is not imported for it.
+    """
+    if isinstance(error, MemoryError | MemoryFullError):
+        return True
+    if type(error).__name__ == "OutOfMemoryError":
+        return True
+    full = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in full)

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
-from isoglot.core.errors import Failure, RunError
+from isoglot.core.errors import Failure, MemoryFullError, RunError
 
 _T = TypeVar("_T")
 
@@ -44,7 +44,7 @@ class Child(Generic[_T]):
             result = self.receiver.recv()
         except EOFError:
             self._process.join()
-            raise RunError(_ending(self._function, self._process.exitcode)) from None
+            raise _ending(self._function, self._process.exitcode) from None
         except BaseException:
             self._process.kill()  # interrupted: the child must not outlive the command
             raise
@@ -112,13 +112,18 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _ending(function: Callable[..., object], exit_code: int | None) -> str:
+def _ending(function: Callable[..., object], exit_code: int | None) -> RunError:
     name = _name(function)
     if exit_code is None or exit_code >= 0:
-        return f"the child process of {name} ended without a result (exit code {exit_code})"
-    ended = signal.Signals(-exit_code).name
-    mend = ": the memory was most likely full; a smaller batch size helps"
-    return f"{name} was ended by {ended} in its child process{mend * (ended == 'SIGKILL')}"
+        return RunError(
+            f"the child process of {name} ended without a result (exit code {exit_code})"
+        )
+    ended = f"{name} was ended by {signal.Signals(-exit_code).name} in its child process"
+    if exit_code == -signal.SIGKILL:
+        return MemoryFullError(
+            f"{ended}: the memory was most likely full; a smaller batch size helps"
+        )
+    return RunError(ended)
 
 
 def _name(function: Callable[..., object]) -> str:

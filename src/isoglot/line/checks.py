@@ -9,6 +9,7 @@ from isoglot.core.protocols import GoldConfig
 from isoglot.data.cross_lingual import check_cross_lingual
 from isoglot.evals.graders import GRADERS
 from isoglot.execute.ray import check_ray
+from isoglot.line.memory import check_memory, this_device
 from isoglot.line.sources import file_revisions
 from isoglot.models.load import check_translator, model_name_of, sampler_revision, scorer_settings
 from isoglot.models.member import PolicyMember
@@ -19,8 +20,8 @@ from isoglot.train.settings import check_training
 
 
 def check_settings(recipe: Recipe, out: Path) -> None:
-    """Raise InputError for a missing package, or a missing or unknown path, model, grader or
-    trainer argument.
+    """Raise InputError for a missing package, a missing or unknown path, model, grader or trainer
+    argument, and a stage that the memory of this machine cannot hold.
 
     A round that has trained is not checked again, since that would import TRL for nothing.
     """
@@ -35,6 +36,10 @@ def check_settings(recipe: Recipe, out: Path) -> None:
             check_cross_lingual(task.cross_lingual, recipe.all_languages)
     for round, each in enumerate(recipe.different_rounds):
         _check_round(each, out / f"round-{round}")
+        if not (
+            out / f"round-{round}" / ("train" if each.train else "pair") / "done.json"
+        ).exists():
+            check_memory(each, this_device())
 
 
 def _check_round(recipe: Recipe, out: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
-from isoglot.core.errors import InputError
+from isoglot.core.errors import Failure, InputError, MemoryFullError, is_memory_full
 from isoglot.core.files import write_json
 from isoglot.evals.aggregate import compare, improved_languages
 from isoglot.execute.ledger import Done, Ledger
@@ -25,6 +25,7 @@ from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.execute.siblings import Siblings
 from isoglot.line.checks import check_settings
 from isoglot.line.job import Job, Shards
+from isoglot.line.memory import when_memory_is_full
 from isoglot.line.sources import HUB_PINS, pin_hub_sets
 from isoglot.line.stages import EVALUATE, STAGES, Stage, evaluation_folder
 from isoglot.line.summary import write_summary
@@ -130,7 +131,14 @@ class Round:
         name = evaluation_folder(task) if task else stage.name
         run = partial(_run_with_model, stage, self.ledger.run)
         make = run if stage.holds_model else stage.run
-        done = self.ledger.once(f"round-{self.number}/{name}", depends_on, partial(make, job))
+        folder = f"round-{self.number}/{name}"
+        try:
+            done = self.ledger.once(folder, depends_on, partial(make, job))
+        except (RuntimeError, MemoryError) as error:
+            if not is_memory_full(error):
+                raise
+            mend = when_memory_is_full(stage.name, recipe, self.ledger.run / folder)
+            raise MemoryFullError(f"{folder}: {Failure.of(error).message}: {mend}") from error
         made = done, Shards(done.folder, stage.writes)
         self._made[stage.name] = self._made[stage.role or stage.name] = made
         return done

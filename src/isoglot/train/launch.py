@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from isoglot.core.errors import Failure, InputError, RunError, require
+from isoglot.core.errors import Failure, InputError, MemoryFullError, RunError, require
 from isoglot.core.section import Section
 from isoglot.core.store import write_whole
 from isoglot.train.folder import finished_summary
@@ -238,7 +238,7 @@ def _failure(
     launch: LaunchConfig, code: int, failures: Mapping[int, Failure], output: Path
 ) -> Exception:
     """Return the error to raise; of several, one that can be mended, then one that is no bug."""
-    kinds = ("input", "os", "run", "bug")
+    kinds = ("input", "os", "memory", "run", "bug")
     rank, first = min(
         failures.items(), key=lambda item: (kinds.index(item[1].kind), item[0]), default=(0, None)
     )
@@ -249,8 +249,10 @@ def _failure(
     was_killed = b"SIGKILL" in output.read_bytes()
     if first and not was_killed:
         return first.exception(f"process {rank} of the training; all output is in {output}")
-    killed = "one was ended by SIGKILL: the memory was most likely full; a smaller batch size helps"
-    return RunError(
-        f"training by {launch.num_processes} processes failed "
-        f"({killed if was_killed else f'exit code {code}'}); their output is in {output}"
-    )
+    where = f"training by {launch.num_processes} processes failed"
+    if was_killed:
+        return MemoryFullError(
+            f"{where} (one was ended by SIGKILL: the memory was most likely full; a smaller batch "
+            f"size helps); their output is in {output}"
+        )
+    return RunError(f"{where} (exit code {code}); their output is in {output}")

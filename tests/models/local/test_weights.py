@@ -45,3 +45,12 @@ def test_an_unknown_hub_id_offline(tmp_path):
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_gguf_file_is_refused_with_the_way_to_convert_it(tmp_path):
+    (tmp_path / "model-q4.gguf").write_bytes(b"GGUF")
+    for path in (tmp_path, tmp_path / "model-q4.gguf", "someone/model-q4.gguf"):
+        with pytest.raises(
+            ValueError, match=r"got the GGUF file .*convert it once .*save_pretrain"
+        ):
+            model_revision(str(path))

@@ -26,6 +26,7 @@ def model_revision(path_or_id: str, revision: str = "main") -> str:
     the local cache without network. Raises InputError for a model that neither knows.
     """
     folder = Path(path_or_id).expanduser()
+    _refuse_gguf(folder)
     if folder.is_dir():
         if not any(folder.glob("*.safetensors")):
             raise InputError(
@@ -52,6 +53,19 @@ def model_revision(path_or_id: str, revision: str = "main") -> str:
             f"login` if the model is gated, or download it first"
         ) from error
     return Path(config).parent.name  # the hub's cache has one folder per commit
+
+
+def _refuse_gguf(path: Path) -> None:
+    """Raise InputError for a GGUF file, or a folder that holds no other weights."""
+    files = [path] if path.suffix == ".gguf" else sorted(path.glob("*.gguf"))
+    if files and not any(path.glob("*.safetensors")):
+        name = files[0].name
+        raise InputError(
+            f"expected safetensors weights, got the GGUF file {name}, which no stage trains; take "
+            "the checkpoint that it was made from, or convert it once (pip install gguf): "
+            f"AutoModelForCausalLM.from_pretrained({str(files[0].parent)!r}, gguf_file={name!r})"
+            ".save_pretrained(NEW), and likewise AutoTokenizer"
+        )
 
 
 def model_name(path_or_id: str, revision: str = "main") -> str:
