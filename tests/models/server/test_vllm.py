@@ -207,6 +207,27 @@ def test_no_process_outlives_isoglot(path, tmp_path, how):
 
 
 @pytest.mark.slow
+def test_an_interruption_gives_no_answers_that_are_errors(path, tmp_path):
+    """Else a thread would write the shard of a stage that was interrupted."""
+    begun = threading.Event()
+    raised = []
+
+    def ask(model):
+        try:
+            model.sample(prompts(20), Sampling(max_new_tokens=100), lambda *_: begun.set())
+        except (RunError, RuntimeError) as error:
+            raised.append(error)
+
+    with servers_in(tmp_path):
+        model = load_sampler(config(path, max_concurrency=2))
+        thread = threading.Thread(target=ask, args=(model,))
+        thread.start()
+        assert begun.wait(120)
+    thread.join(60)
+    assert raised
+
+
+@pytest.mark.slow
 def test_replicas_share_the_requests(path, tmp_path):
     with servers_in(tmp_path):
         model = load_sampler(config(path, replicas=2, max_concurrency=2))

@@ -197,7 +197,9 @@ class VLLMModel:
                 return reply
             except NoReply as failure:
                 reason = failure.reason
-                if stop.is_set() or self.is_closed:
+                if self.is_closed:  # no answer is an error because of an interruption
+                    raise RunError("the servers of vLLM were ended") from None
+                if stop.is_set():
                     return None
                 if not failure.again:
                     break
