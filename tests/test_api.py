@@ -126,3 +126,16 @@ def test_files_of_completions_have_no_task(tmp_path):
     (tmp_path / "a.jsonl").write_text("{}")
     with pytest.raises(ValueError, match="expected no task for files of completions"):
         isoglot.judge(tmp_path / "a.jsonl", tmp_path / "a.jsonl", judge="oracle", task="mgsm")
+
+
+def test_a_list_of_pairs_trains_a_policy(tiny_model, tmp_path):
+    pairs = [
+        {"prompt": f"{i}?", "chosen": f"{i}", "rejected": f"{i + 1}", "lang": "en"}
+        for i in range(4)
+    ]
+    settings = {"max_steps": 1, "logging_steps": 1, "use_cpu": True}
+    given = {"settings": settings, "out": tmp_path / "out"}
+    policy = isoglot.train_policy("dpo", pairs, str(tiny_model), **given)
+    assert (policy / "model.safetensors").exists()
+    with pytest.raises(isoglot.InputError, match=r"was made with preferences ="):
+        isoglot.train_policy("dpo", pairs[:2], str(tiny_model), **given)

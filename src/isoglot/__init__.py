@@ -83,6 +83,7 @@ __all__ = [
     "read_shard",
     "recipe_names",
     "run",
+    "train_policy",
     "write_report",
     "write_task_prompts",
 ]
@@ -290,6 +291,62 @@ def judge(
     source = judge_of(judge, answers=ours, task=task, reading=reading, max_cost_usd=max_cost_usd)
     given |= {"second": _path(second), "again_invalid": again_invalid}
     return Judged(folder, compare_answers(ours, _folder(b), source, folder, **given))
+
+
+def train_policy(
+    method: Literal["sft", "dpo", "rloo"],
+    source: str | Path | Sequence[str | Mapping[str, Any]],
+    model: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    out: str | Path | None = None,
+    rewards: Sequence[str] = (),
+    languages: Sequence[str] = (),
+    language: str | None = None,
+    skip_refused: bool = False,
+    seed: int = 1,
+) -> Path:
+    """Train a model on rows of your own, without a recipe; the same call resumes.
+
+    Example:
+        >>> pairs = [{"prompt": "1 + 1?", "chosen": "2", "rejected": "3", "language": "en"}]
+        >>> policy = isoglot.train_policy("dpo", pairs, "lab", {"max_steps": 1}, out="runs/own")
+
+    Args:
+        method: `sft` on demonstrations, `dpo` on preferences, `rloo` on prompts.
+        source: a file, a folder, a glob, a set of the hub (`owner/name`), or a list of rows.
+        model: the folder or hub id of the model to start from, or `lab`.
+        settings: keys of a recipe's `train:` with dots (`lora.r`), or arguments of TRL's config.
+        out: the folder of the training; default: `runs/METHOD`.
+        rewards: the scorers of rloo: `language_match`, `length`, `gold:GRADER`, `judge:MODEL`, or
+            the folder or hub id of a reward model.
+        languages: tags and sets to train on; default: all of the rows.
+        language: the language of rows that name none; default: it is identified.
+        skip_refused: leave out rows that make no example, instead of refusing the first one.
+        seed: seed of the mixture and of the order.
+
+    Returns: the folder of the trained policy.
+
+    Raises:
+        InputError: a row that makes no example, an unknown key, or `out` holds another training.
+    """
+    from isoglot.core.language_sets import expand
+    from isoglot.execute.lock import locked
+    from isoglot.line.own_training import OwnTraining, own_shards
+    from isoglot.recipe.models import model_path, scorer_of
+    from isoglot.recipe.sources import named_source
+    from isoglot.train.policy import Policy
+
+    training = OwnTraining.of_settings(
+        method, settings or {}, [scorer_of(name) for name in rewards]
+    )
+    training.check()
+    rows = named_source(source, {"skip_refused": skip_refused})
+    folder, tags = Path(out or Path("runs") / method), expand(languages) if languages else ()
+    with locked(folder):
+        shards = own_shards(method, [rows], folder, languages=tags, language=language)
+        summary = training.run(shards, Policy(model_path(model)), folder, seed=seed)
+    return Path(summary["policy"])
 
 
 def inspect(

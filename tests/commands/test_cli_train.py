@@ -1,4 +1,4 @@
-"""`isoglot train sft`: from a user's file to a policy, and one line for what went wrong."""
+"""`isoglot train sft|dpo|rloo`: from a user's rows to a policy, and one line for what is wrong."""
 
 import json
 
@@ -48,6 +48,23 @@ def test_a_check_prints_what_the_model_reads(isoglot, file, tiny_model, tmp_path
     assert not (out / "policy").exists()
 
 
+def test_texts_alone_are_for_language_modelling(isoglot, tiny_model, tmp_path):
+    path, out = tmp_path / "texts.jsonl", tmp_path / "out"
+    rows = [{"text": f"There are {i} apples.", "language": "en"} for i in range(4)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = ("train", "sft", path, "--model", tiny_model, "--out", out, *FEW)
+    code, printed, err = isoglot(*command, "--check")
+    assert (code, printed) == (0, "en       text       'There are 0 apples.<|end|>'\n"), err
+    code, printed, err = isoglot(*command)
+    assert code == 0, err
+    assert "read 4 rows as language modelling" in err
+    assert printed.startswith("en ")
+    mixed = [*rows, {"prompt": "7?", "completion": "7", "language": "en"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in mixed))
+    code, _, err = isoglot(*command[:-2], "--out", tmp_path / "other", *FEW)
+    assert (code, "expected texts without a prompt in all rows" in err) == (2, True), err
+
+
 def test_what_is_wrong_is_one_line(isoglot, file, tiny_model, tmp_path):
     command = ("train", "sft", "--model", tiny_model, "--out", tmp_path / "out")
     for arguments, message in (
@@ -57,21 +74,110 @@ def test_what_is_wrong_is_one_line(isoglot, file, tiny_model, tmp_path):
         ((tmp_path / "nowhere.jsonl",), "nowhere.jsonl: expected a file or a glob"),
     ):
         code, _, err = isoglot(*command, *arguments)
-        assert (code, message in err) == (2, True), err
-        assert err.count("\n") == 1
+        assert (code, message in err.splitlines()[-1]) == (2, True), err
+        assert all(line.startswith("isoglot: ") for line in err.splitlines())
         assert not (tmp_path / "out/policy").exists()
 
 
-def test_the_keys_of_a_section_are_known():
-    from isoglot.commands.train import _config
+@pytest.fixture
+def pairs(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    rows = [
+        {"prompt": f"{word} {i}?", "chosen": f"{i}", "rejected": f"{i + 1}"}
+        for i in range(3)
+        for word in ("How many apples are in the basket of", "¿Cuántas manzanas hay en la cesta de")
+    ]
+    rows.append({"prompt": "7?", "chosen": "7", "rejected": "7"})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
 
-    config = _config(["lora.r=4", "learning_rate=1e-4", "training.max_length=99"])
-    assert config == TrainConfig(
+
+def test_pairs_become_a_policy_by_dpo(isoglot, pairs, tiny_model, tmp_path):
+    out = tmp_path / "out"
+    command = ("train", "dpo", pairs, "--model", tiny_model, "--out", out, *FEW)
+    code, _, err = isoglot(*command)
+    assert code == 2
+    assert "pairs.jsonl, row 7: expected two different answers, came '7' twice" in err
+    code, printed, err = isoglot(*command, "--skip-refused", "--set", "nll=none")
+    assert code == 0, err
+    assert "read 6 rows as preference; left out 1: chosen equals rejected 1; no column says" in err
+    lines = printed.splitlines()
+    assert [line.split()[:2] for line in lines[:-1]] == [["en", "margin"], ["es", "margin"]]
+    assert lines[-1] == f"policy: {out / 'policy'}"
+    summary = json.loads((out / "train.json").read_text())
+    assert summary["num_preferences"] == 6
+    assert json.loads((out / "inputs.json").read_text())["config"]["nll"] == "none"
+    again = isoglot(*command, "--skip-refused", "--set", "nll=none")
+    assert again[:2] == (0, printed), "done is not done again"
+
+
+def test_a_check_prints_both_sides(isoglot, pairs, tiny_model, tmp_path):
+    command = ("train", "dpo", pairs, "--model", tiny_model, "--out", tmp_path / "out", "--check")
+    code, printed, err = isoglot(*command, "--skip-refused", "--language", "en")
+    assert code == 0, err
+    assert [line.split()[:2] for line in printed.splitlines()] == [
+        ["en", "prompt"], ["en", "chosen"], ["en", "rejected"],
+    ]  # fmt: skip
+    assert not (tmp_path / "out/policy").exists()
+
+
+def test_prompts_and_a_reward_become_a_policy_by_rloo(isoglot, pairs, tiny_model, tmp_path):
+    out = tmp_path / "out"
+    command = ("train", "rloo", pairs, "--model", tiny_model, "--out", out, *FEW)
+    small = (
+        *("per_device_train_batch_size=2", "gradient_accumulation_steps=1", "num_generations=2"),
+        *("max_completion_length=4", "save_strategy=no"),
+    )
+    words = [word for setting in small for word in ("--set", setting)]
+    code, _, err = isoglot(*command, "--skip-refused", *words)
+    assert (code, "expected a reward for method rloo, came none; give --reward" in err) == (2, True)
+    rewards = ("--reward", "length", "--reward", "language_match")
+    code, printed, err = isoglot(*command, "--skip-refused", *words, *rewards)
+    assert code == 0, err
+    assert "reward " in printed
+    assert "off-target rate " in printed
+    assert (out / "policy/model.safetensors").exists()
+    code, _, err = isoglot(*command, "--reward", "gold:no_such", "--skip-refused", *words)
+    assert code in (0, 2), "the finished training is not begun again"
+    code, printed, err = isoglot(*command, "--check", "--skip-refused", "--language", "en")
+    assert (code, [line.split()[1] for line in printed.splitlines()]) == (0, ["prompt"]), err
+
+
+def test_shards_of_a_run_are_taken_as_they_are(isoglot, finished_run, tiny_model, tmp_path):
+    shards = str(finished_run / "round-0/filter/part-*.parquet")
+    out = tmp_path / "out"
+    code, printed, err = isoglot("train", "dpo", shards, "--model", tiny_model, "--out", out, *FEW)
+    assert code == 0, err
+    assert not (out / "preferences").exists()
+    assert "margin" in printed
+
+
+def test_rows_of_another_kind_are_one_line(isoglot, file, tiny_model, tmp_path):
+    out = tmp_path / "out"
+    for arguments, message in (
+        (("dpo", file), "columns prompt, chosen and rejected, came prompt, completion, language"),
+        (("dpo", file, "--set", "choose.num_families=3"), "expected a training without `choose`"),
+        (("rloo", file, "--reward", "gold:"), "expected gold:NAME"),
+        (("dpo", file, "--set", "launch.num_procs=3"), "did you mean 'num_processes'?"),
+        (("dpo", "someone/nowhere"), "someone/nowhere"),
+        (("sft", tmp_path), "row 1"),
+    ):
+        if arguments[-1] == tmp_path:
+            (tmp_path / "odd.csv").write_text("premise,label\nIt rains,1\n")
+            file.unlink()
+        code, _, err = isoglot("train", *arguments, "--model", tiny_model, "--out", out)
+        assert (code, message in err) == (2, True), err
+        assert err.count("\n") == 1
+        assert not (out / "policy").exists()
+
+
+def test_the_keys_of_a_section_are_known():
+    from isoglot.line.own_training import OwnTraining
+
+    settings = ["lora.r=4", "learning_rate=1e-4", "training.max_length=99"]
+    assert OwnTraining.of_settings("sft", settings).config == TrainConfig(
         method="sft", lora={"r": 4}, training={"max_length": 99, "learning_rate": 1e-4}
     )
-
-
-def test_data_without_a_set_to_measure_is_refused(isoglot, tmp_path):
-    command = ("train", "reward", tmp_path / "none.parquet", "--model", "none", "--data", tmp_path)
-    code, _, err = isoglot(*command)
-    assert (code, "--data has the published sets that --eval names" in err) == (2, True), err
+    by_key = OwnTraining.of_settings("dpo", {"lora.r": 4, "launch.num_processes": 2})
+    assert by_key.config == TrainConfig(method="dpo", lora={"r": 4})
+    assert by_key.launch.num_processes == 2

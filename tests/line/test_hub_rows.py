@@ -114,3 +114,21 @@ def test_what_cannot_be_read_is_one_line(call, recipe, tmp_path):
         assert all(each in line for each in ([words] if isinstance(words, str) else words)), line
         assert not (out / "round-0/prompts/part-00000.parquet").exists()
         shutil.rmtree(out, ignore_errors=True)
+
+
+def test_a_set_of_the_hub_is_inspected_and_trained_on(call, tmp_path):
+    rows = [{"prompt": f"{i}?", "chosen": str(i), "rejected": "no", "lang": "en"} for i in range(4)]
+    files = {"README.md": b"# A set\n", "data/train-0.parquet": parquet(rows)}
+    commit = call.hub.commit("datasets/someone/pairs", files)
+    code, said = call("inspect", "someone/pairs")
+    assert code == 0, said
+    assert f"source     someone/pairs@{commit[:12]} ({commit[:12]}), 4 rows" in said
+    assert "form       preference 4" in said
+    command = ("train", "dpo", "someone/pairs", "--model", "lab", "--out", str(tmp_path / "out"))
+    code, said = call(*command, "--check")
+    assert code == 0, said
+    assert "en       chosen" in said
+    assert json.loads((tmp_path / "out/hub.json").read_text()) == {"someone/pairs@main": commit}
+    rows[0]["chosen"] = "other"
+    call.hub.commit("datasets/someone/pairs", {"data/train-0.parquet": parquet(rows)})
+    assert call(*command, "--check") == (0, said), "the set is the one of the first call"

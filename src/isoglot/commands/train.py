@@ -1,8 +1,8 @@
-"""The verbs that train without a recipe: train reward, train sft."""
+"""The verbs that train without a recipe: train reward, sft, dpo, rloo."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -80,21 +80,29 @@ def train_reward_command(
 _Files = Annotated[
     list[str],
     typer.Argument(
-        help="Shards of demonstrations or preferences; or JSONL, JSONL.gz or Parquet with "
-        "`messages`, or `prompt` and `completion`, and `language`."
+        help="Files, folders, globs or hub sets (owner/name[:config][@commit]), in TRL's forms, "
+        "Alpaca's or ShareGPT's (`isoglot inspect`); or shards of a run."
     ),
 ]
 _Start = Annotated[str, typer.Option(help="Folder or hub id of the model to start from.")]
+_Out = Annotated[Path | None, typer.Option(help="Folder of the policy; default: runs/METHOD.")]
 _Languages = Annotated[
     str, typer.Option(help="Tags or sets to train on, separated by commas; default: all.")
+]
+_Language = Annotated[
+    str, typer.Option(help="Language of rows without one; default: it is identified.")
+]
+_Split = Annotated[str, typer.Option(help="Split of a hub set.")]
+_SkipRefused = Annotated[
+    bool, typer.Option("--skip-refused", help="Leave out, and count, rows that make no example.")
 ]
 _Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Keys of a recipe's `train:` (lora.r=16, mixing.method=uniform), or arguments of "
-        "TRL's SFTConfig (learning_rate=1e-4).",
+        help="Keys of a recipe's `train:` (lora.r=16, mixing.method=uniform), of its `launch:` "
+        "(launch.num_processes=8), or arguments of TRL's config (learning_rate=1e-6).",
     ),
 ]
 _Template = Annotated[
@@ -104,6 +112,7 @@ _Check = Annotated[
     bool,
     typer.Option("--check", help="Only print a row of each language as the model reads it."),
 ]
+_TrainSeed = Annotated[int, typer.Option(help="Seed of the mixture and of the order.")]
 
 
 @train_app.command("sft")
@@ -112,10 +121,12 @@ def train_sft_command(
     files: _Files,
     model: _Start,
     languages: _Languages = "",
-    language: Annotated[str, typer.Option(help="Language of rows without one.")] = "",
+    language: _Language = "",
+    split: _Split = "train",
+    skip_refused: _SkipRefused = False,
     settings: _Settings = None,
-    out: Annotated[Path, typer.Option(help="Folder of the policy.")] = Path("runs/sft"),
-    seed: Annotated[int, typer.Option(help="Seed of the mixture and of the order.")] = 1,
+    out: _Out = None,
+    seed: _TrainSeed = 1,
     template: _Template = None,
     check: _Check = False,
 ) -> None:
@@ -126,78 +137,131 @@ def train_sft_command(
 
     Example: isoglot train sft aya.jsonl --model ./m --set lora.r=16 --set mixing.method=uniform
     """
+    given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
+    _train("sft", given, settings or (), check=check)
+
+
+@train_app.command("dpo")
+@with_level
+def train_dpo_command(
+    files: _Files,
+    model: _Start,
+    languages: _Languages = "",
+    language: _Language = "",
+    split: _Split = "train",
+    skip_refused: _SkipRefused = False,
+    settings: _Settings = None,
+    out: _Out = None,
+    seed: _TrainSeed = 1,
+    template: _Template = None,
+    check: _Check = False,
+) -> None:
+    """Train a model on preferences by DPO; the same command resumes.
+
+    Prints the mean reward margin in each language. Without `nll=none` the loss has the likelihood
+    term of a recipe's `train:`.
+
+    Example: isoglot train dpo trl-lib/ultrafeedback_binarized --model ./m --set lora.r=16
+    """
+    given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
+    _train("dpo", given, settings or (), check=check)
+
+
+@train_app.command("rloo")
+@with_level
+def train_rloo_command(
+    files: _Files,
+    model: _Start,
+    reward: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Scorers whose rewards are added: language_match, length, gold:GRADER, "
+            "judge:MODEL, or the folder or hub id of a reward model."
+        ),
+    ] = None,
+    languages: _Languages = "",
+    language: _Language = "",
+    split: _Split = "train",
+    skip_refused: _SkipRefused = False,
+    settings: _Settings = None,
+    out: _Out = None,
+    seed: _TrainSeed = 1,
+    template: _Template = None,
+    check: _Check = False,
+) -> None:
+    """Train a model by RLOO on its own answers to prompts; the same command resumes.
+
+    Prints the mean reward in each language, and the rate of answers in another one.
+
+    Example: isoglot train rloo prompts.jsonl --model ./m --reward language_match --reward ./rm
+    """
+    given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
+    _train("rloo", given, settings or (), check=check, rewards=reward or ())
+
+
+class _Given(NamedTuple):
+    """The options that all methods have."""
+
+    files: Sequence[str]
+    split: str
+    skip_refused: bool
+    languages: str
+    language: str
+    model: str
+    template: str | None
+    out: Path | None
+    seed: int
+
+
+def _train(
+    method: str,
+    given: _Given,
+    settings: Sequence[str],
+    *,
+    check: bool,
+    rewards: Sequence[str] = (),
+) -> None:
     from isoglot.core.language_sets import expand
     from isoglot.execute.lock import locked
     from isoglot.execute.progress import Bars, TrainingBars
-    from isoglot.recipe.models import model_path
-    from isoglot.train.examples import check_rows_in
+    from isoglot.line.own_training import OwnTraining, own_shards
+    from isoglot.recipe.models import model_path, scorer_of
+    from isoglot.recipe.sources import named_source
     from isoglot.train.policy import Policy
-    from isoglot.train.settings import check_training
-    from isoglot.train.sft import train_sft
 
-    config = _config(settings or ())
-    check_training(config)
-    tags = expand(languages.split(",")) if languages else ()
+    tags = expand(given.languages.split(",")) if given.languages else ()
+    skip = {"skip_refused": True} if given.skip_refused else {}
+    sources = [named_source(word, skip, split=given.split) for word in given.files]
+    training = OwnTraining.of_settings(method, settings, [scorer_of(name) for name in rewards])
+    training.check(needs_reward=not check)
+    out = given.out or Path("runs") / method
     with locked(out):
-        shards = _shards(files, language or None, tags, out)
-        check_rows_in(shards, tags)
-        policy = Policy(model_path(model), template=template)
+        shards = own_shards(method, sources, out, languages=tags, language=given.language or None)
+        policy = Policy(model_path(given.model), template=given.template)
         if check:
             _print_rows(shards, policy, out)
             return
         with Bars() as bars:
-            on_step = TrainingBars(bars, "train sft")
-            summary = train_sft(shards, policy, out, config, seed=seed, on_step=on_step)
+            on_step = TrainingBars(bars, f"train {method}")
+            summary = training.run(shards, policy, out, seed=given.seed, on_step=on_step)
     for tag, row in summary["languages"].items():
-        print(
-            f"{tag:8} {row['logp_chosen_per_token']:7.3f} a token, of the last {row['n']:.0f} rows"
-        )
+        print(f"{tag:8} {_result(method, row)}")
     print(f"policy: {summary['policy']}")
 
 
-def _config(settings: Sequence[str]) -> Any:
-    """Make a `train:` section; keys that it does not have are arguments of TRL."""
-    from isoglot.core.section import validated
-    from isoglot.recipe.overrides import settings_of
-    from isoglot.train.settings import TrainConfig
+def _result(method: str, row: Mapping[str, float | None]) -> str:
+    """Describe the last steps of a training in one language."""
 
-    given = settings_of(settings)
-    own = {key: value for key, value in given.items() if key in TrainConfig.model_fields}
-    trl = {key: value for key, value in given.items() if key not in own}
-    training = {**own.pop("training", {}), **trl}
-    return validated(TrainConfig, {"method": "sft", **own, "training": training}, "--set")
+    def number(key: str) -> str:
+        value = row.get(key)
+        return "unknown" if value is None else f"{value:.3f}"
 
-
-def _shards(
-    files: Sequence[str], language: str | None, tags: Sequence[str], out: Path
-) -> list[Path]:
-    """Return the files if they are shards of isoglot, else shards made of them."""
-    from glob import glob
-
-    from isoglot.core.own_rows import demonstration_of, read_own_rows
-    from isoglot.core.records import Demonstration
-    from isoglot.core.row_sources import FileRowsConfig
-    from isoglot.core.store import shard_path, write_shard
-    from isoglot.train.examples import is_shard
-
-    paths = [Path(path) for file in files for path in (sorted(glob(file)) or [file])]
-    if not tags and all(is_shard(path) for path in paths):
-        return paths
-    folder = out / "demonstrations"
-    shards: list[Path] = []
-    sources = (FileRowsConfig(path=str(path), language=language) for path in paths)
-    rows = (row for each in sources for row in read_own_rows(each, demonstration_of))
-    kept = (row for row in rows if not tags or row.language in tags)
-    while batch := _some(kept):
-        shards.append(shard_path(folder, len(shards)))
-        write_shard(shards[-1], batch, Demonstration)
-    return shards
-
-
-def _some(rows: Any, num: int = 10_000) -> list[Any]:
-    from itertools import islice
-
-    return list(islice(rows, num))
+    if method == "sft":
+        return f"{row['logp_chosen_per_token']:7.3f} a token, of the last {row['n']:.0f} rows"
+    if method == "dpo":
+        return f"margin {number('reward_margin')}, of the last {row['n']:.0f} pairs"
+    rates = f"reward {number('reward')}, off-target rate {number('off_target')}"
+    return f"{rates}, of the last {row['n']:.0f} answers"
 
 
 def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path) -> None:

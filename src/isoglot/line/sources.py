@@ -12,7 +12,7 @@ from isoglot.core.hub import hub_commit, is_commit
 from isoglot.core.own_rows import RowTally
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Prompt
-from isoglot.core.row_sources import RowSource, source_revision
+from isoglot.core.row_sources import HubRowsConfig, RowSource, source_revision
 from isoglot.core.section import validated
 from isoglot.core.store import shard_path, shards_of, write_shard
 from isoglot.data.prompts import read_prompts, select_families
@@ -45,24 +45,32 @@ def pin_hub_sets(recipe: Recipe, known: Mapping[str, str]) -> tuple[Recipe, dict
     Raises:
         InputError: a set that is missing or gated, or no connection to the hub.
     """
-    pins = dict(known)
-
-    def pinned(values: Any) -> Any:
-        if isinstance(values, list):
-            return [pinned(value) for value in values]
-        if not isinstance(values, dict):
-            return values
-        if values.get("kind") != "hub":
-            return {key: pinned(value) for key, value in values.items()}
-        path, revision = values["path"], values.get("revision", "main")
-        key = f"{path}@{revision}"
-        if key not in pins and not is_commit(revision):
-            pins[key] = hub_commit(path, revision)
-        return {**values, "revision": pins.get(key, revision)}
-
-    values = resolved(recipe)
-    found = pinned(values)
+    pins, values = dict(known), resolved(recipe)
+    found = _pinned(values, pins)
     return (recipe if found == values else validated(Recipe, found, recipe.name)), pins
+
+
+def pin_source(source: RowSource, pins: dict[str, str]) -> RowSource:
+    """Return a source with a commit as its revision, if it is a hub set; add that to `pins`."""
+    if not isinstance(source, HubRowsConfig):
+        return source
+    revision = _pinned(source.model_dump(), pins)["revision"]
+    return source.model_copy(update={"revision": revision})
+
+
+def _pinned(values: Any, pins: dict[str, str]) -> Any:
+    """Return nested values with the commit of each hub set; add the commits to `pins`."""
+    if isinstance(values, list):
+        return [_pinned(value, pins) for value in values]
+    if not isinstance(values, dict):
+        return values
+    if values.get("kind") != "hub":
+        return {key: _pinned(value, pins) for key, value in values.items()}
+    path, revision = values["path"], values.get("revision", "main")
+    key = f"{path}@{revision}"
+    if key not in pins and not is_commit(revision):
+        pins[key] = hub_commit(path, revision)
+    return {**values, "revision": pins.get(key, revision)}
 
 
 def file_revisions(source: PromptSources) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.core.files import naming_a_full_disk
+from isoglot.core.protocols import LanguageIdentifier, Scorer
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import count_rows, read_shard, shard_paths
-from isoglot.data.score import score
+from isoglot.data.score import ScoreConfig, score
 from isoglot.execute.progress import Bars, TrainingBars
 from isoglot.line.job import Job, Shards
 from isoglot.train.examples import check_rows_in
@@ -63,13 +64,28 @@ def train_here(
 
     The models that reward completions are loaded here: they cannot be sent to another process.
     """
+    rewarded = None
+    if config.choose or config.method == "rloo":
+        assert job.recipe.score is not None
+        rewarded = reward_by(job.recipe.score, *job.scorers())
+    held_out = _held_out(job, *rewarded) if config.choose and rewarded else None
+    given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
+    return train_by_method(files, policy, out, config, rewarded, **given)
+
+
+def train_by_method(
+    files: Sequence[Path],
+    policy: Policy,
+    out: Path,
+    config: TrainConfig,
+    rewarded: tuple[Reward, Identify] | None,
+    **given: Any,
+) -> dict[str, Any]:
+    """Train by the config's method; rloo needs a reward and a language identifier."""
     from isoglot.train.dpo import train_dpo
     from isoglot.train.rloo import train_rloo
     from isoglot.train.sft import train_sft
 
-    rewarded = _reward(job) if config.choose or config.method == "rloo" else None
-    held_out = _held_out(job, *rewarded) if config.choose and rewarded else None
-    given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
     if config.method == "rloo":
         assert rewarded is not None
         return train_rloo(files, policy, out, config, *rewarded, **given)
@@ -99,11 +115,10 @@ def _held_out(job: Job, reward: Reward, identify: Identify) -> HeldOut:
     return HeldOut([row for row in prompts if row.family in last], reward, identify)
 
 
-def _reward(job: Job) -> tuple[Reward, Identify]:
-    """The total reward of the recipe's scorers and gates, and the language identifier."""
-    scorers, identifier = job.scorers()
-    config = job.recipe.score
-    assert config is not None
+def reward_by(
+    config: ScoreConfig, scorers: Sequence[Scorer], identifier: LanguageIdentifier
+) -> tuple[Reward, Identify]:
+    """Return the total reward of scorers and gates, and the identification of languages."""
 
     def reward(prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
         rows = score(prompts, completions, scorers, config, identifier)

@@ -1,18 +1,27 @@
 """Overrides: settings given as `key=value`, in addition to a YAML file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.core.yaml import read_yaml
 
 
-def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
-    """Parse `key=value` settings into nested values; the values are YAML."""
+def settings_of(overrides: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as nested values; they are `key=value` whose values are YAML, or by key."""
     values: dict[str, Any] = {}
-    for text in overrides:
-        override(values, text)
+    set_all(values, overrides)
     return values
+
+
+def set_all(values: dict[str, Any], overrides: Sequence[str] | Mapping[str, Any]) -> None:
+    """Set `key=value` texts, or keys with dots and their values, in place."""
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            set_key(values, key, value)
+    else:
+        for text in overrides:
+            override(values, text)
 
 
 def override(values: dict[str, Any], text: str) -> None:

@@ -31,7 +31,7 @@ from isoglot.models.member import (
 from isoglot.models.translation.prompted import PromptTranslatorConfig
 from isoglot.recipe.loading import load_yaml, packaged
 from isoglot.recipe.models import resolve_paths
-from isoglot.recipe.overrides import override, set_key
+from isoglot.recipe.overrides import set_all, set_key
 from isoglot.recipe.sections import (
     EvaluateConfig,
     ExecuteConfig,
@@ -369,12 +369,7 @@ def load_recipe(
         name, values = recipe.name, resolved(recipe)
     else:
         name, values = str(recipe), load_yaml("recipe", str(recipe))
-    if isinstance(overrides, Mapping):
-        for key, value in overrides.items():
-            set_key(values, key, value)
-    else:
-        for text in overrides:
-            override(values, text)
+    set_all(values, overrides)
     return validated(Recipe, values, f"recipe {name}")
 
 

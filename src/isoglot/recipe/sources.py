@@ -6,7 +6,7 @@ from typing import Any
 
 from isoglot.core.row_sources import ListRowsConfig, RowSource, parse_source
 from isoglot.core.section import validated
-from isoglot.recipe.overrides import override, set_key
+from isoglot.recipe.overrides import set_all
 
 Rows = Sequence[str | Mapping[str, Any]]
 """Rows of a Python program: an object of columns for each, or a text that is a prompt."""
@@ -30,10 +30,5 @@ def named_source(
     else:
         rows = [row if isinstance(row, str) else dict(row) for row in source]
         values = {"kind": "list", "rows": rows}
-    if isinstance(settings, Mapping):
-        for key, value in settings.items():
-            set_key(values, key, value)
-    else:
-        for setting in settings:
-            override(values, setting)
+    set_all(values, settings)
     return validated(kind, values, str(source)[:80])

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Demonstration, Preference
-from isoglot.core.store import SCHEMAS
+from isoglot.core.records import Demonstration, Preference, Prompt
+from isoglot.core.store import LATER, SCHEMAS
 
 _Kind = type[Demonstration] | type[Preference]
 
@@ -41,15 +41,19 @@ def record_type(files: Sequence[Path]) -> _Kind:
     return next(iter(kinds), Demonstration)
 
 
-def is_shard(file: Path) -> bool:
-    """True if a file holds demonstrations or preferences with all columns that a run writes."""
+def is_shard(file: Path, record: type) -> bool:
+    """True if a file holds such records, or what they are made from, with all of a run's columns.
+
+    Demonstrations are also the chosen sides of preferences.
+    """
     if file.suffix != ".parquet":
         return False
     try:
         names = set(_column_names(file))
     except InputError:
         return False
-    return any(set(SCHEMAS[kind].names) <= names for kind in _COLUMNS)
+    kinds = (record, Preference) if record is Demonstration else (record,)
+    return any(set(SCHEMAS[kind].names) - set(LATER) <= names for kind in kinds)
 
 
 def _column_names(file: Path) -> list[str]:
@@ -82,7 +86,8 @@ def load_preferences(files: Sequence[Path], cache: Path, held_out: Sequence[str]
 def load_completions(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
     """Load prompt, completion and language, in TRL's conversational form, for SFT.
 
-    The completion is the last turn of a demonstration, or the chosen side of a preference.
+    The completion is the last turn of a demonstration, or the chosen side of a preference. Of
+    demonstrations without a prompt, load text and language, for language modelling.
 
     Raises:
         InputError: no rows, or a last turn that is not the assistant's.
@@ -97,11 +102,14 @@ def load_completions(files: Sequence[Path], cache: Path, held_out: Sequence[str]
         )
     if kind is Preference:
         return rows.rename_column("chosen", "completion")
-    return rows.map(_prompt_and_completion, remove_columns="messages")
+    is_text = len(rows[0]["messages"]) == 1
+    return rows.map(_text_alone if is_text else _prompt_and_completion, remove_columns="messages")
 
 
 def load_examples(files: Sequence[Path], cache: Path) -> Any:
-    """Load preferences with both sides, or demonstrations, to check the chat template on."""
+    """Load preferences with both sides, demonstrations or prompts, to check the template on."""
+    if all(is_shard(file, Prompt) for file in files):
+        return load_columns(files, cache, ["prompt", "language"], ())
     load = load_preferences if record_type(files) is Preference else load_completions
     return load(files, cache)
 
@@ -114,6 +122,15 @@ def _prompt_and_completion(row: Mapping[str, Any]) -> dict[str, Any]:
             f"{', '.join(turn['role'] for turn in row['messages'])}; leave the row out"
         )
     return {"prompt": prompt, "completion": [last]}
+
+
+def _text_alone(row: Mapping[str, Any]) -> dict[str, Any]:
+    if len(row["messages"]) != 1:
+        raise InputError(
+            "expected texts without a prompt in all rows, as in the first, got one with a prompt; "
+            "train on one kind after the other"
+        )
+    return {"text": row["messages"][0]["content"]}
 
 
 def load_columns(
@@ -141,15 +158,25 @@ def first_of_each_language(rows: Any) -> Any:
     return rows.select([tags.index(tag) for tag in sorted(set(tags))])
 
 
+def languages_in(files: Iterable[Path]) -> tuple[str, ...]:
+    """Return the languages of the rows, in the order of their tags."""
+    return tuple(sorted(_count_languages(files)))
+
+
 def check_rows_in(files: Iterable[Path], languages: Iterable[str]) -> None:
     """Raise InputError for a language without a row to train on."""
-    from pyarrow.parquet import read_table
-
-    counts: Counter[str] = Counter()
-    for file in files:
-        counts.update(read_table(file, columns=["language"])["language"].to_pylist())
+    counts = _count_languages(files)
     if missing := [tag for tag in languages if not counts[tag]]:
         raise InputError(
             f"expected rows to train on in every language, got none in {', '.join(missing)}; see "
             f"what was dropped and why, add rows, or leave the language out"
         )
+
+
+def _count_languages(files: Iterable[Path]) -> Counter[str]:
+    from pyarrow.parquet import read_table
+
+    counts: Counter[str] = Counter()
+    for file in files:
+        counts.update(read_table(file, columns=["language"])["language"].to_pylist())
+    return counts

@@ -44,7 +44,7 @@ class RenderedRow(NamedTuple):
 
     language: str
     parts: Mapping[str, str]
-    """`prompt`, and `completion` or `chosen` and `rejected` where the row has them."""
+    """`prompt`, and `completion` or `chosen` and `rejected` where the row has them; or `text`."""
 
 
 def check_template(
@@ -80,6 +80,9 @@ def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -
         if not holds:
             raise InputError(f"chat template, language {row['language']}: expected {what}")
 
+    if "text" in row:  # for language modelling, which has no template
+        ids = tokenizer(row["text"] + tokenizer.eos_token)["input_ids"]
+        return RenderedRow(row["language"], {"text": decoded(ids)})
     prompt = list(row["prompt"])
     text = render_chat(tokenizer, prompt)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -1,0 +1,208 @@
+"""Training on rows of the user's own, without a recipe: `isoglot train sft|dpo|rloo`."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from isoglot.core.documents import read_json
+from isoglot.core.errors import InputError
+from isoglot.core.files import write_json
+from isoglot.core.language_sets import expand
+from isoglot.core.own_rows import (
+    Identified,
+    RowTally,
+    demonstration_of,
+    describe_rows,
+    languages_of_rows,
+    preference_of,
+    prompt_of,
+    read_own_rows,
+)
+from isoglot.core.records import Demonstration, Preference, Prompt
+from isoglot.core.row_sources import FileRowsConfig, RowSource
+from isoglot.core.rows import find_files
+from isoglot.core.section import validated
+from isoglot.core.store import shard_path, write_shard
+from isoglot.data.score import ScoreConfig
+from isoglot.evals.graders import GRADERS
+from isoglot.line.sources import HUB_PINS, pin_source
+from isoglot.line.training import reward_by, train_by_method
+from isoglot.models.load import load_identifier, load_scorers
+from isoglot.recipe.overrides import settings_of
+from isoglot.train.examples import check_rows_in, is_shard, languages_in
+from isoglot.train.launch import LaunchConfig, check_launch, train_launched
+from isoglot.train.policy import Policy
+from isoglot.train.settings import OnStep, TrainConfig, check_training, no_step
+
+_ROWS_IN_A_SHARD = 10_000
+
+
+class RowKind(NamedTuple):
+    """The records that a method trains on."""
+
+    record: type
+    make: Callable[..., Any]
+    folder: str
+    """The folder of their shards in that of the policy."""
+
+
+ROWS_OF_METHOD: Mapping[str, RowKind] = {
+    "sft": RowKind(Demonstration, demonstration_of, "demonstrations"),
+    "dpo": RowKind(Preference, preference_of, "preferences"),
+    "rloo": RowKind(Prompt, prompt_of, "prompts"),
+}
+
+
+def own_shards(
+    method: str,
+    sources: Sequence[RowSource],
+    out: Path,
+    *,
+    languages: Sequence[str] = (),
+    language: str | None = None,
+) -> list[Path]:
+    """Return the files if they are shards of a run, else shards in `out` made of the rows.
+
+    Only rows in `languages` are taken, if there are any. Rows that name no language are in
+    `language`, or in the one that is identified among these, or else a hundred. Prints to standard
+    error of which forms the rows are. A set of the hub is pinned to the commit of the first call.
+
+    Raises:
+        InputError: a row that makes no example for the method, or no rows in a language.
+    """
+    kind = ROWS_OF_METHOD[method]
+    if not languages and (shards := _finished_shards(sources, kind.record)):
+        return shards
+    path = out / HUB_PINS
+    pins = read_json(path, mend="delete it") if path.exists() else {}
+    pinned = [pin_source(source, pins) for source in sources]
+    if pins:
+        write_json(path, pins)
+    candidates = languages or expand(["xllms-100"])
+    rows = (row for source in pinned for row in _rows(source, kind, language, candidates))
+    kept = (row for row in rows if not languages or row.language in languages)
+    shards = []
+    while batch := list(islice(kept, _ROWS_IN_A_SHARD)):
+        shards.append(shard_path(out / kind.folder, len(shards)))
+        write_shard(shards[-1], batch, kind.record)
+    if not shards:
+        titles = ", ".join(source.title for source in sources)
+        raise InputError(f"{titles}: expected {kind.folder} to train on, came none")
+    check_rows_in(shards, languages)
+    return shards
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTraining:
+    """The settings of a training without a recipe."""
+
+    config: TrainConfig
+    score: ScoreConfig | None = None
+    """Rewards the completions of rloo."""
+    launch: LaunchConfig | None = None
+
+    @classmethod
+    def of_settings(
+        cls, method: str, settings: Sequence[str] | Mapping[str, Any], scorers: Sequence[Any] = ()
+    ) -> "OwnTraining":
+        """Parse keys of a recipe's `train:`, of `launch.` and `score.`; others are TRL's arguments.
+
+        Raises:
+            InputError: an unknown key of a section, or a value out of its range.
+        """
+        given = settings_of(settings)
+        launch, score = given.pop("launch", None), given.pop("score", {})
+        own = {key: value for key, value in given.items() if key in TrainConfig.model_fields}
+        trl = {key: value for key, value in given.items() if key not in own}
+        training = {**own.pop("training", {}), **trl}
+        values = {**own, "method": method, "training": training}
+        score = {**score, "scorers": [*score.get("scorers", ()), *scorers]}
+        return cls(
+            validated(TrainConfig, values, "--set"),
+            validated(ScoreConfig, score, "--reward") if score["scorers"] else None,
+            validated(LaunchConfig, launch, "--set launch") if launch else None,
+        )
+
+    def check(self, *, needs_reward: bool = True) -> None:
+        """Raise InputError for arguments that TRL does not know, or a method without its reward."""
+        check_training(self.config)
+        if self.launch:
+            check_launch(self.launch, self.config)
+        if self.config.choose:
+            raise InputError(
+                "expected a training without `choose`, which holds out prompts of a recipe; leave "
+                "it out, or write a recipe (`prompts.source` and `train.choose`)"
+            )
+        if needs_reward and self.config.method == "rloo" and self.score is None:
+            raise InputError(
+                "expected a reward for method rloo, came none; give --reward, such as "
+                "language_match, judge:MODEL, or the folder or hub id of a reward model"
+            )
+
+    def run(
+        self,
+        files: Sequence[Path],
+        policy: Policy,
+        out: Path,
+        *,
+        seed: int,
+        on_step: OnStep = no_step,
+    ) -> dict[str, Any]:
+        """Train on shards of the method's records; return a summary, as `train_dpo` does."""
+        train: Callable[..., Any] = partial(_train_here, self.score)
+        if self.launch:
+            train = partial(train_launched, self.launch, train)
+        return train(files, policy, out, self.config, seed=seed, on_step=on_step)
+
+
+def _train_here(
+    score: ScoreConfig | None,
+    files: Sequence[Path],
+    policy: Policy,
+    out: Path,
+    config: TrainConfig,
+    **given: Any,
+) -> dict[str, Any]:
+    """Train in this process, where the models that reward completions are loaded."""
+    rewarded = None
+    if score and config.method == "rloo":
+        identifier = load_identifier(languages_in(files))
+        graders = {str(name): grader for name, grader in GRADERS.items()}
+        scorers = load_scorers(score.scorers, identifier, graders)
+        rewarded = reward_by(score, scorers, identifier)
+    return train_by_method(files, policy, out, config, rewarded, **given)
+
+
+def _finished_shards(sources: Sequence[RowSource], record: type) -> list[Path]:
+    """Return the files of sources that are shards of the record, as they are."""
+    if not all(isinstance(source, FileRowsConfig) for source in sources):
+        return []
+    paths = [file for source in sources for file in find_files(source.path)]  # type: ignore[union-attr]
+    return paths if all(is_shard(path, record) for path in paths) else []
+
+
+def _rows(
+    source: RowSource, kind: RowKind, language: str | None, candidates: Sequence[str]
+) -> Iterator[Any]:
+    """Read the records of a source, and print of which forms they are."""
+    if language is not None:
+        found = languages_of_rows(source, lambda texts: [language] * len(texts))
+    else:
+        found = languages_of_rows(source, load_identifier(candidates).identify)
+    tally = RowTally()
+    yield from read_own_rows(source, kind.make, tally, found)
+    told = describe_rows(tally.forms, tally.refused)
+    how = "" if language is not None else _identified(found)
+    print(f"isoglot: {source.title}: {told}{how}", file=sys.stderr)
+
+
+def _identified(found: Identified) -> str:
+    if not found.tags:
+        return ""
+    counts = ", ".join(f"{tag} {num:,}" for tag, num in found.counts.items())
+    unsure = f"; {found.num_unsure:,} unsure rows count as the first" if found.num_unsure else ""
+    return f"; no column says the language, identified {counts}{unsure} (--language sets it)"
