@@ -14,8 +14,10 @@ from isoglot.core.row_sources import FileRowsConfig
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_shard
 from isoglot.data.prompts import read_prompts
 from isoglot.execute.ledger import Done, Ledger
+from isoglot.line.metrics import write_metrics
 from isoglot.line.pipeline import Round, run_recipe
 from isoglot.models.local.weights import model_name
+from isoglot.report.results.summary import RunSummary
 
 RESULT_KEYS = {
     "task", "language", "trained", "metric", "value", "low", "high", "n", "unknown", "signature",
@@ -52,6 +54,31 @@ def test_the_summary_has_its_shape(finished_run):
     assert all(isinstance(seconds, int | float) for seconds in summary["seconds"].values())
     stages = ("prompts", "generate", "translate", "pair", "filter", "train", "evaluate/lab_math")
     assert {f"round-0/{stage}" for stage in stages} <= summary["seconds"].keys()
+
+
+def test_the_metrics_hold_every_number_of_the_run(finished_run):
+    out, summary = finished_run, RunSummary.read_from(finished_run)
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    values = {
+        (line["round"], line["task"], key): value
+        for line in lines
+        if "task" in line
+        for key, value in line.items()
+    }
+    for round, row in summary.results:
+        if row.value is not None:
+            assert values[round, row.task, f"{row.language}/{row.metric}"] == row.value
+    trained = [line for line in lines if "step" in line]
+    assert {line["round"] for line in trained} == {0}
+    assert any(key.endswith("/reward_margin") for key in trained[-1])
+    assert write_metrics(out, summary) == [], "no line is new"
+    assert summary.rounds[0].training[-1].step == trained[-1]["step"]
+
+
+def test_the_answers_of_every_round_are_audited(finished_run):
+    audit = RunSummary.read_from(finished_run).audit
+    assert audit is not None
+    assert {row.sampler for row in audit.rows} == {"M0"}
 
 
 def test_the_pairs_of_the_summary_are_those_on_disk(finished_run):

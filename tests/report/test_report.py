@@ -32,7 +32,13 @@ from isoglot.report.pages.run import write_report
 from isoglot.report.pages.run_results import language_table
 from isoglot.report.results.progress import Progress
 from isoglot.report.results.rows import Measure
-from isoglot.report.results.summary import Audit, AuditRow, RoundSummary, RunSummary
+from isoglot.report.results.summary import (
+    Audit,
+    AuditRow,
+    RoundSummary,
+    RunSummary,
+    TrainingLine,
+)
 
 HOSTILE = "</script><img src=x onerror=alert(1)><a href='https://evil.example/'>x</a><!--"
 ACCURACY = Measure("lab_math", "accuracy")
@@ -140,6 +146,30 @@ def test_audit_has_a_heat_map_and_a_table(tmp_path: Path) -> None:
     page = page_without_pairs(RunSummary(audit=audit, rounds=rounds), tmp_path)
     assert 'id="rounds-0"' not in page
     assert 'id="pairs"' in page
+
+
+def test_a_run_without_evaluation_shows_what_it_has(tmp_path: Path) -> None:
+    audit = Audit(rows=[AuditRow(sampler="M0", language="sw", off_target_rate=0.25, n=9)])
+    rounds = [RoundSummary(round=0, pairs=pair_counts())]
+    page = page_without_pairs(RunSummary(audit=audit, rounds=rounds), tmp_path)
+    assert "An audit of 1 model in 1 language. Round 0 made 321 pairs." in page
+    assert "no results yet" not in page
+    assert 'id="results"' not in page
+
+
+def test_a_training_is_a_panel_for_each_quantity_of_its_log(tmp_path: Path) -> None:
+    def line(step: int, **columns: float | None) -> TrainingLine:
+        return TrainingLine(step=step, loss=1 / step, languages={"sw": columns, "de": {}})
+
+    lines = [line(1, reward_margin=0.5, logp_chosen=-9.0), line(2, reward_margin=None)]
+    summary = run_summary(rounds=[RoundSummary(round=0, pairs=pair_counts(), training=lines)])
+    page = page_of(summary, tmp_path)
+    assert 'id="training"' in page
+    assert "Reward margin, M0 to M1" in page
+    assert "KL from the reference" not in page, "DPO has none"
+    curves = [each for chart in data_of(page)["charts"] for each in chart["data"]]
+    assert [1.0, 0.5] in [curve.get("y") for curve in curves], "the loss"
+    assert [0.5, None] in [curve.get("y") for curve in curves], "unknown is not zero"
 
 
 def test_folder_without_summary_is_the_users_error(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def _show(run: "Run") -> None:
 
     screen, summary = console(), run.summary
     progress = Progress(summary)
-    if summary.audit:
+    if summary.audit and not progress.primary:
         screen.print(audit_table(summary).to_rich())
     for table in data_tables(summary):
         many = f"{table.title}: {len(table.rows)} rows, all on the page"

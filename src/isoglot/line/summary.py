@@ -1,7 +1,9 @@
 """`summary.json`: the results of a whole run, read from the folders of its stages."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -16,6 +18,7 @@ from isoglot.evals.graders import GRADERS
 from isoglot.evals.reward_accuracy import RewardAccuracyCounter
 from isoglot.execute.ledger import Done, Ledger, make_once
 from isoglot.line.demonstrations import count_by_language, read_drops, read_routes
+from isoglot.line.metrics import write_metrics
 from isoglot.line.sources import identifier_of
 from isoglot.line.task import graded_views, read_graded, read_task_results, task_metrics
 from isoglot.recipe.recipe import Recipe
@@ -34,8 +37,13 @@ from isoglot.report.results.summary import (
     RewardAccuracyRow,
     RoundSummary,
     RunSummary,
+    TrainingLine,
     TranslationCounts,
 )
+from isoglot.train.log import merge_lines, read_log
+
+_MAX_LINES = 60
+"""Most lines of a training log in the summary."""
 
 
 def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSummary:
@@ -59,10 +67,11 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
                 pairs=_pairs(of_round, ledger, round),
                 demonstrations=_demonstrations(ledger, round),
                 choice=_choice(ledger, round),
+                training=_training(ledger, round),
             )
         )
     first = recipe.of_round(0)
-    has_audit = first.samplers and "round-0/generate" in ledger.done
+    audited = [round for round in range(len(rounds)) if f"round-{round}/generate" in ledger.done]
     summary = RunSummary(
         recipe=recipe.name,
         seed=recipe.seed,
@@ -73,9 +82,10 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
         rounds=rounds,
         mean_changes=_mean_changes(recipe, ledger),
         seconds={name: done.seconds for name, done in ledger.done.items()},
-        audit=_audit(first, ledger) if has_audit else None,
+        audit=_audit(recipe, ledger, audited) if audited else None,
     )
     summary.write(ledger.run / SUMMARY_FILE)
+    write_metrics(ledger.run, summary)
     return summary
 
 
@@ -291,13 +301,42 @@ def _lengths(counts: Counter[int]) -> Lengths | None:
     return Lengths(mean=float(np.mean(values)), deciles=[float(value) for value in deciles])
 
 
-def _audit(recipe: Recipe, ledger: Ledger) -> Audit:
-    """Return the off-target rate of each sampler and language, after the translations of a pool."""
+def _training(ledger: Ledger, round: int) -> list[TrainingLine]:
+    """Read the log of a training, merged to as many lines as a chart shows."""
+    trained = ledger.done.get(f"round-{round}/train")
+    lines = read_log(trained.folder / "log.jsonl") if trained else []
+    every = -(-len(lines) // _MAX_LINES) or 1
+    parts = [lines[start : start + every] for start in range(0, len(lines), every)]
+    return [TrainingLine.model_validate(merge_lines(part)) for part in parts]
+
+
+def _audit(recipe: Recipe, ledger: Ledger, rounds: Sequence[int]) -> Audit:
+    """Return the off-target rate of the answers of each round, by sampler and language.
+
+    The answers of a pool count after their translation, and in the first round alone if it has no
+    policy among its samplers.
+    """
+    rows = []
+    for round in rounds:
+        of_round = recipe.of_round(min(round, recipe.num_rounds - 1))
+        stage = "translate" if of_round.is_translated_pool else "generate"
+        answers = ledger.done[f"round-{round}/{stage}"]
+        made = make_once(
+            ledger.run / f"round-{round}" / "audit.json",
+            partial(_audit_round, of_round, answers, round),
+            made_from=[answers.fingerprint, recipe.identifier.kind, recipe.seed, __version__],
+        )
+        rows += [AuditRow.model_validate(row) for row in made["rows"]]
+    return Audit(rows=list({(row.sampler, row.language): row for row in rows}.values()))
+
+
+def _audit_round(recipe: Recipe, answers: Done, round: int) -> dict[str, Any]:
     from isoglot.data.audit import off_target_rates
 
-    stage = "translate" if recipe.is_translated_pool else "generate"
-    folder = ledger.done[f"round-0/{stage}"].folder
-    completions = [row for path in shard_paths(folder) for row in read_shard(path, Completion)]
-    rates = off_target_rates(completions, identifier_of(recipe), seed=recipe.seed)
-    found = map(asdict, rates)
-    return Audit(rows=[AuditRow(off_target_rate=row.pop("value"), **row) for row in found])
+    rows = [row for path in shard_paths(answers.folder) for row in read_shard(path, Completion)]
+    rates = list(map(asdict, off_target_rates(rows, identifier_of(recipe), seed=recipe.seed)))
+    for rate in rates:
+        rate["off_target_rate"] = rate.pop("value")
+        if not recipe.samplers:
+            rate["sampler"] = f"M{round}"
+    return {"rows": rates}

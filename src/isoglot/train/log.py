@@ -56,6 +56,34 @@ def read_log(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
 
 
+def merge_lines(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one line for several of a log: the last step, and the means over all rows of each
+    language."""
+    rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for line in lines:
+        for language, row in line["languages"].items():
+            rows[language].append(row)
+    return {
+        "step": lines[-1]["step"],
+        "loss": _mean([(line["loss"], 1) for line in lines]),
+        "languages": {
+            language: {
+                column: _mean([(row[column], row["n"]) for row in of_language])
+                for column in of_language[0]
+                if column != "n"
+            }
+            for language, of_language in rows.items()
+        },
+    }
+
+
+def _mean(weighted: Sequence[tuple[float | None, float]]) -> float | None:
+    """The weighted mean of the known values."""
+    known = [(value, weight) for value, weight in weighted if value is not None]
+    total = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / total if total else None
+
+
 def append_line(log: Path, line: Mapping[str, Any]) -> None:
     """Add a line to a log."""
     with log.open("a", encoding="utf-8") as file:

@@ -10,10 +10,9 @@ from isoglot.report.table import Table, TableRow
 
 
 def _audit_rows(summary: RunSummary) -> list[AuditRow]:
-    """Off-target rates of the samplers, or of the policies M_t of a run that has no audit."""
-    if summary.audit:
-        return list(summary.audit.rows)
-    return [
+    """Off-target rates of the answers of each round, then of each policy M_t on each task."""
+    answers = list(summary.audit.rows) if summary.audit else []
+    return answers + [
         AuditRow(
             sampler=f"{entry.policy} {row.task}",
             language=row.language,

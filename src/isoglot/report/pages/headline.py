@@ -8,6 +8,7 @@ from isoglot.report.page import Tile
 from isoglot.report.results.names import count_of, language_name
 from isoglot.report.results.progress import Progress, ends
 from isoglot.report.results.rows import Interval
+from isoglot.report.results.summary import RunSummary
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,24 @@ class Headline:
             first, last = map(number, self.off_target)
             found.append(Tile("Off-target rate, mean", f"{last} %", f"M0: {first} %"))
         return found
+
+
+def without_evaluation(summary: RunSummary) -> str:
+    """Say in a sentence what a run without scores has: an audit, pairs, demonstrations."""
+    parts = []
+    if summary.audit:
+        rows = summary.audit.rows
+        models, tags = ({getattr(row, key) for row in rows} for key in ("sampler", "language"))
+        of = f"{count_of(len(models), 'model')} in {count_of(len(tags), 'language')}"
+        parts.append(f"An audit of {of}.")
+    for entry in summary.rounds:
+        made = {"pair": entry.pairs, "demonstration": entry.demonstrations}
+        parts += [
+            f"Round {entry.round} made {count_of(counts.kept, noun)}."
+            for noun, counts in made.items()
+            if counts
+        ]
+    return " ".join(parts) or "This run has no results yet: there is nothing to compare."
 
 
 def _moved(change: Interval) -> str:

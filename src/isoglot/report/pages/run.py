@@ -5,11 +5,12 @@ from pathlib import Path
 from isoglot.report.cards.pairs import pair_cards
 from isoglot.report.cells import Column, ShareBar
 from isoglot.report.page import Page, PageSection, read_facts, write_page
-from isoglot.report.pages.headline import Headline
+from isoglot.report.pages.headline import Headline, without_evaluation
 from isoglot.report.pages.run_data import empty_languages
 from isoglot.report.pages.run_data_sections import (
     choice_section,
     demonstration_sections,
+    training_section,
     translation_sections,
 )
 from isoglot.report.pages.run_sections import audit_section, pair_sections, result_sections
@@ -35,11 +36,7 @@ def write_report(run: Path) -> Path:
     cards = pair_cards(run, notes)
     progress = Progress(summary)
     headline = Headline(progress)
-    audit = summary.audit.rows if summary.audit else ()
-    sentence = headline.sentence
-    if audit and not progress.primary:
-        models, tags = ({getattr(row, key) for row in audit} for key in ("sampler", "language"))
-        sentence = f"An audit of {len(models)} models in {len(tags)} languages."
+    sentence = headline.sentence if progress.primary else without_evaluation(summary)
     tiles = headline.tiles()
     last = progress.rounds[-1] if progress.rounds else 0
     fine = [
@@ -78,7 +75,7 @@ def _sections(progress: Progress) -> list[PageSection]:
     """List the sections; results and pairs that the run never makes are not named as missing."""
     summary = progress.summary
     audit, data = audit_section(summary), demonstration_sections(summary)
-    has_results = bool(progress.measures) or not (audit or data)
+    has_results = bool(progress.measures) or not (audit or data or progress.pairs)
     makes_no_pairs = summary.method == "rloo" or bool(data) or not has_results
     return [
         *(result_sections(progress) if has_results else []),
@@ -86,6 +83,7 @@ def _sections(progress: Progress) -> list[PageSection]:
         *translation_sections(summary),
         *data,
         *choice_section(summary),
+        *training_section(summary),
         *(pair_sections(progress) if progress.pairs or not makes_no_pairs else []),
     ]
 

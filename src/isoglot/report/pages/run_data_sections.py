@@ -1,6 +1,7 @@
 """The sections of a run's page on its data: translations, demonstrations, checkpoint selection."""
 
 from isoglot.report.charts.curves import checkpoint_choices
+from isoglot.report.charts.training import training_charts
 from isoglot.report.page import PageSection
 from isoglot.report.pages.run_data import (
     cleaning_table,
@@ -34,6 +35,12 @@ _CHOICE = (
 )
 
 
+_TRAINING = (
+    "Means since the last line of the log, by language. Chosen that falls with rejected, or a "
+    "margin that grows in one language alone, is a training that goes wrong."
+)
+
+
 def translation_sections(summary: RunSummary) -> list[PageSection]:
     """Prompts and answers kept and lost, where the run translated them."""
     likely = " Log-probability: the translator's own, mean of a token, of what was kept."
@@ -64,6 +71,14 @@ def demonstration_sections(summary: RunSummary) -> list[PageSection]:
 
 def _of_table(anchor: str, table: Table | None, caption: str) -> list[PageSection]:
     return [PageSection(anchor, table.title, caption, tables=[table])] if table else []
+
+
+def training_section(summary: RunSummary) -> list[PageSection]:
+    """The logs of the trainings, where there are any."""
+    charts = [chart for entry in summary.rounds for chart in training_charts(entry)]
+    if not charts:
+        return []
+    return [PageSection("training", "Training", _TRAINING, charts, is_panels=True)]
 
 
 def choice_section(summary: RunSummary) -> list[PageSection]:

@@ -175,6 +175,17 @@ class CheckpointChoice(ResultPart):
     curve: Sequence[CheckpointCheck]
 
 
+class TrainingLine(ResultPart):
+    """The means of a training since its last line; methods differ in what they know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    step: int
+    loss: Known = None
+    languages: Mapping[str, Mapping[str, Known]] = {}
+    """Language → column → mean."""
+
+
 class RoundSummary(ResultPart):
     """The results of one policy, and the data that trained the next."""
 
@@ -190,6 +201,8 @@ class RoundSummary(ResultPart):
     pairs: PairCounts | None = None
     demonstrations: DemonstrationCounts | None = None
     choice: CheckpointChoice | None = None
+    training: Sequence[TrainingLine] = ()
+    """The log of the training, of a long one some lines."""
 
 
 class MeanChange(ResultPart):
