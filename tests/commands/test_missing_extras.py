@@ -83,6 +83,16 @@ def test_a_run_finds_out_before_it_works(hidden, folder):
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.parametrize("name", ["tensorboard", "trackio", "wandb"])
+def test_a_tracker_without_its_package_is_found_out_before_work(name, folder):
+    tracker = f"train.training.report_to={name}"
+    code, _, errors = isoglot(name, "run", "lidr-lab", tracker, at=folder)
+    assert code == 2
+    assert errors[-1].startswith(f"isoglot: report_to: {name} needs the package {name}, which is")
+    assert f"pip install 'isoglot[{name}]'" in errors[-1]
+    assert not (folder / "runs").exists()
+
+
 def test_a_package_that_no_extra_brings_is_a_bug(folder):
     code, _, errors = isoglot("ruamel", "recipes", at=folder)
     assert code == 1

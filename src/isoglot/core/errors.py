@@ -11,8 +11,10 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "train": ("torch", "transformers", "trl", "peft", "accelerate", "datasets"),
     "report": ("plotly", "jinja2"),
     "evaluate": ("sacrebleu", "sentencepiece"),
-    "openai": ("httpx2", "tenacity"),
-    "trackers": ("tensorboard", "trackio"),
+    "openai": ("httpx2", "psutil", "tenacity"),
+    "tensorboard": ("tensorboard",),
+    "trackio": ("trackio",),
+    "wandb": ("wandb",),
     "ctranslate2": ("ctranslate2",),
     "google": ("google.cloud.translate_v2",),
     "ray": ("ray",),
@@ -66,7 +68,8 @@ def require(extra: str, user: str, otherwise: str = "") -> None:
 
 def _is_installed(module: str) -> bool:
     try:
-        return find_spec(module) is not None
+        spec = find_spec(module)
+        return spec is not None and spec.origin is not None  # a folder that is named so has none
     except ModuleNotFoundError:  # the package that it is in
         return False
 

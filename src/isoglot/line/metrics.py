@@ -1,13 +1,14 @@
 """`metrics.jsonl`: every number of a run in one file, a line for each moment that was measured."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from isoglot.core.store import write_whole
 from isoglot.report.results.summary import RunSummary
-from isoglot.train.log import read_log
+from isoglot.train.log import flat, read_log
+from isoglot.train.trackers import track
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -25,14 +26,16 @@ def write_metrics(run: Path, summary: RunSummary) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line not in before]
 
 
-def flat(languages: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Return the known values of each language as `LANGUAGE/COLUMN`."""
-    return {
-        f"{tag}/{column}": value
-        for tag, values in languages.items()
-        for column, value in values.items()
-        if value is not None
-    }
+def track_evaluations(trackers: Sequence[str], run: Path, lines: Sequence[dict[str, Any]]) -> None:
+    """Log the lines of evaluations to trackers, by round; a training logs its own as it goes."""
+    moments = []
+    for line in lines:
+        if "task" in line:
+            values = {k: v for k, v in line.items() if k not in ("round", "task")}
+            prefix = f"evaluate/{line['task']}"
+            moments.append((line["round"], {f"{prefix}/{k}": v for k, v in values.items()}))
+    if trackers and moments:
+        track(trackers, run, moments)
 
 
 def _lines(run: Path, summary: RunSummary) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from isoglot.models.load import answer_settings, scorer_settings
 from isoglot.models.member import PolicyMember
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask
+from isoglot.train.trackers import without_trackers
 
 Settings = Mapping[str, Any]
 
@@ -136,7 +137,10 @@ def _cleaning(job: Job) -> Settings:
 
 def _training(job: Job) -> Settings:
     recipe = job.recipe
-    settings: dict[str, Any] = {"train": recipe.train, "seed": recipe.seed}
+    settings: dict[str, Any] = {
+        "train": without_trackers(recipe.train) if recipe.train else None,
+        "seed": recipe.seed,
+    }
     if recipe.launch:
         settings["launch"] = recipe.launch.settings
     if recipe.is_online or (recipe.train and recipe.train.choose):

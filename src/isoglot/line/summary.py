@@ -18,7 +18,7 @@ from isoglot.evals.graders import GRADERS
 from isoglot.evals.reward_accuracy import RewardAccuracyCounter
 from isoglot.execute.ledger import Done, Ledger, make_once
 from isoglot.line.demonstrations import count_by_language, read_drops, read_routes
-from isoglot.line.metrics import write_metrics
+from isoglot.line.metrics import track_evaluations, write_metrics
 from isoglot.line.sources import identifier_of
 from isoglot.line.task import graded_views, read_graded, read_task_results, task_metrics
 from isoglot.recipe.recipe import Recipe
@@ -41,6 +41,7 @@ from isoglot.report.results.summary import (
     TranslationCounts,
 )
 from isoglot.train.log import merge_lines, read_log
+from isoglot.train.trackers import trackers_of
 
 _MAX_LINES = 60
 """Most lines of a training log in the summary."""
@@ -85,7 +86,9 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
         audit=_audit(recipe, ledger, audited) if audited else None,
     )
     summary.write(ledger.run / SUMMARY_FILE)
-    write_metrics(ledger.run, summary)
+    new = write_metrics(ledger.run, summary)
+    if first.train:
+        track_evaluations(trackers_of(first.train.training), ledger.run, new)
     return summary
 
 

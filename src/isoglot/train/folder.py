@@ -16,6 +16,7 @@ from isoglot.models.local.template import read_template
 from isoglot.models.local.weights import model_revision
 from isoglot.train.policy import Policy
 from isoglot.train.settings import TrainConfig
+from isoglot.train.trackers import without_trackers
 
 
 def claim(
@@ -36,7 +37,7 @@ def claim(
     inputs = {
         "policy": model_revision(policy.path, policy.revision),
         **({"template": read_template(policy.template)} if policy.template else {}),
-        "config": config.model_dump(mode="json"),
+        "config": without_trackers(config),
         "seed": seed,
         "num_processes": num_processes,
         "preferences": hashlib.sha256(digests.encode()).hexdigest(),

@@ -84,6 +84,16 @@ def _mean(weighted: Sequence[tuple[float | None, float]]) -> float | None:
     return sum(value * weight for value, weight in known) / total if total else None
 
 
+def flat(languages: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return the known values of each language as `LANGUAGE/COLUMN`."""
+    return {
+        f"{tag}/{column}": value
+        for tag, values in languages.items()
+        for column, value in values.items()
+        if value is not None
+    }
+
+
 def append_line(log: Path, line: Mapping[str, Any]) -> None:
     """Add a line to a log."""
     with log.open("a", encoding="utf-8") as file:

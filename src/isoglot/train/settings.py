@@ -20,6 +20,7 @@ from isoglot.train.mixing import MixingConfig
 from isoglot.train.policy import Policy
 from isoglot.train.precision import precision_of, trains_in_bfloat16
 from isoglot.train.selection import SelectionConfig
+from isoglot.train.trackers import check_trackers, tracker_arguments
 
 
 class OnStep(Protocol):
@@ -159,6 +160,7 @@ def check_keys(config: TrainConfig) -> None:
 def check_training(config: TrainConfig) -> None:
     """Raise InputError for a key of `training` that TRL does not know, or a missing package."""
     check_keys(config)
+    check_trackers(config.training)
     if config.quantization:
         check_quantization()
     if config.training.get("use_vllm") and find_spec("vllm") is None:
@@ -203,7 +205,7 @@ def training_arguments(
     _check_keys(config_class, config)
     on_gpu = torch.cuda.is_available()
     ours = {
-        "report_to": "none",
+        **tracker_arguments(out.parent),
         "save_total_limit": 2,
         "logging_nan_inf_filter": False,
         "train_sampling_strategy": "group_by_length",

@@ -12,13 +12,21 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.train.examples import first_of_each_language, load_preferences
 from isoglot.train.folder import claim, finished_summary, last_checkpoint
-from isoglot.train.log import LogRow, append_line, forget_lines_after, means_by_language, read_log
+from isoglot.train.log import (
+    LogRow,
+    append_line,
+    flat,
+    forget_lines_after,
+    means_by_language,
+    read_log,
+)
 from isoglot.train.mixing import draw_evenly, mix
 from isoglot.train.order import LanguageBalanced, LengthGrouped
 from isoglot.train.policy import Policy, diverged, save_policy
 from isoglot.train.selection import CheckpointSelection, HeldOut
 from isoglot.train.settings import OnStep, TrainConfig, library_refusals
 from isoglot.train.template import check_template, end_ids, load_training_tokenizer
+from isoglot.train.trackers import keep_tensorboard
 
 _Trainer: Any = object
 """Stands for TRL's trainer, which is the second base where TRL is imported."""
@@ -145,11 +153,11 @@ class PerLanguage(_Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log as TRL does, and a line with the means of each language since the last line."""
-        super().log(logs, start_time)
-        if "loss" in logs and self._rows and self.is_world_process_zero():
+        languages = means_by_language(self._rows, self.may_lack) if "loss" in logs else {}
+        if languages and self.is_world_process_zero():
             line = {"step": self.state.global_step, **{k: logs[k] for k in _LOGGED if k in logs}}
-            languages = means_by_language(self._rows, self.may_lack)
             append_line(self._log_path, {**line, "languages": languages})
+        super().log({**logs, **flat(languages)} if self.args.report_to else logs, start_time)
         self._rows.clear()
 
     def _save_rng_state(self, output_dir: str) -> None:
@@ -241,6 +249,7 @@ def run_training(
         return summary
     trainer = prepare(rows, tokenizer)
     trainer.start_log(out / "log.jsonl", config)
+    keep_tensorboard(trainer, out)
     given = {num_key: len(rows), "num_dropped": len(rows) - trainer.num_kept, **trainer.summary}
     selection = None
     if config.choose and held_out:
