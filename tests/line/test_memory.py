@@ -17,7 +17,9 @@ LLAMA = "meta-llama/Meta-Llama-3-8B-Instruct"
 
 
 def test_the_full_training_of_8b_is_refused_on_80_gb_with_settings_that_fit():
-    recipe = load_recipe("lidr", {"train.lora": None, "launch": None, "policy.path": LLAMA})
+    recipe = load_recipe(
+        "lidr-llama3-8b", {"train.lora": None, "launch": None, "policy.path": LLAMA}
+    )
     with pytest.raises(InputError, match=r"train of .* \(dpo full\) needs 1\d\d\.\d GiB") as caught:
         check_memory(recipe, H100)
     message = str(caught.value)
@@ -31,7 +33,9 @@ def test_the_full_training_of_8b_is_refused_on_80_gb_with_settings_that_fit():
 def test_what_the_error_names_does_fit():
     for gib in (16, 24, 40, 80):
         device = Device("some", gib * GIB)
-        recipe = load_recipe("lidr", {"train.lora": None, "launch": None, "policy.path": LLAMA})
+        recipe = load_recipe(
+            "lidr-llama3-8b", {"train.lora": None, "launch": None, "policy.path": LLAMA}
+        )
         (failing,) = (each for each in stage_memories(recipe, device) if each.stage == "train")
         mend = nearest_setting(recipe, failing, device)
         settings = mend.partition("set ")[2].partition(" (")[0]
@@ -44,7 +48,7 @@ def test_what_the_error_names_does_fit():
 
 def test_a_batch_that_is_too_large_for_generation_is_refused_with_one_that_fits():
     given = {"policy.batch_tokens": 10**6, "policy.path": LLAMA, "policy.engine": "transformers"}
-    recipe = load_recipe("lidr", {"train": None, "rounds": 1, **given})
+    recipe = load_recipe("lidr-llama3-8b", {"train": None, "rounds": 1, **given})
     with pytest.raises(InputError, match=r"generate of .*set its batch_tokens to \d+") as caught:
         check_memory(recipe, H100)
     tokens = int(str(caught.value).rpartition("batch_tokens to ")[2].split()[0])
@@ -54,7 +58,7 @@ def test_a_batch_that_is_too_large_for_generation_is_refused_with_one_that_fits(
 def test_a_window_that_vllm_cannot_cache_is_refused_with_one_that_it_can():
     given = {"train": None, "rounds": 1, "policy.path": "Qwen/Qwen3-4B", "policy.engine": "vllm"}
     small = Device("rtx4090", 12 * GIB)
-    recipe = load_recipe("lidr", given)
+    recipe = load_recipe("lidr-llama3-8b", given)
     with pytest.raises(InputError, match=r"set its vllm.max_model_len to \d+") as caught:
         check_memory(recipe, small)
     length = int(str(caught.value).rpartition("max_model_len to ")[2].split()[0])
@@ -62,7 +66,7 @@ def test_a_window_that_vllm_cannot_cache_is_refused_with_one_that_it_can():
 
 
 def test_weights_that_do_not_fit_are_split():
-    recipe = load_recipe("lidr", {"train": None, "rounds": 1, "policy.path": LLAMA})
+    recipe = load_recipe("lidr-llama3-8b", {"train": None, "rounds": 1, "policy.path": LLAMA})
     with pytest.raises(InputError, match=r"tensor_parallel_size=2"):
         check_memory(recipe, Device("small", 16 * GIB))
 

@@ -178,7 +178,7 @@ def test_the_recipes_of_the_paper_have_its_sizes(method):
         assert num(plan["pair"]) == 230_000
     else:
         units = {row["unit"]: row["num"] for row in plan["train"]}
-        assert units == {"completions": 459_776, "scores": 459_776, "steps": 1796}
+        assert units == {"completions": 460_032, "scores": 460_032, "steps": 1797}
     hours = plan_of(recipe).model_dump()["totals"]["hours"]
     assert 10 < hours["typical"] < hours["most"] < 200
 
@@ -410,7 +410,7 @@ def test_the_usual_keys_are_known_to_the_trainer():
     [
         (("lidr-labb",), "did you mean 'lidr-lab'"),
         (("lidr", "prompts.num_familes=7"), "did you mean 'num_families'"),
-        (("lidr", "--device", "abacus"), "no throughput of generate.transformers on 'abacus'"),
+        (("lidr", "--device", "abacus"), "no throughput of generate.vllm on 'abacus'"),
         (("lidr", "--throughput", "none.toml"), "cannot read the throughput none.toml"),
         (("lidr", "rounds=1", "prompts.num_families=null"), "cannot count the prompts"),
     ],

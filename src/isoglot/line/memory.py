@@ -1,6 +1,6 @@
 """Peak memory of each stage of a recipe on its device, and the check that it fits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from isoglot.core.environment import accelerator, fast_bfloat16, memory_bytes
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.store import shard_paths
-from isoglot.models.load import PolicyConfig
+from isoglot.models.load import PolicyConfig, is_served
 from isoglot.models.member import PolicyMember
 from isoglot.models.memory import (
     GIB,
@@ -24,6 +24,8 @@ from isoglot.recipe.recipe import Recipe
 from isoglot.train.fitting import fit_training, sharding_that_fits
 from isoglot.train.memory import Sharding, training_length, training_memory
 from isoglot.train.settings import TrainConfig
+
+Served = Callable[[PolicyConfig], bool]
 
 PROMPT_TOKENS = 512
 """Assumed length of the longest prompt: it is not known before the prompts are read."""
@@ -52,14 +54,21 @@ def this_device() -> Device:
     return Device("cpu", float(memory_bytes()), fast_bfloat16("cpu"), is_cpu=True)
 
 
-def stage_memories(recipe: Recipe, device: Device, *, fetch: bool = True) -> list[StageMemory]:
+def stage_memories(
+    recipe: Recipe, device: Device, served: Served | None = None, *, fetch: bool = True
+) -> list[StageMemory]:
     """Return the memory of each stage that holds a model, of all rounds that differ.
 
-    A model whose shape is not known is left out; `fetch` allows to read a config.json of the hub.
+    `served` tells which models vLLM runs, by default also those of engine auto on an accelerator. A
+    model whose shape is not known is left out; `fetch` allows to read a config.json of the hub.
     """
     found: dict[tuple[str, ...], StageMemory] = {}
+
+    def on_accelerator(config: PolicyConfig) -> bool:
+        return config.engine == "vllm" or (config.engine == "auto" and not device.is_cpu)
+
     for each in recipe.different_rounds:
-        for stage in _of_round(each, device, fetch=fetch):
+        for stage in _of_round(each, device, served or on_accelerator, fetch=fetch):
             key = (stage.stage, stage.model, stage.method)
             if key not in found or found[key].memory.total < stage.memory.total:
                 found[key] = stage
@@ -71,7 +80,7 @@ def check_memory(recipe: Recipe, device: Device) -> None:
 
     Nothing is said of models of other devices than this machine's, or of unknown shape.
     """
-    for stage in stage_memories(recipe, device):
+    for stage in stage_memories(recipe, device, is_served):
         if stage.memory.total > device.usable:
             raise InputError(
                 f"{stage.stage} of {stage.model} ({stage.method}) needs "
@@ -116,16 +125,18 @@ def _setting_of(stage: str, recipe: Recipe) -> str:
         ]
     settings = []
     for name, config in models:
-        if getattr(config, "engine", None) == "vllm":
+        if isinstance(config, PolicyConfig) and is_served(config):
             settings.append(f"{name}.vllm.max_model_len or {name}.vllm.gpu_memory_utilization")
         elif hasattr(config, "batch_tokens"):
             settings.append(f"{name}.batch_tokens (now {config.batch_tokens})")
     return " and ".join(dict.fromkeys(settings)) or "the size of the model"
 
 
-def _of_round(recipe: Recipe, device: Device, *, fetch: bool) -> Iterator[StageMemory]:
+def _of_round(
+    recipe: Recipe, device: Device, served: Served, *, fetch: bool
+) -> Iterator[StageMemory]:
     for stage, config, length in _samplers(recipe):
-        yield from _sampling(stage, config, device, length, fetch=fetch)
+        yield from _sampling(stage, config, device, length, served, fetch=fetch)
     for scorer in recipe.score.scorers if recipe.score else ():
         if isinstance(scorer, RewardModelConfig):
             shape = model_shape(scorer.path, scorer.revision, fetch=fetch)
@@ -157,20 +168,20 @@ def _samplers(recipe: Recipe) -> Iterator[tuple[str, PolicyConfig, int]]:
 
 
 def _sampling(
-    stage: str, config: PolicyConfig, device: Device, length: int, *, fetch: bool
+    stage: str, config: PolicyConfig, device: Device, length: int, served: Served, *, fetch: bool
 ) -> Iterator[StageMemory]:
     shape = model_shape(config.path, config.revision, fetch=fetch)
     if shape is None or (config.device not in ("auto", "cuda") and not device.is_cpu):
         return
     length = min(length, shape.window or length)
-    if config.engine == "vllm":
+    if served(config):
+        rows = min(vllm_rows(config, shape, device, length), config.vllm.max_concurrency)
         memory = vllm_memory(config, shape, device, length)
-        rows = vllm_rows(config, shape, device, length)
-    else:
-        memory = transformers_memory(config, shape, device, length)
-        rows = max(1, config.batch_tokens // length)
-    engine = "transformers" if config.engine == "auto" else config.engine
-    yield StageMemory(stage, config.path, engine, memory, rows, length)
+        yield StageMemory(stage, config.path, "vllm", memory, rows, length)
+        return
+    memory = transformers_memory(config, shape, device, length)
+    rows = max(1, config.batch_tokens // length)
+    yield StageMemory(stage, config.path, "transformers", memory, rows, length)
 
 
 def _training(

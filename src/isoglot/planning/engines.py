@@ -22,7 +22,8 @@ class Engine:
 
     name: str
     work: str | None
-    """Its row of the throughput table; None if it needs no accelerator: a server, a file."""
+    """Its row of the throughput table; `generate.auto` is that of vLLM on an accelerator, that of
+    transformers on a CPU. None if it needs no accelerator: a server, a file."""
     billions: float = 0.0
     usd_per_million_in: float | None = 0.0
     """Price of the tokens read; None if it is not free and the recipe gives no price."""
@@ -55,7 +56,7 @@ def engine_of(config: Samples | TranslatorConfig, table: Throughput) -> Engine:
         return sized_engine(config.path, "generate.vllm", table)
     if config.engine == "seq2seq":
         return sized_engine(config.path, f"translate.{config.backend}", table)
-    return sized_engine(config.path, "generate.transformers", table)
+    return sized_engine(config.path, f"generate.{config.engine}", table)
 
 
 def sized_engine(path: str, work: str, table: Throughput) -> Engine:

@@ -125,7 +125,8 @@ def _time(work: Work, table: Throughput, device: str) -> tuple[Amount, list[Matc
     engine = work.engine
     if engine is None or engine.work is None:
         return Amount(), []
-    main = table.find(engine.work, device, engine.billions)
+    kind = engine.work.replace("auto", "transformers" if device == "cpu" else "vllm")
+    main = table.find(kind, device, engine.billions)
     if engine.work in ("read", "train"):
         return _hours(work.tokens_in, main), [main]
     if engine.work.startswith("translate."):

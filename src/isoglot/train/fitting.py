@@ -67,6 +67,8 @@ def _attempts(config: TrainConfig, device: Device) -> Iterator[dict[str, Any]]:
     for method in methods:
         for batch in _batches(config):
             yield {**method, **checkpoints, **batch}
+        for batch in _answers(config):
+            yield {**method, **checkpoints, **batch}
     length = int(config.training.get("max_length") or 1024)
     smallest = list(_batches(config))[-1]
     while (length := length // 2) >= _SHORTEST and config.method != "rloo":
@@ -88,6 +90,18 @@ def _batches(config: TrainConfig) -> Iterator[dict[str, Any]]:
                 changes["training.steps_per_generation"] = int(passes) * factor
         yield changes
         factor *= 2
+
+
+def _answers(config: TrainConfig) -> Iterator[dict[str, Any]]:
+    """Yield ever fewer answers that online training writes at a time, with the fewest rows."""
+    if config.method != "rloo":
+        return
+    smallest = list(_batches(config))[-1]
+    steps = smallest.get("training.gradient_accumulation_steps")
+    steps = steps or config.training.get("gradient_accumulation_steps", 1)
+    passes = int(smallest.get("training.steps_per_generation") or steps)
+    while (passes := passes // 2) >= 1:
+        yield {**smallest, "training.steps_per_generation": passes}
 
 
 def _changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
