@@ -21,7 +21,8 @@ class VLLMSettings(Section):
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
     """Share of an accelerator's memory to use; reduce it if another model runs there."""
     max_model_len: int | None = Field(None, ge=1)
-    """Maximum tokens of prompt and completion together; by default the model's own."""
+    """Maximum tokens of prompt and completion together; by default the most that the memory of the
+    server holds, up to the model's own."""
     quantization: str | None = None
     """A method of vLLM's, such as `fp8`; by default that of the checkpoint."""
     max_concurrency: int = Field(256, ge=1)

@@ -251,7 +251,7 @@ def server_command(config: WeightsConfig, encoder: PromptEncoder) -> list[str]:
         "dtype": _dtype(config, encoder),
         "tensor_parallel_size": settings.tensor_parallel_size,
         "gpu_memory_utilization": settings.gpu_memory_utilization,
-        "max_model_len": settings.max_model_len,
+        "max_model_len": settings.max_model_len or "auto",
         "quantization": settings.quantization,
         "generation_config": "vllm",  # the recipe gives the decoding settings
         "served_model_name": "base" if adapters else _NAME,
