@@ -4,6 +4,7 @@ The contract runs against a double that transformers answers for, and by `make t
 vLLM itself with a real model.
 """
 
+import gc
 import os
 import signal
 import subprocess
@@ -226,6 +227,19 @@ def test_an_interruption_gives_no_answers_that_are_errors(path, tmp_path):
         assert begun.wait(120)
     thread.join(60)
     assert raised
+
+
+@pytest.mark.slow
+def test_a_server_ends_with_its_last_user(path, tmp_path):
+    """The next sampler of a pool needs its memory."""
+    with servers_in(tmp_path):
+        model = load_sampler(config(path))
+        model.sample(prompts(1), GREEDY)
+        assert load_sampler(config(path)) is model
+        first = family(model._replicas[0].process)
+        del model
+        gc.collect()
+        assert ended(first)
 
 
 @pytest.mark.slow
