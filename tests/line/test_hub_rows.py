@@ -132,3 +132,18 @@ def test_a_set_of_the_hub_is_inspected_and_trained_on(call, tmp_path):
     rows[0]["chosen"] = "other"
     call.hub.commit("datasets/someone/pairs", {"data/train-0.parquet": parquet(rows)})
     assert call(*command, "--check") == (0, said), "the set is the one of the first call"
+
+
+def test_own_instructions_run_on_the_set_that_they_name(call, tmp_path):
+    rows = [
+        {"instruction": text, "context": "", "response": "Hello there.", "category": "open_qa"}
+        for text in ("Say hello.", "Name an apple.", "How many apples?", "Add 2 and 3.")
+    ]
+    files = {"README.md": b"# Dolly\n", "data/train-0.parquet": parquet(rows)}
+    call.hub.commit("datasets/databricks/databricks-dolly-15k", files)
+    out = tmp_path / "run"
+    words = ("prompts.num_families=4", "families_per_shard=4", "route.num_development_families=2")
+    few = ("languages=[en, es]", "prompts.source.revision=main", "train=null", *words)
+    said = run(call, "own-instructions", out, *few)
+    assert "read 4 rows as prompt-completion, Alpaca" in said
+    assert (out / "round-0/clean/done.json").exists()

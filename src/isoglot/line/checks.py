@@ -29,6 +29,8 @@ def check_settings(recipe: Recipe, out: Path) -> None:
     require("report", "the page of a run")
     if isinstance(recipe.execute, RayConfig):
         check_ray()
+    for each in recipe.different_rounds:  # first, since the answer takes no request
+        file_revisions(each.prompts.source)
     sampler_revision(recipe.policy)
     for task in recipe.evaluate.all_tasks:
         file_revisions(task.prompts)
@@ -58,7 +60,6 @@ def _check_round(recipe: Recipe, out: Path) -> None:
             raise InputError(
                 f"score.scorers: no grader {scorer.grader!r}; expected one of {', '.join(GRADERS)}"
             )
-    file_revisions(recipe.prompts.source)
     if recipe.prompts.cross_lingual:
         check_cross_lingual(recipe.prompts.cross_lingual, recipe.languages)
     if recipe.train and not (out / "train/done.json").exists():

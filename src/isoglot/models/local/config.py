@@ -62,7 +62,8 @@ class WeightsConfig(Section):
     """`plain` gives the model the text of the prompt as it is, without the chat template: for base
     models, and for prompts whose worked examples are part of the text."""
     chat_template: str | None = None
-    """A file with a Jinja template to use instead of the checkpoint's; a trained policy keeps it.
+    """A Jinja template, or a file with one, to use instead of the checkpoint's; a trained policy
+    keeps it.
     One that begins with `{% set enable_thinking = false %}` and continues as Qwen3's does not
     think."""
     vllm: VLLMSettings = VLLMSettings()

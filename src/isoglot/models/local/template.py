@@ -14,7 +14,7 @@ from isoglot.core.records import Message, Prompt
 
 
 def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None = None) -> Any:
-    """Load a checkpoint's tokenizer, with the chat template of a file if one is given."""
+    """Load a checkpoint's tokenizer, with the chat template that is given, if one is."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(path, **hub)
@@ -24,7 +24,12 @@ def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None 
 
 
 def read_template(path: str) -> str:
-    """Read a chat template in Jinja; raise InputError if the file holds none."""
+    """Read a chat template in Jinja from a file, or return one that is given itself.
+
+    Raises InputError if there is none.
+    """
+    if "{%" in path:
+        return path
     try:
         text = Path(path).expanduser().read_text("utf-8")
     except (OSError, UnicodeError) as error:
