@@ -71,18 +71,23 @@ def benchmark_files(config: BenchmarkConfig) -> list[str]:
 def select_examples(
     examples: Sequence[Example], num_families: int | None, families_per_shard: int, *, seed: int
 ) -> list[list[Example]]:
-    """Select `num_families`, the same in every language, or all; return shards of whole families.
+    """Select `num_families` of each language, or all; return shards of whole families.
 
     Families that every language has come first, so that a sample of a parallel benchmark is
-    parallel; otherwise a hash of family and seed decides.
+    parallel; otherwise a hash of family and seed decides. A language in which all families are its
+    own, such as English in the Language Confusion Benchmark, has as many as the others.
     """
     languages: dict[str, set[str]] = defaultdict(set)
     for example in examples:
         languages[example.family].add(example.prompt.language)
     if num_families is not None:
         order = sorted(languages, key=lambda f: (-len(languages[f]), content_id(str(seed), f)))
-        kept = set(order[:num_families])
-        examples = [example for example in examples if example.family in kept]
+        kept: dict[str, set[str]] = defaultdict(set)
+        for family in order:
+            for tag in languages[family]:
+                if len(kept[tag]) < num_families:
+                    kept[tag].add(family)
+        examples = [each for each in examples if each.family in kept[each.prompt.language]]
     return shards_of(examples, families_per_shard)
 
 
