@@ -1,6 +1,8 @@
 """Many requests at a time: each answered once, never more than allowed, none after a stop."""
 
 import asyncio
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -75,3 +77,27 @@ def test_a_wait_ends_when_it_is_stopped():
         return await stopped_within(stop, 60)
 
     assert asyncio.run(wait())
+
+
+RACE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from isoglot.models.server.requests import event_loop
+
+sys.setswitchinterval(1e-6)
+together = Barrier(16)
+
+def first_call(_):
+    together.wait()
+    return event_loop()
+
+with ThreadPoolExecutor(16) as pool:
+    print(len(set(pool.map(first_call, range(16)))))
+"""
+
+
+def test_threads_that_begin_together_share_one_loop():
+    """In a fresh process: the shards of a stage send their first requests at the same time."""
+    found = subprocess.run([sys.executable, "-c", RACE], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "1"

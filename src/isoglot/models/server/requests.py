@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import wait
 from functools import cache
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 _Request = TypeVar("_Request")
@@ -71,9 +71,17 @@ class Requests(Generic[_Request, _Reply]):
             raise errors[0]
 
 
-@cache
+_STARTING = Lock()
+
+
 def event_loop() -> asyncio.AbstractEventLoop:
-    """The event loop of the requests, in a thread of its own."""
+    """The one event loop of the requests, in a thread of its own; threads share it."""
+    with _STARTING:  # a cache alone calls the function twice for two threads at once
+        return _started_loop()
+
+
+@cache
+def _started_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     Thread(target=loop.run_forever, name="isoglot-requests", daemon=True).start()
     return loop
