@@ -22,6 +22,7 @@ NEEDS = {
     "study": ("train", ["rlhf-lab"]),
     "report": (None, ["run"]),
     "audit": (None, ["run"]),
+    "try": (None, ["run", "How many?"]),
     "evaluate": ("train", ["lab", "--tasks", "lab_math", "--limit", "1"]),
     "judge": ("train", [ANSWERS, ANSWERS, "--judge", "lab"]),
     "rewards": ("train", ["lab:reward", "--on", "tata", "--data", str(ROOT / "tests/data_rows")]),

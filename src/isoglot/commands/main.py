@@ -24,6 +24,7 @@ from isoglot.commands.run import (
 )
 from isoglot.commands.study import study_command
 from isoglot.commands.train import train_app
+from isoglot.commands.trying import try_command
 from isoglot.core.errors import Failure
 
 _INTERRUPTED = 130
@@ -70,6 +71,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "study": study_command,
     "report": report_command,
     "audit": audit_command,
+    "try": try_command,
     "inspect": inspect_command,
     "evaluate": evaluate_command,
     "judge": judge_command,
