@@ -3,15 +3,17 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from isoglot.commands.main import main
-from isoglot.core.records import Demonstration, Dropped, content_id
+from isoglot.core.records import Demonstration, Dropped, Preference, content_id
 from isoglot.core.store import DROPPED, shard_path, write_done, write_json, write_shard
 from isoglot.report.export.dataset import export_dataset
+from isoglot.rewards.pair_sets import pair_set
 
 EVIL = "evil|model\n# <script>alert(1)</script> [x](javascript:1)"
 SOURCE = "alpaca_<b>.jsonl"
@@ -70,10 +72,13 @@ def test_each_language_is_a_configuration_that_trl_takes(run, tmp_path) -> None:
     from trl import is_conversational
 
     out = export_dataset(run, "messages", tmp_path / "deep" / "set", licence="cc-by-4.0")
-    assert get_dataset_config_names(str(out)) == ["en", "nb", "sw", "zh-Hans"]
+    assert get_dataset_config_names(str(out)) == ["default", "en", "nb", "sw", "zh-Hans"]
+    whole = load_dataset(str(out), cache_dir=tmp_path / "cache")
+    assert {split: len(rows) for split, rows in whole.items()} == {"train": 9, "test": 4}
+    assert not set(whole["train"]["family"]) & set(whole["test"]["family"]), "families stay whole"
     found = []
     for tag in ("en", "nb", "sw", "zh-Hans"):
-        rows = load_dataset(str(out), tag, split="train", cache_dir=tmp_path / "cache")
+        rows = load_dataset(str(out), tag, split="train+test", cache_dir=tmp_path / "cache")
         assert rows.column_names == list(Demonstration.__dataclass_fields__)
         assert is_conversational(rows[0])
         assert set(rows["answer_language"]) == {tag}
@@ -91,7 +96,9 @@ def test_the_card_counts_names_and_escapes(run, tmp_path) -> None:
     assert told["license"] == "cc-by-4.0"
     assert told["language"] == ["en", "nb", "sw", "zh"]
     assert told["size_categories"] == ["n<1K"]
-    assert [each["config_name"] for each in told["configs"]] == ["en", "nb", "sw", "zh-Hans"]
+    configs = [each["config_name"] for each in told["configs"]]
+    assert configs == ["default", "en", "nb", "sw", "zh-Hans"]
+    assert [each.get("default") for each in told["configs"]] == [True, None, None, None, None]
     assert "13 rows in 4 languages" in text
     assert "| `sw` | Swahili | Kiswahili | " in text
     assert "small@1 75.0 %" in text
@@ -160,6 +167,122 @@ def test_preferences_go_by_the_language_of_the_answer(finished_run, tmp_path) ->
     export_dataset(finished_run, "preferences", tmp_path / "set", licence="mit", round=0)
     kept = json.loads((finished_run / "round-0/filter/done.json").read_text())["counts"]["kept"]
     tags = sorted(path.parent.name for path in (tmp_path / "set").glob("*/train.parquet"))
-    sets = [load_dataset(str(tmp_path / "set"), tag, split="train") for tag in tags]
+    sets = [load_dataset(str(tmp_path / "set"), tag, split="train+test") for tag in tags]
     assert sum(map(len, sets)) == kept
     assert {"prompt", "chosen", "rejected"} <= set(sets[0].column_names)
+
+
+def preference_run(run: Path) -> Path:
+    """A run of two rounds with pairs, of which one side is a machine translation."""
+    write_json(run / "run.json", {"recipe": {"name": "lidr", "languages": ["en", "sw"]}})
+    for round in range(2):
+        pairs = [
+            replace(
+                Preference.of_texts(
+                    ({"role": "system", "content": "Be brief."}, *asked(f"{round} {place}")),
+                    f"Ndiyo {place}",
+                    f"Hapana {place}",
+                    family=f"{round}-{place}",
+                    prompt_id=f"{round}-{place}",
+                    language="sw",
+                    answer_language="sw",
+                    pair_type="dominant_translated",
+                ),
+                chosen_model="policy@1",
+                round=round,
+            )
+            for place in range(30)
+        ]
+        stage = run / f"round-{round}/filter"
+        write_shard(shard_path(stage, 0), pairs, Preference)
+        write_done(stage, {"fingerprint": "f", "counts": {}, "seconds": 1})
+    return run
+
+
+def asked(text: str) -> tuple[dict[str, str], ...]:
+    return ({"role": "user", "content": text},)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    run = preference_run(folder / "run")
+    tools = ("llama-factory", "axolotl", "openrlhf")
+    return export_dataset(run, "preferences", folder / "set", licence="mit", tools=tools)
+
+
+def test_all_rounds_are_in_one_set_with_a_test_split(pairs, tmp_path) -> None:
+    from datasets import load_dataset
+
+    rows = load_dataset(str(pairs), cache_dir=tmp_path)
+    assert {split: len(part) for split, part in rows.items()} == {"train": 57, "test": 3}
+    assert set(rows["train"]["round"]) == {0, 1}
+
+
+def test_the_card_says_which_answers_are_machine_translations(pairs) -> None:
+    card = (pairs / "README.md").read_text(encoding="utf-8")
+    assert "policy@1, machine translation by itself 100.0 %" in card
+    assert "In the 60 pairs of type `dominant_translated`, the chosen answer is a machine" in card
+    assert "rounds 0, 1" in card
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_llama_factory_reads_pairs_as_its_ranking_sets(pairs) -> None:
+    """The rules of its sharegpt converter: turns alternate, each side is one message."""
+    told = json.loads((pairs / "llama-factory/dataset_info.json").read_text())["isoglot"]
+    assert (told["formatting"], told["ranking"]) == ("sharegpt", True)
+    tags, columns = told["tags"], told["columns"]
+    rows = lines(pairs / "llama-factory" / told["file_name"])
+    assert len(rows) == 57
+    for row in rows:
+        turns = row[columns["messages"]]
+        turns = turns[1:] if turns[0][tags["role_tag"]] == tags["system_tag"] else turns
+        assert len(turns) % 2 == 1, "the last turn is the user's"
+        assert turns[-1][tags["role_tag"]] == tags["user_tag"]
+        for side in ("chosen", "rejected"):
+            assert row[columns[side]][tags["role_tag"]] == tags["assistant_tag"]
+            assert isinstance(row[columns[side]][tags["content_tag"]], str)
+
+
+def test_axolotl_reads_pairs_as_its_chat_template_sets(pairs) -> None:
+    told = YAML(typ="safe").load((pairs / "axolotl/datasets.yml").read_text())
+    assert told["rl"] == "dpo"
+    for section, num in (("datasets", 57), ("test_datasets", 3)):
+        (part,) = told[section]
+        assert part["type"] == "chat_template.default"
+        rows = lines(pairs / "axolotl" / part["path"])
+        assert len(rows) == num
+        for row in rows:
+            assert row[part["field_messages"]][-1]["role"] == "user"
+            assert {row[part[f"field_{side}"]]["role"] for side in ("chosen", "rejected")} == {
+                "assistant"
+            }
+
+
+def test_openrlhf_reads_pairs_as_lists_of_messages(pairs) -> None:
+    """Its reward_dataset renders `prompt + chosen` by the chat template, less the prompt."""
+    arguments = (pairs / "openrlhf/arguments.txt").read_text().split()
+    keys = {arguments[i][2:]: arguments[i + 1] for i in range(0, len(arguments) - 1, 2)}
+    row = lines(pairs / "openrlhf" / keys["dataset"])[0]
+    whole = row[keys["prompt_key"]] + row[keys["chosen_key"]]
+    assert [turn["role"] for turn in whole] == ["system", "user", "assistant"]
+    assert "--apply_chat_template" in arguments
+
+
+def test_messages_for_other_trainers_are_their_chat_rows(run, tmp_path) -> None:
+    tools = ("llama-factory", "axolotl", "openrlhf")
+    out = export_dataset(run, "messages", tmp_path / "set", licence="mit", tools=tools)
+    for tool in tools:
+        assert len(lines(out / tool / "train.jsonl")) == 9
+        assert lines(out / tool / "test.jsonl")[0]["messages"][-1]["role"] == "assistant"
+    assert (
+        "ranking" not in json.loads((out / tools[0] / "dataset_info.json").read_text())["isoglot"]
+    )
+
+
+def test_rewards_read_an_exported_set(pairs, tmp_path) -> None:
+    found = pair_set(str(pairs), None, tmp_path / "copied")
+    assert (found.num_pairs, found.languages) == (60, {"sw"})

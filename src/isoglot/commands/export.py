@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from isoglot.core.errors import InputError
+from isoglot.report.export.tools import Tool
 
 
 def export_command(
@@ -27,7 +28,13 @@ def export_command(
     ] = None,
     round: Annotated[
         int | None,
-        typer.Option(min=0, help="Round of messages and preferences; default: the last."),
+        typer.Option(min=0, help="Round of messages and preferences; default: all."),
+    ] = None,
+    tools: Annotated[
+        list[Tool] | None,
+        typer.Option(
+            "--for", help="Also in the form of another trainer, once each.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Export results for a paper, a spreadsheet or another tool; or the data of a run.
@@ -40,8 +47,13 @@ def export_command(
     from isoglot.report.export.formats import export_results
 
     if kind == "messages" or kind == "preferences":
-        print(f"{kind}: {export_dataset(folder, kind, path, licence=licence, round=round)}")
+        out = export_dataset(
+            folder, kind, path, licence=licence, round=round, tools=list(dict.fromkeys(tools or ()))
+        )
+        print(f"{kind}: {out}")
         return
-    if licence is not None or round is not None:
-        raise InputError(f"--licence and --round go with --as messages or preferences, not {kind}")
+    if licence is not None or round is not None or tools:
+        raise InputError(
+            f"--licence, --round and --for go with --as messages or preferences, not {kind}"
+        )
     print(f"{kind}: {export_results(folder, kind, path)}")

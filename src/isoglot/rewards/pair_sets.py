@@ -13,6 +13,8 @@ from isoglot.core.store import read_shard, shard_path, shard_paths, shards_of, w
 from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
 
 _FAMILIES_PER_SHARD = 100
+_SPLITS = ("train.parquet", "test.parquet")
+"""Files of each language in an exported data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class PairSet:
 
 
 def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
-    """Return a published set of the folder `data`, a run, a folder of shards, or a .parquet file.
+    """Return a published set of the folder `data`, a run, an exported data set, a folder of shards,
+    or a .parquet file.
 
     A set that is not in shards is copied into shards in `out`.
 
@@ -50,9 +53,12 @@ def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
     for folder in (Path(name), Path(name) / "round-0" / "filter"):
         if shard_paths(folder):
             return _described(name, folder)
+    if exported := [path for split in _SPLITS for path in sorted(Path(name).glob(f"*/{split}"))]:
+        return _described(name, _copied([row for path in exported for row in _read(path)], out))
     raise InputError(
-        f"expected a set of preferences ({', '.join(PREFERENCE_SETS)}), a run, a folder of "
-        f"part-*.parquet or a .parquet file, got {name!r}; correct its name"
+        f"expected a set of preferences ({', '.join(PREFERENCE_SETS)}), a run, a data set that "
+        f"`isoglot export` wrote, a folder of part-*.parquet or a .parquet file, got {name!r}; "
+        "correct its name"
     )
 
 

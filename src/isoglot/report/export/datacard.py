@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from isoglot.core.languages import LANGUAGES, language
 from isoglot.report.cells import INDEX_3, Column, Toned, number
 from isoglot.report.escape import escape_markdown
+from isoglot.report.export.tools import READERS, Tool
 from isoglot.report.results.facts import RecipeFacts, RunFacts
 from isoglot.report.results.names import language_name
 from isoglot.report.results.summary import OverlapRow, RouteTable
@@ -22,17 +23,31 @@ _FORMS = {
 }
 
 
+TRANSLATED = {
+    "dominant_translated": "the chosen answer is a machine translation of the model's answer in "
+    "the dominant language, the rejected one its own answer",
+}
+"""Type of pair → what is translated in it; the chosen answer is."""
+
+_REJECTED_TRANSLATED = {
+    "dominant_kept": "the rejected answer is a machine translation of the model's answer in "
+    "another language",
+}
+
+
 @dataclass(slots=True)
 class Content:
     """The content of a data set, counted by the language of the answer."""
 
     kind: str
-    round: int
+    rounds: Sequence[int]
     stage: str
     rows: Counter[str] = field(default_factory=Counter)
     chars: Counter[str] = field(default_factory=Counter)
     """Length of all answers together."""
     models: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    splits: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    pair_types: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     dropped: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     routes: RouteTable = field(default_factory=RouteTable)
@@ -40,7 +55,7 @@ class Content:
     """None where no evaluation set was compared."""
 
 
-def data_card(content: Content, facts: RunFacts, licence: str) -> str:
+def data_card(content: Content, facts: RunFacts, licence: str, tools: Sequence[Tool] = ()) -> str:
     """Languages, sizes, engines, drops, licence, limits, and how it was made.
 
     Whatever came from files or models is escaped.
@@ -50,13 +65,16 @@ def data_card(content: Content, facts: RunFacts, licence: str) -> str:
         _front_matter(content, licence),
         f"# {name}",
         f"{content.rows.total()} rows in {len(content.rows)} languages, made with isoglot. "
-        f"{_FORMS[content.kind]} Each language has a configuration of its own:",
-        f'```python\nfrom datasets import load_dataset\n\nrows = load_dataset("PATH", '
-        f'"{min(content.rows)}", split="train")\n```',
+        f"{_FORMS[content.kind]} All languages are the default configuration, and each has one of "
+        "its own; the split `test` holds whole families of prompts:",
+        f'```python\nfrom datasets import load_dataset\n\nrows = load_dataset("PATH")\n'
+        f'some = load_dataset("PATH", "{min(content.rows)}", split="train")\n```',
+        *([_for_tools(tools)] if tools else []),
         "## Languages",
-        "By the language of the answer. Written by: `sampler`, or `sampler via translator`, with "
-        "the share of the rows.",
+        "By the language of the answer. Written by: the model that wrote the answer, and the one "
+        "that translated it, if any, with the share of the rows.",
         _languages(content),
+        *_translated(content),
         *_drops(content),
         *_contamination(content),
         *_routes(content),
@@ -78,11 +96,37 @@ def _front_matter(content: Content, licence: str) -> str:
     lines = ["---", f"license: {json.dumps(licence)}", "language:"]
     lines += [f"- {json.dumps(code)}" for code in codes]
     lines += ["size_categories:", f"- {json.dumps(size)}", "tags:", '- "trl"', '- "isoglot"']
-    lines += ["configs:"]
+    splits = set().union(*content.splits.values())
+    lines += ["configs:", *_config("default", "*", splits), "  default: true"]
     for tag in tags:
-        lines += [f"- config_name: {json.dumps(tag)}", "  data_files:", "  - split: train"]
-        lines += [f"    path: {json.dumps(f'{tag}/train.parquet')}"]
+        lines += _config(tag, tag, content.splits[tag])
     return "\n".join([*lines, "---"])
+
+
+def _config(name: str, folder: str, splits: Iterable[str]) -> list[str]:
+    lines = [f"- config_name: {json.dumps(name)}", "  data_files:"]
+    for split in sorted(splits, reverse=True):
+        lines += [f"  - split: {split}", f"    path: {json.dumps(f'{folder}/{split}.parquet')}"]
+    return lines
+
+
+def _author(model: str) -> str:
+    """Say who wrote an answer, and who translated it."""
+    writer, _, translator = map(escape_markdown, model.partition(" via "))
+    return f"{writer}, machine translation by {translator}" if translator else writer
+
+
+def _translated(content: Content) -> list[str]:
+    """Say which sides of pairs are machine translations."""
+    return [
+        f"In the {content.pair_types[kind]} pairs of type `{kind}`, {which}."
+        for kind, which in {**TRANSLATED, **_REJECTED_TRANSLATED}.items()
+        if content.pair_types[kind]
+    ]
+
+
+def _for_tools(tools: Sequence[Tool]) -> str:
+    return "For other trainers: " + "; ".join(f"`{tool}/` {READERS[tool]}" for tool in tools) + "."
 
 
 def _languages(content: Content) -> str:
@@ -90,7 +134,7 @@ def _languages(content: Content) -> str:
     for tag in sorted(content.rows):
         row, num = LANGUAGES[tag], content.rows[tag]
         engines = ", ".join(
-            f"{escape_markdown(model)} {number(part / num)} %"
+            f"{_author(model)} {number(part / num)} %"
             for model, part in content.models[tag].most_common()
         )
         sizes = str(num), f"{content.chars[tag] / num:.0f}"
@@ -212,7 +256,8 @@ def _making(content: Content, facts: RunFacts) -> list[str]:
     recipe = facts.recipe
     made = [
         f"Recipe `{_code(recipe.name)}`, seed {escape_markdown(str(recipe.seed))}, "
-        f"round {content.round}, stage `{content.stage}`.",
+        f"round{'s' * (len(content.rounds) > 1)} {', '.join(map(str, content.rounds))}, stage "
+        f"`{content.stage}`.",
     ]
     if content.stage == "clean" and recipe.clean:
         made.append(f"Cleaned with `{_code(json.dumps(recipe.clean))}`.")

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.records import Demonstration, Dropped, Preference
+from isoglot.core.records import Demonstration, Dropped, Preference, content_id
 from isoglot.core.store import DROPPED, SCHEMAS, read_done, read_shard, shard_paths
-from isoglot.report.export.datacard import Content, data_card
+from isoglot.report.export.datacard import TRANSLATED, Content, data_card
+from isoglot.report.export.tools import Tool, write_for_tool
 from isoglot.report.results.facts import read_run_facts
 from isoglot.report.results.summary import OverlapRow, RouteTable
 
@@ -27,92 +28,132 @@ _STAGES: Mapping[str, tuple[type, tuple[str, ...]]] = {
 }
 """Record and stages of each kind; the first finished stage is exported."""
 
+_TEST_SHARE = 20
+"""One of so many families is in the test split."""
+
 _MEND = "run the recipe again"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 def export_dataset(
-    run: Path, kind: DatasetKind, out: Path, *, licence: str | None, round: int | None = None
+    run: Path,
+    kind: DatasetKind,
+    out: Path,
+    *,
+    licence: str | None,
+    round: int | None = None,
+    tools: Sequence[Tool] = (),
 ) -> Path:
     """Write the demonstrations (`messages`) or preferences of a run as a data set; return `out`.
 
-    `datasets.load_dataset(out, "sw")` reads the Swahili answers in TRL's form. README.md is the
-    data card. Written whole or not at all; the last round that has such data, or `round`.
+    `datasets.load_dataset(out)` reads all languages in TRL's form, `load_dataset(out, "sw")` the
+    Swahili answers; a twentieth of the families, the same ones in every language, is the split
+    `test`. README.md is the data card. Written whole or not at all; all rounds, or `round`. For
+    each of the `tools`, a folder with the rows and the settings that its reader takes.
 
     Raises:
         InputError: no licence, nothing to export, `out` is there already.
     """
+    checked_licence(licence)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} is there already: give a new or empty folder")
+    if not (run / "run.json").exists():
+        raise InputError(f"expected {run / 'run.json'}, found no such file; name a run directory")
+    facts = read_run_facts(run)
+    rounds = _rounds(run, kind, round)
+    with _whole(out) as folder:
+        content = _write(kind, rounds, folder)
+        if not content.rows:
+            raise InputError(f"{rounds[max(rounds)][0]} has no rows: nothing to export")
+        for tool in tools:
+            write_for_tool(tool, kind, folder)
+        card = data_card(content, facts, checked_licence(licence), tools)
+        (folder / "README.md").write_text(card, encoding="utf-8", newline="")
+    return out
+
+
+def checked_licence(licence: str | None) -> str:
+    """Return a licence as the hub names it; raise InputError for none, or another text."""
     if not licence or not _LICENCE.fullmatch(licence):
         raise InputError(
             f"expected --licence with an identifier of the hub such as cc-by-4.0, came {licence!r}:"
             " the rows fall under that of their prompts and of the models that wrote the answers; "
             "say unknown where you do not know it"
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is there already: give a new or empty folder")
-    if not (run / "run.json").exists():
-        raise InputError(f"expected {run / 'run.json'}, found no such file; name a run directory")
-    facts = read_run_facts(run)
-    round, stages = _stages(run, kind, round)
-    with _whole(out) as folder:
-        content = _write(kind, round, stages, folder)
-        if not content.rows:
-            raise InputError(f"{stages[0]} has no rows: nothing to export")
-        card = data_card(content, facts, licence)
-        (folder / "README.md").write_text(card, encoding="utf-8", newline="")
-    return out
+    return licence
 
 
-def _stages(run: Path, kind: DatasetKind, round: int | None) -> tuple[int, list[Path]]:
-    """The round, and its finished stages of this kind, the one to export first."""
+def _rounds(run: Path, kind: DatasetKind, round: int | None) -> dict[int, list[Path]]:
+    """The finished stages of this kind of each round, the one to export first."""
     record, names = _STAGES[kind]
-    folders = sorted(run.glob("round-*")) if round is None else [run / f"round-{round}"]
-    for folder in sorted(folders, key=lambda path: -int(path.name.removeprefix("round-"))):
+    folders = run.glob("round-*") if round is None else [run / f"round-{round}"]
+    found = {}
+    for folder in folders:
         stages = [folder / name for name in names if read_done(folder / name)]
         if stages:
-            return int(folder.name.removeprefix("round-")), stages
-    raise InputError(
-        f"{run} has no finished {record.__name__.lower()}s"
-        f"{'' if round is None else f' in round {round}'}: expected a run with the stage "
-        f"{' or '.join(names)}; for the results of a run use --as csv"
-    )
+            found[int(folder.name.removeprefix("round-"))] = stages
+    if not found:
+        raise InputError(
+            f"{run} has no finished {record.__name__.lower()}s"
+            f"{'' if round is None else f' in round {round}'}: expected a run with the stage "
+            f"{' or '.join(names)}; for the results of a run use --as csv"
+        )
+    return dict(sorted(found.items()))
 
 
-def _write(kind: DatasetKind, round: int, stages: list[Path], folder: Path) -> Content:
-    """The shards of the first stage, parted by language, one shard in memory at a time."""
+def _write(kind: DatasetKind, rounds: Mapping[int, list[Path]], folder: Path) -> Content:
+    """The shards of the first stages, parted by language, one shard in memory at a time."""
     record, _ = _STAGES[kind]
-    content = Content(kind, round, stages[0].name)
+    content = Content(kind, tuple(rounds), rounds[max(rounds)][0].name)
     schema = SCHEMAS[record]
-    writers: dict[str, pq.ParquetWriter] = {}
+    paths = [path for stages in rounds.values() for path in shard_paths(stages[0])]
+    test = _test_families(paths, record)
+    writers: dict[tuple[str, str], pq.ParquetWriter] = {}
     try:
-        for path in shard_paths(stages[0]):
-            by_language: dict[str, list[Any]] = {}
+        for path in paths:
+            by_place: dict[tuple[str, str], list[Any]] = {}
             shard: list[Any] = read_shard(path, record)
             for row in shard:
-                by_language.setdefault(row.answer_language, []).append(row)
-                _count(content, row)
-            for tag, rows in sorted(by_language.items()):
-                if tag not in writers:
-                    place = folder / language(tag).tag / "train.parquet"
-                    place.parent.mkdir()
-                    writers[tag] = pq.ParquetWriter(place, schema, compression="zstd")
+                split = "test" if row.family in test else "train"
+                by_place.setdefault((row.answer_language, split), []).append(row)
+                _count(content, row, split)
+            for (tag, split), rows in sorted(by_place.items()):
+                if (tag, split) not in writers:
+                    place = folder / language(tag).tag / f"{split}.parquet"
+                    place.parent.mkdir(exist_ok=True)
+                    writers[tag, split] = pq.ParquetWriter(place, schema, compression="zstd")
                 columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
-                writers[tag].write_table(pa.Table.from_pydict(columns, schema))
+                writers[tag, split].write_table(pa.Table.from_pydict(columns, schema))
     finally:
         for writer in writers.values():
             writer.close()
-    for stage in stages:
-        _add_facts(content, stage)
+    for stages in rounds.values():
+        for stage in stages:
+            _add_facts(content, stage)
     return content
 
 
-def _count(content: Content, row: Demonstration | Preference) -> None:
+def _test_families(paths: Sequence[Path], record: type) -> set[str]:
+    """A twentieth of the families, at least one of two or more, chosen by their ids."""
+    families: set[str] = set()
+    for path in paths:
+        rows: list[Any] = read_shard(path, record)
+        families |= {row.family for row in rows}
+    num = max(1, len(families) // _TEST_SHARE) if len(families) > 1 else 0
+    return set(sorted(families, key=lambda family: content_id("test", family))[:num])
+
+
+def _count(content: Content, row: Demonstration | Preference, split: str) -> None:
     tag = row.answer_language
+    content.splits[tag].add(split)
     if isinstance(row, Demonstration):
         text, model = row.text, row.model
         content.sources[row.source] += 1
     else:
         text, model = row.chosen_text, row.chosen_model
+        if row.pair_type in TRANSLATED and " via " not in model:
+            model = f"{model} via itself"
+        content.pair_types[row.pair_type] += 1
     content.rows[tag] += 1
     content.chars[tag] += len(text)
     content.models[tag][model] += 1
@@ -127,7 +168,8 @@ def _add_facts(content: Content, stage: Path) -> None:
         content.routes = RouteTable.model_validate(read_json(path, mend=_MEND))
     if (path := stage / "drops.json").exists():
         rows = read_json(path, mend=_MEND)["contamination"]
-        content.contamination = [OverlapRow(**row) for row in rows]
+        found = [OverlapRow(**row) for row in rows]
+        content.contamination = [*(content.contamination or ()), *found]
 
 
 @contextmanager
