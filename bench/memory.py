@@ -1,7 +1,7 @@
 """Peak memory of real trainings against the plan's formula (`train/memory.py`).
 
-    python bench/memory.py run MODEL     # trains; a process for each case, a minute or more each
-    python bench/memory.py published     # published peaks of trainings of models of 7B and 8B
+    python bench/memory.py run MODEL [CASES]     # trains; a process for each case, minutes each
+    python bench/memory.py published             # against published peaks of models of 7B and 8B
 
 A case is two optimiser steps on rows of the longest length. Measured is the
 peak of the process's resident memory less that before the model was loaded.
@@ -124,14 +124,14 @@ def planned(model, case, **more):
     return training_memory(shape, TrainConfig(**settings(*case)), device, case[2], **more)
 
 
-def run(model):
-    """Train every case, and print a Markdown table."""
+def run(model, cases=""):
+    """Train every case, or those given as JSON, and print a Markdown table."""
     print(
         "| method | length | rows | batches | checkpointing | measured GiB | planned GiB | ratio |"
     )
     print("|---|---|---|---|---|---|---|---|")
     ratios = []
-    for case in CASES:
+    for case in json.loads(cases) if cases else CASES:
         command = [sys.executable, __file__, "train", model, json.dumps(case)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
         if done.returncode:
@@ -151,6 +151,60 @@ def run(model):
     print(f"\nplanned / measured: {min(ratios):.2f} to {max(ratios):.2f}")
 
 
+QWEN_7B = {
+    "model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008,
+    "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32,
+    "vocab_size": 151936, "max_position_embeddings": 8192, "dtype": "bfloat16",
+}  # fmt: skip
+"""Qwen-7B by the sizes of its config.json; its own code has the layers of Llama."""
+LLAMA_8B = "meta-llama/Meta-Llama-3-8B-Instruct"
+LOGIT_BYTES = 10
+"""Other trainers than TRL 1.16 hold whole logits: 2 bytes, 4 in float32, and 4 of gradients."""
+PUBLISHED = [
+    # source, model, method, dtype of the weights, rank and rows * tokens of LoRA, GiB published
+    *(
+        ("QwenLM/Qwen README @03cd81f, A100", QWEN_7B, "lora", 64, (1, length), gb * 1e9 / GIB)
+        for length, gb in zip(
+            (256, 512, 1024, 2048, 4096, 8192), (20.1, 20.4, 21.5, 23.8, 29.7, 36.6), strict=True
+        )
+    ),
+    ("Universal LLM Trainer, GPU Test, H100", LLAMA_8B, "full", 0, (2, 8192), 78.0),
+    ("Universal LLM Trainer, GPU Test, H100", LLAMA_8B, "lora", 16, (2, 8192), 36.0),
+]
+
+
+def published():
+    """Print the plan beside published peaks, whose logits are added since they held them whole."""
+    from isoglot.models.memory import Device
+    from isoglot.models.shape import _of_tensors, built_shapes, model_shape
+    from isoglot.train.memory import training_moments
+    from isoglot.train.settings import TrainConfig
+
+    gpu = Device("gpu", 80 * GIB)
+    print("| source | method | rows x tokens | published GiB | planned GiB | ratio |")
+    print("|---|---|---|---|---|---|")
+    for source, model, method, rank, (rows, length), gib in PUBLISHED:
+        shape = (
+            _of_tensors(model, built_shapes(model))
+            if isinstance(model, dict)
+            else model_shape(model, fetch=False)
+        )
+        training = {
+            "per_device_train_batch_size": rows, "max_length": length, "bf16": True,
+            "gradient_checkpointing": True, "model_init_kwargs": {"dtype": "bfloat16"},
+            "gradient_accumulation_steps": 8 if method == "lora" else 1,
+        }  # fmt: skip
+        config = {"method": "sft", "training": training}
+        config |= {"lora": {"r": rank}} if rank else {}
+        whole = rows * length * shape.vocabulary * LOGIT_BYTES
+        moments = training_moments(shape, TrainConfig(**config), gpu, length)
+        plan = max(each.total + whole * ("logits" in each.parts) for each in moments) / GIB
+        print(
+            f"| {source} | {method} | {rows} x {length} | {gib:.1f} | {plan:.1f} | "
+            f"{plan / gib:.2f} |"
+        )
+
+
 def main():
     """Dispatch on the first argument."""
     verb, *rest = sys.argv[1:] or ["run"]
@@ -158,6 +212,8 @@ def main():
         train(rest[0], json.loads(rest[1]))
     elif verb == "run":
         run(*rest)
+    elif verb == "published":
+        published()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from isoglot.commands.judge import import_rankings_command, judge_command, rewar
 from isoglot.commands.lab import lab
 from isoglot.commands.languages import languages_command
 from isoglot.commands.options import Quiet, Verbose, set_level, with_level
-from isoglot.commands.plan import plan_command, recipes_command
+from isoglot.commands.plan import new_command, plan_command, recipes_command
 from isoglot.commands.run import (
     audit_command,
     demo_command,
@@ -67,6 +67,7 @@ def env_command() -> None:
 VERBS: dict[str, Callable[..., None]] = {
     "demo": demo_command,
     "run": run_command,
+    "new": new_command,
     "plan": plan_command,
     "study": study_command,
     "report": report_command,

@@ -1,15 +1,23 @@
 """The verbs before a run: recipes, new, plan."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 import isoglot
-from isoglot.commands.options import Overrides, RecipeName, console
+from isoglot.commands.options import Overrides, RecipeName, console, listed, print_path
 
 if TYPE_CHECKING:
+    from isoglot.recipe.drafting import DraftSource
     from isoglot.report.results.plan import RecipePlan
+
+
+DEFAULT_DATA = "tatsu-lab/alpaca"
+"""English instructions of the hub, for a draft without --data."""
+MOST_FAMILIES = 1000
+"""Families of a draft, if the data have as many; LIDR takes 1,000 for each round."""
 
 
 def recipes_command(
@@ -35,6 +43,90 @@ def recipes_command(
     console().print(table)
 
 
+def new_command(
+    method: Annotated[
+        Literal["lidr", "rlhf-dpo", "rlhf-rloo", "xllms", "sft"],
+        typer.Argument(help="The method; `isoglot recipes` describes the papers' own."),
+    ],
+    model: Annotated[str, typer.Option(help="Folder or hub id of the model to train.")],
+    languages: Annotated[str, typer.Option(help="Tags and sets, separated by commas.")],
+    data: Annotated[
+        str, typer.Option(help="Prompts: a file, folder, glob or hub set, as for `inspect`.")
+    ] = DEFAULT_DATA,
+    gpu: Annotated[
+        str | None,
+        typer.Option(
+            help="24GB, 8x80GB, or a device of `plan`: h100, cpu …; default: the one here."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; default: METHOD-MODEL.yaml, here.")
+    ] = None,
+) -> None:
+    """Write a commented recipe that fits the device, and print its plan.
+
+    Engine, adapters, batch sizes and sources are chosen; of the model only config.json is read.
+
+    Example: isoglot new lidr --model Qwen/Qwen3-4B-Instruct-2507 --languages en,sw,th --gpu 24GB
+    """
+    from isoglot.core.language_sets import expand
+    from isoglot.core.store import write_whole
+    from isoglot.models.shape import require_shape
+    from isoglot.planning.plan import device_for_new, plan_of
+    from isoglot.recipe.drafting import draft_recipe
+    from isoglot.recipe.models import model_path
+
+    tags = expand(listed(languages))
+    path = out or Path(f"{method}-{Path(model).name.lower()}.yaml")
+    if path.exists():
+        raise isoglot.InputError(f"expected a new file, got {path}, which exists; give --out")
+    device, num_devices, notes = device_for_new(gpu)
+    source = drafted_source(data, tags)
+    shape = require_shape(model_path(model))
+    draft = draft_recipe(
+        method, path.stem, model, shape, tags, source, device, num_devices=num_devices
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, draft.text.encode())
+    plan_for = "cpu" if device.is_cpu else f"{device.num_bytes / 2**30:g}GB"
+    print_plan(plan_of(draft.recipe, device=plan_for))
+    for note in notes:
+        console().print(f"· {note}", markup=False)
+    print_path("recipe", path)
+    print_path("next", Path(f"isoglot run {path}"))
+
+
+def drafted_source(data: str, languages: Sequence[str]) -> "DraftSource":
+    """Return the source of a draft: as its rows are understood, where they can be read now."""
+    from isoglot.line.inspection import inspect_rows
+    from isoglot.recipe.drafting import DraftSource
+    from isoglot.recipe.sources import named_source
+
+    given = named_source(data)
+    keys = {"kind": given.kind, **given.model_dump(mode="json", exclude_unset=True)}
+    if data == DEFAULT_DATA:
+        comment = "52,002 English instructions, CC BY-NC 4.0"
+        return DraftSource({**keys, "language": "en"}, "en", comment=comment)
+    found = inspect_rows(given, languages)
+    present = [tag for tag in found.languages if tag in languages]
+    if not present:
+        raise isoglot.InputError(
+            f"{data}: expected prompts in {', '.join(languages)}, got "
+            f"{', '.join(found.languages) or 'no language that is known'}; name its language among "
+            "--languages"
+        )
+    rows = f"{found.num_rows:,} rows of {', '.join(found.forms)}"
+    if set(present) == set(languages) and len(present) > 1:
+        family = {"family": [found.parallel]} if found.parallel else {}
+        num = min(MOST_FAMILIES, *(found.languages[tag] for tag in present))
+        return DraftSource({**keys, **family}, None, num, f"{rows}, in all languages")
+    first = present[0]
+    num = min(MOST_FAMILIES, found.languages[first])
+    where = {"language": first} if found.is_identified else {}
+    others = f", of which those in {first} are translated" if len(found.languages) > 1 else ""
+    return DraftSource({**keys, **where}, first, num, f"{rows}{others}")
+
+
 def plan_command(
     recipe: RecipeName,
     overrides: Overrides = None,
@@ -44,7 +136,7 @@ def plan_command(
     device: Annotated[
         str | None,
         typer.Option(
-            help="h100, a100, rtx4090 … (the table of the package), cpu; default: the one here."
+            help="h100, a100, rtx4090 …, a memory such as 24GB, or cpu; default: the one here."
         ),
     ] = None,
     usd_per_hour: Annotated[

@@ -4,6 +4,7 @@ The weights themselves are not read, and no code of a checkpoint is run.
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "window": ("max_position_embeddings", "n_positions", "seq_length"),
 }
 """Our names, and those of the configs of transformers."""
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NOT_LAYERS = ("embed", "wte", "wpe", "lm_head", "shared", "score")
 
 
@@ -100,6 +102,8 @@ def _config(source: Path | str, revision: str, *, fetch: bool) -> dict[str, Any]
         known = tomllib.loads(table).get(source)
         if known is not None:
             return known
+        if not _HUB_ID.fullmatch(source):
+            return None
         from huggingface_hub import try_to_load_from_cache
 
         file = try_to_load_from_cache(source, "config.json", revision=revision)

@@ -4,11 +4,13 @@ No model is loaded or fetched, and no server is called: the shape of a model is 
 folder, the hub's cache, or the table of the package.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from isoglot.core.environment import accelerator, memory_bytes
+from isoglot.core.errors import InputError
 from isoglot.line.memory import StageMemory, stage_memories
 from isoglot.models.memory import GIB, Device
 from isoglot.planning.counting import Counting
@@ -25,6 +27,8 @@ from isoglot.report.results.plan import (
 )
 from isoglot.train.settings import check_keys
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*Gi?B?", re.IGNORECASE)
+"""A memory, such as `24GB`."""
 _TOY_BILLIONS = 0.1  # models that a CPU is enough for
 _ASSUMED = "h100"
 """The device of a machine that has none."""
@@ -42,9 +46,9 @@ def plan_of(
     """Return the plan; None is unknown.
 
     `num`, tokens, hours and USD of a row are for one round; `totals` are for the run. `device` is
-    one of the table; default: the CPU if all models are tiny, else the accelerator of this machine,
-    else an H100. Raises InputError for settings that a run would refuse, if the prompts cannot be
-    counted, or if the table has no row for some work.
+    one of the table, or a memory such as `24GB`; default: the CPU if all models are tiny, else the
+    accelerator of this machine, else an H100. Raises InputError for settings that a run would
+    refuse, if the prompts cannot be counted, or if the table has no row for some work.
     """
     for each in recipe.different_rounds:
         if each.train:
@@ -84,11 +88,43 @@ def _device(
         if not all(each.billions < _TOY_BILLIONS for each in engines):
             return _default_device(table)
         name = "cpu"
+    return named_device(name, table)
+
+
+def named_device(name: str, table: Throughput) -> tuple[Device, Sequence[str]]:
+    """Return the device of a name in the table, or of a memory such as `24GB`, with notes on it."""
     if name == "cpu":
         return Device(name, float(memory_bytes()), can_bfloat16=False, is_cpu=True), ()
-    gib = table.memory_gib(name)
-    notes = () if gib else (f"{name}: its memory is not in the table; 80 GiB are assumed",)
-    return Device(name, (gib or 80.0) * GIB), notes
+    if match := _SIZE.fullmatch(name):
+        gib = float(match[1])
+        known = [each for each in table.device if each.name != "cpu"]
+        like = min(known, key=lambda each: abs(each.memory_gib - gib))
+        return Device(like.name, gib * GIB), (f"{name}: the rates of {like.name} are taken",)
+    found = table.memory_gib(name)
+    notes = () if found else (f"{name}: its memory is not in the table; 80 GiB are assumed",)
+    return Device(name, (found or 80.0) * GIB), notes
+
+
+def device_for_new(text: str | None) -> tuple[Device, int, Sequence[str]]:
+    """Return the device that a recipe is written for, how many there are, and notes on it.
+
+    `text` is a device of the table or a memory, with a number before it (`8x80GB`); by default the
+    accelerator of this machine, or else a card of 24 GB. Raises InputError for another text.
+    """
+    table = load_throughput()
+    if text is None:
+        if here := accelerator():
+            return Device(here[0], float(here[1])), 1, ()
+        note = "no accelerator is here: a card of 24 GB is assumed; name yours with --gpu"
+        return named_device("24GB", table)[0], 1, (note,)
+    match = re.fullmatch(r"(?:(\d+)\s*x\s*)?(\S+)", text.strip())
+    known = {each.name for each in table.device}
+    if not match or (match[2] not in known and not _SIZE.fullmatch(match[2])):
+        raise InputError(
+            f"expected a memory such as 24GB or 8x80GB, or a device among "
+            f"{', '.join(sorted(known))}, got {text!r}; correct --gpu"
+        )
+    return named_device(match[2], table)[0], int(match[1] or 1), ()
 
 
 def _default_device(table: Throughput) -> tuple[Device, Sequence[str]]:

@@ -61,10 +61,23 @@ def training_memory(
     length: int,
     sharding: Sharding = Sharding(),  # noqa: B008 - a constant
 ) -> Memory:
-    """Return the peak memory of a training on rows of `length` tokens, part by part.
+    """Return the peak memory of a training on rows of `length` tokens, part by part."""
+    moments = training_moments(shape, config, device, length, sharding)
+    return max(moments, key=lambda moment: moment.total)
 
-    It is the largest of two moments: the end of the forward pass, when all activations exist and
-    with accumulation the gradients too, and the end of the backward pass, when all gradients do.
+
+def training_moments(
+    shape: ModelShape,
+    config: TrainConfig,
+    device: Device,
+    length: int,
+    sharding: Sharding = Sharding(),  # noqa: B008 - a constant
+) -> list[Memory]:
+    """Return the memory at the moments of a step of which one is the peak.
+
+    These are the end of the forward pass, when all activations exist and with accumulation the
+    gradients too; the end of the backward pass, when all gradients do; and in online training the
+    end of the answers.
     """
     training = config.training
     precision = precision_of(
@@ -91,8 +104,7 @@ def training_memory(
     moments: list[Mapping[str, float]] = [forward, backward]
     if config.method == "rloo":
         moments.append(_writing(shape, training, precision, length, gradients * accumulates))
-    peak = max(moments, key=lambda parts: sum(parts.values()))
-    return Memory({**static, **peak})
+    return [Memory({**static, **moment}) for moment in moments]
 
 
 def num_trained(shape: ModelShape, config: TrainConfig) -> int:
