@@ -18,6 +18,7 @@ ANSWERS = "answers.jsonl"
 NEEDS = {
     "demo": ("train", ["--quick"]),
     "run": ("train", ["lidr-lab"]),
+    "new": (None, ["lidr", "--model", "lab", "--languages", "en,sw"]),
     "plan": (None, ["lidr-lab"]),
     "study": ("train", ["rlhf-lab"]),
     "report": (None, ["run"]),
@@ -29,7 +30,9 @@ NEEDS = {
     "import-rankings": (None, ["ranked.jsonl"]),
     "compare": (None, ["run", "run"]),
     "export": (None, ["run", "x.csv"]),
+    "push": ("train", ["run", "--to", "me/mine"]),
     "recipes": (None, []),
+    "inspect": (None, ["rows.jsonl"]),
     "benchmarks": (None, []),
     "languages": (None, ["--tier", "low"]),
     "env": (None, []),

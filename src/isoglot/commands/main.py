@@ -16,6 +16,7 @@ from isoglot.commands.lab import lab
 from isoglot.commands.languages import languages_command
 from isoglot.commands.options import Quiet, Verbose, set_level, with_level
 from isoglot.commands.plan import new_command, plan_command, recipes_command
+from isoglot.commands.push import push_command
 from isoglot.commands.run import (
     audit_command,
     demo_command,
@@ -80,6 +81,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "import-rankings": import_rankings_command,
     "compare": compare_command,
     "export": export_command,
+    "push": push_command,
     "recipes": recipes_command,
     "benchmarks": benchmarks_command,
     "languages": languages_command,

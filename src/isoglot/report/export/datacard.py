@@ -81,9 +81,9 @@ def data_card(content: Content, facts: RunFacts, licence: str, tools: Sequence[T
         "## Licence",
         _licence(content, licence),
         "## Known limits",
-        _bullets(_limits(content, facts.recipe)),
+        bullets(_limits(content, facts.recipe)),
         "## How it was made",
-        _bullets(_making(content, facts)),
+        bullets(_making(content, facts)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -255,17 +255,18 @@ def _limits(content: Content, recipe: RecipeFacts) -> list[str]:
 def _making(content: Content, facts: RunFacts) -> list[str]:
     recipe = facts.recipe
     made = [
-        f"Recipe `{_code(recipe.name)}`, seed {escape_markdown(str(recipe.seed))}, "
+        f"Recipe `{code(recipe.name)}`, seed {escape_markdown(str(recipe.seed))}, "
         f"round{'s' * (len(content.rounds) > 1)} {', '.join(map(str, content.rounds))}, stage "
         f"`{content.stage}`.",
     ]
     if content.stage == "clean" and recipe.clean:
-        made.append(f"Cleaned with `{_code(json.dumps(recipe.clean))}`.")
+        made.append(f"Cleaned with `{code(json.dumps(recipe.clean))}`.")
     versions = (escape_markdown(f"{name} {number}") for name, number in facts.versions.items())
     return [*made, f"Versions: {', '.join(versions)}"]
 
 
-def _code(value: object) -> str:
+def code(value: object) -> str:
+    """A text that stands in code type."""
     return " ".join(str(value).split()).replace("`", "'")
 
 
@@ -274,5 +275,6 @@ def _table(head: Sequence[str], rows: Sequence[TableRow]) -> str:
     return Table("", columns, rows).to_markdown().rstrip()
 
 
-def _bullets(lines: Iterable[str]) -> str:
+def bullets(lines: Iterable[str]) -> str:
+    """A list in Markdown."""
     return "\n".join(f"- {line}" for line in lines)

@@ -61,7 +61,7 @@ def export_dataset(
         raise InputError(f"expected {run / 'run.json'}, found no such file; name a run directory")
     facts = read_run_facts(run)
     rounds = _rounds(run, kind, round)
-    with _whole(out) as folder:
+    with whole_folder(out) as folder:
         content = _write(kind, rounds, folder)
         if not content.rows:
             raise InputError(f"{rounds[max(rounds)][0]} has no rows: nothing to export")
@@ -173,7 +173,7 @@ def _add_facts(content: Content, stage: Path) -> None:
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[Path]:
+def whole_folder(out: Path) -> Iterator[Path]:
     """A folder that becomes `out` when all went well, and goes away otherwise."""
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -9,14 +9,25 @@ from isoglot.core.documents import read_json
 from isoglot.report.results.rows import ResultPart
 
 
+class PolicyFacts(ResultPart):
+    """The base model of a run."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    path: str | None = None
+    revision: str | None = None
+
+
 class RecipeFacts(ResultPart):
-    """The parts of a run's recipe that a data card names."""
+    """The parts of a run's recipe that a card names."""
 
     model_config = ConfigDict(extra="ignore")
 
     name: str | None = None
     seed: int | None = None
     languages: Sequence[str] = ()
+    policy: PolicyFacts = PolicyFacts()
+    train: Mapping[str, JsonValue] | None = None
     clean: Mapping[str, JsonValue] | None = None
 
 
