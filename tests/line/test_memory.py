@@ -8,8 +8,9 @@ from isoglot.core.records import Prompt
 from isoglot.execute.ledger import Ledger
 from isoglot.line.memory import check_memory, nearest_setting, stage_memories, this_device
 from isoglot.line.pipeline import Round
-from isoglot.line.stages import Stage
+from isoglot.line.stages import STAGES, Stage
 from isoglot.models.memory import GIB, Device
+from isoglot.recipe.loading import packaged
 from isoglot.recipe.recipe import load_recipe
 
 H100 = Device("NVIDIA H100", 79.1 * GIB)
@@ -28,6 +29,23 @@ def test_the_full_training_of_8b_is_refused_on_80_gb_with_settings_that_fit():
         assert words in message
     assert "train.lora='{}'" in message or "train.lora='{r: 16" in message
     assert "launch='{num_processes:" in message
+
+
+@pytest.mark.parametrize("name", packaged("recipe"))
+def test_no_stage_is_planned_that_the_recipe_does_not_have(name):
+    """RLOO generates in training, and translates only its prompts."""
+    recipe = load_recipe(name)
+    applied = {s.name for each in recipe.different_rounds for s in STAGES if s.applies(each)}
+    if "translate_prompts" in applied:
+        applied |= {"translate"}
+    planned = {each.stage for each in stage_memories(recipe, H100)}
+    assert planned <= applied | {"score", "evaluate"}  # RLOO has its reward model in training
+
+
+def test_an_online_recipe_without_translation_plans_none():
+    given = {"prompts.translate_from": None, "translator": None, "policy.path": LLAMA}
+    recipe = load_recipe("rlhf-lab-rloo", given)
+    assert "translate" not in {each.stage for each in stage_memories(recipe, H100)}
 
 
 def test_what_the_error_names_does_fit():

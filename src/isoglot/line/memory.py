@@ -8,6 +8,7 @@ from isoglot.core.environment import accelerator, fast_bfloat16, memory_bytes
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.store import shard_paths
+from isoglot.line.stages import STAGES
 from isoglot.models.load import PolicyConfig, is_served
 from isoglot.models.member import PolicyMember
 from isoglot.models.memory import (
@@ -150,17 +151,18 @@ def _of_round(
 
 def _samplers(recipe: Recipe) -> Iterator[tuple[str, PolicyConfig, int]]:
     """Yield the models that write: their stage, config, and tokens of the longest row."""
+    stages = {stage.name for stage in STAGES if stage.applies(recipe)}
     answer = recipe.generate.sampling.max_new_tokens
-    for member in () if recipe.is_online else recipe.pool:
+    for member in recipe.pool if "generate" in stages else ():
         config = recipe.policy if isinstance(member, PolicyMember) else member
         own = member.sampling.max_new_tokens if member.sampling else answer
         if isinstance(config, PolicyConfig):
             yield "generate", config, PROMPT_TOKENS + own
     translated = recipe.translate.sampling.max_new_tokens if recipe.translate else answer
     given = [each for each in recipe.translators if isinstance(each, PolicyConfig)]
-    if not recipe.translators and (recipe.translates_answers or recipe.prompts.translate_from):
+    if not recipe.translators:
         given = [recipe.policy]  # type: ignore[list-item]
-    for config in given:
+    for config in given if stages & {"translate", "translate_prompts"} else ():
         yield "translate", config, PROMPT_TOKENS + answer + translated
     longest = [task.decoding.max_new_tokens for task in recipe.evaluate.all_tasks]
     if longest:
