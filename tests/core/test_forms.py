@@ -28,6 +28,10 @@ def parts_of(row, **columns):
         ("prompt-completion, conversational", {"prompt": [USER], "completion": [GOOD]}),
         ("prompt-completion, conversational", {"messages": [USER, GOOD]}),
         ("prompt-completion, conversational", {"messages": [PARTS, GOOD]}),
+        (
+            "prompt-completion, conversational",  # a column for all roles, and one for all contents
+            {"messages": {"role": ["user", "assistant"], "content": ["7?", "7 apples"]}},
+        ),
         ("prompt-completion, conversational, ShareGPT", {"conversations": [HUMAN, GPT]}),
         ("prompt-completion, Alpaca", {"instruction": "7?", "input": "", "output": "7 apples"}),
         ("prompt-completion, Alpaca", {"instruction": "7?", "output": "7 apples "}),

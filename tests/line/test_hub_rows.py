@@ -97,7 +97,7 @@ def test_what_cannot_be_read_is_one_line(call, recipe, tmp_path):
     call.hub.commit("datasets/someone/odd", odd)
     call.hub.commit(SET, greetings("Hello"))
     for setting, words in (
-        ("path=someone/nowhere", ("someone/nowhere at main", "correct the name, or log in")),
+        ("path=someone/nowhere", ("someone/nowhere at main", "no file here has it either")),
         ("path=someone/gated", ("someone/gated", "accept its terms at https://", "hf auth login")),
         ("path=someone/odd", ("someone/odd@", "row 1: expected the columns of a known form",
                               "came premise, label; name those")),

@@ -177,3 +177,17 @@ def test_a_recipe_is_frozen():
     recipe = load_recipe("lidr-lab")
     with pytest.raises(ValueError, match="frozen"):
         recipe.seed = 2
+
+
+def test_prompts_may_be_a_list_of_rows_or_a_path_alone():
+    rows = ["Name a river.", {"prompt": "Nenne einen Fluss.", "language": "de"}]
+    source = load_recipe("lidr-lab", {"prompts.source": rows}).prompts.source
+    assert (source.kind, source.rows) == ("list", tuple(rows))
+    path = load_recipe("lidr-lab", {"prompts.source": {"path": "a.jsonl"}}).prompts.source
+    assert (path.kind, path.path) == ("file", "a.jsonl")
+    both = load_recipe("lidr-lab", {"prompts.source": [{"path": "a.jsonl"}, {"path": "b.csv"}]})
+    assert [each.path for each in both.prompts.source] == ["a.jsonl", "b.csv"]
+    again = load_recipe(load_recipe("lidr-lab", {"prompts.source": rows}), {"seed": 3})
+    assert again.prompts.source == source
+    with pytest.raises(ValueError, match=r"prompts\.source"):
+        load_recipe("lidr-lab", {"prompts.source": [3]})

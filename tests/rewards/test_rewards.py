@@ -169,7 +169,7 @@ def test_bad_input_is_one_line(isoglot, run, tmp_path, tiny_model):
     write_shard(empty, [], Preference)
     cases = [
         ([two, "--on", run], "expected a reward model with one label, got 2 labels in"),
-        (["length", "--on", odd], "column missing: chosen, rejected, chosen_model"),
+        (["length", "--on", odd], "expected columns prompt, chosen and rejected, came"),
         (["length", "--on", empty], "expected pairs, got none; leave the set out"),
         (["length", "--on", run, "--languages", "lidr5"], "did you mean 'lidr-5'"),
         (["length", "--on", run, "--languages", "th"],
@@ -238,3 +238,21 @@ def test_a_trained_reward_model_is_measured_on_what_was_held_out(
     assert code == 2
     assert "got 12 of 12 families" in error
     assert not (out / "policy").exists(), "refused before the training"
+
+
+def test_own_pairs_are_a_set_in_any_form(isoglot, tmp_path):
+    rows = [
+        {
+            "prompt": f"How many apples are in basket {i}?",
+            "chosen": "There are many.",
+            "rejected": "1",
+        }
+        for i in range(6)
+    ]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "rewards"
+    code, printed, err = isoglot("rewards", "length", "--on", tmp_path / "own.jsonl", "--out", out)
+    assert code == 0, err
+    assert "100.0" in printed
+    code, _, err = isoglot("rewards", "length", "--on", tmp_path / "none.jsonl", "--out", out)
+    assert (code, "or a file, got" in err) == (2, True), err

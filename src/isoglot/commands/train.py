@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 train_app = typer.Typer(help="Train without a recipe.")
 
 
+_Pairs = Annotated[
+    list[str],
+    typer.Argument(help="Preferences: RUN/round-0/filter/part-*, or files or hub sets of yours."),
+]
+_HeldOut = Annotated[
+    str,
+    typer.Option("--eval", help="Preferences on other prompts to measure, as for `rewards --on`."),
+]
+
+
 @train_app.command("reward")
 @with_level
 def train_reward_command(
-    preferences: Annotated[
-        list[Path],
-        typer.Argument(help="Parquet files of preferences, such as RUN/round-0/filter/part-*."),
-    ],
+    preferences: _Pairs,
     model: Annotated[
         str, typer.Option(help="Folder or hub id of the model to add a reward head to.")
     ],
@@ -31,12 +38,7 @@ def train_reward_command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Arguments of TRL's RewardConfig."),
     ] = None,
-    held_out: Annotated[
-        str,
-        typer.Option(
-            "--eval", help="Preferences on other prompts to measure, as for `rewards --on`."
-        ),
-    ] = "",
+    held_out: _HeldOut = "",
     data: SetsData = None,
     seed: Annotated[int, typer.Option(help="Seed of the order and of the new head.")] = 1,
 ) -> None:
@@ -49,8 +51,10 @@ def train_reward_command(
     from isoglot.core.section import validated
     from isoglot.execute.lock import locked
     from isoglot.execute.progress import Bars, TrainingBars
+    from isoglot.line.own_training import own_shards
     from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
+    from isoglot.recipe.sources import named_source
     from isoglot.train.policy import Policy
     from isoglot.train.reward import RewardTrainConfig, train_reward
 
@@ -60,10 +64,12 @@ def train_reward_command(
         )
     given = {"training": settings_of(training or ())}
     config = validated(RewardTrainConfig, given, "--set")
-    measure = held_out_rewards(held_out, preferences, out, data) if held_out else None
+    with locked(out):
+        shards = own_shards("dpo", [named_source(word) for word in preferences], out)
+    measure = held_out_rewards(held_out, shards, out, data) if held_out else None
     with locked(out), Bars() as bars:
         summary = train_reward(
-            preferences,
+            shards,
             Policy(model_path(model)),
             out,
             config,

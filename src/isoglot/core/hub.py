@@ -132,7 +132,10 @@ def _refusal(path: str, revision: str | None, error: BaseException) -> InputErro
     if "GatedRepoError" in names or "gated dataset" in reason:
         mend = f"accept its terms at {url} and log in (`hf auth login`, or HF_TOKEN)"
     elif names & {"RepositoryNotFoundError", "DatasetNotFoundError"}:
-        mend = f"correct the name, or log in if {url} is private (`hf auth login`, or HF_TOKEN)"
+        mend = (
+            "correct the name (no file here has it either), or log in if "
+            f"{url} is private (`hf auth login`, or HF_TOKEN)"
+        )
     elif "RevisionNotFoundError" in names:
         mend = "correct the revision"
     elif names & {"ConnectionError", "ConnectError", "OfflineModeIsEnabled", "TimeoutException"}:

@@ -114,7 +114,8 @@ def read_own_rows(
                 record = make(own)
         except RefusedRow as error:
             if not source.skip_refused:
-                raise
+                hint = "`isoglot inspect` counts such rows, and `skip_refused` leaves them out"
+                raise RefusedRow(f"{error} ({hint})", error.reason) from error
             tally.refuse(error)
             continue
         tally.take(own)

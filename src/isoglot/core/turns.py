@@ -1,6 +1,7 @@
 """Turns of a conversation in a cell of a user's row, as different projects write them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from isoglot.core.errors import RefusedRow
 from isoglot.core.records import Message
@@ -24,7 +25,7 @@ def prompt_messages(value: object, column: str) -> tuple[Message, ...]:
     if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
         raise RefusedRow(
             f"empty prompt: expected a user turn with text at the end of column {column!r}, came "
-            f"{value!r:.60}; mend the row, or leave it out with `where` or `skip_refused`",
+            f"{value!r:.60}; mend the row or leave it out",
             "empty prompt",
         )
     return messages
@@ -36,10 +37,19 @@ def turns_of(value: object, column: str) -> tuple[Message, ...]:
     Raises:
         RefusedRow: the cell holds no turns.
     """
-    turns = [value] if isinstance(value, Mapping) else value
+    turns = _listed(value) if isinstance(value, Mapping) else value
     if not isinstance(turns, list):
         raise _no_turns(value, column)
     return tuple(_turn(turn, value, column) for turn in turns)
+
+
+def _listed(value: Mapping[str, object]) -> object:
+    """Return one turn as a list of it, and columns of all turns (`datasets` before 4) as turns."""
+    columns = [name for name, cell in value.items() if isinstance(cell, list)]
+    if not {"role", "from"} & set(columns):
+        return [value]
+    rows = zip(*(cast(list[object], value[name]) for name in columns), strict=False)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def dialogue(text: str) -> Iterator[Message]:

@@ -1,6 +1,7 @@
 """The verbosity of the commands, in this process and all that it starts."""
 
 import os
+import sys
 from enum import StrEnum
 
 _VARIABLE = "ISOGLOT_VERBOSITY"
@@ -28,3 +29,9 @@ def verbosity() -> Verbosity:
 def set_verbosity(level: Verbosity) -> None:
     """Set the level of this process, its children, and the workers that it starts."""
     os.environ[_VARIABLE] = level
+
+
+def tell(text: str) -> None:
+    """Print a line to standard error, unless the level is quiet."""
+    if verbosity() != Verbosity.QUIET:
+        print(f"isoglot: {text}", file=sys.stderr)

@@ -1,6 +1,5 @@
 """Training on rows of the user's own, without a recipe: `isoglot train sft|dpo|rloo`."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from isoglot.core.row_sources import FileRowsConfig, RowSource
 from isoglot.core.rows import find_files
 from isoglot.core.section import validated
 from isoglot.core.store import shard_path, write_shard
+from isoglot.core.verbosity import tell
 from isoglot.data.score import ScoreConfig
 from isoglot.evals.graders import GRADERS
 from isoglot.line.sources import HUB_PINS, pin_source
@@ -197,7 +197,7 @@ def _rows(
     yield from read_own_rows(source, kind.make, tally, found)
     told = describe_rows(tally.forms, tally.refused)
     how = "" if language is not None else _identified(found)
-    print(f"isoglot: {source.title}: {told}{how}", file=sys.stderr)
+    tell(f"{source.title}: {told}{how}")
 
 
 def _identified(found: Identified) -> str:

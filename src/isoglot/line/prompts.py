@@ -1,6 +1,5 @@
 """The stages that make prompts: read, translated, and paired across languages."""
 
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from isoglot.core.own_rows import describe_rows
 from isoglot.core.protocols import Tick
 from isoglot.core.records import Dropped, Prompt
+from isoglot.core.verbosity import tell
 from isoglot.data.artefacts import artefact_check
 from isoglot.data.cross_lingual import CrossLingualConfig, cross_lingual
 from isoglot.data.translate import translate_prompts
@@ -23,7 +23,7 @@ def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
     counts = write_prompts(job.recipe.prompts.source, round_selection(job.recipe, job.round), out)
     if "forms" in counts and not job.silent:
         told = describe_rows(counts["forms"], counts.get("refused", {}))
-        print(f"isoglot: prompts: {told}", file=sys.stderr)
+        tell(f"prompts: {told}")
     return counts
 
 

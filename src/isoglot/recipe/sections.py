@@ -1,8 +1,9 @@
 """Sections of a recipe: prompts, evaluation, language identifier and executor."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from isoglot.benchmarks.benchmark import BenchmarkConfig
 from isoglot.core.errors import InputError
@@ -17,6 +18,11 @@ from isoglot.lab.prompts import LabPromptConfig
 PromptSource = Annotated[
     LabPromptConfig | FileRowsConfig | HubRowsConfig | ListRowsConfig, Field(discriminator="kind")
 ]
+
+
+def _with_kind(source: Any) -> Any:
+    is_file = isinstance(source, Mapping) and "path" in source and "kind" not in source
+    return {"kind": "file", **source} if is_file else source
 
 
 class PromptsConfig(Section):
@@ -36,6 +42,17 @@ class PromptsConfig(Section):
     """Pairs of prompt and answer languages; default: every prompt is answered in its own."""
     grader: GraderName | None = None
     """Measures the reward accuracy of the pairs, if the prompts have a gold answer."""
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _kinds(cls, source: Any) -> Any:
+        """Accept rows in place of a source, and a path without its kind."""
+        if not isinstance(source, list | tuple):
+            return _with_kind(source)
+        if any(isinstance(each, Mapping) and {"kind", "path"} & set(each) for each in source):
+            return tuple(map(_with_kind, source))
+        is_rows = bool(source) and all(isinstance(each, str | Mapping) for each in source)
+        return {"kind": "list", "rows": source} if is_rows else source
 
     def check_completions(self) -> None:
         """Check that the source names a column of answers; raises InputError if not."""

@@ -8,9 +8,14 @@ from pathlib import Path
 
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
+from isoglot.core.language_sets import expand
+from isoglot.core.own_rows import languages_of_rows, preference_of, read_own_rows
 from isoglot.core.records import Preference, content_id
+from isoglot.core.row_sources import HubRowsConfig, parse_source
 from isoglot.core.store import read_shard, shard_path, shard_paths, shards_of, write_shard
+from isoglot.models.load import load_identifier
 from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
+from isoglot.train.examples import is_shard
 
 _FAMILIES_PER_SHARD = 100
 _SPLITS = ("train.parquet", "test.parquet")
@@ -35,7 +40,7 @@ class PairSet:
 
 def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
     """Return a published set of the folder `data`, a run, an exported data set, a folder of shards,
-    or a .parquet file.
+    or own rows: a file or a set of the hub, in a form that `isoglot inspect` knows.
 
     A set that is not in shards is copied into shards in `out`.
 
@@ -49,16 +54,19 @@ def pair_set(name: str, data: Path | None, out: Path) -> PairSet:
             )
         return _described(name, _copied(read_preference_set(name, data), out))
     if Path(name).is_file():
-        return _described(name, _copied(_read(Path(name)), out))
+        is_own = not is_shard(Path(name), Preference)
+        return _described(name, _copied(_own(name) if is_own else _read(Path(name)), out))
     for folder in (Path(name), Path(name) / "round-0" / "filter"):
         if shard_paths(folder):
             return _described(name, folder)
     if exported := [path for split in _SPLITS for path in sorted(Path(name).glob(f"*/{split}"))]:
         return _described(name, _copied([row for path in exported for row in _read(path)], out))
+    if isinstance(parse_source(name), HubRowsConfig):
+        return _described(name, _copied(_own(name), out))
     raise InputError(
         f"expected a set of preferences ({', '.join(PREFERENCE_SETS)}), a run, a data set that "
-        f"`isoglot export` wrote, a folder of part-*.parquet or a .parquet file, got {name!r}; "
-        "correct its name"
+        f"`isoglot export` wrote, a folder of part-*.parquet, or a file, got {name!r}; correct its "
+        "name"
     )
 
 
@@ -87,6 +95,13 @@ def _described(name: str, folder: Path) -> PairSet:
     has_prompts = [path.name for path in shard_paths(prompts)] == [path.name for path in paths]
     own, revision = prompts if has_prompts else None, content_id(*map(file_sha256, paths))
     return PairSet(name, folder, own, revision, num_pairs, frozenset(tags))
+
+
+def _own(name: str) -> list[Preference]:
+    """Read the preferences of the user's own rows, in a file or on the hub."""
+    source = parse_source(name)
+    identify = load_identifier(expand(["xllms-100"])).identify
+    return list(read_own_rows(source, preference_of, None, languages_of_rows(source, identify)))
 
 
 def _read(path: Path) -> list[Preference]:
