@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_one_line(call, recipe, tmp_path):
         ("revision=next", ("someone/greetings at next", "correct the revision")),
         ("split=validation", ("someone/greetings", "validation", "train")),
         ("name=sw", ("someone/greetings", "'sw'", "default")),
-        ("path=nowhere", ("prompts.source.path", "match pattern")),
+        ("path=nowhere", ("prompts.source.path: expected owner/name", "{kind: file, path: n")),
         ("columns.prompt=text", ("row 1: expected a column 'text', came id, instruction, lang")),
     ):  # fmt: skip
         out = tmp_path / "run"

@@ -50,6 +50,20 @@ def test_languages_are_identified_where_no_column_says():
     assert found.num_unsure >= 1
 
 
+def test_files_that_are_named_by_language_are_noticed(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for tag, text in (("en", "Where is the old house?"), ("es", "¿Dónde está la casa vieja?")):
+            row = json.dumps({"id": folder, "prompt": text})
+            (tmp_path / folder / f"{tag}.jsonl").write_text(f"{row}\n")
+    (tmp_path / "a/en.jsonl").write_text('{"id": "a", "prompt": "12 + 3"}\n')
+    found = isoglot.inspect(tmp_path)
+    assert found.by_file == f"{tmp_path}/*/{{language}}.jsonl"
+    assert found.examples[0].language == "", "unsure, and said to be"
+    again = isoglot.inspect(found.by_file)
+    assert (again.languages, again.by_file, again.parallel) == ({"en": 2, "es": 2}, None, "id")
+
+
 def test_settings_are_those_of_a_source():
     rows = [{"q": "Hi", "a": "Hello", "keep": "yes"}, {"q": "Bye", "keep": "no"}]
     assert isoglot.inspect(rows).forms == {}

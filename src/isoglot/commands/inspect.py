@@ -65,8 +65,10 @@ def _lines(found: "Inspection") -> list[tuple[str, str]]:
     if found.parallel:
         hint = f"{found.parallel} is equal in several languages: set family=[{found.parallel}]"
         lines.append(("parallel", hint))
+    if found.by_file:
+        lines.append(("files", f"are named by language: give {found.by_file!r} as the source"))
     for each in found.examples:
-        lines += [("", ""), (each.language, f"{each.place}")]
+        lines += [("", ""), (each.language or "unsure", f"{each.place}")]
         texts = {"prompt": each.prompt, **each.answers}
         lines += [(f"  {name}", _short(text)) for name, text in texts.items() if text]
     if found.refused:

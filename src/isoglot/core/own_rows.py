@@ -4,7 +4,7 @@ source ─▶ rows ─▶ parts of an example (`core/forms.py`) ─▶ Prompt, D
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -26,10 +26,10 @@ class Identified(NamedTuple):
     """BCP-47; an unsure row has the commonest one."""
     counts: Mapping[str, int]
     """Number of rows in each language, without those that are unsure."""
-    num_unsure: int
+    unsure: Set[Place]
 
 
-NOT_IDENTIFIED = Identified({}, {}, 0)
+NOT_IDENTIFIED = Identified({}, {}, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ def languages_of_rows(
     tags = identify(texts)
     counts = Counter(tag for tag in tags if tag)
     common = counts.most_common(1)[0][0] if counts else None
-    sure = ((place, tag or common) for place, tag in zip(places, tags, strict=True))
-    found = {place: tag for place, tag in sure if tag}
-    return Identified(found, counts, len(texts) - counts.total())
+    found = {place: tag or common for place, tag in zip(places, tags, strict=True)}
+    unsure = frozenset(place for place, tag in zip(places, tags, strict=True) if not tag)
+    return Identified({k: tag for k, tag in found.items() if tag}, counts, unsure)
 
 
 def prompt_of(own: OwnRow) -> Prompt:

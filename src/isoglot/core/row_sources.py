@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
@@ -78,7 +78,7 @@ class HubRowsConfig(RowsConfig):
     """A data set of the Hugging Face Hub, at one commit."""
 
     kind: Literal["hub"]
-    path: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    path: str
     """`owner/name`."""
     name: str | None = None
     """The configuration, where the set has several."""
@@ -87,6 +87,16 @@ class HubRowsConfig(RowsConfig):
     """Branch, tag or commit. A run resolves a branch once, and its record has the commit."""
     files: str | None = None
     """Files of the repository to read, a name or a glob, where it names no configurations."""
+
+    @field_validator("path")
+    @classmethod
+    def _hub_id(cls, path: str) -> str:
+        if re.fullmatch(r"[\w.-]+/[\w.-]+", path) is None or is_rows_file(path):
+            raise InputError(
+                f"expected owner/name of a set of the hub, came {path!r}; files are a source of "
+                f"kind file: {{kind: file, path: {path}}}"
+            )
+        return path
 
     @property
     def title(self) -> str:

@@ -1,11 +1,12 @@
 """Inspect the rows of a user's source: form, languages, columns, examples, refusals."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from isoglot.core.errors import RefusedRow
+from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.hub import hub_commit
+from isoglot.core.languages import language_of
 from isoglot.core.own_rows import (
     OwnRow,
     RowTally,
@@ -15,7 +16,8 @@ from isoglot.core.own_rows import (
     prompt_of,
     read_own_rows,
 )
-from isoglot.core.row_sources import HubRowsConfig, RowSource, source_revision
+from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig, RowSource, source_revision
+from isoglot.core.rows import Place, find_files
 from isoglot.models.load import load_identifier
 from isoglot.report.results.inspection import InspectedRow, Inspection, Refusal, RowUse
 
@@ -43,9 +45,10 @@ def inspect_rows(
         source = source.model_copy(update={"revision": commit})
     source = source.model_copy(update={"skip_refused": True})
     identified = languages_of_rows(source, load_identifier(languages).identify)
-    inspector, tally = _Inspector(), RowTally()
+    inspector, tally = _Inspector(identified.unsure), RowTally()
     own_rows = read_own_rows(source, inspector.take, tally, identified)
     num_taken = sum(1 for _ in own_rows)
+    is_identified = bool(identified.counts or identified.unsure)
     use = use or inspector.chief_use(num_taken)
     known = (
         Counter(tally.languages) - Counter(identified.tags.values()) + Counter(identified.counts)
@@ -59,10 +62,11 @@ def inspect_rows(
         use=use,
         languages=dict(known.most_common()),
         num_unsure=tally.num_rows - tally.refused.total() - known.total(),
-        is_identified=bool(identified.counts or identified.num_unsure),
+        is_identified=is_identified,
         columns=tally.used,
         unused=tally.unused,
         parallel=inspector.parallel_column(),
+        by_file=_path_by_language(source) if is_identified else None,
         examples=inspector.examples[use],
         refused=_refusals(tally, inspector.refused[use]),
     )
@@ -71,7 +75,8 @@ def inspect_rows(
 class _Inspector:
     """Makes every record of each row, and keeps what came of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, unsure: Set[Place]) -> None:
+        self._unsure = unsure
         self.made: Counter[RowUse] = Counter()
         self.examples: dict[RowUse, list[InspectedRow]] = {use: [] for use in _MAKERS}
         self.refused: dict[RowUse, RowTally] = {use: RowTally() for use in _MAKERS}
@@ -97,11 +102,12 @@ class _Inspector:
     def _show(self, examples: list[InspectedRow], own: OwnRow) -> None:
         """Keep the first rows, and rather the first ones of other languages."""
         tags = [each.language for each in examples]
+        tag = "" if own.place in self._unsure else own.language
         if len(examples) < _NUM_EXAMPLES:
-            examples.append(_example(own))
-        elif len(set(tags)) < len(tags) and own.language not in tags:
-            twice = max(place for place, tag in enumerate(tags) if tags.index(tag) < place)
-            examples[twice] = _example(own)
+            examples.append(_example(own, tag))
+        elif tag not in ("", *tags) and (len(set(tags)) < len(tags) or "" in tags):
+            weak = [i for i, other in enumerate(tags) if not other or tags.index(other) < i]
+            examples[weak[-1]] = _example(own, tag)
 
     def chief_use(self, num_rows: int) -> RowUse:
         """Return the use that most of the rows are meant for."""
@@ -118,12 +124,27 @@ class _Inspector:
         return None
 
 
-def _example(own: OwnRow) -> InspectedRow:
+def _path_by_language(source: RowSource) -> str | None:
+    """Return a path with `{language}` in it, if the names of the files are those of languages."""
+    if not isinstance(source, FileRowsConfig):
+        return None
+    files = find_files(source.path)
+    try:
+        tags = {language_of(file.name.split(".")[0]).tag for file in files}
+    except InputError:
+        return None
+    (first, *_), parents = files, {file.parent for file in files}
+    folder = first.parent if len(parents) == 1 else first.parent.parent / "*"
+    suffixes = "".join(first.suffixes)
+    return f"{folder}/{{language}}{suffixes}" if len(tags) > 1 else None
+
+
+def _example(own: OwnRow, tag: str) -> InspectedRow:
     parts = own.parts
     answers = {name: getattr(parts, name) for name in ("completion", "chosen", "rejected", "text")}
     return InspectedRow(
         place=str(own.place),
-        language=own.language,
+        language=tag,
         prompt=parts.prompt[-1]["content"] if parts.prompt else "",
         answers={name: text for name, text in answers.items() if text is not None},
     )

@@ -204,5 +204,5 @@ def _identified(found: Identified) -> str:
     if not found.tags:
         return ""
     counts = ", ".join(f"{tag} {num:,}" for tag, num in found.counts.items())
-    unsure = f"; {found.num_unsure:,} unsure rows count as the first" if found.num_unsure else ""
+    unsure = f"; {len(found.unsure):,} unsure rows count as the first" if found.unsure else ""
     return f"; no column says the language, identified {counts}{unsure} (--language sets it)"

@@ -14,6 +14,7 @@ class InspectedRow(ResultPart):
 
     place: str
     language: str
+    """BCP-47 tag; empty where no column says it and the identifier is unsure."""
     prompt: str
     """The last user turn; empty for a text alone."""
     answers: Mapping[str, str]
@@ -54,5 +55,7 @@ class Inspection(Document):
     """The other columns."""
     parallel: str | None
     """A column that is equal in all languages of a prompt, where there is one."""
+    by_file: str | None
+    """A path whose `{language}` is the name of each file, where these are languages."""
     examples: Sequence[InspectedRow]
     refused: Sequence[Refusal]
