@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 import isoglot
-from isoglot.commands.options import Languages, Redo, Seed, console, listed, print_path
+from isoglot.commands.options import Languages, Redo, Seed, console, listed, print_next, print_path
 from isoglot.core.errors import InputError
 
 _Model = Annotated[
@@ -126,6 +126,10 @@ def evaluate_command(
     for table in result.tables():
         console().print(table.to_rich())
     print_path("report", result.report)
+    print_next(
+        f"isoglot compare OTHER {result.folder}",
+        f"isoglot export {result.folder} table.tex --as latex",
+    )
 
 
 def benchmarks_command() -> None:
@@ -147,6 +151,7 @@ def benchmarks_command() -> None:
             each.source.hub or each.source.how_to_get,
         )
     console().print(table)
+    print_next("isoglot evaluate MODEL --tasks mgsm,xcopa --languages de,sw")
 
 
 def compare_command(
@@ -169,6 +174,7 @@ def compare_command(
         changes = changes_of(comparison, measure)
         console().print(comparison_table(comparison, measure, changes).to_rich())
     print_path("report", write_comparison(runs, out))
+    print_next(f"isoglot export {runs[-1]} table.tex --as latex")
 
 
 def _refuse_with_questions(options: Mapping[str, object]) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from isoglot.commands.options import print_next
 from isoglot.core.errors import InputError
 from isoglot.report.export.tools import Tool
 
@@ -51,6 +52,12 @@ def export_command(
             folder, kind, path, licence=licence, round=round, tools=list(dict.fromkeys(tools or ()))
         )
         print(f"{kind}: {out}")
+        is_pairs = kind == "preferences"
+        print_next(
+            f"isoglot push {folder} --what preferences --to OWNER/NAME"
+            if is_pairs
+            else f"isoglot train sft {out}/*/train.parquet --model M"
+        )
         return
     if licence is not None or round is not None or tools:
         raise InputError(

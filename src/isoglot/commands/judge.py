@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import isoglot
-from isoglot.commands.options import Languages, Redo, Seed, SetsData, console, listed, print_path
+from isoglot.commands.options import (
+    Languages,
+    Redo,
+    Seed,
+    SetsData,
+    console,
+    listed,
+    print_next,
+    print_path,
+)
 
 if TYPE_CHECKING:
     from isoglot.report.results.rewards import RewardResults
@@ -87,6 +96,7 @@ def judge_command(
     for table in judged.tables():
         console().print(table.to_rich())
     print_path("report", judged.report)
+    print_next(f"isoglot export {judged.folder} table.tex --as latex")
 
 
 _Scorers = Annotated[
@@ -208,3 +218,4 @@ def import_rankings_command(
     imported = import_rankings(files, out, tag=language, method=pair, seed=seed)
     console().print(agreement_table(imported.agreement).to_rich())
     print(f"preferences: {out}/part-*.parquet")
+    print_next(f"isoglot train reward {out}/part-*.parquet --model M")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from isoglot.commands.options import with_level
+from isoglot.commands.options import print_next, with_level
 
 lab = typer.Typer(help="The embedded world: a small real model, real sentences, exact answers.")
 
@@ -37,3 +37,4 @@ def lab_build(
     folder = out or Path("runs/lab") / model
     build(folder, model, seed=seed)
     print(f"{model}: {folder}")
+    print_next(f"isoglot evaluate {folder} --tasks lab_math")

@@ -1,6 +1,7 @@
 """Options and output that several verbs share."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoglot.core.errors import InputError
-from isoglot.core.verbosity import Verbosity, set_verbosity
+from isoglot.core.verbosity import Verbosity, set_verbosity, verbosity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,6 +81,14 @@ def console() -> "Console":
 def listed(text: str) -> tuple[str, ...]:
     """Split a text at its commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def print_next(*commands: str) -> None:
+    """Print what to type next, a command a line; beside the results, which may go into a pipe."""
+    if verbosity() == Verbosity.QUIET:
+        return
+    for command in commands:
+        print(f"next: {command}", file=sys.stderr)
 
 
 def print_path(name: str, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import isoglot
-from isoglot.commands.options import Overrides, RecipeName, console, listed, print_path
+from isoglot.commands.options import Overrides, RecipeName, console, listed, print_next, print_path
 
 if TYPE_CHECKING:
     from isoglot.recipe.drafting import DraftSource
@@ -41,6 +41,7 @@ def recipes_command(
         recipe = isoglot.load_recipe(each)
         table.add_row(each, " ".join(recipe.languages), recipe.description)
     console().print(table)
+    print_next("isoglot plan NAME", "isoglot new lidr --model MODEL --languages en,sw,th")
 
 
 def new_command(
@@ -93,7 +94,7 @@ def new_command(
     for note in notes:
         console().print(f"· {note}", markup=False)
     print_path("recipe", path)
-    print_path("next", Path(f"isoglot run {path}"))
+    print_next(f"isoglot run {path} --quick", f"isoglot run {path}")
 
 
 def drafted_source(data: str, languages: Sequence[str]) -> "DraftSource":
@@ -161,6 +162,7 @@ def plan_command(
         print(plan_json(found))
         return
     print_plan(found)
+    print_next(" ".join(["isoglot run", recipe, *(overrides or ())]))
 
 
 def print_plan(plan: "RecipePlan") -> None:

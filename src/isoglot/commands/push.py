@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from isoglot.commands.options import print_next
 from isoglot.core.errors import InputError
 from isoglot.report.export.push import What
 
@@ -35,6 +36,7 @@ def push_command(
 
     if dry_run is not None:
         print(f"{what}: {write_for_hub(run, what, dry_run, licence)}")
+        print_next(f"isoglot push {run} --what {what} --to {to or 'OWNER/NAME'}")
         return
     if not to:
         raise InputError("expected --to owner/name, or --dry-run DIR, got neither; give one")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import isoglot
-from isoglot.commands.options import Overrides, RecipeName, Redo, console, print_path
+from isoglot.commands.options import Overrides, RecipeName, Redo, console, print_next, print_path
 
 if TYPE_CHECKING:
     from isoglot.report.objects import Run
@@ -41,20 +41,33 @@ def demo_command(
 
     Example: isoglot demo --quick --out runs/first seed=2
     """
-    _run("lidr-lab", [*(QUICK if quick else ()), *(overrides or ())], out, redo)
+    recipe = isoglot.load_recipe("lidr-lab", [*(QUICK if quick else ()), *(overrides or ())])
+    _show(isoglot.run(recipe, out=out, redo=redo))
 
 
 def run_command(
     recipe: RecipeName,
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run directory; default: runs/NAME.")] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="A rehearsal: one round, few families, short answers, small batches.",
+        ),
+    ] = False,
     redo: Redo = False,
 ) -> None:
     """Run a recipe; the same command resumes.
 
     Example: isoglot run lidr --out runs/llama3 policy.path=/models/Meta-Llama-3-8B-Instruct
     """
-    _run(recipe, overrides or [], out, redo)
+    found = isoglot.load_recipe(recipe, overrides or [])
+    if quick:
+        from isoglot.recipe.quick import quick_recipe
+
+        found = quick_recipe(found)
+    _show(isoglot.run(found, out=out, redo=redo))
 
 
 def report_command(run: RunFolder) -> None:
@@ -67,10 +80,7 @@ def audit_command(run: RunFolder) -> None:
     from isoglot.report.pages.audit import audit_table
 
     console().print(audit_table(isoglot.open_run(run).summary).to_rich())
-
-
-def _run(recipe: str, overrides: list[str], out: Path | None, redo: bool) -> None:
-    _show(isoglot.run(isoglot.load_recipe(recipe, overrides), out=out, redo=redo))
+    print_next(f"isoglot report {run}")
 
 
 def _show(run: "Run") -> None:
@@ -104,3 +114,8 @@ def _show(run: "Run") -> None:
     if summary.stopped:
         screen.print(f"Stopped: {summary.stopped}.")
     print_path("report", run.report)
+    has_policy = any(run.folder.glob("round-*/train/policy"))
+    print_next(
+        *([f'isoglot try {run.folder} "a prompt"'] if has_policy else []),
+        f"isoglot push {run.folder} --what {'policy' if has_policy else 'results'} --dry-run DIR",
+    )

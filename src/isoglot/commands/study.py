@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from isoglot.commands.options import Redo, console, print_path
+from isoglot.commands.options import Redo, console, print_next, print_path
 
 
 def study_command(
@@ -38,4 +38,5 @@ def study_command(
         screen.print(table.to_rich())
     print_path("report", write_study_report(folder))
     if results.failures:
+        print_next(f"isoglot study {study} --out {folder}")
         raise typer.Exit(1)

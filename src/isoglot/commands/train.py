@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from isoglot.commands.judge import held_out_rewards
-from isoglot.commands.options import SetsData, with_level
+from isoglot.commands.options import SetsData, print_next, with_level
 from isoglot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def train_reward_command(
     print(f"reward model: {summary['policy']}")
     if measure:
         measure(summary["policy"])
+    print_next(f"isoglot rewards {summary['policy']} length --on RUN")
 
 
 _Files = Annotated[
@@ -253,6 +254,7 @@ def _train(
     for tag, row in summary["languages"].items():
         print(f"{tag:8} {_result(method, row)}")
     print(f"policy: {summary['policy']}")
+    print_next(f"isoglot evaluate {summary['policy']} --tasks mgsm,xcopa --baseline {given.model}")
 
 
 def _result(method: str, row: Mapping[str, float | None]) -> str:
