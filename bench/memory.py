@@ -31,6 +31,8 @@ CASES = [
     ("sft", False, 512, 2, 1, True),
     ("sft", True, 256, 2, 1, False),
     ("sft", True, 1024, 1, 1, False),
+    ("rloo", False, 192, 4, 1, False),
+    ("rloo", True, 192, 4, 1, False),
 ]
 
 
@@ -41,6 +43,9 @@ def settings(method, lora, length, rows, batches, checkpoints):
         "max_length": length, "gradient_checkpointing": checkpoints, "save_strategy": "no",
         "logging_steps": 1,
     }  # fmt: skip
+    if method == "rloo":  # prompts of about 64 tokens
+        del training["max_length"]
+        training |= {"num_generations": 2, "max_completion_length": length - 64}
     values = {"method": method, "training": training}
     return {**values, "lora": {"r": 16, "alpha": 32}} if lora else values
 
@@ -67,6 +72,14 @@ def write_rows(folder, model, method, length, num):
     prompt = [{"role": "user", "content": "Tell me a story."}]
     used = len(tokenizer.apply_chat_template(prompt, add_generation_prompt=True)["input_ids"])
     answer = [{"role": "assistant", "content": text_of(tokenizer, length - used - 4)}]
+    if method == "rloo":
+        from isoglot.core.records import Prompt
+        from isoglot.core.store import write_shard
+
+        text = f"Tell me a long story: {text_of(tokenizer, 40 - used)}"
+        prompts = [Prompt.from_text(f"{text} {i}", language="en") for i in range(num)]
+        write_shard(folder / "rows.parquet", prompts, Prompt)
+        return folder / "rows.parquet"
     row = {"language": "en", "family": "f"}
     if method == "dpo":
         row |= {"prompt": prompt, "chosen": answer, "rejected": answer}
@@ -82,15 +95,26 @@ def memory(key):
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))
 
 
+def reward(prompts, completions):
+    """Reward of online training: anything that differs."""
+    return [len(each.text) / len(prompts) for each in completions]
+
+
+def identify(texts):
+    """No language is needed here."""
+    return [None for _ in texts]
+
+
 def train(model, case):
     """Train one case in this process, and print what was measured."""
     import datasets  # noqa: F401
     import peft  # noqa: F401
     import torch  # noqa: F401
-    from trl import DPOTrainer, SFTTrainer  # noqa: F401
+    from trl import DPOTrainer, RLOOTrainer, SFTTrainer  # noqa: F401
 
     from isoglot.train.dpo import train_dpo
     from isoglot.train.policy import Policy
+    from isoglot.train.rloo import train_rloo
     from isoglot.train.settings import TrainConfig
     from isoglot.train.sft import train_sft
 
@@ -106,8 +130,12 @@ def train(model, case):
         def on_step(*_):
             peak.append(memory("VmHWM"))  # before the policy is saved
 
-        run = {"dpo": train_dpo, "sft": train_sft}[method]
-        run([file], Policy(model), folder / "out", config, seed=1, on_step=on_step)
+        given = {"seed": 1, "on_step": on_step}
+        if method == "rloo":
+            train_rloo([file], Policy(model), folder / "out", config, reward, identify, **given)
+        else:
+            run = {"dpo": train_dpo, "sft": train_sft}[method]
+            run([file], Policy(model), folder / "out", config, **given)
     print(json.dumps({"measured": peak[-1] - before, "steps": len(peak)}))
 
 

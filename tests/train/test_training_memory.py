@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from isoglot.models.memory import GIB, Device
 from isoglot.models.shape import model_shape
 from isoglot.train.fitting import fit_training, sharding_that_fits
-from isoglot.train.memory import Sharding, num_trained, training_memory
+from isoglot.train.memory import (
+    DEFAULT_LENGTH,
+    Sharding,
+    num_trained,
+    training_length,
+    training_memory,
+)
 from isoglot.train.settings import TrainConfig
 
 LLAMA = model_shape("meta-llama/Meta-Llama-3-8B-Instruct", fetch=False)
@@ -123,3 +129,14 @@ def test_the_optimiser_is_of_its_kind():
 
 def test_a_shape_without_grouped_queries_has_a_larger_cache():
     assert replace(LLAMA, num_kv_heads=32).cache_elements == 4 * LLAMA.cache_elements
+
+
+def test_the_default_length_is_that_of_the_trainers():
+    from trl import DPOConfig, SFTConfig
+
+    for trl_config in (DPOConfig, SFTConfig):
+        assert trl_config.__dataclass_fields__["max_length"].default == DEFAULT_LENGTH
+    assert training_length(TrainConfig(), 512) == DEFAULT_LENGTH
+    assert training_length(config(max_length=77), 512) == 77
+    online = TrainConfig(method="rloo", training={"max_completion_length": 100})
+    assert training_length(online, 512) == 612

@@ -119,7 +119,8 @@ class Failure:
         if missing := _missing_package(error):
             return cls("input", missing, trace)
         if is_memory_full(error):
-            reason = str(error).partition(". ")[0] or type(error).__name__
+            said = str(error).rpartition("DefaultCPUAllocator: ")[2]
+            reason = said.partition(". ")[0] or type(error).__name__
             return cls(
                 "memory", f"the memory is full ({reason}); a smaller batch size helps", trace
             )

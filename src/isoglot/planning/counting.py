@@ -43,6 +43,7 @@ from isoglot.planning.work import CompletionCounts, Work, read_with_prompts, tok
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.plan import Amount
+from isoglot.train.memory import DEFAULT_LENGTH
 
 _DEDICATED = ("seq2seq", "google")
 """Kinds of translators that get the text alone, without a prompt around it."""
@@ -176,7 +177,7 @@ class Counting:
         course = course_of(num_rows, config.training, processes_of(self.recipe))
         num = max(1, sum(each.num for each in self._completions))
         whole = read_with_prompts(self._prompts, self._completions).times(1 / num)
-        most = config.training.get("max_length") or whole.most
+        most = config.training.get("max_length", DEFAULT_LENGTH) or whole.most
         one = Amount(min(whole.typical, most), min(whole.most, most))
         engine, sides = self._policy.doing("train"), 1 if config.method == "sft" else 2
         read = one.times(sides * course.num_examples)

@@ -57,6 +57,11 @@ def plan_of(
     counting = Counting(recipe, table)
     works = counting.works
     chosen, notes = _device(works, table, device)
+    if not chosen.is_cpu and any(_is_auto(work) for work in works):
+        notes = [
+            *notes,
+            "engine auto is planned as vLLM, whose command a run needs (`isoglot env`)",
+        ]
     timed = [(work, *_time(work, table, chosen.name)) for work in works]
     rows = [_row(work, hours, bool(found), usd_per_hour) for work, hours, found in timed]
     used = {each.row for _, _, found in timed for each in found}
@@ -154,6 +159,10 @@ def _memory(stage: StageMemory, device: Device) -> PlannedMemory:
         gib=stage.memory.total / GIB,
         fits=stage.memory.total <= device.usable,
     )
+
+
+def _is_auto(work: Work) -> bool:
+    return work.engine is not None and work.engine.work == "generate.auto"
 
 
 def _time(work: Work, table: Throughput, device: str) -> tuple[Amount, list[MatchedRate]]:

@@ -15,7 +15,9 @@ from isoglot.train.precision import Precision, precision_of
 from isoglot.train.settings import TrainConfig
 
 _TILE_ROWS, _TILE_COLUMNS = 4096, 32768  # TRL: trl/kernels/chunked_logprob.py, trl/trainer/utils.py
-_MAX_LENGTH = 1024  # the default of DPOConfig and SFTConfig
+DEFAULT_LENGTH = 1024
+"""Default of `max_length` of DPOConfig and SFTConfig, in tokens."""
+_UNLIMITED = 4096  # tokens that the longest row is assumed to have where `max_length` is null
 _STATES: Mapping[str, float] = {
     "8bit": 2.03,
     "4bit": 1.03,
@@ -51,7 +53,7 @@ def training_length(config: TrainConfig, prompt_tokens: int) -> int:
     training = config.training
     if config.method == "rloo":
         return prompt_tokens + int(training.get("max_completion_length") or 512)
-    return int(training.get("max_length") or _MAX_LENGTH)
+    return int(training.get("max_length", DEFAULT_LENGTH) or _UNLIMITED)
 
 
 def training_memory(

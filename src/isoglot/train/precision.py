@@ -52,10 +52,10 @@ def precision_of(
 
 
 def trains_in_bfloat16() -> bool:
-    """Return True if an accelerator of this machine computes in bfloat16.
+    """Return True if a GPU of this machine computes in bfloat16.
 
     On a CPU a training is always in float32, so that its numbers are those of any other CPU.
     """
     import torch
 
-    return torch.accelerator.is_available() and fast_bfloat16()
+    return torch.cuda.is_available() and fast_bfloat16("cuda")

@@ -75,7 +75,7 @@ def assumed_lines(plan: RecipePlan) -> list[str]:
     for rate in assumed.rates:
         lines.append(
             f"{rate.work}, up to {rate.billions:g} billion weights on {rate.device}: "
-            f"{rate.tokens_per_second:,g} tokens a second ({rate.source})"
+            f"{_figure(rate.tokens_per_second)} tokens a second ({rate.source})"
         )
     return lines
 
