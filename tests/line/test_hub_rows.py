@@ -147,3 +147,25 @@ def test_own_instructions_run_on_the_set_that_they_name(call, tmp_path):
     said = run(call, "own-instructions", out, *few)
     assert "read 4 rows as prompt-completion, Alpaca" in said
     assert (out / "round-0/clean/done.json").exists()
+
+
+def test_files_of_a_set_are_read_as_the_shipped_recipe_reads_sharegpt(call, recipe, tmp_path):
+    turns = [{"from": "human", "value": "Hello?"}, {"from": "gpt", "value": "Hi."}]
+    rows = [
+        {"id": "a_0", "conversations": turns},
+        {"id": "b_0", "conversations": turns[1:]},
+        {"id": "c_0", "conversations": []},
+        {"id": "d_0", "conversations": [{"from": "human", "value": "And you?", "markdown": None}]},
+    ]
+    files = {"wanted.json": json.dumps(rows).encode(), "other.json": b'[{"x": 1}]'}
+    call.hub.commit("datasets/someone/sharegpt", files)
+    settings = ("columns.prompt=conversations.0.value", "where={conversations.0.from: [human]}")
+    asked = ("files=wanted.json", "language=en", "skip_refused=true", *settings)
+    code, said = call("inspect", "someone/sharegpt", *asked)
+    assert code == 0, said
+    assert "makes      2 prompts, 0 demonstrations, 0 preferences" in said
+    assert "1        no column conversations.0.from: someone/sharegpt@" in said
+    source = ("path=someone/sharegpt", *asked)
+    words = ("languages=[en]", "train=null", *(f"prompts.source.{each}" for each in source))
+    said = run(call, recipe, tmp_path / "run", *words, "prompts.source.family=[]")
+    assert texts(tmp_path / "run") == {"Hello?", "And you?"}

@@ -230,7 +230,7 @@ class Counting:
     def _count(
         self, stage: str, source: OwnPrompts, selection: PromptSelection, exclude: bool = False
     ) -> PromptCounts:
-        for path in missing_files(source):
+        for path in missing_files(source) if selection.num_families is not None else ():
             self.notes.append(
                 f"{stage}: {path} is not here; {selection.num_families} families of "
                 f"{self.table.assumed.prompt_characters:g} characters in English are assumed"

@@ -83,10 +83,11 @@ def _tokenizer(path: str, revision: str) -> Any:
     return Tokenizer.from_file(str(file))
 
 
-def missing_files(source: Any) -> list[str]:
-    """List the sources of prompts that are not on this machine: no file matches, or the hub."""
+def missing_files(source: Any) -> dict[str, bool]:
+    """List the sources of prompts that are not on this machine; True for files, False for hub."""
     sources = source if isinstance(source, tuple) else (source,)
-    return [each.title for each in sources if _is_missing(each)]
+    missing = filter(_is_missing, sources)
+    return {each.title: isinstance(each, FileRowsConfig) for each in missing}
 
 
 def _is_missing(source: Any) -> bool:
@@ -111,13 +112,14 @@ def count_prompts(
     `exclude` finds the prompts that cannot be translated. Raises InputError as in a run, for files
     that differ from the recipe, and if neither files nor recipe give the number of families.
     """
-    if missing := missing_files(source):
-        if selection.num_families is None:
-            raise InputError(
-                f"cannot count the prompts: {missing[0]} is not here, and num_families is not "
-                "set; set it, or bring the file"
-            )
+    missing = missing_files(source)
+    if missing and selection.num_families is not None:
         return assume_prompts(selection.languages, selection.num_families, table)
+    if files := [title for title, is_file in missing.items() if is_file]:
+        raise InputError(
+            f"cannot count the prompts: {files[0]} is not here, and num_families is not set; set "
+            "it, or bring the file"
+        )
     prompts = [prompt for shard in select_prompts(source, selection) for prompt in shard]
     return measure_prompts(prompts, counter, selection.system, exclude=exclude)
 
