@@ -86,7 +86,7 @@ def test_the_command_writes_a_recipe_and_its_plan(capsys, tmp_path):
     code, printed, err = isoglot(capsys, *given, "--data", data, "--gpu", "cpu")
     assert code == 0, err
     assert "GiB" in printed
-    assert f"isoglot run {out}" in printed.replace("\n", "")
+    assert f"next: isoglot run {out}\n" in err
     recipe = load_recipe(out)
     assert recipe.prompts.source.path == data
     assert recipe.prompts.translate_from is None, "the rows are in both languages"

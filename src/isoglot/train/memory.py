@@ -89,7 +89,8 @@ def training_moments(
     gradients = _gradients(shape, config, precision, sharding)
     rows = int(training.get("per_device_train_batch_size", 8))
     tokens = rows * length * (2 if config.method in ("dpo", "reward") else 1)
-    checkpoints = bool(training.get("gradient_checkpointing", not device.is_cpu))
+    given = training.get("gradient_checkpointing", not device.is_cpu)
+    checkpoints = bool(training.get("activation_checkpointing", given))  # its new name
     activations = _activations(shape, config, precision, tokens, length, checkpoints=checkpoints)
     logits = _logits(shape, config, precision, tokens, device)
     accumulates = int(training.get("gradient_accumulation_steps", 1)) > 1
