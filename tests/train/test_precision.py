@@ -1,13 +1,16 @@
 """Weights that are trained are float32; a frozen base is not, where bfloat16 is fast."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 
 from isoglot.core.environment import fast_bfloat16
+from isoglot.core.errors import InputError
 from isoglot.train.adapters import LoraConfig, QuantizationConfig
 from isoglot.train.policy import Policy
 from isoglot.train.precision import Precision, precision_of, trains_in_bfloat16
-from isoglot.train.settings import TrainConfig, training_arguments
+from isoglot.train.settings import TrainConfig, check_training, training_arguments
 
 LORA = LoraConfig()
 
@@ -58,3 +61,11 @@ def test_a_dtype_of_the_recipe_is_kept_and_the_revision_is_not_its_to_set(tiny_p
     config = TrainConfig(method="sft", training=given)
     args = training_arguments(SFTConfig, config, Policy(str(tiny_policy)), tmp_path, seed=1)
     assert args.model_init_kwargs == {"dtype": "bfloat16", "attn_implementation": "eager"}
+
+
+def test_an_optimiser_whose_package_is_missing_is_missed_before_the_run():
+    check_training(TrainConfig(training={"optim": "adamw_torch_fused"}))
+    if find_spec("bitsandbytes"):
+        pytest.skip("it is installed")
+    with pytest.raises(InputError, match=r"optim paged_adamw_8bit needs .*isoglot\[qlora\]"):
+        check_training(TrainConfig(training={"optim": "paged_adamw_8bit"}))

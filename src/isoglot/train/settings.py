@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from isoglot.core.errors import InputError, did_you_mean
+from isoglot.core.errors import InputError, did_you_mean, require
 from isoglot.core.section import Section
 from isoglot.core.verbosity import Verbosity, verbosity
 from isoglot.train.adapters import LoraConfig, QuantizationConfig, check_quantization
@@ -163,6 +163,11 @@ def check_training(config: TrainConfig) -> None:
     check_trackers(config.training)
     if config.quantization:
         check_quantization()
+    optim = str(config.training.get("optim", ""))
+    has_other = any(word in optim for word in ("torch", "galore"))
+    if any(word in optim for word in ("paged", "8bit", "bnb")) and not has_other:
+        # else after hours of generation
+        require("qlora", f"train.training.optim {optim}", "take adamw_torch_fused")
     if config.training.get("use_vllm") and find_spec("vllm") is None:
         raise InputError(
             "expected the package vllm for `use_vllm: true`, got none: TRL needs it in this "
