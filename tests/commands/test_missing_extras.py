@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 
 from isoglot.commands.main import VERBS
-from isoglot.core.errors import EXTRAS
+from isoglot.core.errors import BROUGHT_ALONG, EXTRAS
 
 ROOT = Path(__file__).parents[2]
-ALL = ",".join(module.partition(".")[0] for modules in EXTRAS.values() for module in modules)
+ALL = ",".join(
+    [*BROUGHT_ALONG, *(name.partition(".")[0] for names in EXTRAS.values() for name in names)]
+)
 ANSWERS = "answers.jsonl"
 NEEDS = {
     "demo": ("train", ["--quick"]),
     "run": ("train", ["lidr-lab"]),
-    "new": (None, ["lidr", "--model", "lab", "--languages", "en,sw"]),
-    "plan": (None, ["lidr-lab"]),
+    "new": ("train", ["lidr", "--model", "lab", "--languages", "en,sw"]),
+    "plan": ("train", ["lidr-lab"]),
     "study": ("train", ["rlhf-lab"]),
     "report": (None, ["run"]),
     "audit": (None, ["run"]),
@@ -37,8 +39,8 @@ NEEDS = {
     "languages": (None, ["--tier", "low"]),
     "env": (None, []),
     "train sft": ("train", ["rows.jsonl", "--model", "lab"]),
-    "train dpo": ("train", ["rows.jsonl", "--model", "lab"]),
-    "train reward": ("train", ["rows.parquet", "--model", "lab"]),
+    "train dpo": ("train", ["pairs.jsonl", "--model", "lab"]),
+    "train reward": ("train", ["pairs.jsonl", "--model", "lab"]),
     "lab build": ("train", ["policy"]),
 }
 """The extra that each verb asks for first in an environment without any, and arguments."""
@@ -56,6 +58,8 @@ def folder(tmp_path):
     answer = {"prompt": "How many?", "completion": "Two.", "language": "en"}
     (tmp_path / ANSWERS).write_text(json.dumps(answer))
     (tmp_path / "rows.jsonl").write_text(json.dumps(answer))
+    pair = {"prompt": "How many?", "chosen": "Two.", "rejected": "Many.", "language": "en"}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(pair))
     ranked = {"prompt": "How many?", "completions": ["Two.", "Many."], "ranks": [1, 2]}
     (tmp_path / "ranked.jsonl").write_text(json.dumps(ranked))
     return tmp_path

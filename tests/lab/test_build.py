@@ -14,7 +14,7 @@ def test_the_shipped_policy_is_a_small_llama():
     weights = (POLICY / "model.safetensors").stat().st_size
     assert config["architectures"] == ["LlamaForCausalLM"]
     assert weights <= 8_000_000
-    assert weights / 4 <= 3_000_000  # float32 parameters
+    assert weights / 2 <= 3_000_000  # float16 parameters
     assert "auto_map" not in config  # no code comes with the checkpoint
 
 
@@ -39,8 +39,21 @@ def test_an_unknown_model_is_named(tmp_path):
 
 def test_the_package_is_small():
     sizes = {file.parent.name: file.stat().st_size for file in MODELS.rglob("*.safetensors")}
-    assert sizes.pop("almanac") <= 8_000_000
-    assert sum(sizes.values()) <= 25_000_000
+    assert sizes.pop("almanac") <= 4_000_000
+    assert sum(sizes.values()) <= 12_500_000
+
+
+@pytest.mark.parametrize("folder", sorted(MODELS.iterdir()), ids=lambda folder: folder.name)
+def test_weights_are_stored_in_half_the_room_and_loaded_in_full(folder):
+    import torch
+    from safetensors import safe_open
+    from transformers import AutoModel
+
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        assert {file.get_slice(name).get_dtype() for name in file.keys()} == {"F16"}  # noqa: SIM118
+    assert {weight.dtype for weight in AutoModel.from_pretrained(folder).parameters()} == {
+        torch.float32
+    }
 
 
 def test_a_name_of_the_lab_is_a_folder_of_the_package():

@@ -23,7 +23,15 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 }
 """The modules that each extra of the package brings."""
 
-_MODULE_EXTRAS = {module: extra for extra, modules in EXTRAS.items() for module in modules}
+BROUGHT_ALONG: Mapping[str, str] = dict.fromkeys(
+    ("tokenizers", "safetensors", "huggingface_hub", "pandas", "yaml"), "train"
+)
+"""Modules that the packages of an extra bring along, and that extra."""
+
+_MODULE_EXTRAS = {
+    **{module: extra for extra, modules in EXTRAS.items() for module in modules},
+    **BROUGHT_ALONG,
+}
 
 
 class InputError(ValueError):

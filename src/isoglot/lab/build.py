@@ -115,8 +115,21 @@ def build(
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     made.save_pretrained(temporary)
+    round_to_half(temporary)
     tokenizer.save_pretrained(temporary)
     temporary.rename(out)
+
+
+def round_to_half(folder: Path) -> None:
+    """Round the saved weights to float16, half the room in the package; they load as float32.
+
+    The config keeps its precision, by which they are loaded, computed with and trained on.
+    """
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    weights = {name: weight.half() for name, weight in load_file(path).items()}
+    save_file(weights, path, metadata={"format": "pt"})
 
 
 _Training = tuple[Any, Any, Iterator[Encoded], Loss, int, float]
