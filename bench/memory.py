@@ -31,8 +31,7 @@ CASES = [
     ("sft", False, 512, 2, 1, True),
     ("sft", True, 256, 2, 1, False),
     ("sft", True, 1024, 1, 1, False),
-    ("rloo", False, 192, 4, 1, False),
-    ("rloo", True, 192, 4, 1, False),
+    ("rloo", False, 160, 4, 1, False),
 ]
 
 
