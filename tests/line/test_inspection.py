@@ -50,6 +50,17 @@ def test_languages_are_identified_where_no_column_says():
     assert found.num_unsure >= 1
 
 
+def test_prompts_in_another_language_than_the_column_says_are_noticed(isoglot, tmp_path):
+    rows = [{"query": row["instruction"], "lang": "sw"} for row in ROWS[:4]]
+    rows += [{"query": row["instruction"], "lang": row["lang"]} for row in ROWS[:4]]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, printed, err = isoglot("inspect", file, "--languages", "en,es,sw")
+    assert (code, err) == (0, "")
+    assert printed.count("check ") == 1
+    assert "check      many rows of sw are in " in printed
+
+
 def test_files_that_are_named_by_language_are_noticed(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

@@ -62,6 +62,8 @@ def _lines(found: "Inspection") -> list[tuple[str, str]]:
         ("columns", ", ".join(f"{name} → {part}" for name, part in found.columns.items())),
         ("unused", ", ".join(found.unused)),
     ]
+    for tag, other in found.mismatched.items():
+        lines.append(("check", f"many rows of {tag} are in {other}: is the prompt another column?"))
     if found.parallel:
         hint = f"{found.parallel} is equal in several languages: set family=[{found.parallel}]"
         lines.append(("parallel", hint))

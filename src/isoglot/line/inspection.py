@@ -20,6 +20,7 @@ from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig, RowSource, s
 from isoglot.core.rows import Place, find_files
 from isoglot.models.load import load_identifier
 from isoglot.report.results.inspection import InspectedRow, Inspection, Refusal, RowUse
+from isoglot.train.selection import Identify
 
 _MAKERS: Mapping[RowUse, Any] = {
     "prompts": prompt_of,
@@ -27,6 +28,7 @@ _MAKERS: Mapping[RowUse, Any] = {
     "preferences": preference_of,
 }
 _NUM_EXAMPLES = 3
+_NUM_COMPARED = 100  # rows of each language, whose language is identified too
 
 
 def inspect_rows(
@@ -44,7 +46,8 @@ def inspect_rows(
         commit = hub_commit(source.path, source.revision)
         source = source.model_copy(update={"revision": commit})
     source = source.model_copy(update={"skip_refused": True})
-    identified = languages_of_rows(source, load_identifier(languages).identify)
+    identify = load_identifier(languages).identify
+    identified = languages_of_rows(source, identify)
     inspector, tally = _Inspector(identified.unsure), RowTally()
     own_rows = read_own_rows(source, inspector.take, tally, identified)
     num_taken = sum(1 for _ in own_rows)
@@ -63,6 +66,7 @@ def inspect_rows(
         languages=dict(known.most_common()),
         num_unsure=tally.num_rows - tally.refused.total() - known.total(),
         is_identified=is_identified,
+        mismatched=inspector.mismatched(identify, languages),
         columns=tally.used,
         unused=tally.unused,
         parallel=inspector.parallel_column(),
@@ -80,6 +84,7 @@ class _Inspector:
         self.made: Counter[RowUse] = Counter()
         self.examples: dict[RowUse, list[InspectedRow]] = {use: [] for use in _MAKERS}
         self.refused: dict[RowUse, RowTally] = {use: RowTally() for use in _MAKERS}
+        self._texts: dict[str, list[str]] = defaultdict(list)
         self._values: dict[str, Counter[Any]] = defaultdict(Counter)
         self._languages_of: dict[str, set[tuple[Any, str]]] = defaultdict(set)
 
@@ -94,6 +99,8 @@ class _Inspector:
                 continue
             self.made[use] += 1
             self._show(self.examples[use], own)
+        if len(texts := self._texts[own.language]) < _NUM_COMPARED:
+            texts.append(own.parts.content)
         for column, value in own.row.items():
             if isinstance(value, str | int) and column not in own.parts.columns.used:
                 self._values[column][value] += 1
@@ -114,6 +121,17 @@ class _Inspector:
         if self.made["preferences"]:
             return "preferences"
         return "demonstrations" if 2 * self.made["demonstrations"] > num_rows else "prompts"
+
+    def mismatched(self, identify: Identify, languages: Sequence[str]) -> dict[str, str]:
+        """Compare the languages of the rows with those identified in the first of each."""
+        found = {}
+        for tag, texts in self._texts.items():
+            if tag not in languages:
+                continue
+            others = Counter(other for other in identify(texts) if other not in (None, tag))
+            if others and others.total() >= len(texts) / 5:
+                found[tag] = others.most_common(1)[0][0]
+        return {tag: other for tag, other in found.items() if other}
 
     def parallel_column(self) -> str | None:
         """Find a column whose values each come once in several languages."""

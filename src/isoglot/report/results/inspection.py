@@ -49,6 +49,9 @@ class Inspection(Document):
     """Rows whose language is neither in a column nor identified."""
     is_identified: bool
     """True if no column says the language."""
+    mismatched: Mapping[str, str]
+    """Languages of which a fifth or more of the first rows are identified as another one, which is
+    the value."""
     columns: Mapping[str, str]
     """The columns that are read, and the part of an example in each."""
     unused: Sequence[str]
