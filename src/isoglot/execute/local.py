@@ -105,7 +105,11 @@ class ShardBar:
         `at_work`, whose ticks are further."""
         self._sizes[part] = size
         if not at_work:
-            self.bar.reach(self._done())
+            self.mark()
+
+    def mark(self) -> None:
+        """Set the bar to the share that is made."""
+        self.bar.reach(self._done())
 
     @property
     def counts(self) -> ShardCounts:

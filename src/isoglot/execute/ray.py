@@ -75,7 +75,8 @@ def map_shards_on_ray(
         shown.bar.loading()
         tick = shown.bar if ticks else None
         for part, size in _Pool(task, shown.missing, tick, num_workers).made():
-            shown.add(part, size, at_work=ticks and part != shown.missing[-1])
+            shown.add(part, size, at_work=ticks)
+        shown.mark()
     return shown.counts
 
 
