@@ -26,8 +26,8 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("other", type=Path)
     args = parser.parse_args()
-    for prompts in sorted(args.run.glob("*/prompts")):
-        task = prompts.parent.name
+    for done in sorted(args.run.glob("*/done.json")):
+        task = done.parent.name
         for line in compare(args.run / task, args.other / task):
             print(f"{task:8} {line}")
 

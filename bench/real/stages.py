@@ -24,8 +24,7 @@ def main() -> None:
     planned: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for work in json.loads(args.plan.read_text())["works"]:
         for place, name in enumerate(("typical", "most")):
-            # The hours of a work that is repeated, such as an evaluation, are of all times.
-            planned[work["stage"]][place] += work["hours"][name] * 3600 / work["times"]
+            planned[work["stage"]][place] += work["hours"][name] * 3600  # of one of its `times`
     print(ROW.format("stage", "seconds", "typical", "at most", "ratio"))
     for path in sorted(
         args.run.glob("round-*/**/done.json"), key=lambda path: path.stat().st_mtime
