@@ -85,7 +85,7 @@ def test_two_processes_train_dpo_as_one(tiny_model, preferences, config, tmp_pat
     steps = []
     summary = train_launched(
         TWO, train_dpo, preferences, policy, two, config(2), seed=3,
-        on_step=lambda step, total, *_: steps.append((step, total)),
+        on_step=lambda step, total, _, phase: phase or steps.append((step, total)),
     )  # fmt: skip
     assert steps == [(step, 12) for step in range(13)]
     assert summary["num_steps"] == 12
@@ -107,8 +107,8 @@ def test_a_killed_process_ends_all_and_the_rest_is_trained_again(
         train_launched, TWO, train_sft, preferences, policy, two, config(2, method="sft"), seed=3
     )
 
-    def kill(step, *_):
-        if step == 5:
+    def kill(step, _total, _num_tokens, phase):
+        if step == 5 and not phase:
             os.kill(processes_of(two)[1], signal.SIGKILL)
 
     with pytest.raises(RunError, match=r"2 processes failed .*SIGKILL.*smaller batch.*log$"):
@@ -117,7 +117,7 @@ def test_a_killed_process_ends_all_and_the_rest_is_trained_again(
     assert not (two / "policy").exists()
     assert not (two / "launch.job").exists()
     steps = []
-    summary = again(on_step=lambda step, *_: steps.append(step))
+    summary = again(on_step=lambda step, _total, _num, phase: phase or steps.append(step))
     assert summary["resumed_from"] in ("checkpoint-4", "checkpoint-8")
     assert steps == list(range(int(summary["resumed_from"].split("-")[1]), 13))
     assert_same_training(one, two, tiny_model)

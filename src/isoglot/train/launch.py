@@ -222,7 +222,7 @@ def _watched(
                     continue
                 message = json.loads(line.removeprefix(MARK))
                 if "step" in message:
-                    on_step(**message)
+                    on_step(*(message[key] for key in ("step", "total", "num_tokens", "phase")))
                 else:
                     failures[message["rank"]] += message["failure"]
         finally:
