@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -330,3 +331,9 @@ def test_every_name_of_the_public_api_is_there() -> None:
     import isoglot
 
     assert all(getattr(isoglot, name) is not None for name in isoglot.__all__)
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """pytest imports them by their names alone, and stops at the second of a name."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert not [name for name, num in names.items() if num > 1]
