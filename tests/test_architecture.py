@@ -5,8 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections import defaultdict
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path

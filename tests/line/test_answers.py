@@ -187,8 +187,7 @@ def test_a_server_translates_for_lidr_within_a_cap_and_nothing_is_asked_twice(fi
 class Watched(Job):
     """A job that counts the models in memory as each pass over the shards begins."""
 
-    @property
-    def executor(self):
+    def executor(self, *_models):
         def counting(*arguments, **options):
             from transformers import LlamaForCausalLM
 

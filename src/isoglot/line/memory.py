@@ -79,16 +79,21 @@ def stage_memories(
 def check_memory(recipe: Recipe, device: Device) -> None:
     """Raise InputError for a stage that the device cannot hold, with the nearest setting that fits.
 
-    Nothing is said of models of other devices than this machine's, or of unknown shape.
+    Nothing is said of models of other devices than this machine's, or of unknown shape. Of several
+    stages of one model it is the largest, so that its setting fits the others too.
     """
-    for stage in stage_memories(recipe, device, is_served):
-        if stage.memory.total > device.usable:
-            raise InputError(
-                f"{stage.stage} of {stage.model} ({stage.method}) needs "
-                f"{stage.memory.describe()}, got {device.name} with {device.num_bytes / GIB:.0f} "
-                f"GiB, of which {device.usable / GIB:.0f} can be used; "
-                f"{nearest_setting(recipe, stage, device)}"
-            )
+    stages = stage_memories(recipe, device, is_served)
+    large = [stage for stage in stages if stage.memory.total > device.usable]
+    if large:
+        first = large[0]
+        alike = [s for s in large if (s.model, s.method) == (first.model, first.method)]
+        stage = max(alike, key=lambda each: each.memory.total)
+        raise InputError(
+            f"{stage.stage} of {stage.model} ({stage.method}) needs "
+            f"{stage.memory.describe()}, got {device.name} with {device.num_bytes / GIB:.0f} "
+            f"GiB, of which {device.usable / GIB:.0f} can be used; "
+            f"{nearest_setting(recipe, stage, device)}"
+        )
 
 
 def when_memory_is_full(stage: str, recipe: Recipe, folder: Path) -> str:
