@@ -319,8 +319,7 @@ class Noted(Job):
 
     sizes: list[int] = []  # noqa: RUF012
 
-    @property
-    def executor(self):
+    def executor(self, *_models):
         def note(function, *_, load=None, **__):
             self.sizes.append(len(ray.cloudpickle.dumps((function, load))))
             return ShardCounts(1, 0, 1, 0)
@@ -373,6 +372,7 @@ def test_a_cluster_that_is_not_there_is_one_line(address, said, tiny_policy, tmp
     }
     done = subprocess.run([*command, *overrides], capture_output=True, text=True, env=env)
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    *progress, line = done.stderr.splitlines()
+    assert all(each.startswith("round 0 · ") for each in progress), progress
     assert line.startswith("isoglot: execute.address: expected a Ray cluster at")
     assert said in line

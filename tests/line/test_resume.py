@@ -127,4 +127,4 @@ def test_a_finished_run_repeated_loads_nothing_and_writes_no_shard(
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "False", "torch was imported"
     changed = {path.name for path, mtime in before.items() if path.stat().st_mtime_ns != mtime}
-    assert changed == {"summary.json"}
+    assert changed == {"summary.json", "metrics.jsonl"}
