@@ -336,7 +336,8 @@ def test_the_command_line(tiny_model):
     assert words == (
         f"vllm serve {tiny_model} --dtype float32 --tensor-parallel-size 2 "
         "--gpu-memory-utilization 0.5 --max-model-len auto --quantization fp8 "
-        "--generation-config vllm --served-model-name model --enforce-eager "
+        "--generation-config vllm --disable-log-stats --disable-uvicorn-access-log "
+        "--served-model-name model --enforce-eager "
         "--no-enable-prefix-caching --seed 3"
     )
     as_saved = WeightsConfig(path=str(tiny_model))
