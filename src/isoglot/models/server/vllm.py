@@ -59,8 +59,9 @@ class _Replica:
 
     async def revive(self) -> None:
         """Start the server again if it has died; raise RunError if it has died too often."""
+        # One that dies closes its connections first. All of its requests wait here together.
+        await asyncio.sleep(_RETRY_SECONDS)
         async with self._reviving:
-            await asyncio.sleep(_RETRY_SECONDS)  # one that dies closes its connections first
             if self.process.is_running:
                 return
             if self.process.num_starts >= self.max_starts:
