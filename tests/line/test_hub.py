@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hub_caller import Caller, card, parquet
-from local_hub import LocalHub
+from hub_caller import card, parquet
 
 from isoglot.core.records import Choice, Prompt
 from isoglot.core.store import read_shard, shard_paths
@@ -36,15 +35,6 @@ def paraphrases(sentence):
         "README.md": card("de", name="{tag}/{split}_2k.tsv"),
         **dict.fromkeys(names, table.encode()),
     }
-
-
-@pytest.fixture(scope="module")
-def call(tmp_path_factory):
-    hub = LocalHub()
-    with hub.serve() as address:
-        caller = Caller(hub, address, tmp_path_factory.mktemp("hub"))
-        yield caller
-        caller.child.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hub_caller import Caller, parquet
-from local_hub import LocalHub
+from hub_caller import parquet
 
 from isoglot.core.records import Prompt
 from isoglot.core.store import read_shard, shard_paths
@@ -35,15 +34,6 @@ def greetings(word, **columns):
         for tag in ("en", "sw")
     ]
     return {"README.md": b"# A set\n", "data/train-00000-of-00001.parquet": parquet(rows)}
-
-
-@pytest.fixture(scope="module")
-def call(tmp_path_factory):
-    hub = LocalHub()
-    with hub.serve() as address:
-        caller = Caller(hub, address, tmp_path_factory.mktemp("hub"))
-        yield caller
-        caller.child.communicate(timeout=60)
 
 
 @pytest.fixture

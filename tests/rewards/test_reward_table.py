@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import is_whole, published, published_rows
 
-from isoglot.core.records import FinishReason, Preference, Prompt
+from isoglot.core.records import Preference, Prompt
 from isoglot.evals.graders import grade_last_number
 from isoglot.models.load import load_identifier, load_scorers
 from isoglot.models.scorers import GoldScorer
@@ -33,25 +33,17 @@ class Length:
 
 def preference(chosen, rejected, tag="en", family="f"):
     prompt = Prompt.from_text(f"{family}?", language=tag, family=family)
-    return Preference(
-        prompt=prompt.prompt,
-        chosen=({"role": "assistant", "content": chosen},),
-        rejected=({"role": "assistant", "content": rejected},),
+    made = Preference.of_texts(
+        prompt.prompt,
+        chosen,
+        rejected,
         family=prompt.family,
         prompt_id=prompt.prompt_id,
         language=tag,
         answer_language=tag,
-        chosen_model="a",
-        rejected_model="b",
-        chosen_language=None,
-        rejected_language=None,
-        chosen_finish_reason=FinishReason.STOP,
-        rejected_finish_reason=FinishReason.STOP,
-        score_chosen=None,
-        score_rejected=None,
         pair_type="test",
-        round=0,
     )
+    return replace(made, chosen_model="a", rejected_model="b")
 
 
 def agreements(preferences, scorer, prompts=()):

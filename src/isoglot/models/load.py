@@ -116,37 +116,14 @@ def _file_name(config: FileSamplerConfig) -> str:
     return f"{config.sampler or config.path.name.split('.')[0]}@{file_revision(config.path)}"
 
 
-_LOCAL = frozenset({"path", "device", "chat_template", "batch_tokens", "vllm"})
-_ENGINES = {
-    **dict.fromkeys(
-        get_args(WeightsEngine),
-        _Engine(lambda config: _load_weights(config), _weights_revision, _weights_name, _LOCAL),
-    ),
-    "openai": _Engine(
-        OpenAISampler,
-        server_revision,
-        server_model_name,
-        OPENAI_OPERATION,
-    ),
-    "file": _Engine(FileSampler, lambda config: file_revision(config.path), _file_name, _LOCAL),
-    "source": _Engine(lambda _: SourceSampler(), lambda _: "", lambda _: SOURCE, frozenset()),
-    "seq2seq": _Engine(Seq2SeqTranslator, seq2seq_revision, seq2seq_name, _LOCAL),
-    "google": _Engine(GoogleTranslator, google_revision, google_name, GOOGLE_OPERATION),
-}
-
-
-def _engine(config: TranslatorConfig | SourceConfig) -> _Engine:
-    return _ENGINES[config.kind if isinstance(config, SourceConfig) else config.engine]
-
-
 def is_served(config: TranslatorConfig | SourceConfig) -> bool:
     """True if vLLM runs the model, in servers that isoglot starts."""
-    if not isinstance(config, WeightsConfig) or config.engine != "auto":
-        return isinstance(config, WeightsConfig) and config.engine == "vllm"
-    return (
-        shutil.which(os.path.expanduser(config.vllm.command[0])) is not None
-        and accelerator_present()
-    )
+    if not isinstance(config, WeightsConfig):
+        return False
+    if config.engine != "auto":
+        return config.engine == "vllm"
+    command = os.path.expanduser(config.vllm.command[0])
+    return shutil.which(command) is not None and accelerator_present()
 
 
 def _load_weights(config: WeightsConfig) -> Sampler:
@@ -163,6 +140,24 @@ def _served(config: WeightsConfig) -> VLLMModel:
     if model is None or model.is_closed:
         model = _SERVED[key] = VLLMModel(config)
     return model
+
+
+_LOCAL = frozenset({"path", "device", "chat_template", "batch_tokens", "vllm"})
+_ENGINES = {
+    **dict.fromkeys(
+        get_args(WeightsEngine),
+        _Engine(_load_weights, _weights_revision, _weights_name, _LOCAL),
+    ),
+    "openai": _Engine(OpenAISampler, server_revision, server_model_name, OPENAI_OPERATION),
+    "file": _Engine(FileSampler, lambda config: file_revision(config.path), _file_name, _LOCAL),
+    "source": _Engine(lambda _: SourceSampler(), lambda _: "", lambda _: SOURCE, frozenset()),
+    "seq2seq": _Engine(Seq2SeqTranslator, seq2seq_revision, seq2seq_name, _LOCAL),
+    "google": _Engine(GoogleTranslator, google_revision, google_name, GOOGLE_OPERATION),
+}
+
+
+def _engine(config: TranslatorConfig | SourceConfig) -> _Engine:
+    return _ENGINES[config.kind if isinstance(config, SourceConfig) else config.engine]
 
 
 @contextmanager

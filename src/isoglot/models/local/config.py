@@ -15,7 +15,6 @@ class VLLMSettings(Section):
     replicas: int | None = Field(None, ge=1)
     """Servers with a copy of the model each, over which the requests are spread; by default one
     for every `tensor_parallel_size` accelerators that this process sees."""
-
     tensor_parallel_size: int = Field(1, ge=1)
     """Number of accelerators over which one copy of the model is split."""
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1)

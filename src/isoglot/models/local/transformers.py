@@ -43,12 +43,7 @@ class CausalModel:
     @property
     def context_window(self) -> int | None:
         """Maximum number of tokens; None if the model's config gives none."""
-        return context_window_of(self.model.config)
-
-
-def context_window_of(config: Any) -> int | None:
-    """Return the maximum number of tokens by a model's config; None if it gives none."""
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
 
 class _Row(NamedTuple):

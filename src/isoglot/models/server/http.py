@@ -88,7 +88,7 @@ class HttpServer:
             limits=httpx2.Limits(
                 max_connections=connections, max_keepalive_connections=connections
             ),
-            trust_env=not is_loopback(config.base_url),  # a proxy cannot reach this machine
+            trust_env=not _is_loopback(config.base_url),  # a proxy cannot reach this machine
         )
 
     async def post(
@@ -239,7 +239,7 @@ class HttpServer:
         return " ".join(printable.split())[:200]
 
 
-def is_loopback(url: str) -> bool:
+def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
 

@@ -108,7 +108,7 @@ class ServerProcess:
                 if process is None:
                     raise RunError(f"{self._command[0]} was stopped while it started")
                 if process.returncode == 127:
-                    raise InputError(no_command(self._command[0]))
+                    raise InputError(_no_command(self._command[0]))
                 raise RunError(self._failure(f"ended with exit code {process.returncode}"))
             if time.monotonic() > deadline:
                 self.stop()
@@ -157,7 +157,7 @@ class ServerProcess:
             return False
 
 
-def no_command(command: str) -> str:
+def _no_command(command: str) -> str:
     """Return the error for a vLLM command that is not there."""
     return (
         f"expected the command {command!r} for engine vllm, got none; {INSTALL_VLLM}, or take "
