@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from isoglot.core.text import (
     digits_to_ascii,
+    folded,
     has_repetition,
     last_number,
     length_chars,
@@ -22,6 +23,41 @@ numbers = st.decimals(-(10**9), 10**9, places=2)
 
 def in_digits_of(zero: str, text: str) -> str:
     return "".join(chr(ord(zero) + int(c)) if c in "0123456789" else c for c in text)
+
+
+@given(st.text(), st.sampled_from(["NFC", "NFD"]))
+def test_twins_have_one_folded_form(text, form):
+    assert folded(unicodedata.normalize(form, text)) == folded(text)
+    assert folded(folded(text)) == folded(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("\u1eb9\u0300k\u1ecd\u0301", "ẹ̀kọ́"),  # Yoruba has letters without a composed form
+        ("\u09af\u09bc", "\u09df"),  # Bengali YYA: the composed form is excluded from NFC
+        ("\u0958ानून", "क\u093cानून"),
+        ("ＡＢＣ　１２", "ABC 12"),
+        ("ﺍﻟﺴﻼﻡ", "السلام"),
+        ("ｶﾞｲﾄﾞ", "ガイド"),
+        ("ﬁx Donau\u00addampf", "fix Donaudampf"),
+        ("می\u200cخواهم", "میخواهم"),
+        ("\u200fשלום\ufeff", "שלום"),
+        ("\u1112\u1161\u11ab", "한"),
+        ("𝐇𝐞𝐥𝐥𝐨", "Hello"),
+        ("1ª", "1a"),
+    ],
+)
+def test_texts_that_read_alike_have_one_folded_form(text, same):
+    assert folded(text) == folded(same)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"), [("10²", "102"), ("3½", "31/2"), ("H₂O", "H2O"), ("①②", "12")]
+)
+def test_folding_keeps_what_changes_a_number(text, other):
+    assert folded(text) != folded(other)
+    assert folded(text) == text
 
 
 @given(st.text())

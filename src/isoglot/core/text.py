@@ -1,9 +1,10 @@
-"""Lengths, numbers and repetition in a text of any script."""
+"""Forms, lengths, numbers and repetition in a text of any script."""
 
 import re
 import unicodedata
 from collections import Counter
 from decimal import Decimal
+from functools import cache
 
 _OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _WORDED = re.compile(r"[^\W_]")
@@ -29,6 +30,35 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
+
+_INVISIBLE = re.compile(  # Default_Ignorable_Code_Point of Unicode 15.1
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]+"
+)
+
+
+def folded(text: str) -> str:
+    """Return one form for all texts that read alike, to compare and classify them by.
+
+    The form is Unicode's NFKC (full-width letters, ligatures and Arabic presentation forms become
+    plain letters) without invisible characters: soft hyphens, joiners, direction marks, variation
+    selectors. Exponents, indices, fractions and circled numbers stay: `10²` is not `102`.
+    Case and white space stay, too. A text, its NFC, NFD and folded form have the same folded form.
+    """
+    if text.isascii():
+        return text
+    parts = _raised().split(_INVISIBLE.sub("", text))
+    parts[::2] = [unicodedata.normalize("NFKC", part) for part in parts[::2]]
+    return unicodedata.normalize("NFC", "".join(parts))
+
+
+@cache
+def _raised() -> re.Pattern[str]:
+    """Match characters of one digit or letter that change their meaning on a plain line."""
+    forms = ("<super>", "<sub>", "<fraction>", "<circle>")
+    chars = [c for c in map(chr, range(0x10000)) if unicodedata.decomposition(c).startswith(forms)]
+    return re.compile("([" + re.escape("".join(set(chars) - set("ªº™℠"))) + "]+)")
 
 
 def normalise(text: str) -> str:
