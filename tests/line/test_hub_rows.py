@@ -80,6 +80,20 @@ def test_a_run_keeps_the_commit_that_it_began_with(call, recipe, tmp_path):
     assert "--redo" in said
 
 
+def test_a_round_that_names_a_part_of_its_source_keeps_its_commit(call, tmp_path):
+    path = tmp_path / "from-hub.yaml"
+    path.write_text(RECIPE.replace("rounds: 1", "rounds: [{prompts.source.revision: next}]"))
+    old = call.hub.commit(SET, greetings("Hello"), branch="next")
+    out = tmp_path / "run"
+    run(call, path, out)
+    call.hub.commit(SET, greetings("Goodbye"), branch="next")
+    (out / "round-0/prompts/done.json").unlink()  # as after a kill
+    run(call, path, out)
+    assert texts(out) == {"Hello 0?", "Hello 1?"}
+    (keys,) = json.loads((out / "run.json").read_text())["recipe"]["rounds"]
+    assert keys["prompts.source"]["revision"] == old
+
+
 def test_what_cannot_be_read_is_one_line(call, recipe, tmp_path):
     call.hub.commit("datasets/someone/gated", greetings("Secret"))
     call.hub.gated.add("datasets/someone/gated")

@@ -46,6 +46,13 @@ def pin_hub_sets(recipe: Recipe, known: Mapping[str, str]) -> tuple[Recipe, dict
         InputError: a set that is missing or gated, or no connection to the hub.
     """
     pins, values = dict(known), resolved(recipe)
+    rounds = [values] if isinstance(recipe.rounds, int) else values["rounds"]
+    for keys, each in zip(rounds, recipe.different_rounds, strict=True):
+        # A round may set parts of a source alone, such as `prompts.source.revision`.
+        if parts := [key for key in keys if key.startswith("prompts.source.")]:
+            keys["prompts.source"] = resolved(each)["prompts"]["source"]
+            for part in parts:
+                del keys[part]
     found = _pinned(values, pins)
     return (recipe if found == values else validated(Recipe, found, recipe.name)), pins
 
