@@ -11,8 +11,8 @@ from isoglot.models.file import FileSampler, FileSamplerConfig
 
 ROWS = [
     {"task": "qa", "i": 1, "lang": "sw", "completion": "saba", "end": "stop", "model": "a"},
-    {"task": "qa", "i": 1, "lang": "sw", "completion": "nane", "end": "length", "model": "a"},
-    {"task": "qa", "i": 2, "lang": "sw", "completion": "tisa", "end": "stop", "model": "b"},
+    {"task": "qa", "i": 1, "lang": "sw", "completion": "nane", "end": "MAX_TOKENS", "model": "a"},
+    {"task": "qa", "i": 2, "lang": "sw", "completion": "tisa", "end": None, "model": "b"},
 ]
 IDS = ("task", "lang", "i")
 
@@ -82,7 +82,7 @@ def test_several_models_in_one_file(tmp_path):
         ({"text_column": "answer"}, "row 1: expected column 'answer'"),
         (
             {"finish_reason_column": "model"},
-            "expected a finish reason among stop, length, error, got 'a'",
+            "row 1: expected a finish reason such as stop, length, error, came 'a'",
         ),
     ],
 )

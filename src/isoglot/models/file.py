@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from isoglot.core.endings import read_ending
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
@@ -22,7 +23,8 @@ class FileSamplerConfig(Section):
     """The columns, in order, that were the `id` of the prompts; by default `prompt_id`."""
     text_column: str = "completion"
     finish_reason_column: str | None = None
-    """`stop`, `length` or `error`; without this column every completion counts as `stop`."""
+    """`stop`, `length` or `error`, in the words of any API; without this column every completion
+    counts as `stop`."""
     sampler_column: str | None = None
     """The model that wrote the completion; by default the name of the file stands for it."""
     sampler: str | None = None
@@ -93,13 +95,13 @@ def _sampled(row: Row, config: FileSamplerConfig, place: Place) -> Sampled:
         return Sampled("", FinishReason.ERROR)
     reason = FinishReason.STOP
     if config.finish_reason_column is not None:
-        value = row[config.finish_reason_column]
-        if value not in set(FinishReason):
+        ending = read_ending(row[config.finish_reason_column])
+        if not ending.is_known:
             raise InputError(
-                f"expected a finish reason among {', '.join(FinishReason)}, got {value!r} "
-                f"in {place}; rename it in the file"
+                f"{place}: expected a finish reason such as {', '.join(FinishReason)}, came "
+                f"{row[config.finish_reason_column]!r:.60}; rename it in the file"
             )
-        reason = FinishReason(value)
+        reason = ending.reason
     return Sampled(str(text), reason)
 
 

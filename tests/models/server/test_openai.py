@@ -216,7 +216,7 @@ PARTS = [{"type": "thinking", "thinking": "Hmm"}, {"type": "text", "text": "saba
         (answer("saba"), Sampled("saba", "stop")),
         (answer("saba", finish_reason="length"), Sampled("saba", "length")),
         (answer("", finish_reason="content_filter"), Sampled("", "error")),
-        (answer("saba", finish_reason=None), Sampled("saba", "error")),
+        (answer("saba", finish_reason=None), Sampled("saba", "stop")),
         (answer("x", message={"content": None, "reasoning_content": "Hmm"}), Sampled("", "stop")),
         (answer("", message={"tool_calls": []}, finish_reason="tool_calls"), Sampled("", "error")),
         (answer("x", message={"content": PARTS}), Sampled("saba", "stop")),
@@ -263,7 +263,7 @@ def test_what_passes_is_asked_again(make, failures):
     assert sampler.usage.num_failed == 0
 
 
-def test_failures_are_errors_and_never_cached(make):
+def test_failures_are_errors_and_never_cached(make, capsys):
     server = Misbehaving(default=answer(status=500))
     with server.serve() as url:
         sampler = make(url)
@@ -274,9 +274,23 @@ def test_failures_are_errors_and_never_cached(make):
         assert sampler.sample(prompts(1), ONE) == [[Sampled("", "stop")]]
         server.default = answer(finish_reason="content_filter")
         assert sampler.sample(prompts(1), ONE) == [[Sampled("P0", "error")]]
+        assert sampler.usage.failures == {"HTTP 500": 2, "content_filter": 1}
+        assert "left requests without an answer: content_filter 1" in capsys.readouterr().err
         server.default = answer()
         assert sampler.sample(prompts(1), ONE) == [[Sampled("P0", "stop")]]
     assert sampler.usage.num_cached == 0
+
+
+def test_an_end_that_is_not_reported_is_cut_off_where_all_tokens_are_used(make, capsys):
+    whole = answer("saba", finish_reason=None, usage=(10, 20))
+    guessed = answer("saba", finish_reason="whatever", usage=(10, 19))
+    told = answer("saba", finish_reason="end_turn", usage=(10, 20))
+    with Misbehaving(whole, guessed, told).serve() as url:
+        sampler = make(url, max_concurrency=1)
+        answers = sampler.sample(prompts(3), ONE)
+    assert [row[0].finish_reason for row in answers] == ["length", "stop", "stop"]
+    assert sampler.usage.unknown_endings == {"whatever": 1}
+    assert "unknown finish reasons, taken as finished: whatever 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (429, "date"), (500, "seconds")])

@@ -4,18 +4,13 @@ import json
 import math
 from typing import Any, NamedTuple
 
+from isoglot.core.endings import read_ending
 from isoglot.core.records import FinishReason
 from isoglot.core.text import without_thinking
 from isoglot.models.server.http import NoReply
 
-FINISH_REASONS = {
-    "stop": FinishReason.STOP,
-    "eos_token": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "max_tokens": FinishReason.LENGTH,
-}
-"""Any other reason (`content_filter`, `tool_calls`, none) is an error."""
+_ENDINGS = ("finish_reason", "finishReason", "stop_reason", "done_reason")
+"""The key of the finish reason, in the choice or the body: of OpenAI, Google, Anthropic, Ollama."""
 
 
 class ChatReply(NamedTuple):
@@ -27,6 +22,8 @@ class ChatReply(NamedTuple):
     completion_tokens: int | None
     top: list[tuple[str, float]] | None
     """The most likely first tokens with their log-probabilities, best first; None if absent."""
+    ended: str = ""
+    """The word of the server for the end of the answer; empty if it has none."""
 
 
 def read_chat(answer: bytes) -> ChatReply:
@@ -35,15 +32,16 @@ def read_chat(answer: bytes) -> ChatReply:
         body = json.loads(answer)
         choice = body["choices"][0]
         content = _text(choice["message"].get("content"))
-        reason = FINISH_REASONS.get(choice.get("finish_reason"), FinishReason.ERROR)
+        reported = (part.get(key) for part in (choice, body) for key in _ENDINGS)
+        ending = read_ending(next(filter(None, reported), None))
         usage = body.get("usage") or {}
         num_read, num_written = map(_count, map(usage.get, ("prompt_tokens", "completion_tokens")))
         top = _top(choice.get("logprobs"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise NoReply("nonsense", again=True) from None
     text = without_thinking(content)
-    reason = FinishReason.LENGTH if text is None else reason
-    return ChatReply(text or "", reason, num_read, num_written, top)
+    reason = FinishReason.LENGTH if text is None else ending.reason
+    return ChatReply(text or "", reason, num_read, num_written, top, ending.word)
 
 
 def _text(content: Any) -> str:

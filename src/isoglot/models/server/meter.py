@@ -34,7 +34,9 @@ class Usage:
     cached_cost_usd: float | None = None
     """Original cost of the answers from the cache, at the present prices."""
     failures: Counter[str] = field(default_factory=Counter)
-    """Requests without an answer, by the reason of the last attempt."""
+    """Requests without an answer, by the reason of the last attempt, or the finish reason."""
+    unknown_endings: Counter[str] = field(default_factory=Counter)
+    """Answers taken as finished, by a finish reason whose meaning is not known."""
 
     @property
     def num_failed(self) -> int:

@@ -1,13 +1,16 @@
 """A model on an OpenAI-compatible server, as a sampler and for the likelihoods of labels."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
+from isoglot.core.endings import read_ending
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt
+from isoglot.core.verbosity import tell
 from isoglot.models.server.cache import AnswerCache, answer_key, user_cache
 from isoglot.models.server.chat import ChatReply, read_chat
 from isoglot.models.server.config import OpenAIConfig, server_model_name, server_revision
@@ -77,6 +80,7 @@ class OpenAISampler:
             for prompt in prompts
             for i in range(num_samples)
         ]
+        failures, endings = self.usage.failures.copy(), self.usage.unknown_endings.copy()
         answers = [[Sampled("", FinishReason.ERROR)] * num_samples for _ in prompts]
         missing = [num_samples] * len(prompts)
         with closing(self._replies(requests)) as replies:
@@ -90,6 +94,7 @@ class OpenAISampler:
                 missing[row] -= 1
                 num_tokens = (reply.completion_tokens or 0) if reply is not None else 0
                 tick(int(not missing[row]), prompts[row].language, num_tokens)
+        self._tell(self.usage.failures - failures, self.usage.unknown_endings - endings)
         return answers
 
     def log_likelihoods(
@@ -167,12 +172,36 @@ class OpenAISampler:
             if not stop.is_set():
                 self._count_failure(failure)
             return None
+        reply = self._ended(reply, request.charge.completion_tokens)
         is_answer = reply.finish_reason != FinishReason.ERROR and (reply.top or reply.text)
         if self._cache is not None and is_answer and (reply.top or not wants_top):
             await asyncio.to_thread(self._cache.put, key, reply._asdict())
         self._ever_answered, self._num_failed_in_a_row = True, 0
         if wants_top:
             self._has_log_probabilities = self._has_log_probabilities or reply.top is not None
+        return reply
+
+    def _tell(self, failures: Counter[str], endings: Counter[str]) -> None:
+        """Name the reasons why answers are missing, and the finish reasons that are not known."""
+        for counts, fate in (
+            (failures, "left requests without an answer"),
+            (endings, "gave unknown finish reasons, taken as finished"),
+        ):
+            if counts:
+                named = ", ".join(f"{reason} {num:,}" for reason, num in counts.most_common())
+                tell(f"{self.name} {fate}: {named}")
+
+    def _ended(self, reply: ChatReply, max_tokens: int) -> ChatReply:
+        """Count a reply that failed, and one whose end is a guess: with all of its tokens it is
+        cut off, else finished."""
+        ending = read_ending(reply.ended)
+        if reply.finish_reason == FinishReason.ERROR:
+            self._meter.count_failure(reply.ended)
+        elif not ending.is_known:
+            self._meter.usage.unknown_endings[reply.ended] += 1
+        is_told = bool(reply.ended) and ending.is_known
+        if not is_told and (reply.completion_tokens or 0) >= max_tokens:
+            return reply._replace(finish_reason=FinishReason.LENGTH)
         return reply
 
     def _count_failure(self, failure: NoReply) -> None:
