@@ -3,8 +3,10 @@
 import gzip
 import json
 import math
+import re
 
 import pytest
+from cases import cases
 from published import is_whole, published, published_rows
 
 from isoglot.benchmarks.catalogue import BENCHMARKS
@@ -243,13 +245,51 @@ def test_the_hundred_are_languages_that_cldr_covers():
         ("sw", "sw"), ("swh_Latn", "sw"), ("swa", "sw"), ("Swahili", "sw"), ("SW", "sw"),
         ("ara", "ar"), ("arb", "ar"), ("cmn", "zh-Hans"), ("zh_TW", "zh-Hant"), ("zh", "zh-Hans"),
         ("de-DE", "de"), ("pt_BR", "pt"), ("sr-Latn", "sr-Latn"), ("eng", "en"), ("amh", "am"),
+        ("de_DE.UTF-8", "de"), ("sr_RS@latin", "sr-Latn"), ("ca-valencia", "ca"), ("es-419", "es"),
+        ("zh-HK", "zh-Hant"), ("sr-ME", "sr-Latn"), ("fa_AF", "prs"), ("yue-HK", "yue"),
+        ("fil-PH", "tl"), ("no_NO", "nb"), ("ko-kr", "ko"), ("pt-br", "pt"), ("Español", "es"),
+        ("Flemish", "nl"), ("Dari", "prs"), ("BURMESE", "my"), ("français", "fr"),
     ],
 )  # fmt: skip
 def test_data_sets_write_a_language_in_many_ways(code, tag):
     assert language_of(code).tag == tag
 
 
-@pytest.mark.parametrize("code", ["", "xx", "en-de", "Klingon"])
+@pytest.mark.parametrize("row", LANGUAGES.values(), ids=lambda row: row.tag)
+def test_a_language_is_read_by_each_of_its_own_codes_and_names(row):
+    for code in (row.tag, row.tag.upper(), row.tag.replace("-", "_"), row.flores, row.english_name):
+        assert not code or language_of(f" {code} ") is row
+    # A language may go by one name in two scripts, and in English letters by its English name.
+    assert language_of(row.own_name).iso639_3 == row.iso639_3
+
+
+@cases("language_hint")
+def test_a_code_is_read_or_the_hint_names_what_was_meant(case):
+    assert _tag_or_hint(case.input) in case.right
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        *(("cz", "hint cs"), ("gr", "hint el"), ("cn", "hint zh-Hans"), ("dk", "hint da")),
+        # Northern Sami, several official languages, a language without a row, Kazakh in Arabic
+        # script, a pair of languages.
+        *((code, "no hint") for code in ("se", "by", "tlh", "klingon", "kk-CN", "en-de", "fr-be")),
+    ],
+)
+def test_an_unclear_code_has_no_hint(code, hint):
+    assert _tag_or_hint(code) == hint
+
+
+def _tag_or_hint(code: str) -> str:
+    try:
+        return language(code).tag
+    except ValueError as error:
+        found = re.search(r"did you mean '([^']+)'", str(error))
+        return f"hint {found[1]}" if found else "no hint"
+
+
+@pytest.mark.parametrize("code", ["", "xx", "en-de", "Klingon", "ua", "pa-PK", "zh-Latn", "de-XQ"])
 def test_what_is_no_language_is_refused(code):
     with pytest.raises(ValueError, match="unknown language"):
         language_of(code)

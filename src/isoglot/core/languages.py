@@ -19,6 +19,8 @@ number, from URL-NLP's `language_metadata`; they count all scripts of a language
 """
 
 import csv
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -88,16 +90,19 @@ ALIASES = {
 }
 """Codes that data sets use for a row of the table, and its tag."""
 
+_POSIX_SCRIPTS = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva"}
+"""Scripts by the names that follow `@` in a locale of POSIX, such as `sr_RS@latin`."""
+
 
 def language(tag: str) -> Language:
     """Return the row of a BCP-47 tag or of an alias.
 
     Raises:
-        InputError: no such row; names the nearest tag, if there is one.
+        InputError: no such row; names the tag that was meant, where that can be told.
     """
     row = LANGUAGES.get(ALIASES.get(tag, tag))
     if row is None:
-        near = _nearest_tag(tag)
+        near = _read_code(tag) or _tag_of_country(tag) or _tag_of_misspelt_name(tag)
         hint = f"did you mean {near!r}?" if near else "`isoglot languages` prints those known;"
         raise InputError(
             f"unknown language {tag!r}: expected a BCP-47 tag; {hint} "
@@ -107,24 +112,17 @@ def language(tag: str) -> Language:
 
 
 def language_of(code: str) -> Language:
-    """Return the row of a language by any code that data sets use, or by its English name.
+    """Return the row of a language by any code or name that data sets use, in any case.
 
-    A BCP-47 tag or an alias, with a region or without, or a code of FLORES-200, ISO 639-3 or
-    NTREX-128, in any case.
+    A BCP-47 tag with script, region or variant, a locale (`de_DE.UTF-8`), a code of FLORES-200,
+    NTREX-128 or ISO 639, or the English or own name. A region chooses the script that CLDR expects
+    there; a language whose script there has no row is unknown.
 
     Raises:
         InputError: no such row; as `language` does.
     """
-    if code in LANGUAGES or code in ALIASES:
-        return language(code)
-    first, *rest = code.strip().replace("_", "-").split("-")
-    base = language_aliases().get(first.casefold(), first)
-    without_region = [part for part in rest if not (len(part) in (2, 3) and part.upper() == part)]
-    names = code.strip(), "-".join([base, *rest]), "-".join([base, *without_region])
-    for name in names:
-        if tag := _tags_by_code().get(name.casefold()):
-            return LANGUAGES[tag]
-    return language(code)
+    tag = _read_code(code)
+    return LANGUAGES[tag] if tag else language(code)
 
 
 @cache
@@ -136,19 +134,116 @@ def language_aliases() -> Mapping[str, str]:
 
 
 @cache
+def _cldr_names() -> Mapping[str, str]:
+    """Return CLDR's English names by code, such as `nl_BE`: Flemish."""
+    from babel import Locale
+
+    return Locale("en").languages
+
+
+def _likely_subtags(*subtags: str | None) -> tuple[str, str]:
+    """Return the language and script that CLDR expects with some subtags; empty if unknown."""
+    from babel.core import get_global
+
+    found = get_global("likely_subtags").get("_".join(filter(None, subtags)), "").split("_")
+    return (found[0], found[1]) if len(found) == 3 else ("", "")
+
+
+def _read_code(code: str) -> str | None:
+    """Return the tag of a code or name, or None."""
+    code = code.strip()
+    return (
+        _tags_by_code().get(_folded(code))
+        or _tag_of_locale(code)
+        or _tags_by_name().get(_folded(code))
+    )
+
+
+def _tag_of_locale(code: str) -> str | None:
+    """Return the tag of a language with a script, region or variant."""
+    from babel.core import parse_locale
+
+    written = code.replace("_", "-")
+    try:
+        stem, region, script, _, *modifier = parse_locale(written, sep="-")
+        # Serbo-Croatian is `sr_Latn`, Dari `fa_AF`.
+        stem, alias_region, alias_script, *_ = parse_locale(language_aliases().get(stem, stem))
+    except ValueError:  # no such form
+        return None
+    region = region or alias_region
+    script = script or _POSIX_SCRIPTS.get("".join(map(str, modifier))) or alias_script
+    if region and not _is_region(region, stem, written):
+        return None
+    tag = _tags_of_regions().get(f"{stem}_{region}") or _tags_by_code().get(stem)
+    if tag is None:
+        return None
+    here, usual = _likely_subtags(stem, region)[1], _likely_subtags(stem)[1]
+    if not script and here not in ("", usual):
+        script = here
+    if script in (None, LANGUAGES[tag].script, usual):
+        return tag
+    other = f"{tag.partition('-')[0]}-{script}"
+    return other if other in LANGUAGES else None
+
+
+def _is_region(region: str, stem: str, written: str) -> bool:
+    """False for the second language of a pair, such as `en-de`; lower case alone does not tell."""
+    from babel import Locale
+
+    if region not in Locale("en").territories:
+        return False
+    is_language = region.lower() in _tags_by_code() and region not in written
+    return not is_language or _likely_subtags("und", region)[0] == stem
+
+
+def _folded(name: str) -> str:
+    """Return a name without case and accents."""
+    return re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFD", name.casefold()))
+
+
+@cache
 def _tags_by_code() -> dict[str, str]:
-    """Return the tags by every code and English name, without case."""
+    """Return the tags by every code, without case."""
     tags: dict[str, str] = {}
     for row in reversed(LANGUAGES.values()):  # the first row of a language has its usual script
-        codes = (f"{row.iso639_3}_{row.script}", *row.ntrex, row.english_name, row.iso639_3)
+        codes = (f"{row.iso639_3}_{row.script}", *row.ntrex, row.iso639_3)
         tags |= {code.casefold(): row.tag for code in codes}
     tags |= {row.flores.casefold(): row.tag for row in LANGUAGES.values() if row.flores}
     tags |= {alias.casefold(): tag for alias, tag in ALIASES.items()}
-    return tags | {tag.casefold(): tag for tag in LANGUAGES}
+    tags |= {tag.casefold(): tag for tag in LANGUAGES}
+    return tags | {code.replace("-", "_"): tag for code, tag in tags.items()}
 
 
-def _nearest_tag(tag: str) -> str | None:
-    """Find the tag meant by a misspelt tag, a code of another project or an English name."""
-    tags = _tags_by_code()
-    close = get_close_matches(tag.casefold(), tags, n=1, cutoff=0.7)
-    return tags[close[0]] if close else None
+@cache
+def _tags_of_regions() -> dict[str, str]:
+    """Return the tags of rows that CLDR writes with a region, such as `prs` for `fa_AF`."""
+    return {
+        language_aliases()[tag]: tag for tag in LANGUAGES if "_" in language_aliases().get(tag, "")
+    }
+
+
+@cache
+def _tags_by_name() -> dict[str, str]:
+    """Return the tags by English names, those of CLDR too, and by own names, folded."""
+    names = {_folded(name): _tag_of_locale(code) for code, name in _cldr_names().items()}
+    tags = {name: tag for name, tag in names.items() if tag}
+    for row in reversed(LANGUAGES.values()):
+        tags |= {_folded(name): row.tag for name in (row.own_name, row.english_name)}
+    return tags
+
+
+def _tag_of_country(code: str) -> str | None:
+    """Return the tag of a country's one official language, unless a language has that code."""
+    from babel.languages import get_official_languages
+
+    if code.casefold() in _cldr_names():
+        return None
+    official = get_official_languages(code.upper())
+    return _tags_by_code().get(official[0]) if len(official) == 1 else None
+
+
+def _tag_of_misspelt_name(name: str) -> str | None:
+    """Return the tag of the nearest name; None for the name of a language without a row."""
+    names = {_folded(known): None for known in _cldr_names().values()} | _tags_by_name()
+    close = get_close_matches(_folded(name), names, n=1, cutoff=0.8)
+    return names[close[0]] if close else None
