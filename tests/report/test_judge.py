@@ -6,16 +6,20 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from cases import cases
 from html_of_pages import Elements, data_of, without_library
 from made_evaluation import HOSTILE, LANGUAGES, NUM, UNKNOWN
 from made_judging import write_judged
 from rich.console import Console
 
-from isoglot.core.records import Verdict
+from isoglot.core.records import Completion, Prompt, Verdict
+from isoglot.core.store import write_shard
+from isoglot.report.cards.card import Card, Cards, Side
 from isoglot.report.cards.judged import both_orders, verdict_cards
 from isoglot.report.pages.judge import judge_sentence, write_judge_report
 from isoglot.report.pages.judge_tables import judge_tables
 from isoglot.report.results.judging import JudgedComparison, JudgedResult
+from isoglot.report.results.names import text_direction
 from isoglot.report.results.rows import Measure, rows_of
 
 
@@ -31,6 +35,38 @@ def page(folder: Path) -> str:
 
 def win_rates(folder: Path) -> dict[str, JudgedResult]:
     return rows_of(JudgedComparison.read_from(folder).results, Measure("", "win_rate"))
+
+
+@cases("right_to_left")
+def test_a_text_has_the_direction_of_its_language(case) -> None:
+    tag, text = case.input["language"], case.input["text"]
+    side = Side("answer", "answer", text, tag)
+    content = Cards("", "", "", "answers", [Card({}, "", text, [side], language=tag)]).content()
+    assert content["directions"] == {tag: case.right[0]}
+
+
+@pytest.mark.parametrize(
+    ("tag", "direction"),
+    [("dv", "rtl"), ("nqo", "rtl"), ("yi", "rtl"), ("ks-Deva", "ltr"), ("und", "auto")],
+)
+def test_the_script_of_a_language_has_a_direction(tag: str, direction: str) -> None:
+    assert text_direction(tag) == direction
+
+
+def test_a_cross_lingual_answer_has_the_direction_of_the_language_asked_for(tmp_path: Path) -> None:
+    prompt = Prompt.from_text("Answer in Arabic.", language="en", answer_language="ar")
+    answers = [Completion.from_text(prompt, "API: واجهة.", sampler=name) for name in ("a", "b")]
+    verdict = Verdict(
+        *(prompt.family, prompt.prompt_id, "ar", "a", "b", "judge", "win", "win", 1.0, 1.0),
+        *("A is better.", "A is better.", *(each.completion_id for each in answers), 11, 11),
+    )
+    part = "part-00000.parquet"
+    write_shard(tmp_path / "prompts" / part, [prompt], Prompt)
+    write_shard(tmp_path / "verdicts" / part, [verdict], Verdict)
+    for answer in answers:
+        write_shard(tmp_path / answer.sampler / part, [answer], Completion)
+    [card] = verdict_cards(tmp_path, []).cards
+    assert [side.language for side in card.sides] == ["ar", "ar", "und", "und"]
 
 
 def test_outcomes_fill_the_bar_and_an_unreadable_language_has_none(page: str) -> None:

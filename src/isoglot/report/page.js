@@ -49,7 +49,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
 // ── Browser ──
 const PAGE = 10;
-const { cards, facets, noun } = data.browser;
+const { cards, directions, facets, noun } = data.browser;
 let shown = PAGE;
 
 function element(name, className, text) {
@@ -62,7 +62,7 @@ function element(name, className, text) {
 function marked(text, wanted, language) {
   const node = element("p", "text");
   if (language) node.lang = language;
-  node.dir = "auto";
+  node.dir = directions[language];
   const lower = text.toLowerCase();
   let from = 0;
   // A few capitals have a longer small form; then places in `lower` are not places in `text`.

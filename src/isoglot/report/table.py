@@ -49,7 +49,7 @@ from isoglot.report.escape import (
     escape_markdown,
     one_line,
 )
-from isoglot.report.results.names import language_name, own_name
+from isoglot.report.results.names import language_name, own_name, text_direction
 from isoglot.report.results.rows import Interval
 
 if TYPE_CHECKING:
@@ -223,7 +223,8 @@ def _align(column: Column, part: _Part, cell: Cell = None) -> str:
 def _html_head(row: TableRow) -> str:
     own = own_name(row.tag)
     tag = html.escape(row.tag)
-    name = f' <span class="own" lang="{tag}" dir="auto">{html.escape(own)}</span>' if own else ""
+    attributes = f'class="own" lang="{tag}" dir="{text_direction(row.tag)}"'
+    name = f" <span {attributes}>{html.escape(own)}</span>" if own else ""
     return f'<th scope="row">{html.escape(row.head)}{name}</th>'
 
 

@@ -67,14 +67,14 @@ def _cards(folder: Path, num_tasks: int, notes: list[str]) -> Iterator[Card]:
     for answer in reader.read("completions", Completion):
         if (key := prompt_key(answer)) in prompts:
             graded = _nth_grades(grades[key], num_seen[key])
-            yield _card(folder.name, prompts[key], metric, graded, [_answer(answer)])
+            yield _card(folder.name, prompts[key], metric, graded, [_answer(answer, prompts[key])])
             num_seen[key] += 1
     choices: dict[PromptKey, list[Choice]] = defaultdict(list)
     for choice in reader.read("choices", Choice):
         if prompt_key(choice) in prompts:
             choices[prompt_key(choice)].append(choice)
     for key, offered in choices.items():
-        sides = [_choice(choice, prompts[key].gold) for choice in offered]
+        sides = [_choice(choice, prompts[key]) for choice in offered]
         yield _card(folder.name, prompts[key], metric, _nth_grades(grades[key], 0), sides)
 
 
@@ -82,21 +82,22 @@ def _grade(value: float | None) -> str:
     return "unknown" if value is None else "high" if value >= 0.5 else "low"
 
 
-def _answer(row: Completion) -> Side:
+def _answer(row: Completion, prompt: Prompt) -> Side:
     tag, ended = row.identified_language, row.finish_reason
     facts = ["answer", tag and f"identified: {tag}", None if ended == "stop" else ended]
-    return Side("answer", join_facts(facts), cut(row.text))
+    return Side("answer", join_facts(facts), cut(row.text), tag or prompt.answer_language)
 
 
-def _choice(row: Choice, gold: str | None) -> Side:
-    value, is_gold = row.log_probability, row.label == gold
+def _choice(row: Choice, prompt: Prompt) -> Side:
+    value, is_gold = row.log_probability, row.label == prompt.gold
     facts = [
         row.label,
         "gold" if is_gold else "",
         "likelihood unknown" if value is None else f"log-probability {value:.2f}",
         f"{row.num_tokens} tokens",
     ]
-    return Side("gold" if is_gold else "answer", join_facts(facts), cut(row.text))
+    name = "gold" if is_gold else "answer"
+    return Side(name, join_facts(facts), cut(row.text), prompt.answer_language)
 
 
 def _nth_grades(

@@ -16,7 +16,7 @@ from typing import TypeVar
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message, OfPrompt, PromptKey, content_id, prompt_key
 from isoglot.core.store import read_shard, shard_paths
-from isoglot.report.results.names import language_name
+from isoglot.report.results.names import language_name, text_direction
 
 MAX_CHARS = 3000
 """Longer texts are cut for the page, and say so."""
@@ -35,7 +35,7 @@ class Side:
     """Shown above the text."""
     text: str
     language: str = ""
-    """The text's language, where it is not that of the card."""
+    """The text's language, where it is not that of the card; `und` where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,14 @@ class Cards:
             {"key": f.key, "values": list(f.values.items()), "selected": f.selected}
             for f in self.facets
         ]
-        return {"noun": self.noun, "facets": facets, "cards": [asdict(card) for card in self.cards]}
+        tags = {card.language for card in self.cards}
+        tags |= {side.language for card in self.cards for side in card.sides}
+        return {
+            "noun": self.noun,
+            "facets": facets,
+            "cards": [asdict(card) for card in self.cards],
+            "directions": {tag: text_direction(tag) for tag in sorted(tags)},
+        }
 
 
 def no_cards(missing: str) -> Cards:

@@ -112,8 +112,8 @@ def _verdict_card(
         language=row.language,
         prompt=_prompt_text(prompt),
         sides=[
-            _answer("first", f"A · {row.a}", answers["a"].get(prompt_key(row))),
-            _answer("second", f"B · {row.b}", answers["b"].get(prompt_key(row))),
+            _answer("first", f"A · {row.a}", answers["a"].get(prompt_key(row)), prompt),
+            _answer("second", f"B · {row.b}", answers["b"].get(prompt_key(row)), prompt),
             *(_reply(*reply) for reply in replies),
         ],
     )
@@ -121,15 +121,16 @@ def _verdict_card(
 
 def _reply(order: str, outcome: str, score: float | None, text: str) -> Side:
     preferred = None if score is None else f"A preferred at {score:.2f}"
-    return Side("answer", join_facts([f"judge, {order}: {_OF_A[outcome]}", preferred]), cut(text))
+    note = join_facts([f"judge, {order}: {_OF_A[outcome]}", preferred])
+    return Side("answer", note, cut(text), "und")
 
 
 def _rating_card(row: Rated, prompt: Prompt | None, answer: Completion | None) -> Card:
     shown = "unreadable" if row.value is None else f"{row.value:g} of 10"
-    sides = [_answer("answer", "answer", answer)]
+    sides = [_answer("answer", "answer", answer, prompt)]
     if prompt and prompt.gold is not None:
-        sides.append(Side("gold", "reference", cut(prompt.gold)))
-    sides.append(Side("answer", f"judge: {shown}", cut(row.text)))
+        sides.append(Side("gold", "reference", cut(prompt.gold), prompt.answer_language))
+    sides.append(Side("answer", f"judge: {shown}", cut(row.text), "und"))
     return Card(
         facets={"language": row.language, "grade": _band(row.value), "turn": str(row.turn)},
         meta=f"{language_name(row.language)} · turn {row.turn}",
@@ -144,5 +145,8 @@ def _prompt_text(prompt: Prompt | None) -> str:
     return conversation(prompt.prompt) if prompt else "[the folder has no such prompt]"
 
 
-def _answer(name: str, note: str, answer: Completion | None) -> Side:
-    return Side(name, note, cut(answer.text) if answer else "[the folder has no such answer]")
+def _answer(name: str, note: str, answer: Completion | None, prompt: Prompt | None) -> Side:
+    if answer is None:
+        return Side(name, note, "[the folder has no such answer]", "und")
+    requested = prompt.answer_language if prompt else ""
+    return Side(name, note, cut(answer.text), answer.identified_language or requested)

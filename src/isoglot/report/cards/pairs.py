@@ -124,7 +124,12 @@ def _kept_card(index: int, row: Preference) -> Card:
         language=row.language,
         prompt=conversation(row.prompt),
         sides=[
-            _side(name, text, "" if score is None else f"score {score:.3f}", model, tag or "")
+            Side(
+                name,
+                join_facts([name, model, tag and f"identified: {tag}", _reward("score", score)]),
+                cut(text),
+                tag or row.answer_language,
+            )
             for name, text, score, model, tag in sides
         ],
     )
@@ -137,29 +142,36 @@ def _dropped_card(index: int, row: Dropped) -> Card:
         flag=f"dropped: {row.reason or 'no reason recorded'}",
         language=row.language,
         prompt="",
-        sides=[_side("chosen", row.chosen_text), _side("rejected", row.rejected_text)],
-    )
-
-
-def _rewarded_card(scorer: str, name: str, row: Preference) -> Card:
-    outcome = reward_outcome(row)
-    rewards = [
-        "no reward" if reward is None else f"reward {reward:.3f}"
-        for reward in (row.score_chosen, row.score_rejected)
-    ]
-    return Card(
-        facets={"scorer": scorer, "set": name, "language": row.language, "outcome": outcome},
-        meta=f"{language_name(row.language)} · {name} · {scorer}",
-        flag=_OUTCOMES[outcome],
-        language=row.language,
-        prompt=conversation(row.prompt),
         sides=[
-            _side("chosen", row.chosen_text, rewards[0]),
-            _side("rejected", row.rejected_text, rewards[1]),
+            Side("chosen", "chosen", cut(row.chosen_text)),
+            Side("rejected", "rejected", cut(row.rejected_text)),
         ],
     )
 
 
-def _side(name: str, text: str, score: str = "", model: str = "", tag: str = "") -> Side:
-    note = join_facts([name, model, tag and f"identified: {tag}", score])
-    return Side(name, note, cut(text), tag)
+def _rewarded_card(scorer: str, set_name: str, row: Preference) -> Card:
+    outcome = reward_outcome(row)
+    sides = (
+        ("chosen", row.chosen_text, row.score_chosen),
+        ("rejected", row.rejected_text, row.score_rejected),
+    )
+    return Card(
+        facets={"scorer": scorer, "set": set_name, "language": row.language, "outcome": outcome},
+        meta=f"{language_name(row.language)} · {set_name} · {scorer}",
+        flag=_OUTCOMES[outcome],
+        language=row.language,
+        prompt=conversation(row.prompt),
+        sides=[
+            Side(
+                name,
+                join_facts([name, _reward("reward", reward) or "no reward"]),
+                cut(text),
+                row.answer_language,
+            )
+            for name, text, reward in sides
+        ],
+    )
+
+
+def _reward(noun: str, value: float | None) -> str:
+    return "" if value is None else f"{noun} {value:.3f}"

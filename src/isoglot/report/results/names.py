@@ -1,6 +1,7 @@
 """Names that readers see: languages, tiers, metrics, groups of languages, models."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from isoglot.core.languages import ALIASES, LANGUAGES
@@ -44,6 +45,16 @@ def own_name(tag: str) -> str:
     """A language's name in itself; empty where the table has no such row."""
     language = LANGUAGES.get(tag)
     return language.own_name if language else ""
+
+
+def text_direction(tag: str) -> str:
+    """The direction of texts in a language, as HTML's `dir` has it: that of its own name's letters.
+
+    `auto` where the table has no such row: the first letter decides.
+    """
+    name = own_name(tag)
+    is_from_right = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
+    return ("rtl" if is_from_right else "ltr") if name else "auto"
 
 
 def tier(tag: str) -> str:
