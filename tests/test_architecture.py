@@ -39,7 +39,7 @@ ORDER = (
 HEAVY = {
     *("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "vllm"),
     *("plotly", "jinja2", "rich", "httpx2", "tenacity", "sacrebleu", "scipy", "babel", "pandas"),
-    *("py3langid", "ray", "filelock"),
+    *("py3langid", "ray", "filelock", "sympy", "math_verify"),
 }
 
 DEFINED_TWICE: dict[str, str] = {}

@@ -10,7 +10,7 @@ from typing import Literal
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "train": ("torch", "transformers", "trl", "peft", "accelerate", "datasets"),
     "report": ("plotly", "jinja2"),
-    "evaluate": ("sacrebleu", "sentencepiece"),
+    "evaluate": ("sacrebleu", "sentencepiece", "math_verify"),
     "openai": ("httpx2", "psutil", "tenacity"),
     "tensorboard": ("tensorboard",),
     "trackio": ("trackio",),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from isoglot.core.errors import InputError
 from isoglot.core.text import digits_to_ascii, last_number, normalise
+from isoglot.evals.latex import grade_latex
 
 Grader = Callable[[str, str], float | None]
 """Text, gold answer → a grade from 0 to 1, or None where the text cannot be graded."""
@@ -96,7 +97,7 @@ def _grade_listed(text: str, gold: str) -> float | None:
     return (grade_listed_items if gold.startswith("{") else grade_sequence)(text, gold)
 
 
-GraderName = Literal["last_number", "listed_items", "sequence", "listed", "exact"]
+GraderName = Literal["last_number", "listed_items", "sequence", "listed", "exact", "latex"]
 
 GRADERS: Mapping[GraderName, Grader] = {
     "last_number": grade_last_number,
@@ -104,6 +105,7 @@ GRADERS: Mapping[GraderName, Grader] = {
     "sequence": grade_sequence,
     "listed": _grade_listed,
     "exact": grade_exact,
+    "latex": grade_latex,
 }
 
 
