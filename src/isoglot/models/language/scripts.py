@@ -1,15 +1,20 @@
 """Extract the words of texts and find their dominant scripts, many texts at once.
 
-Code, addresses, tags, numbers and symbols say nothing about the language and are removed first. The
-remaining letters are counted by script, with one look-up per character of a whole batch.
+Code, addresses, tags, numbers and symbols say nothing about the language and are removed first
+(`code.py`). The remaining letters, with their vowel signs and other marks, are counted by script,
+with one look-up per character of a whole batch.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
+
+from isoglot.core.text import folded
+from isoglot.models.language.code import without_code
 
 MIN_LETTERS = 4
 """Texts with fewer letters have no script; Han counts 3, kana and Hangul 2."""
@@ -20,42 +25,18 @@ _MIN_LETTERS_BESIDE_NAMES = 10
 _DOMINANT = 0.6  # share of the letters that one script must have
 _KANA_OF_JAPANESE = 0.1  # share of kana in kana and Han; quoted kana is more common than pure Han
 
-_IGNORED = re.compile(
-    r"""
-    ```.*?(?:```|\Z) | `[^`\n]*`            # code
-    | (?:https?://|www\.)\S+ | [\w.+-]{1,64}@[\w.-]{3,255} # addresses
-    | </?\w[^>\n]{0,255}>                   # tags
-    | \\(?:begin|end|documentclass|usepackage|label|ref|cite)\{[^}\n]{0,99}\} | \\[a-zA-Z]+
-    # lines of code: a keyword and its brackets, or a call, an assignment or a block
-    | ^[ \t]*(?:def|class|for|if|elif|while|return|print|function|const|let|var|public|void|int
-        |SELECT|INSERT|UPDATE|CREATE|\#include)\b[^\n]*(?:[{}=]|\w\(|\):|[ ][+*/%][ ]|;$)[^\n]*$
-    | ^[ \t]*(?:import|from[ ]\S+[ ]import)[ ]\w[\w.]*(?:[ ]as[ ]\w+)?;?$
-    | ^[ \t]*[\w.]+(?:\[[^\]\n]*\])?[ ]?[-+*/]?=[ ]?[^\n]*[\])};\w"']$
-    | ^[ \t]*[\w.]+\([^\n]*\);?$ | ^(?:[^\n]*\{|[ \t]*\}[^\n]*)$
-    | (?<!\w)[a-zA-Z][ ]?[=+/^<>]{1,2}[ ]?[\w.]+ # formulas
-    """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
-)
-_SIGN_OF_IGNORED = re.compile(r"[`@<>\\={}()^+/]|http|www\.|^\s*(?:import|from) ", re.MULTILINE)
-# Combining marks and joiners stay with their letters; Tibetan syllables are split at their dots.
-_NO_WORD = re.compile(
-    r"[\d_]|[^\w\s'’\u200c\u200d\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f"
-    r"\u0670\u06d6-\u06ed\u07a6-\u07b0\u07eb-\u07f3\u0900-\u0963\u0970-\u0e4e\u0eb1-\u0ecd"
-    r"\u0f18-\u0f39\u0f71-\u0f84\u0f8d-\u0fbc\u102b-\u109d\u135d-\u135f\u17b4-\u17d3-]"
-)
-
 _LATIN_NAME = re.compile(r"[A-ZÀ-ÖØ-Þ][A-Za-zÀ-ɏ'’]*")
 
 _RANGES = {  # by ISO 15924 code: first and last code points
-    "Latn": "0041-02AF 1E00-1EFF 2C60-2C7F A720-A7FF",
+    "Latn": "0041-02AF 1D00-1DBF 1E00-1EFF 2C60-2C7F A720-A7FF AB30-AB6F",
     "Grek": "0370-03FF 1F00-1FFF",
-    "Cyrl": "0400-052F",
+    "Cyrl": "0400-052F 1C80-1C8F 2DE0-2DFF A640-A69F",
     "Armn": "0530-058F",
     "Hebr": "0590-05FF FB1D-FB4F",
-    "Arab": "0600-06FF 0750-077F 08A0-08FF FB50-FDFF FE70-FEFC",
+    "Arab": "0600-06FF 0750-077F 0870-08FF FB50-FDFF FE70-FEFC",
     "Thaa": "0780-07BF",
     "Nkoo": "07C0-07FF",
-    "Deva": "0900-097F",
+    "Deva": "0900-097F A8E0-A8FF",
     "Beng": "0980-09FF",
     "Guru": "0A00-0A7F",
     "Gujr": "0A80-0AFF",
@@ -70,13 +51,13 @@ _RANGES = {  # by ISO 15924 code: first and last code points
     "Tibt": "0F00-0FFF",
     "Mymr": "1000-109F A9E0-A9FF AA60-AA7F",
     "Geor": "10A0-10FF 1C90-1CBF 2D00-2D2F",
-    "Hang": "1100-11FF AC00-D7A3",
-    "Ethi": "1200-139F 2D80-2DDF AB00-AB2F",
+    "Hang": "1100-11FF 3130-318F A960-A97F AC00-D7FF",
+    "Ethi": "1200-139F 2D80-2DDF AB00-AB2F 1E7E0-1E7FF",
     "Khmr": "1780-17FF",
     "Olck": "1C50-1C7F",
     "Tfng": "2D30-2D7F",
     "Kana": "3040-30FF 31F0-31FF",
-    "Hani": "3400-4DBF 4E00-9FFF 20000-2FA1F",
+    "Hani": "3005-3007 3400-4DBF 4E00-9FFF F900-FAFF 20000-2FA1F",
 }
 _NAMES = ["", "Zzzz", "Jpan", *_RANGES]
 _INDEX = {name: index for index, name in enumerate(_NAMES)}
@@ -84,11 +65,30 @@ _TABLE_SIZE = 0x30000  # code points beyond belong to no script of the table
 
 
 def extract_words(text: str) -> str:
-    """Return the words of a text separated by single spaces, without code, addresses, tags, numbers
-    or symbols."""
-    if _SIGN_OF_IGNORED.search(text):
-        text = _IGNORED.sub(" ", text)
-    return " ".join(_NO_WORD.sub(" ", text).split())
+    """Return the words of a text, folded and separated by single spaces, without code, addresses,
+    tags, numbers or symbols."""
+    plain = unicodedata.normalize("NFKC", folded(text))  # exponents and the like, too
+    return " ".join(_no_word().sub(" ", without_code(plain)).split())
+
+
+def script_runs(words: str) -> list[tuple[str, str]]:
+    """Split words into runs of letters of one ISO 15924 script: pairs of script and run.
+
+    Marks belong to the letter before them. Runs end at spaces, apostrophes and hyphens, too. Han is
+    `Hani` and kana `Kana` in any language; letters of scripts that no language uses are `Zzzz`.
+    """
+    runs: list[tuple[str, str]] = []
+    before = ""
+    for char in words:
+        script = script_of(char)
+        if before and not script and unicodedata.category(char)[0] == "M":
+            script = before  # an accent of any script
+        if script and script == before:
+            runs[-1] = (script, runs[-1][1] + char)
+        elif script:
+            runs.append((script, char))
+        before = script
+    return runs
 
 
 def dominant_scripts(texts: Sequence[str]) -> list[str | None]:
@@ -118,7 +118,7 @@ def is_in_script(word: str, script: str) -> bool:
     """True if no letter of the word belongs to another script, as in names and loans."""
     if word.isascii():
         return script == "Latn"
-    return all(_script_of(char) in ("", script) for char in word)
+    return all(script_of(char) in ("", script) for char in word)
 
 
 def _decide(counts: Any, min_letters: int) -> list[str | None]:
@@ -148,18 +148,33 @@ def _count(texts: Sequence[str]) -> Any:
 
 
 @cache
-def _script_of(char: str) -> str:
+def script_of(char: str) -> str:
+    """Return the ISO 15924 script of a letter or its vowel sign; "" for any other character."""
     return _NAMES[_table()[min(ord(char), _TABLE_SIZE - 1)]]
 
 
 @cache
+def _no_word() -> re.Pattern[str]:
+    """Match a character that is no part of a word; marks stay with their letters."""
+    marks = "".join(chr(point) for point, kind in enumerate(_categories()) if kind == "M")
+    return re.compile(rf"[\d_]|[^\w\s'’{marks}-]")
+
+
+@cache
 def _table() -> Any:
-    """Index the script of each code point; 0 for non-letters."""
-    letters = np.fromiter((chr(point).isalpha() for point in range(_TABLE_SIZE)), dtype=bool)
-    table = np.where(letters, _INDEX["Zzzz"], 0).astype(np.uint8)
-    table[0x02B0:0x0300] = 0  # apostrophes of many scripts
+    """Index the script of each code point; 0 for characters that are neither letter nor mark."""
+    kinds = np.frombuffer(_categories().encode(), dtype=np.uint8)
+    letters = (kinds == ord("L")) | (kinds == ord("M"))
+    table = np.where(kinds == ord("L"), _INDEX["Zzzz"], 0).astype(np.uint8)
+    table[0x02B0:0x0370] = 0  # apostrophes and accents of many scripts
     for name, ranges in _RANGES.items():
         for each in ranges.split():
             first, last = (int(point, 16) for point in each.split("-"))
             table[first : last + 1][letters[first : last + 1]] = _INDEX[name]
     return table
+
+
+@cache
+def _categories() -> str:
+    """Return the first letter of Unicode's general category for each code point of the table."""
+    return "".join(unicodedata.category(chr(point))[0] for point in range(_TABLE_SIZE))
