@@ -190,6 +190,24 @@ class GoldConfig(Section):
     weight: float = 1.0
 
 
+class AgreementConfig(Section):
+    """1.0 for the final answer on which the languages of a family agree, 0.0 for another."""
+
+    kind: Literal["agreement"] = "agreement"
+    grader: str
+    """The grader whose reading of an answer is compared: last_number, exact or sequence."""
+    min_share: float = Field(0.4, ge=0, le=1)
+    """Smallest share of the vote that makes an agreement; without one there is no reward. 0.4 as in
+    isoglot's own design: the published value is not known."""
+    dominant_agrees: bool = True
+    """Take only agreements on what the dominant language answers most often."""
+    control: Literal["none", "shuffled", "dominant_only"] = "none"
+    """`shuffled` rewards the agreement of another family, `dominant_only` takes the vote of the
+    dominant language alone: controls of an experiment."""
+    name: str = "agreement"
+    weight: float = 1.0
+
+
 class LengthConfig(Section):
     """The number of characters of an answer: the control that a reward model has to beat."""
 
@@ -229,7 +247,12 @@ class RewardModelConfig(Section):
 
 
 ScorerConfig = Annotated[
-    LanguageMatchConfig | GoldConfig | LengthConfig | JudgeScorerConfig | RewardModelConfig,
+    LanguageMatchConfig
+    | GoldConfig
+    | AgreementConfig
+    | LengthConfig
+    | JudgeScorerConfig
+    | RewardModelConfig,
     Field(discriminator="kind"),
 ]
 """Any scorer, by its `kind`."""

@@ -109,6 +109,14 @@ GRADERS: Mapping[GraderName, Grader] = {
 }
 
 
+FINAL_ANSWERS: Mapping[str, Callable[[str], str | None]] = {
+    "last_number": lambda text: None if (n := last_number(text)) is None else f"{n.normalize():f}",
+    "sequence": lambda text: ", ".join(_entries(text, numeric=False)) or None,
+    "exact": lambda text: _normalised(text.strip()) or None,
+}
+"""Readings of a text, by grader, that are equal where the grader takes one for the other."""
+
+
 def _entries(text: str, *, numeric: bool) -> list[str]:
     body = _HEADING.sub("", _normalised(text), count=1)
     if numeric:

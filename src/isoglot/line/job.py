@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from isoglot.benchmarks.benchmark import Answering
 from isoglot.core.store import count_rows, shard_paths
-from isoglot.evals.graders import GRADERS
+from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
 from isoglot.execute.local import ShardCounts, map_shards
 from isoglot.execute.progress import Bar, Bars
 from isoglot.execute.ray import map_shards_on_ray
@@ -108,7 +108,14 @@ class Job:
         assert self.recipe.score is not None
         identifier = self.identifier()
         graders = {str(name): grader for name, grader in GRADERS.items()}
-        return load_scorers(self.recipe.score.scorers, identifier, graders), identifier
+        scorers = load_scorers(
+            self.recipe.score.scorers,
+            identifier,
+            graders,
+            FINAL_ANSWERS,
+            self.recipe.dominant_language,
+        )
+        return scorers, identifier
 
     def executor(self, *models: Any) -> MapShards:
         """The executor of a stage with these models, by the recipe's `execute:`."""

@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, cast, get_args
+from typing import Annotated, Any, NamedTuple, TypeVar, cast, get_args
 from weakref import WeakValueDictionary
 
 from pydantic import Tag
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import (
+    AgreementConfig,
     GoldConfig,
     JudgeScorerConfig,
     LanguageIdentifier,
@@ -29,6 +30,7 @@ from isoglot.core.rows import is_rows_file
 from isoglot.core.section import validated
 from isoglot.core.yaml import read_yaml
 from isoglot.execute.child import accelerator_present
+from isoglot.models.agreement import AgreementScorer, FinalAnswer
 from isoglot.models.engine import WEIGHTS, by_engine
 from isoglot.models.file import FileSampler, FileSamplerConfig, file_revision
 from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge
@@ -83,6 +85,8 @@ TranslatorConfig = Annotated[
     by_engine("openai", "file", "seq2seq", "google"),
 ]
 """Any model that translates: a prompted sampler, or a translation model (`seq2seq`, `google`)."""
+
+Named = TypeVar("Named")
 
 PolicyConfig = WeightsConfig
 """The model to train: its weights must be local."""
@@ -352,27 +356,43 @@ def load_scorers(
     configs: Sequence[ScorerConfig | str],
     identifier: LanguageIdentifier,
     graders: Graders | None = None,
+    final_answers: Mapping[str, FinalAnswer] | None = None,
+    dominant_language: str | None = None,
 ) -> list[Scorer]:
     """Load scorers by their configs, or names as in `scorer_config`, in this order.
 
-    `graders` are those that a scorer of kind gold may name. Raises InputError for an unknown one,
-    and as the models do.
+    `graders` are those that a scorer of kind gold may name, `final_answers` those of kind
+    agreement, which also needs the dominant language of the families. Raises InputError for an
+    unknown one, and as the models do.
     """
     read = [scorer_config(each) if isinstance(each, str) else each for each in configs]
-    return [_load_scorer(config, identifier, graders or {}) for config in read]
+    context = _Context(identifier, graders or {}, final_answers or {}, dominant_language)
+    return [_load_scorer(config, context) for config in read]
 
 
-def _load_scorer(config: ScorerConfig, identifier: LanguageIdentifier, graders: Graders) -> Scorer:
+class _Context(NamedTuple):
+    """Surroundings of a scorer, besides its own settings."""
+
+    identifier: LanguageIdentifier
+    graders: Graders
+    final_answers: Mapping[str, FinalAnswer]
+    dominant_language: str | None
+
+
+def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
     match config:
         case LanguageMatchConfig():
-            return LanguageMatch(identifier)
+            return LanguageMatch(context.identifier)
         case GoldConfig():
-            if config.grader not in graders:
+            return GoldScorer(_grader(config, context.graders), config.grader)
+        case AgreementConfig():
+            if context.dominant_language is None:
                 raise InputError(
-                    f"expected a grader among {', '.join(graders) or '(none)'}, got "
-                    f"{config.grader!r}; correct `grader` of the scorer {config.name!r}"
+                    f"the scorer {config.name!r} compares the languages of a family: expected a "
+                    "recipe with parallel prompts, got prompts alone"
                 )
-            return GoldScorer(graders[config.grader], config.grader)
+            read = _grader(config, context.final_answers)
+            return AgreementScorer(config, read, context.dominant_language)
         case LengthConfig():
             return LengthScorer()
         case JudgeScorerConfig():
@@ -380,3 +400,12 @@ def _load_scorer(config: ScorerConfig, identifier: LanguageIdentifier, graders: 
             return JudgeScorer(sampler, RatingConfig(show_gold=config.show_gold))
         case RewardModelConfig():
             return RewardModel(config)
+
+
+def _grader(config: GoldConfig | AgreementConfig, known: Mapping[str, Named]) -> Named:
+    if config.grader not in known:
+        raise InputError(
+            f"expected a grader among {', '.join(known) or '(none)'}, got {config.grader!r}; "
+            f"correct `grader` of the scorer {config.name!r}"
+        )
+    return known[config.grader]
