@@ -28,7 +28,7 @@ from isoglot.benchmarks.stated_choice import UNDETERMINED, Options, choice_words
 from isoglot.core.records import Choice, Prompt
 
 WORDS = literals("choices")
-FIVE = {letter: letter for letter in "ABCDE"}
+TEN = {letter: letter for letter in "ABCDEFGHIJ"}
 FOUR = Options(
     {letter: letter for letter in "ABCD"},
     {"A": ["London"], "B": ["Paris"], "C": ["A dog"], "D": ["Vitamin C"]},
@@ -51,6 +51,8 @@ READ = [
     ("en", "The answer is (b).", "B"),
     ("en", "The correct answer is option B: Paris", "B"),
     ("en", "The answer is A because it rains", "A"),
+    ("en", "The answer I give is B.", "B"),
+    ("en", "Answer: I think it is B.", "B"),
     ("en", "$\\boxed{B}$", "B"),
     ("en", "\\boxed{\\text{C}}", "C"),
     ("en", "Answer: Paris", "B"),
@@ -160,10 +162,10 @@ def ways_to_write(letter: str, tag: str) -> list[str]:
 
 @pytest.mark.parametrize("tag", WORDS)
 def test_every_way_to_write_a_letter_is_read_in_every_language(tag: str) -> None:
-    offered = Options(FIVE, {label: [f"text-{label}"] for label in FIVE})
+    offered = Options(TEN, {label: [f"text-{label}"] for label in TEN})
     read = {
         (letter, way): find_stated_choice(way, offered, tag)
-        for letter in FIVE
+        for letter in TEN
         for way in ways_to_write(letter, tag)
     }
     assert {key: label for key, label in read.items() if label != key[0]} == {}
@@ -251,7 +253,7 @@ def test_no_way_to_write_a_letter_stands_for_two() -> None:
         ways = [way.upper() for each in words["letters"] for way in each.split()]
         assert len(ways) == len(set(ways)), tag
         assert not set(ways) & set(LETTERS), tag
-        assert len(words["letters"]) <= 5
+        assert len(words["letters"]) <= 10
 
 
 def test_a_language_without_words_is_asked_in_english() -> None:

@@ -14,24 +14,41 @@ from published import published_rows
 from isoglot.benchmarks.arc import ARC
 from isoglot.benchmarks.belebele import BELEBELE
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, literals
-from isoglot.benchmarks.choices import ENGLISH_VARIANT, ChoiceItem, lettered, render_items
+from isoglot.benchmarks.choices import (
+    ENGLISH_VARIANT,
+    LM_EVAL_VARIANT,
+    ChoiceItem,
+    lettered,
+    render_items,
+)
 from isoglot.benchmarks.hellaswag import HELLASWAG, without_markup
-from isoglot.benchmarks.mmlu import MMLU
+from isoglot.benchmarks.include import INCLUDE_LITE
+from isoglot.benchmarks.mmlu import GLOBAL_MMLU_LITE, MMLU
+from isoglot.benchmarks.mmlu_prox import MMLU_PROX_LITE
+from isoglot.benchmarks.mmmlu import MMMLU
 from isoglot.benchmarks.paws_x import CLOZE, PAWS_X
 from isoglot.benchmarks.stated_choice import choice_words
 from isoglot.benchmarks.truthfulqa import MC1, MC2, TRUTHFULQA
 from isoglot.benchmarks.xcopa import XCOPA, uncapitalised
+from isoglot.benchmarks.xnli import XNLI
+from isoglot.benchmarks.xstorycloze import XSTORYCLOZE
 from isoglot.benchmarks.xwinograd import ACCURACY_WHOLE, XWINOGRAD
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Choice
+from isoglot.evals.grading import grade_choices
 
 Row = dict[str, Any]
 
 GOLD = tomllib.loads(
     (Path(__file__).parents[1] / "gold" / "multiple_choice.toml").read_text(encoding="utf-8")
 )
-ALL = (XCOPA, PAWS_X, XWINOGRAD, BELEBELE, MMLU, ARC, HELLASWAG, TRUTHFULQA)
-WITH_WORDS = (XCOPA, PAWS_X, XWINOGRAD)
+QUESTIONS = (MMLU, GLOBAL_MMLU_LITE, MMMLU, MMLU_PROX_LITE, INCLUDE_LITE)
+ALL = (
+    *(XCOPA, PAWS_X, XWINOGRAD, BELEBELE, XNLI, XSTORYCLOZE),
+    *(*QUESTIONS, ARC, HELLASWAG, TRUTHFULQA),
+)
+WITH_WORDS = (XCOPA, PAWS_X, XWINOGRAD, XNLI)
+TEN = ("wood", "salt", "tea", "clay", "wax", "silk", "ice", "gold", "glass", "iron")
 OPTIONS = {"option_a": "wood", "option_b": "iron", "option_c": "salt", "option_d": "tea"}
 
 MADE_UP: dict[str, list[Row]] = {
@@ -51,6 +68,31 @@ MADE_UP: dict[str, list[Row]] = {
     ],
     "mmlu": [
         {"sample_id": "s/1", "subject": "s", "question": "What rusts?", "answer": "B", **OPTIONS}
+    ],
+    "global_mmlu_lite": [
+        {"sample_id": f"s/{label}", "subject": "s", "question": "What rusts?", "answer": "B"}
+        | {**OPTIONS, "cultural_sensitivity_label": label}
+        for label in ("CS", "CA")
+    ],
+    "mmmlu": [
+        {"Unnamed: 0": 1, "Question": "What rusts?", "Answer": "B", "Subject": "s"}
+        | {"A": "wood", "B": "iron", "C": "salt", "D": "tea"}
+    ],
+    "mmlu_prox_lite": [
+        {"question_id": 1, "category": "s", "question": "What rusts?", "answer": "J"}
+        | {f"option_{number}": text for number, text in enumerate(TEN)},
+        {"question_id": 2, "category": "s", "question": "Rusts?", "answer": "C"}
+        | {f"option_{number}": text for number, text in enumerate(TEN[-3:])}
+        | {f"option_{number}": None for number in range(3, 10)},
+    ],
+    "include_lite": [
+        {"question": "What rusts?", "choices": list(OPTIONS.values()), "answer": 1},
+        {"question": "Rusts?", "answer": 1, **OPTIONS},
+    ],
+    "xstorycloze": [
+        {f"input_sentence_{number}": f"Ada did {number}." for number in range(1, 5)}
+        | {"story_id": "a", "sentence_quiz1": "She sang.", "sentence_quiz2": "She slept."}
+        | {"answer_right_ending": 2}
     ],
     "arc": [
         {"id": "a", "instruction": "What rusts?", "answer": "B", **OPTIONS},
@@ -117,8 +159,8 @@ OWN_WORDS = [pytest.param(b, tag, id=f"{b.name}-{tag}") for b in WITH_WORDS for 
 def test_gold_scores_one_and_all_else_zero_by_likelihood(benchmark: Benchmark, tag: str) -> None:
     examples = examples_of(benchmark, tag, answering="likelihood")
     assert len(examples) == len(rows_of(benchmark, tag))
-    metrics = [metric for metric in benchmark.metrics if metric.name != "mc2"]
     for example in examples:
+        metrics = [m for m in benchmark.metrics if m.name != "mc2" and m.applies(example.prompt)]
         offered = [label for label in example.choices if not label.endswith(" alone")]
         if benchmark is TRUTHFULQA:
             offered = [label for label in offered if "mc1" in label]
@@ -176,16 +218,24 @@ def test_prompts_are_the_same_in_both_runs_and_differ_from_each_other(
 # Literals and frozen prompts
 
 
-@pytest.mark.parametrize("name", ["choices", "xcopa", "paws_x", "xwinograd", "hellaswag"])
+@pytest.mark.parametrize("name", ["choices", "xcopa", "paws_x", "xwinograd", "xnli", "hellaswag"])
 def test_every_language_has_the_same_words(name: str) -> None:
     words = literals(name)
     assert {frozenset(each) for each in words.values()} == {frozenset(words["en"])}
 
 
-@pytest.mark.parametrize("benchmark", [*WITH_WORDS, HELLASWAG], ids=lambda b: b.name)
+@pytest.mark.parametrize("benchmark", WITH_WORDS, ids=lambda b: b.name)
 def test_every_language_of_a_benchmark_has_words(benchmark: Benchmark) -> None:
     assert set(benchmark.languages) | {"en"} == set(literals(benchmark.name))
-    assert all(choice_words(tag)["native"] for tag in benchmark.languages)
+
+
+def test_hellaswag_and_xstorycloze_share_the_words_of_all_their_languages() -> None:
+    assert {*HELLASWAG.languages, *XSTORYCLOZE.languages} == set(literals("hellaswag"))
+
+
+@pytest.mark.parametrize("benchmark", [b for b in ALL if b is not BELEBELE], ids=lambda b: b.name)
+def test_every_language_is_asked_in_its_own_words(benchmark: Benchmark) -> None:
+    assert [tag for tag in benchmark.languages if not choice_words(tag)["native"]] == []
 
 
 @pytest.mark.parametrize(("benchmark", "tag"), OWN_WORDS)
@@ -209,9 +259,10 @@ def test_prompts_with_letters_are_frozen(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", literals("hellaswag"))
 def test_prompts_of_hellaswag_are_frozen(tag: str) -> None:
-    row = {"ind": 1, "activity_label": "L", "ctx_a": "A.", "ctx_b": "b", "label": " 3"}
-    row |= {"endings": list("wxyz")}
-    examples = examples_of(HELLASWAG, tag, [row], answering="generation")
+    question = literals("hellaswag")[tag]["question"]
+    options = dict(zip("ABCD", "wxyz", strict=True))
+    item = ChoiceItem("1", question, options, "D", passage="L: A. B")
+    examples = render_items(lettered, [item], [], tag, PromptFormat(answering="generation"))
     assert [e.prompt.text for e in examples] == GOLD["hellaswag"][tag]["prompts"]
 
 
@@ -222,7 +273,7 @@ def test_the_english_variant_asks_in_english_of_the_same_family(benchmark: Bench
         own = examples_of(benchmark, tag, answering=answering)
         english = examples_of(benchmark, tag, answering=answering, variant=ENGLISH_VARIANT)
         assert [e.prompt.family for e in own] == [e.prompt.family for e in english]
-        if benchmark not in (HELLASWAG, XWINOGRAD) or answering == "generation":
+        if benchmark not in (HELLASWAG, XWINOGRAD, XSTORYCLOZE) or answering == "generation":
             assert all(a.prompt.text != b.prompt.text for a, b in zip(own, english, strict=True))
 
 
@@ -423,6 +474,60 @@ def test_mmlu_shows_worked_examples_of_the_subject() -> None:
     assert example.choices == {letter: f" {letter}" for letter in "ABCD"}
 
 
+def test_an_accuracy_of_each_half_counts_the_questions_of_that_half_alone() -> None:
+    examples = examples_of(GLOBAL_MMLU_LITE, "sw", answering="likelihood")
+    choices = [choice for example in examples for choice in likeliest(example, "B")]
+    graded = grade_choices([e.prompt for e in examples], choices, GLOBAL_MMLU_LITE.metrics)
+    assert [(row.metric, row.family) for row in graded] == [
+        ("accuracy", examples[0].family),
+        ("accuracy_culturally_sensitive", examples[0].family),
+        ("accuracy", examples[1].family),
+        ("accuracy_culturally_agnostic", examples[1].family),
+    ]
+
+
+def test_ten_options_have_letters_to_j() -> None:
+    ten, three = examples_of(MMLU_PROX_LITE, "ja", answering="generation")
+    assert "\nJ. iron\n" in ten.prompt.text
+    assert "D. " not in three.prompt.text
+    for answer in ("J", "コ", "答え：コ", "iron"):
+        assert MMLU_PROX_LITE.metrics[0].grade(ten.prompt, answer) == (1.0, 1.0), answer
+    assert MMLU_PROX_LITE.metrics[0].grade(ten.prompt, "I") == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("benchmark", QUESTIONS, ids=lambda b: b.name)
+def test_the_variant_of_lm_eval_has_its_prompt(benchmark: Benchmark) -> None:
+    ask: dict[str, Any] = {"answering": "likelihood", "variant": LM_EVAL_VARIANT}
+    example = examples_of(benchmark, "ar", **ask)[0]
+    options = list(TEN if benchmark is MMLU_PROX_LITE else OPTIONS.values())
+    shown = "\n".join(
+        f"{letter}. {text}" for letter, text in zip("ABCDEFGHIJ", options, strict=False)
+    )
+    assert example.prompt.text == f"What rusts?\n{shown}\nAnswer:"
+    assert list(example.choices.values()) == [
+        f" {letter}" for letter in "ABCDEFGHIJ"[: len(options)]
+    ]
+
+
+def test_the_variants_of_lm_eval_of_xnli_and_xstorycloze_have_its_prompts() -> None:
+    ask: dict[str, Any] = {"answering": "likelihood", "variant": LM_EVAL_VARIANT}
+    row = {"premise": "P.", "hypothesis": "H.", "label": 2}
+    (example,) = examples_of(XNLI, "ar", [row], **ask)
+    assert example.prompt.text == "P., صحيح?"
+    assert example.choices[example.prompt.gold] == " رقم, H."
+    (example,) = examples_of(XSTORYCLOZE, "zh-Hans", **ask)
+    assert example.prompt.text == "Ada did 1. Ada did 2. Ada did 3. Ada did 4."
+    assert example.choices["sentence_quiz1"] == " She sang."
+
+
+def test_a_published_file_of_xstorycloze_is_read_like_its_hub() -> None:
+    names = {"story_id": "InputStoryid", "answer_right_ending": "AnswerRightEnding"}
+    names |= {f"input_sentence_{n}": f"InputSentence{n}" for n in range(1, 5)}
+    names |= {f"sentence_quiz{n}": f"RandomFifthSentenceQuiz{n}" for n in (1, 2)}
+    row = {names[column]: value for column, value in MADE_UP["xstorycloze"][0].items()}
+    assert examples_of(XSTORYCLOZE, "eu", [row]) == examples_of(XSTORYCLOZE, "eu")
+
+
 # Families
 
 
@@ -431,7 +536,7 @@ def test_families_are_parallel_where_the_benchmark_is(benchmark: Benchmark) -> N
     one, two = list(benchmark.languages)[:2]
     first = [e.prompt.family for e in examples_of(benchmark, one)]
     second = [e.prompt.family for e in examples_of(benchmark, two)]
-    if benchmark in (XWINOGRAD, TRUTHFULQA):
+    if benchmark in (XWINOGRAD, TRUTHFULQA, INCLUDE_LITE):
         assert not set(first) & set(second)
     else:
         assert first == second
@@ -444,7 +549,13 @@ COLUMNS = {
     "paws_x": ("sentence1", "sentence2", "label"),
     "xwinograd": ("sentence", "option1", "option2", "answer"),
     "belebele": ("flores_passage", "question", "mc_answer4", "correct_answer_num", "link"),
-    "mmlu": ("question", "option_c", "answer", "sample_id", "subject"),
+    "mmlu": ("question", "option_c", "answer", "subject"),
+    "global_mmlu_lite": ("question", "option_c", "answer", "subject"),
+    "mmmlu": ("Question", "C", "Answer", "Subject"),
+    "mmlu_prox_lite": ("question", "option_1", "answer", "category"),
+    "include_lite": ("question", "answer"),
+    "xnli": ("premise", "hypothesis", "label"),
+    "xstorycloze": ("input_sentence_4", "sentence_quiz2", "answer_right_ending", "story_id"),
     "arc": ("instruction", "option_a", "answer"),
     "hellaswag": ("activity_label", "ctx_a", "endings", "label"),
     "truthfulqa": ("question", "mc1_targets_choices", "mc2_targets_labels"),
@@ -455,6 +566,12 @@ LABELS: dict[str, tuple[str, object]] = {
     "xwinograd": ("answer", 0),
     "belebele": ("correct_answer_num", 0),
     "mmlu": ("answer", "E"),
+    "global_mmlu_lite": ("answer", "E"),
+    "mmmlu": ("Answer", "E"),
+    "mmlu_prox_lite": ("answer", "K"),
+    "include_lite": ("answer", 4),
+    "xnli": ("label", -1),
+    "xstorycloze": ("answer_right_ending", 0),
     "arc": ("answer", "F"),
     "hellaswag": ("label", 4),
     "truthfulqa": ("mc1_targets_labels", [1, 2, 0]),
@@ -517,6 +634,16 @@ def bad_rows() -> list[Any]:
         (XWINOGRAD, {**tokens, "options": [mention]}, "two options of which one is right, came 1"),
         (XWINOGRAD, {**tokens, "options": [mention, [*mention[:3], False]]}, "its tokens in it"),
         (HELLASWAG, {**hella, "endings": ["sings"]}, "expected 4 endings, came 1"),
+        (
+            INCLUDE_LITE,
+            {"question": "?", "choices": ["a"], "answer": 0},
+            "at least 4 without a gap",
+        ),
+        (
+            MMLU_PROX_LITE,
+            {**MADE_UP["mmlu_prox_lite"][0], "option_5": None},
+            "at least 2 without a gap, came 9 of 10",
+        ),
     ]
 
 

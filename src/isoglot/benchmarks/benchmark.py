@@ -50,8 +50,8 @@ class BenchmarkConfig(PromptFormat):
     """Local files in the published format, or a folder that holds a folder of the benchmark's name;
     left out, the hub."""
     revision: str | None = None
-    """Commit, branch or tag of the data set on the hub; left out, `main`. The signature names the
-    commit."""
+    """Commit, branch or tag of the data set on the hub; left out, the pinned one of `sources.toml`,
+    else `main`. The signature names the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Source(NamedTuple):
     """Publication of a benchmark: the keys that `sources.toml` documents."""
 
     hub: str = ""
+    revision: str = ""
     config: str = "{code}"
     split: str = "test"
     files: tuple[str, ...] = ()

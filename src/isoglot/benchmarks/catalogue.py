@@ -8,9 +8,12 @@ from isoglot.benchmarks.benchmark import Benchmark, BenchmarkConfig
 from isoglot.benchmarks.dolly import DOLLY
 from isoglot.benchmarks.flores import FLORES
 from isoglot.benchmarks.hellaswag import HELLASWAG
+from isoglot.benchmarks.include import INCLUDE_LITE
 from isoglot.benchmarks.lcb import LCB, lcb_metrics, read_english_words
 from isoglot.benchmarks.mgsm import MGSM
-from isoglot.benchmarks.mmlu import MMLU
+from isoglot.benchmarks.mmlu import GLOBAL_MMLU_LITE, MMLU
+from isoglot.benchmarks.mmlu_prox import MMLU_PROX_LITE
+from isoglot.benchmarks.mmmlu import MMMLU
 from isoglot.benchmarks.msvamp import MSVAMP
 from isoglot.benchmarks.mt_bench import MT_BENCH
 from isoglot.benchmarks.ntrex import NTREX
@@ -20,6 +23,8 @@ from isoglot.benchmarks.truthfulqa import TRUTHFULQA
 from isoglot.benchmarks.x_alpacaeval import X_ALPACAEVAL
 from isoglot.benchmarks.xcopa import XCOPA
 from isoglot.benchmarks.xlsum import XLSUM
+from isoglot.benchmarks.xnli import XNLI
+from isoglot.benchmarks.xstorycloze import XSTORYCLOZE
 from isoglot.benchmarks.xwinograd import XWINOGRAD
 from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.protocols import LanguageIdentifier
@@ -29,11 +34,12 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
         *(MGSM, MSVAMP),
-        *(XCOPA, PAWS_X, XWINOGRAD, BELEBELE),
+        *(XCOPA, PAWS_X, XWINOGRAD, BELEBELE, XNLI, XSTORYCLOZE),
         *(FLORES, NTREX, XLSUM),
         *(SELF_INSTRUCT, X_ALPACAEVAL, DOLLY, MT_BENCH),
         LCB,
-        *(MMLU, ARC, HELLASWAG, TRUTHFULQA),
+        *(MMLU, GLOBAL_MMLU_LITE, MMMLU, MMLU_PROX_LITE, INCLUDE_LITE),
+        *(ARC, HELLASWAG, TRUTHFULQA),
     )
 }
 """Maths, understanding, translation and summaries, open generation, confusion, knowledge."""

@@ -26,6 +26,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENGLISH_VARIANT = "english"
 """Variant with the words of the prompt in English, whatever the language of the item."""
 
+LM_EVAL_VARIANT = "lm_eval"
+"""Variant with the prompt of lm-eval 0.4."""
+
 
 class ItemSplit(NamedTuple):
     """Rows of a split in one language, with the format of their prompts."""
@@ -61,6 +64,8 @@ class ChoiceItem:
     """Text that an option continues in a cloze, if it does not answer the question."""
     endings: Mapping[str, str] = field(default_factory=dict)
     """Label → continuation of the stem in a cloze, with its leading blank."""
+    source: str = ""
+    """The set, and after a `/` the facet of the item where it has one."""
 
 
 Render = Callable[[ChoiceItem, Sequence[ChoiceItem], str, PromptFormat], Example]
@@ -134,7 +139,7 @@ def lettered(
         _shown(shot, words) + after(words["answer"], LETTERS[list(shot.options).index(shot.gold)])
         for shot in shots
     ]
-    text = "\n\n".join([words["instruction"], *answered, _shown(item, words)])
+    text = "\n\n".join(filter(None, [words["instruction"], *answered, _shown(item, words)]))
     letters = dict(zip(LETTERS, item.options, strict=False))
     if prompt_format.answering == "likelihood":
         choices = {label: after(words["answer"], letter) for letter, label in letters.items()}
@@ -167,7 +172,7 @@ def cloze(
 
 def choice_prompt(text: str, tag: str, item: ChoiceItem, gold: str) -> Prompt:
     """Build the prompt of an item."""
-    return Prompt.from_text(text, language=tag, family=item.family, gold=gold)
+    return Prompt.from_text(text, language=tag, family=item.family, gold=gold, source=item.source)
 
 
 def after(prompt: str, text: str) -> str:
@@ -176,6 +181,8 @@ def after(prompt: str, text: str) -> str:
 
 
 def _words(tag: str, prompt_format: PromptFormat) -> Mapping[str, Any]:
+    if prompt_format.variant == LM_EVAL_VARIANT:
+        return {**choice_words("en"), "instruction": "", "question": "{text}"}
     return choice_words("en" if prompt_format.variant == ENGLISH_VARIANT else tag)
 
 

@@ -57,7 +57,8 @@ def read_examples(config: BenchmarkConfig, languages: Sequence[str]) -> LoadedEx
 def benchmark_files(config: BenchmarkConfig) -> list[str]:
     """Return what identifies the rows before they are read: content of files, or a revision."""
     if config.data is None:
-        return [config.revision or "newest"]
+        pinned = benchmark_of(config.benchmark).source.revision
+        return [config.revision or pinned or "newest"]
     folder = config.data.expanduser()
     places = [path for path in folder.glob(f"{config.benchmark}*") if path.is_dir()] or [folder]
     files = [path for place in places for path in (place.rglob("*") if place.is_dir() else [place])]

@@ -3,37 +3,20 @@
 Singh et al. 2024, arXiv:2412.03304, after MMLU (Hendrycks et al. 2020, arXiv:2009.03300). 14,042
 test questions, parallel by `sample_id`, and 285 worked examples, five for each subject, shown only
 to questions of that subject. Of the translations of MMLU it has the most languages, worked examples
-in each of them, ids and a free licence; OpenAI's MMMLU has 14 languages and none of the other
-three, Okapi's forbids commercial use.
+in each of them, ids and a free licence. 2,850 questions are annotated as culturally sensitive or
+agnostic: each half has an accuracy of its own.
+
+`global_mmlu_lite` has 200 questions of each half, in the languages that people have translated.
 """
 
-from isoglot.benchmarks.choices import (
-    CHOICE_ACCURACY,
-    LETTERS,
-    ChoiceItem,
-    ItemSplit,
-    family_of,
-    lettered,
-    multiple_choice,
-    named,
+from isoglot.benchmarks.item_columns import Columns, lettered_set
+
+_COLUMNS = Columns(
+    key=("sample_id",),
+    subject="subject",
+    facet="cultural_sensitivity_label",
+    facets={"CS": "culturally_sensitive", "CA": "culturally_agnostic"},
 )
-from isoglot.benchmarks.rows import cell, text_cell
 
-_COLUMNS = {letter: f"option_{letter.lower()}" for letter in LETTERS[:4]}
-_ANSWERS = {letter: letter for letter in _COLUMNS}
-
-
-def _items(split: ItemSplit) -> list[ChoiceItem]:
-    return [
-        ChoiceItem(
-            family=family_of("mmlu", cell(row, "sample_id")),
-            text=text_cell(row, "question"),
-            options={label: text_cell(row, column) for label, column in _COLUMNS.items()},
-            gold=named(cell(row, "answer"), _ANSWERS, "answer", row),
-            subject=str(cell(row, "subject")),
-        )
-        for row in split.rows
-    ]
-
-
-MMLU = multiple_choice("mmlu", _items, metrics=(CHOICE_ACCURACY,), by_likelihood=lettered)
+MMLU = lettered_set("mmlu", _COLUMNS)
+GLOBAL_MMLU_LITE = lettered_set("global_mmlu_lite", _COLUMNS)

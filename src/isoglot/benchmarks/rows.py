@@ -42,7 +42,7 @@ class RowReader:
     ) -> None:
         self.loaded: dict[str, LoadedSplit] = {}
         self._benchmark, self._tag, self._data = benchmark, tag, data
-        self._revision = revision
+        self._revision = revision or benchmark.source.revision
 
     def __call__(self, split: str) -> Sequence[Row]:
         """Return the rows of `test` or `train`; `test@en` are those of another language."""
@@ -135,7 +135,8 @@ class _Wanted(NamedTuple):
         """Fill in the placeholders that `sources.toml` documents."""
         name = language(self.tag).english_name.split(" (")[0]
         return template.format(
-            code=self.code, CODE=self.code.upper(), Name=name, name=name.lower(), split=split
+            **{"code": self.code, "CODE": self.code.upper(), "co-de": self.code.replace("_", "-")},
+            **{"Name": name, "name": name.lower(), "split": split},
         )
 
 

@@ -37,6 +37,7 @@ _STOP = "[.,;:!?()\\[\\]{}【】「」『』、。،؛؟।॥։۔\"'“”«»\
 _FINAL = ".!?。؟।॥։۔…\u1362\u104b\u17d4 "
 _LEAD_STOP = r"[.)\]}】」』:、]"
 _ARTICLES = "AE\u0410"  # letters that are also words with which a sentence begins
+_PRONOUN = "I"  # a letter that is also a word within a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +146,12 @@ def _found_after(answer: _Answer, start: int) -> set[str]:
 
 
 def _is_article(plain: str, start: int, letter: re.Match[str]) -> bool:
-    """True if a letter begins a sentence after a colon: "Answer: A dog", not "The answer is A"."""
+    """True if a letter is a word: "Answer: A dog", "the answer I give"; not "the answer is A"."""
     after = plain[letter.end("letter") :]
     begins_sentence = re.search(r"[:\n]", plain[start : letter.start("letter")])
     goes_on = after[:1] == " " and after[1:2].islower()
-    return bool(begins_sentence and goes_on and letter["letter"] in _ARTICLES)
+    is_word = letter["letter"] in (_ARTICLES + _PRONOUN if begins_sentence else _PRONOUN)
+    return bool(goes_on and is_word)
 
 
 def _by_line(answer: _Answer) -> set[str]:

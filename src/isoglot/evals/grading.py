@@ -85,7 +85,7 @@ def grade_completions(
     graded = []
     for completion, tag in zip(completions, identified, strict=True):
         prompt = prompt_of[prompt_key(completion)]
-        for metric in metrics:
+        for metric in (each for each in metrics if each.applies(prompt)):
             statistics = _statistics(prompt, completion, metric, cut_off)
             graded.append(_graded(prompt, metric, statistics))
         failed = completion.finish_reason == FinishReason.ERROR
@@ -111,7 +111,7 @@ def grade_choices(
         _graded(prompt, metric, metric.grade_choices(prompt, offered[key]))
         for key, prompt in prompt_of.items()
         for metric in metrics
-        if metric.grade_choices is not None
+        if metric.grade_choices is not None and metric.applies(prompt)
     ]
 
 

@@ -24,6 +24,8 @@ class Metric(NamedTuple):
     worst: Statistics | None = None
     """Statistics of an answer that should exist and does not; None leaves such answers out."""
     lower_is_better: bool = False
+    applies: Callable[[Prompt], bool] = lambda _prompt: True
+    """False for a prompt that the metric says nothing of: its answer is not counted at all."""
 
 
 def reference_of(prompt: Prompt) -> str:
@@ -52,4 +54,11 @@ def mean_of(
         ratio,
         grade_choices and (lambda prompt, choices: statistics(grade_choices(prompt, choices))),
         worst=(0.0, 1.0),
+    )
+
+
+def on_facet(metric: Metric, facet: str) -> Metric:
+    """Restrict a metric to the prompts of a facet, which their `source` names after a `/`."""
+    return metric._replace(
+        name=f"{metric.name}_{facet}", applies=lambda prompt: prompt.source.endswith(f"/{facet}")
     )
