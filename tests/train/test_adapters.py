@@ -16,7 +16,8 @@ from isoglot.train.adapters import (
     peft_config,
     quantization_arguments,
 )
-from isoglot.train.policy import Policy, on_full_base
+from isoglot.train.policy import Policy
+from isoglot.train.saving import on_full_base
 from isoglot.train.settings import TrainConfig, check_training, training_arguments
 from isoglot.train.sft import train_sft
 

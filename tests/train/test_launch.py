@@ -215,7 +215,7 @@ def test_accelerate_knows_every_key_of_a_ready_config(name):
 SHARDED = """
 import sys
 from isoglot.train.adapters import LoraConfig, peft_config
-from isoglot.train.policy import unsharded
+from isoglot.train.saving import unsharded
 import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import fully_shard

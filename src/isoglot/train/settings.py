@@ -269,6 +269,8 @@ def quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             # Future renamings in the libraries do not concern our users.
             warnings.simplefilter("ignore", FutureWarning)
+            # `models/local/adapters.merged` does what PEFT warns that one has to do.
+            warnings.filterwarnings("ignore", "Model (has|with) `tie_word_embeddings")
             yield
     finally:
         logging.set_verbosity(notices)

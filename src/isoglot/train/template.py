@@ -81,8 +81,7 @@ def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -
             raise InputError(f"chat template, language {row['language']}: expected {what}")
 
     if "text" in row:  # for language modelling, which has no template
-        ids = tokenizer(row["text"] + tokenizer.eos_token)["input_ids"]
-        return RenderedRow(row["language"], {"text": decoded(ids)})
+        return RenderedRow(row["language"], {"text": decoded(row_ids(tokenizer, row))})
     prompt = list(row["prompt"])
     text = render_chat(tokenizer, prompt)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -127,6 +126,17 @@ def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -
         )
         parts[side] = decoded(found)
     return RenderedRow(row["language"], parts)
+
+
+def row_ids(tokenizer: Any, row: Mapping[str, Any]) -> list[int]:
+    """Tokenize a row as training reads it: its text, or its prompt with the first of its answers,
+    if it has one."""
+    if "text" in row:
+        return tokenizer(row["text"] + tokenizer.eos_token)["input_ids"]
+    side = next((side for side in _SIDES if side in row), None)
+    if side is None:
+        return _ids(tokenizer, row["prompt"], add_generation_prompt=True)
+    return _ids(tokenizer, [*row["prompt"], *row[side]])
 
 
 def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:

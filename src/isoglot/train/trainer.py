@@ -22,7 +22,9 @@ from isoglot.train.log import (
 )
 from isoglot.train.mixing import draw_evenly, mix
 from isoglot.train.order import LanguageBalanced, LengthGrouped
-from isoglot.train.policy import Policy, diverged, save_policy
+from isoglot.train.policy import Policy
+from isoglot.train.probe import probe_of
+from isoglot.train.saving import diverged, save_policy
 from isoglot.train.selection import CheckpointSelection, HeldOut
 from isoglot.train.settings import OnStep, TrainConfig, library_refusals
 from isoglot.train.template import check_template, end_ids, load_training_tokenizer
@@ -254,8 +256,10 @@ def run_training(
     selection = None
     if config.choose and held_out:
         selection = CheckpointSelection(trainer, tokenizer, out, config.choose, held_out)
+    is_reward = config.method == "reward"
+    probe = probe_of(first_of_each_language(rows), tokenizer, trainer.model, is_reward=is_reward)
     summary = {**given, **_run(trainer, out, selection)}
-    save_policy(trainer, tokenizer, policy, out, summary)
+    save_policy(trainer, tokenizer, policy, out, summary, probe)
     saved = finished_summary(out)
     assert saved is not None
     return saved

@@ -29,7 +29,45 @@ def merge(base: Any, path: str) -> Any:
     from peft import PeftModel
 
     _check_fits(base, Path(path).expanduser())
-    return PeftModel.from_pretrained(base, str(Path(path).expanduser())).merge_and_unload()
+    return merged(PeftModel.from_pretrained(base, str(Path(path).expanduser())))
+
+
+def merged(model: Any) -> Any:
+    """Merge the adapters of a PEFT model into its base, which then computes what both did together.
+
+    Adapters on one of two embeddings with tied weights belong to that one alone: merged into the
+    shared weight they would change the other, too. Such embeddings are no longer tied afterwards,
+    as the config then says.
+    """
+    from torch.nn import Parameter
+
+    ends = _embeddings(model.get_base_model())
+    first, last = map(_without_adapters, ends)
+    if _share(first, last) and (first, last) != ends:
+        last.weight = Parameter(last.weight.detach().clone())
+    whole = model.merge_and_unload()
+    if not _share(*_embeddings(whole)):
+        for config in (whole.config, whole.config.get_text_config()):
+            config.tie_word_embeddings = False
+    return whole
+
+
+def _embeddings(model: Any) -> tuple[Any, Any]:
+    """The modules that embed the tokens of the input and of the output; None where one lacks."""
+    return model.get_input_embeddings(), model.get_output_embeddings()
+
+
+def _without_adapters(module: Any) -> Any:
+    """The module under the wrappers of PEFT."""
+    for name in ("base_layer", "original_module"):
+        if hasattr(module, name):
+            return _without_adapters(getattr(module, name))
+    return module
+
+
+def _share(first: Any, last: Any) -> bool:
+    """True if two modules have one weight."""
+    return last is not None and first.weight is last.weight
 
 
 def _check_fits(base: Any, folder: Path) -> None:
