@@ -227,7 +227,7 @@ STAGES = (
     ),
     Stage(
         name="score",
-        version=3,
+        version=4,
         reads=("prompts", "completions"),
         writes=Completion,
         run=make_scores,

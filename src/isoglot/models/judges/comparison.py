@@ -1,6 +1,5 @@
 """Judges that compare two completions: by a model's verdict, or by a scorer's rewards."""
 
-import re
 from collections.abc import Sequence
 from math import exp, isfinite, isnan
 from typing import Literal, cast
@@ -11,7 +10,6 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import (
     Judgement,
     LikelihoodModel,
-    Sampled,
     Sampler,
     Sampling,
     Scorer,
@@ -20,14 +18,15 @@ from isoglot.core.protocols import (
 )
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
+from isoglot.models.judges.reply import conclusion
 from isoglot.models.judges.request import (
     conversation_of,
     cost_usd_of,
     judge_request,
-    last_line,
     require_fields,
     tagged,
 )
+from isoglot.models.judges.verdict import VerdictReader
 
 _TEMPLATE = """\
 Compare two answers to one request. Both were to be written in {language}.
@@ -57,15 +56,7 @@ _LABEL_ONLY = """
 Reply with one word and nothing else: `A` if the first answer is better, `B` if the second one is, \
 `tie` if they are equally good or equally bad."""
 
-_SCORES = {"A": 1.0, "B": 0.0, "TIE": 0.5}
 _LABELS = ("A", "B", "tie")
-# The form that the request describes, or one label in double brackets as MT-Bench wants it, with
-# words after it in languages that put the verb at the end.
-_VERDICT = re.compile(
-    r"(?:(?:final )?verdict\s*[:：][\s*_`]*)?(?P<plain>A|B|tie)"
-    r"|[^\[\]]*\[\[\s*(?P<boxed>A|B|tie)\s*\]\][^\[\]]*",
-    re.IGNORECASE,
-)
 
 Reading = Literal["auto", "text", "likelihood"]
 """The source of a verdict; see `JudgeConfig.reading`."""
@@ -147,7 +138,7 @@ class SamplerJudge:
                 requests, self._config.sampling, no_tick if self._likelihood else tick
             )
             for i, samples in zip(left, replies, strict=True):
-                judged[i] = Judgement(_read_verdict(samples[0]), samples[0].text)
+                judged[i] = Judgement(conclusion(samples[0], VerdictReader()), samples[0].text)
         return [known or Judgement(None, "") for known in judged]
 
     def _request(self, prompt: Prompt, first: str, second: str, form: str) -> Prompt:
@@ -189,11 +180,6 @@ class ScorerJudge:
             judged.append(Judgement(score, f"{one} against {other}"))
             tick(1, prompt.language)
         return judged
-
-
-def _read_verdict(reply: Sampled) -> float | None:
-    match = _VERDICT.fullmatch(last_line(reply))
-    return _SCORES[(match["plain"] or match["boxed"]).upper()] if match else None
 
 
 def _judge_by_likelihood(logs: Sequence[float]) -> Judgement | None:

@@ -2,23 +2,24 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import compress
 from typing import NamedTuple
 
 from pydantic import Field, field_validator
 
-from isoglot.core.protocols import Sampled, Sampler, Sampling, Tick, no_tick
+from isoglot.core.protocols import Sampler, Sampling, Tick, no_tick
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
-from isoglot.core.text import digits_to_ascii
+from isoglot.models.judges.reply import CLOSE, OPEN, Form, conclusion
 from isoglot.models.judges.request import (
     conversation_of,
     cost_usd_of,
     judge_request,
-    last_line,
     require_fields,
     tagged,
 )
+from isoglot.models.judges.words import word_pattern, word_search
 
 _TEMPLATE = """\
 Grade the last answer of a conversation. It was to be written in {language}.
@@ -40,12 +41,54 @@ First say in a few sentences why. Then close with one line that holds nothing el
 (useless) to 10 (nothing to improve), such as:
 Rating: 4"""
 
-_NUMBER = r"\d+(?:\.\d+)?"
-_RATING = re.compile(
-    rf"(?:(?:final )?rating\s*[:：][\s*_`]*)?(?P<plain>{_NUMBER})(?:\s*/\s*10)?"
-    rf"|[^\[\]]*\[\[\s*(?P<boxed>{_NUMBER})\s*\]\][^\[\]]*",
-    re.IGNORECASE,
-)
+_BEST = 10
+_HAN_GRADES = dict(zip("一二三四五六七八九十", range(1, 11), strict=True))
+_NUMBER = rf"(?P<grade>(?<![A-Za-z\d.,+~≈<>-])\d{{1,3}}(?:[.,]\d{{1,2}})?|[{''.join(_HAN_GRADES)}])"
+
+
+@cache
+def _grade_pattern() -> re.Pattern[str]:
+    """Match a grade with its scale before or after it, then a remark."""
+    of, points = word_pattern("of"), word_pattern("points")
+    best = rf"10(?:[.,]0+)?(?![\d.,]\d|\d)\s*(?:{points})?"
+    return re.compile(
+        rf"(?:10\s*(?:{of})\s*|满分\s*10\s*分?\s*[,:]?\s*)?{OPEN}*{_NUMBER}(?!\d|[.,]\d)"
+        rf"\s*(?:{points})?{CLOSE}*(?P<scale>{OPEN}*(?:/|{of})\s*{best})?\s*(?:{points})?{CLOSE}*"
+        r"(?P<remark>(?:(?:[.,;:!。、(\[]|\s[-–—]+\s|\s{2,})[^\d?]*)?)",
+        re.IGNORECASE,
+    )
+
+
+class RatingReader:
+    """Reads a grade from 1 to 10; a range and a grade on another scale are none."""
+
+    label = "rating"
+    is_answer_label = False
+
+    def read(self, text: str, form: Form) -> float | None:
+        match = _grade_pattern().fullmatch(text.strip())
+        if not match or (form == "bare" and match["remark"].strip(" .")):
+            return None
+        return _grade(match)
+
+    def read_sentence(self, line: str) -> float | None:
+        """Return the one grade with its scale, as in "I rate it 8/10."; None without a label."""
+        if not word_search("rating").search(line) or word_search("against").search(line):
+            return None
+        found = [match for match in _grade_pattern().finditer(line) if match["scale"]]
+        numbers = re.findall(r"\d+", line)
+        if len(found) != 1 or len(numbers) != len(re.findall(r"\d+", found[0][0])):
+            return None
+        return _grade(found[0])
+
+    def mentions(self, text: str) -> bool:
+        return bool(re.search(r"\d", text))
+
+
+def _grade(match: re.Match[str]) -> float | None:
+    grade = match["grade"].replace(",", ".")
+    value = float(_HAN_GRADES.get(grade, grade))
+    return value if 1 <= value <= _BEST else None
 
 
 class RatingConfig(Section):
@@ -97,7 +140,9 @@ class SamplerRater:
         """Return one rating for each answer."""
         requests = [self._request(*item) for item in zip(prompts, answers, strict=True)]
         replies = self._sampler.sample(requests, self._config.sampling, tick)
-        return [Rating(_read_rating(samples[0]), samples[0].text) for samples in replies]
+        return [
+            Rating(conclusion(samples[0], RatingReader()), samples[0].text) for samples in replies
+        ]
 
     def _request(self, prompt: Prompt, answer: str) -> Prompt:
         texts = {"conversation": conversation_of(prompt), "answer": answer}
@@ -126,9 +171,3 @@ class JudgeScorer(SamplerRater):
         texts = [row.text for row in compress(completions, is_rated)]
         ratings = iter(self.rate(list(compress(prompts, is_rated)), texts))
         return [next(ratings).value if each else None for each in is_rated]
-
-
-def _read_rating(reply: Sampled) -> float | None:
-    match = _RATING.fullmatch(digits_to_ascii(last_line(reply)))
-    value = float(match["plain"] or match["boxed"]) if match else 0.0
-    return value if 1 <= value <= 10 else None

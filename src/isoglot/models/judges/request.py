@@ -1,8 +1,7 @@
-"""The request that a judge reads, and the last line of its reply.
+"""The request that a judge reads.
 
 The prompt and the completions under judgement are untrusted: they appear between tags that carry a
-hash of all of them, which none of them can contain. A verdict is read from the last line of a
-finished reply.
+hash of all of them, which none of them can contain.
 """
 
 import re
@@ -12,10 +11,8 @@ from typing import cast
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.protocols import Sampled, Sampler
-from isoglot.core.records import FinishReason, Message, Prompt, content_id
-
-_MARKUP = re.compile(r"^[\s*_`#>\-]+|[\s*_`.!\u3002]+$")
+from isoglot.core.protocols import Sampler
+from isoglot.core.records import Message, Prompt, content_id
 
 
 def require_fields(template: str, *names: str) -> str:
@@ -52,14 +49,6 @@ def judge_request(prompt: Prompt, template: str, blocks: Mapping[str, str], form
     message: Message = {"role": "user", "content": request}
     prompt_id = content_id(prompt.answer_language, request)
     return replace(prompt, family=prompt_id, prompt_id=prompt_id, prompt=(message,), gold=None)
-
-
-def last_line(reply: Sampled) -> str:
-    """Return the last line without mark-up; empty for a cut-off reply, which may end in a quote."""
-    if reply.finish_reason != FinishReason.STOP:
-        return ""
-    lines = (_MARKUP.sub("", line) for line in reversed(reply.text.splitlines()))
-    return next(filter(None, lines), "")
 
 
 def cost_usd_of(sampler: Sampler) -> float | None:
