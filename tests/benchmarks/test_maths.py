@@ -1,11 +1,13 @@
 """In every language a right number scores 1 and another 0, however it is written."""
 
+import json
 import tomllib
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from cases import cases
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import is_whole, published
 
@@ -59,6 +61,7 @@ def written(number: int, writing: str, tag: str, *, native: bool) -> str:
     return in_digits_of(ZEROS[tag], text) if native and tag in ZEROS else text
 
 
+@settings(deadline=None)  # the first one reads the words of CLDR
 @given(numbers, writings, st.sampled_from(UNITS), st.sampled_from(TAGS), st.booleans())
 def test_an_announced_gold_scores_1_and_another_number_0(number, writing, unit, tag, native):
     text = unit.format(written(number, writing, tag, native=native))
@@ -68,6 +71,7 @@ def test_an_announced_gold_scores_1_and_another_number_0(number, writing, unit, 
         assert grade(solution + ending, number + 1) == 0.0
 
 
+@settings(deadline=None)
 @given(
     numbers,
     st.sampled_from(TAGS),
@@ -121,10 +125,32 @@ def test_solutions(text, gold, value):
     assert grade(text, gold) == value
 
 
-@pytest.mark.parametrize("gold", ["", "None", "eighteen", "1/2"])
+@cases(
+    *("maths_announced", "maths_box", "maths_currency", "maths_decomposed", "maths_full_width"),
+    *("maths_minus", "maths_myriads", "maths_not_but", "maths_runs_on", "maths_unread_forms"),
+)
+def test_answers_that_were_misread(case):
+    prompt = Prompt.from_text("?", language=case.input["language"], gold=case.input["gold"])
+    assert grade_number(prompt, case.input["text"]) in case.right
+
+
+@pytest.mark.parametrize("gold", ["", "None", "eighteen", "1/2", "12,5", "1,2345", "True"])
 def test_a_gold_that_is_no_number_is_refused(gold):
     with pytest.raises(ValueError, match="expected a number as gold answer"):
         grade("18", gold)
+
+
+@cases("gold")
+def test_golds_of_files(case):
+    rows = [
+        {"question": "?", "answer_number": 1},
+        {"question": "?", "answer": json.loads(case.input)},
+    ]
+    if case.right == ("refused",):
+        with pytest.raises(ValueError, match=r"mgsm\[de\], row 2: expected a (number|column)"):
+            MGSM.examples(lambda _: rows, "de", PromptFormat())
+    else:
+        assert MGSM.examples(lambda _: rows, "de", PromptFormat())[1].prompt.gold in case.right
 
 
 def test_the_words_are_complete_and_of_the_table():

@@ -1,20 +1,20 @@
 """Mathematical word problems (MGSM, MSVAMP): prompts, and the number that a solution states.
 
-The words of every language are in `maths.toml`.
+The words of every language are in `maths.toml`; `stated_number` reads the answers.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal, InvalidOperation
-from functools import cache
+from decimal import Decimal
+from fractions import Fraction
 
 from isoglot.benchmarks.benchmark import Benchmark, Example, PromptFormat, ReadSplit, literals
 from isoglot.benchmarks.conversations import Shot, build_example, first_shots
 from isoglot.benchmarks.rows import cell, position, text_cell
+from isoglot.benchmarks.stated_number import is_announced, stated_number
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
 from isoglot.core.rows import Row
-from isoglot.core.text import last_number
 from isoglot.evals.metric import mean_of
 
 VARIANTS = ("native_cot", "english_cot", "direct")
@@ -25,14 +25,7 @@ _ENGLISH_COT = (
     "the sentence “The answer is N.”, where N is the final number."
 )
 
-# Read in any language: an answer in another language than requested is off target, not wrong.
-_OF_ALL_LANGUAGES = ("####", "\\boxed{")
-_MARKUP = str.maketrans("", "", "*_`")
-_OPENING = " \t\n\u00a0\u202f:：ঃ=～—–(（「『“„«\"'$€£¥₹฿"  # not the hyphen, which may be a minus
-_SENTENCE_END = re.compile(r"[\n!?！？。।]|\.(?=\s|$)")
-_FIRST_NUMBER = re.compile(r"[-−－﹣]?\d+(?:[.,'’٫٬．]\d+|[ \u00a0\u2009\u202f]\d{3}(?!\d))*")
-_MAX_SENTENCE_CHARS = 400
-_THREE_DECIMALS = re.compile(r"[-−－﹣]?\d{1,3}[.,٫．]\d{3}")
+_GOLD = re.compile(r"[-−]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?(?:[eE][+-]?\d{1,2})?")
 
 
 def maths_benchmark(
@@ -56,7 +49,7 @@ def maths_benchmark(
                 family=f"{name}-{position(row, place, 'i')}",
                 shots=shots,
                 answer_language="en" if variant == "english_cot" else tag,
-                gold=str(gold_number(cell(row, *answer))),
+                gold=str(_gold_of(row, answer, f"{name}[{tag}], row {place + 1}")),
                 source=name,
             )
             for place, row in enumerate(rows("test"))
@@ -88,11 +81,11 @@ def _worked_answer(row: Row, tag: str, *, direct: bool) -> str:
     text = _without_label(str(cell(row, "answer")), tag)
     number = row.get("answer_number")
     if number is None:
-        number = answer_number(text)
+        number = answer_number(text, tag)
     if direct:
         return str(number)
     words = literals("maths")[tag]
-    return text if _stated_number(text) else f"{text} {words['answer'].format(number=number)}"
+    return text if is_announced(text, tag) else f"{text} {words['answer'].format(number=number)}"
 
 
 def _without_label(text: str, tag: str) -> str:
@@ -104,77 +97,51 @@ def _without_label(text: str, tag: str) -> str:
 
 
 def gold_number(published: object) -> Decimal:
-    """Parse the number of a published answer: `18`, `5,600`, `22800.0`."""
-    text = str(published).replace(",", "").strip()
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
+    """Parse the number of a published answer: `18`, `5,600`, `22800.0`.
+
+    A comma stands before groups of three digits only: `12,5` is no number of a published set.
+    """
+    text = str(published).strip()
+    if not _GOLD.fullmatch(text):
         raise InputError(
-            f"expected a number as gold answer, came {text!r:.40}; give the set as it is published"
-        ) from error
+            f"expected a number as gold answer, such as 18 or 5,600.5, came {text!r:.40}; give the "
+            "set as it is published"
+        )
+    return Decimal(text.replace(",", "").replace("−", "-"))
 
 
-def answer_number(text: str) -> Decimal | None:
-    """Return the number that a solution states, or else the last one in it; None without any."""
-    run = _stated_number(text)
-    return last_number(text if run is None else run)
+def _gold_of(row: Row, columns: Sequence[str], place: str) -> Decimal:
+    try:
+        return gold_number(cell(row, *columns))
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
 
 
-def grade_number(prompt: Prompt, text: str) -> float:
-    """Return 1.0 if the stated number, or else the last one, is the gold, and 0.0 otherwise.
+def answer_number(text: str, tag: str = "en") -> Decimal | None:
+    """Return the number that a solution in a language states, or else the last one in it.
+
+    None without any, and where its value is unknown or no decimal fraction of 28 digits.
+    """
+    number = stated_number(text, tag)
+    if number is None or len(number.values) != 1:
+        return None
+    [value] = number.values
+    decimal = Decimal(value.numerator) / Decimal(value.denominator)
+    return decimal if Fraction(decimal) == value else None
+
+
+def grade_number(prompt: Prompt, text: str) -> float | None:
+    """Return 1.0 if the number that an answer states is the gold, and 0.0 if not, or if none is.
 
     A single group of three digits (`1.125`) is read as thousands, unless the gold has decimals.
+    None where the value of the number is unknown: a time, a duration, a range with the gold in it.
     """
-    gold = gold_number(prompt.gold)
-    number = answer_number(text)
-    if number == gold:
-        return 1.0
-    if number is None or gold == gold.to_integral_value():
+    number = stated_number(text, prompt.answer_language, (prompt.text,))
+    if number is None:
         return 0.0
-    run = _stated_number(text) or (_FIRST_NUMBER.findall(text) or [""])[-1]
-    decimal = re.sub(r"[,٫．]", ".", run).translate(str.maketrans("−－﹣", "---"))
-    return float(bool(_THREE_DECIMALS.fullmatch(run)) and Decimal(decimal) == gold)
+    is_gold = number.equals(Fraction(gold_number(prompt.gold)))
+    return None if is_gold is None else float(is_gold)
 
 
 MATHS_ACCURACY = mean_of("accuracy", grade_number)
 """Share of problems with exactly the right number."""
-
-
-def _stated_number(text: str) -> str | None:
-    """Return the digits, as written, of the last stated answer that has any."""
-    body = text.lower().translate(_MARKUP).replace("{,}", ",").replace("\\,", "")
-    end = len(body)
-    while True:
-        found = [(body.rfind(words, 0, end), words) for words in _announcements()]
-        start, words = max(found, key=lambda at: at[0] + len(at[1]) if at[0] >= 0 else -1)
-        if start < 0:
-            return None
-        after = body[start + len(words) : start + len(words) + _MAX_SENTENCE_CHARS]
-        if run := _number_of(after, directly=_announcements()[words]):
-            return run
-        end = start + len(words) - 1
-
-
-def _number_of(announcement: str, *, directly: bool) -> str | None:
-    """Return the last result of the sentence or its first number; `directly`: only at its start."""
-    sentence = announcement.lstrip(_OPENING).removeprefix("- ")
-    if directly and not _FIRST_NUMBER.match(sentence.lstrip(_OPENING)):
-        return None
-    stop = _SENTENCE_END.search(sentence)
-    sentence = sentence[: stop.start()] if stop else sentence
-    for part in (sentence.rsplit("=", 1)[-1], sentence):
-        if number := _FIRST_NUMBER.search(part):
-            return number[0]
-    return None
-
-
-@cache
-def _announcements() -> dict[str, bool]:
-    """Map the words before an answer to whether its number follows directly."""
-    rows = literals("maths").values()
-    headings = {words.lower() for row in rows for words in row["headings"]}
-    sentences = {words.lower() for row in rows for words in row["announcements"]}
-    return {
-        **dict.fromkeys(sorted(sentences), False),
-        **dict.fromkeys((*_OF_ALL_LANGUAGES, *sorted(headings)), True),
-    }

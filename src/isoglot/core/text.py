@@ -1,35 +1,12 @@
-"""Forms, lengths, numbers and repetition in a text of any script."""
+"""Forms, lengths, digits and repetition in a text of any script."""
 
 import re
 import unicodedata
 from collections import Counter
-from decimal import Decimal
 from functools import cache
 
 _OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _WORDED = re.compile(r"[^\W_]")
-
-# Thai to Lao, Burmese, Khmer, kana and Han: a minus sign may touch the letter before it.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
-_SPACE = " \u00a0\u2009\u202f"
-_SIGNS = str.maketrans({"−": "-", "－": "-", "﹣": "-", "٫": ".", "．": ".", "٬": ","})
-_NUMBER = re.compile(
-    rf"""
-    (?P<minus> (?<![)\]-]) (?<![^\W{_UNSPACED}]) - )?
-    (?<!\d)
-    (?:
-        (?<!\d[.,])
-        (?: [1-9]\d?(?:,\d\d)+,\d{{3}} (?P<indian_fraction>\.\d+)?
-          | [1-9]\d{{0,2}} (?P<group>[.,'’{_SPACE}])\d{{3}} (?:(?P=group)\d{{3}})*
-            (?P<fraction>(?!(?P=group))[.,]\d+)?
-          | \d+ (?P<plain_fraction>[.,]\d+)
-        )
-        (?!\d|[.,]\d)
-      | \d+
-    )
-    """,
-    re.VERBOSE,
-)
 
 _INVISIBLE = re.compile(  # Default_Ignorable_Code_Point of Unicode 15.1
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
@@ -74,28 +51,6 @@ def length_chars(text: str) -> int:
 def digits_to_ascii(text: str) -> str:
     """Replace every decimal digit of Unicode (category Nd) by one of 0 to 9."""
     return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text)
-
-
-def last_number(text: str) -> Decimal | None:
-    """Return the last number in a text, in the digits of any script; None if there is none.
-
-    The convention of a text is unknown, so the rule depends on the number alone:
-
-    * Of two different separators the last is the decimal one: `1,234.5` and `1.234,5`.
-    * One kind of separator (comma, point, apostrophe, blank) before groups of exactly three digits
-      groups thousands: `1,234`, `1.234`, `1 234` are all 1234. So does the Indian `1,23,456`.
-    * Any other single comma or point is decimal: `3,5`, `0.125`, `1234.567`.
-    * Digits joined in another way, as in a date or a list without blanks, are separate numbers.
-    * A minus counts if it touches the number and no word, digit or bracket before it: `10-5` ends
-      in 5. Numerals in words, fractions and powers are not read.
-    """
-    numbers = list(_NUMBER.finditer(digits_to_ascii(text).translate(_SIGNS)))
-    if not numbers:
-        return None
-    number = numbers[-1]
-    fraction = number["indian_fraction"] or number["fraction"] or number["plain_fraction"] or ""
-    whole = re.sub(r"\D", "", number[0].removesuffix(fraction))
-    return Decimal(("-" if number["minus"] else "") + whole + fraction.replace(",", "."))
 
 
 def has_repetition(

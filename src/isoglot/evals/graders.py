@@ -10,7 +10,8 @@ from itertools import groupby, takewhile
 from typing import Literal
 
 from isoglot.core.errors import InputError
-from isoglot.core.text import digits_to_ascii, last_number, normalise
+from isoglot.core.numbers import last_number
+from isoglot.core.text import digits_to_ascii, normalise
 from isoglot.evals.latex import grade_latex
 
 Grader = Callable[[str, str], float | None]
@@ -26,13 +27,17 @@ _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 def grade_last_number(text: str, gold: str) -> float | None:
     """Return 1.0 if the last number of the text is the gold number, 0.0 otherwise or without one.
 
+    None where the value of the last number is unknown: a time, or a range with the gold in it.
+
     Raises:
         InputError: the gold has no number.
     """
     expected = last_number(gold)
-    if expected is None:
+    if expected is None or len(expected.values) != 1:
         raise InputError(f"gold {gold!r:.60}: expected a number, came none; mend the gold column")
-    return float(last_number(text) == expected)
+    number = last_number(text)
+    is_gold = number.equals(expected.values[0]) if number else False
+    return None if is_gold is None else float(is_gold)
 
 
 def grade_exact(text: str, gold: str) -> float | None:

@@ -287,7 +287,7 @@ STAGES = (
 
 EVALUATE = Stage(
     name="evaluate",
-    version=3,
+    version=4,
     reads=(),
     writes=Graded,
     run=make_evaluation,
