@@ -2,8 +2,7 @@
 
 Run from the root of the repository, on one core:
 
-    OMP_NUM_THREADS=1 python bench/artefacts.py ../shared/data          # the tables of docs/LOG.md
-    OMP_NUM_THREADS=1 python bench/artefacts.py ../shared/data --fit    # writes length_ratios.csv
+    OMP_NUM_THREADS=1 python bench/artefacts.py ../shared/data
 
 The data folder holds `sib200`, `ntrex` and `mlqe_pe`. A hash assigns every item (parallel in all
 its languages) to `fit`, on which lengths are fitted and thresholds were chosen, or to `test`, on
@@ -11,7 +10,6 @@ which every number is measured. `--part fit` prints the same tables of the other
 """
 
 import argparse
-import csv
 import gzip
 import hashlib
 import json
@@ -21,18 +19,16 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import fmean
 
 from scipy.stats import spearmanr
 
-from isoglot.core import lengths
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.protocols import Translation
-from isoglot.core.text import digits_to_ascii, length_chars
+from isoglot.core.text import digits_to_ascii
 from isoglot.data.artefacts import (
     CHECKS,
     ArtefactConfig,
-    deviation_of,
+    deviations_of,
     find_artefacts,
     missing_numbers,
 )
@@ -69,35 +65,6 @@ def read_parallel(data: Path) -> tuple[dict, dict, dict]:
         ntrex[of_ntrex[row["lang"]]].setdefault(row["line"], row["text"])
         documents[row["line"]] = row["doc"]
     return sib, ntrex, documents
-
-
-def fit_lengths(sib: dict, ntrex: dict) -> None:
-    """Write mean and spread of the log ratio to English, the spread scaled to 100 characters."""
-    path = Path(lengths.__file__).with_name("length_ratios.csv")
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["tag", "log_ratio", "spread"])
-        writer.writerow(["en", 0, 0])
-        for tag in LANGUAGES:
-            means, scaled = [], []
-            for corpus in (sib, ntrex):
-                pairs = [
-                    (length_chars(corpus["en"][key]), length_chars(text))
-                    for key, text in corpus.get(tag, {}).items()
-                    if tag != "en" and key in corpus["en"] and part_of(key) == "fit"
-                ]
-                ratios = [math.log(num / english) for english, num in pairs]
-                if not ratios:
-                    continue
-                mean = fmean(ratios)
-                means.append(mean)
-                scaled += [
-                    (r - mean) ** 2 * min(max(english, 25), 900) / 100
-                    for r, (english, _) in zip(ratios, pairs, strict=True)
-                ]
-            if means:
-                spread = math.sqrt(fmean(scaled) + (max(means) - min(means)) ** 2 / 4)
-                writer.writerow([tag, round(fmean(means), 3), round(spread, 3)])
 
 
 def sentence_items(sib: dict, ntrex: dict, tag: str, part: str) -> list[Item]:
@@ -253,7 +220,7 @@ def artefact_score(pair: Translation) -> float:
     marks = [len(re.findall(r"[^\w\s]", text)) for text in (pair.source, pair.translation)]
     signs = (
         1 - len(set(words)) / len(words) if words else 0.0,
-        min(1.0, abs(deviation_of(pair)) / 6),
+        min(1.0, abs(deviations_of([pair])[0]) / 6),
         min(1.0, len(numbers) / 2),
         abs(marks[0] - marks[1]) / max(1, *marks),
     )
@@ -286,7 +253,7 @@ def print_mlqe(data: Path, part: str) -> None:
         scores: dict[str, Callable[[int], float]] = {
             "score": lambda i, p=with_model: -artefact_score(p[i]),
             "text": lambda i, p=pairs: -artefact_score(p[i]),
-            "length": lambda i, p=pairs: -abs(deviation_of(p[i])),
+            "length": lambda i, p=pairs: -abs(deviations_of([p[i]])[0]),
             "model": lambda i, p=with_model: p[i].log_probability,
         }
         shown = [
@@ -301,13 +268,9 @@ def print_mlqe(data: Path, part: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--fit", action="store_true")
     parser.add_argument("--part", default="test", choices=("fit", "test"))
     options = parser.parse_args()
     corpora = read_parallel(options.data)
-    if options.fit:
-        fit_lengths(*corpora[:2])
-        return
     print_planted(corpora, options.part, ArtefactConfig())
     print_mlqe(options.data, options.part)
 

@@ -8,7 +8,6 @@ from fakes import FakeIdentifier, FakeTranslator
 from published import is_whole, published, published_rows
 
 from isoglot.core.languages import LANGUAGES
-from isoglot.core.lengths import length_deviation
 from isoglot.core.protocols import Translation
 from isoglot.core.records import Prompt
 from isoglot.data.artefacts import (
@@ -103,18 +102,6 @@ def test_code_waters_no_ratio_down(identifier):
 
 def test_an_empty_translation_is_too_short(identifier):
     assert "length_ratio" in faults_of(GOOD[0], "", identifier)
-
-
-def test_lengths():
-    assert length_deviation(100, 100, "en", "en") == 0
-    assert length_deviation(100, 33, "en", "zh-Hans") == pytest.approx(0, abs=0.7)
-    assert length_deviation(100, 33, "en", "de") < -4
-    there = length_deviation(100, 120, "de", "fi")
-    back = length_deviation(120, 100, "fi", "de")
-    assert there == pytest.approx(-back, rel=0.2)
-    assert length_deviation(200, 240, "en", "de") > length_deviation(50, 60, "en", "de")
-    for tag in ("fo", "mi", "ki", "dz", "nqo"):  # some have no text of their own
-        assert abs(length_deviation(100, 100, "en", tag)) < 8
 
 
 def test_back_translation():

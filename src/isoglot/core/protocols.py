@@ -152,6 +152,8 @@ class Translation(NamedTuple):
     """Mean log-probability of a token by the translator; None where it is not known."""
     identified: str | None = None
     """Language identified in the translation; None when unsure."""
+    length_deviation: float = 0.0
+    """By how many spreads the translation is longer (positive) or shorter than expected."""
 
 
 TranslationCheck = Callable[[Sequence[Translation]], list[str | None]]

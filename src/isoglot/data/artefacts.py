@@ -4,7 +4,9 @@ No check sees a word with the wrong meaning, a lost negation, or a fluent senten
 something else. docs/LOG.md has the precision and recall of each check by language.
 """
 
+import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, get_args
@@ -13,7 +15,7 @@ from pydantic import Field
 
 from isoglot.core.chrf import chrf
 from isoglot.core.languages import language
-from isoglot.core.lengths import length_deviation
+from isoglot.core.lengths import length_deviations, length_figures
 from isoglot.core.protected import FENCE, SPAN, protected
 from isoglot.core.protocols import (
     LanguageIdentifier,
@@ -116,7 +118,7 @@ def _sentence_count(pair: Translation, config: ArtefactConfig) -> bool:
     if before is None or after is None or before == after:
         return False
     sign = 1 if after > before else -1
-    return sign * deviation_of(pair) >= config.min_sentence_deviation
+    return sign * pair.length_deviation >= config.min_sentence_deviation
 
 
 def _lost_number(pair: Translation, _: ArtefactConfig) -> bool:
@@ -137,7 +139,7 @@ CHECKS: Mapping[ArtefactName, Callable[[Translation, ArtefactConfig], bool]] = {
     "wrong_language": lambda pair, _: pair.identified not in (None, pair.target_language),
     "repetition": lambda pair, _: _repeats(pair.translation) and not _repeats(pair.source),
     "sentence_count": _sentence_count,
-    "length_ratio": lambda pair, config: abs(deviation_of(pair)) > config.max_length_deviation,
+    "length_ratio": lambda pair, config: abs(pair.length_deviation) > config.max_length_deviation,
     "lost_number": _lost_number,
 }
 """Checks by the name of their fault; each returns True if the translation has it."""
@@ -150,7 +152,8 @@ def find_artefacts(
 ) -> list[list[ArtefactName]]:
     """Return the faults of each translation, in the order of `CHECKS`.
 
-    The identifier's candidates should include every language of the run.
+    The identifier's candidates should include every language of the run. Lengths are also compared
+    with those of the other translations between the same languages.
     """
     config = config or ArtefactConfig()
     identified = identifier.identify([_prose(each.translation) for each in translations])
@@ -161,6 +164,10 @@ def find_artefacts(
             identified=tag,
         )
         for each, tag in zip(translations, identified, strict=True)
+    ]
+    pairs = [
+        pair._replace(length_deviation=deviation)
+        for pair, deviation in zip(pairs, deviations_of(pairs), strict=True)
     ]
     return [
         [name for name in CHECKS if name in config.checks and CHECKS[name](pair, config)]
@@ -226,12 +233,22 @@ def _prose(text: str) -> str:
     return "\n".join(map(normalise, SPAN.sub(" ", FENCE.sub(" ", text)).splitlines())).strip()
 
 
-def deviation_of(pair: Translation) -> float:
-    """Return the deviation from the expected length, in spreads, without protected spans."""
-    source, translation = length_chars(_prose(pair.source)), length_chars(_prose(pair.translation))
-    if not source or not translation:
-        return 0.0 if source == translation else float("inf")
-    return length_deviation(source, translation, pair.source_language, pair.target_language)
+def deviations_of(pairs: Sequence[Translation]) -> list[float]:
+    """Return the deviations from the expected length, in spreads, without protected spans."""
+    deviations = [0.0] * len(pairs)
+    alike: dict[tuple[str, str], dict[int, tuple[int, int]]] = defaultdict(dict)
+    for i, pair in enumerate(pairs):
+        before, after = (length_chars(_prose(text)) for text in (pair.source, pair.translation))
+        if before and after:
+            alike[pair.source_language, pair.target_language][i] = before, after
+        elif before or after:
+            deviations[i] = math.inf if after else -math.inf
+    for (source, target), sizes in alike.items():
+        figures = length_figures(source), length_figures(target)
+        found = length_deviations(list(sizes.values()), *figures)
+        for i, deviation in zip(sizes, found, strict=True):
+            deviations[i] = deviation
+    return deviations
 
 
 def _numbers(text: str) -> list[str]:
