@@ -36,7 +36,8 @@ def grade_last_number(text: str, gold: str) -> float | None:
     if expected is None or len(expected.values) != 1:
         raise InputError(f"gold {gold!r:.60}: expected a number, came none; mend the gold column")
     number = last_number(text)
-    is_gold = number.equals(expected.values[0]) if number else False
+    # `1.125` is 1125 here, as in the gold.
+    is_gold = number._replace(fraction=None).equals(expected.values[0]) if number else False
     return None if is_gold is None else float(is_gold)
 
 
@@ -114,8 +115,13 @@ GRADERS: Mapping[GraderName, Grader] = {
 }
 
 
+def _last_value(text: str) -> str | None:
+    number = last_number(text)
+    return str(number.values[0]) if number and len(number.values) == 1 else None
+
+
 FINAL_ANSWERS: Mapping[str, Callable[[str], str | None]] = {
-    "last_number": lambda text: None if (n := last_number(text)) is None else f"{n.normalize():f}",
+    "last_number": _last_value,
     "sequence": lambda text: ", ".join(_entries(text, numeric=False)) or None,
     "exact": lambda text: _normalised(text.strip()) or None,
 }
