@@ -62,7 +62,7 @@ def test_thinking_is_left_out(read):
     ("row", "message"),
     [
         ({"messages": [ASKED, ANSWERED]}, "expected a column `language`, came messages; add"),
-        ({"prompt": "7?", "language": "sw"}, "in a column such as completion.*came None"),
+        ({"prompt": "7?", "language": "sw"}, "in a column such as completion.*came none"),
         ({"txt": "7", "language": "sw"}, "columns of a known form.*came txt, language; name"),
         ({"messages": [ASKED], "language": "sw"}, "answer at the end of column 'messages'"),
         ({"messages": [ASKED, ASKED], "language": "sw"}, "answer at the end of column 'messages'"),

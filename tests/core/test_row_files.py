@@ -9,8 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import cases
 
 from isoglot.core.errors import InputError
+from isoglot.core.row_sources import FileRowsConfig, source_rows
 from isoglot.core.rows import (
     Place,
     errors_at,
@@ -21,6 +23,7 @@ from isoglot.core.rows import (
     read_rows_of_files,
 )
 from isoglot.core.turns import prompt_messages
+from isoglot.models.local.template import read_template
 
 ROWS = [
     {"text": 'Say "yes",\u2028or no', "lang": "en"},
@@ -122,7 +125,7 @@ def test_a_glob_reads_its_files_by_name(tmp_path):
         ("a.json", b'[{"a": 1}', "a.json: expected a readable file, came an error"),
         ("a.csv", b"a,b\n1,2\n3\n", "a.csv, row 2: expected 2 columns, came 1"),
         ("a.tsv", b"a\tb\n1\t2\t3\n", "a.tsv, row 1: expected 2 columns, came 3"),
-        ("a.csv", b"\xff\xfe", "a.csv: expected a readable file, came an error .*decode"),
+        ("a.csv", b"\xff\xfa", "a.csv: expected a readable file, came an error .*decode"),
         (
             "a.jsonl.gz",
             gzip.compress(b'{"a": 1}\n' * 999, mtime=0)[:-12],
@@ -174,3 +177,72 @@ def test_a_prompt_is_a_text_or_turns_that_end_with_the_user():
     ]:
         with pytest.raises(InputError, match=message.replace("{", r"\{")):
             prompt_messages(cell, "p")
+
+
+@cases("brackets")
+def test_what_is_there_by_its_very_name_is_no_pattern(case, tmp_path):
+    if "command" in case.input:
+        pytest.skip("a training: tests/train/test_training_examples.py")
+    for name in case.input.get("there", [case.input["path"]]):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"name": name}))
+    rows = read_rows_of_files(str(tmp_path / case.input["path"]))
+    assert sorted(row["name"] for _, row in rows) in case.right
+
+
+def test_a_pattern_in_a_folder_with_brackets(tmp_path):
+    folder = tmp_path / "set [v2]"
+    folder.mkdir()
+    for tag in ("de", "sw"):
+        written(folder / f"{tag}.jsonl", ROWS)
+    assert [file.name for file in find_files(str(folder / "*.jsonl"))] == ["de.jsonl", "sw.jsonl"]
+    source = FileRowsConfig(path=str(folder / "{language}.jsonl"))
+    assert [row.language for row in source_rows(source)] == ["de", "de", "sw", "sw"]
+
+
+@cases("bom")
+def test_a_byte_order_mark_is_no_part_of_a_text(case, tmp_path):
+    path = tmp_path / case.input["file"]
+    path.write_bytes(case.input["content"].encode())
+    if path.suffix == ".jinja":
+        assert read_template(str(path)) in case.right
+    else:
+        rows = [row for _, row in read_rows(path)]
+        assert [json.dumps(row, ensure_ascii=False) for row in rows] == [
+            json.dumps(json.loads(line), ensure_ascii=False)
+            for line in case.input["content"].lstrip("\ufeff").splitlines()
+        ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
+def test_a_file_in_utf_16_says_so_by_its_mark(tmp_path, name, encoding):
+    file = written(tmp_path / name, ROWS)
+    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    text = data.decode("utf-8-sig")
+    data = text.encode(encoding) if encoding == "utf-16" else f"\ufeff{text}".encode(encoding)
+    file.write_bytes(gzip.compress(data) if file.suffix == ".gz" else data)
+    assert [row for _, row in read_rows(file)] == ROWS
+
+
+def test_files_that_were_joined_have_marks_inside(tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_text('\ufeff{"a": "\ufeffx"}\n\ufeff{"a": "y"}\n')
+    assert [row["a"] for _, row in read_rows(file)] == ["\ufeffx", "y"]
+
+
+@cases("half_surrogate")
+def test_half_of_a_character_is_mended(case, tmp_path):
+    for name in ("a.jsonl", "a.json"):
+        (tmp_path / name).write_text(case.input["row"])
+        ((_, row),) = read_rows(tmp_path / name)
+        text = json.dumps(row, ensure_ascii=False)
+        assert text.encode().decode() == text
+        assert "\ufffd" in text
+
+
+def test_halves_that_belong_together_stay(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"a": "\\ud83d\\ude00 \\ud83d", "\\udc00": ["\\udc00"]}')
+    ((_, row),) = read_rows(tmp_path / "a.jsonl")
+    assert row == {"a": "\U0001f600 \ufffd", "\ufffd": ["\ufffd"]}

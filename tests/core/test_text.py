@@ -12,7 +12,6 @@ from isoglot.core.text import (
     has_repetition,
     length_chars,
     normalise,
-    without_thinking,
 )
 
 ZEROS = "0٠۰०০௦౦๐０"
@@ -118,21 +117,3 @@ def test_ordinary_text_is_no_repetition(text):
 def test_any_worded_stretch_looped_long_enough_is_seen(unit, beginning):
     unit = normalise(unit) + "x"
     assert has_repetition(beginning + unit * 40)
-
-
-@pytest.mark.parametrize(
-    ("text", "opened", "answer"),
-    [
-        ("an answer", False, "an answer"),
-        ("<think>\n\n</think>\n\nan answer", False, "an answer"),
-        ("\n<think>why</think>an answer", False, "an answer"),
-        ("so it is.</think>\nan answer", True, "an answer"),
-        ("<think>why and", False, None),
-        ("why and", True, None),
-        ("write <think> and </think>", False, "write <think> and </think>"),
-        ("<think>a</think>write </think>", False, "write </think>"),
-        (" ", False, " "),
-    ],
-)
-def test_thinking_is_no_answer(text, opened, answer):
-    assert without_thinking(text, opened=opened) == answer

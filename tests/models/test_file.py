@@ -4,9 +4,13 @@ import gzip
 import json
 
 import pytest
+from cases import cases
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt, content_id
+from isoglot.core.row_sources import FileRowsConfig
+from isoglot.data.prompts import read_prompts
 from isoglot.models.file import FileSampler, FileSamplerConfig
 
 ROWS = [
@@ -102,3 +106,38 @@ def test_no_file_wrong_format_broken_line(tmp_path):
     broken.write_text('{"prompt_id": "a", "completion": "b"}\n{"prompt')
     with pytest.raises(ValueError, match="row 2: expected JSON"):
         FileSampler(FileSamplerConfig(path=broken))
+
+
+@cases("odd_rows")
+def test_a_row_gives_a_text_or_is_refused_by_its_place(case, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt_id":"0","completion":"Rot."}\n' + case.input + "\n", "utf-8")
+    asked = [Prompt("1", "1", "de", [{"role": "user", "content": "?"}], "de")]
+    try:
+        text = FileSampler(FileSamplerConfig(path=path)).sample(asked, Sampling())[0][0].text
+    except InputError as error:
+        text = "refused" if "rows.jsonl, row 2: expected" in str(error) else str(error)
+    assert text in case.right
+
+
+@cases("ids")
+def test_ids_of_prompts_and_completions_meet(case, tmp_path):
+    asked, told = tmp_path / "prompts.jsonl", tmp_path / "answers.jsonl"
+    asked.write_text(f'{{"id": {case.input["prompt_id"]}, "prompt": "?"}}')
+    told.write_text(f'{{"id": {case.input["completion_id"]}, "completion": "Ja."}}')
+    source = FileRowsConfig(path=str(asked), language="de", id=("id",), family=("id",))
+    try:
+        sampler = FileSampler(FileSamplerConfig(path=told, id_columns=("id",)))
+        text = sampler.sample(read_prompts(source), Sampling())[0][0].text
+        came = "met" if text else "missing"
+    except InputError as error:
+        came = "refused" if ".jsonl, row 1: expected" in str(error) else str(error)
+    assert came in case.right
+
+
+def test_prompts_that_a_file_lacks_are_counted_and_told(tmp_path, capsys):
+    sampler = FileSampler(FileSamplerConfig(path=write(tmp_path, ".jsonl"), id_columns=IDS))
+    sampler.sample([prompt(1), prompt(2)], Sampling())
+    assert capsys.readouterr().err == ""
+    sampler.sample([prompt(3), prompt(1), prompt(4)], Sampling())
+    assert "answers.jsonl has no completion for 2 of 3 prompts, as '?'" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig, Example
 from isoglot.benchmarks.catalogue import benchmark_of
 from isoglot.benchmarks.rows import RowReader
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.protocols import LikelihoodModel, Tick, no_tick
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.core.store import shards_of
@@ -47,7 +47,10 @@ def read_examples(config: BenchmarkConfig, languages: Sequence[str]) -> LoadedEx
     revisions: set[str] = set()
     for tag in available_languages(config, languages):
         rows = RowReader(benchmark, tag, data=config.data, revision=config.revision or "")
-        examples += benchmark.examples(rows, tag, config)
+        try:
+            examples += benchmark.examples(rows, tag, config)
+        except RefusedRow as error:
+            raise InputError(f"{benchmark.name} in {tag}: {error}") from error
         revisions |= {loaded.revision for loaded in rows.loaded.values() if loaded.revision}
     if not examples:
         raise InputError(f"{benchmark.name} gave 0 examples: expected some; see its files")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.benchmarks.benchmark import Benchmark, Source
-from isoglot.core.errors import InputError
+from isoglot.core.cells import cell_id, cell_text, is_missing
+from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.hub import read_hub_rows
 from isoglot.core.languages import language
 from isoglot.core.rows import Row, is_rows_file, read_lines, read_rows
@@ -97,22 +98,27 @@ def read_split(
 def cell(row: Row, *columns: str) -> Any:
     """Return the first value of these columns; raises InputError if the row has none."""
     for column in columns:
-        if row.get(column) is not None:
+        if not is_missing(row.get(column)):
             return row[column]
-    raise InputError(
-        f"expected a column {' or '.join(map(repr, columns))} with a value, came "
-        f"{', '.join(map(str, row))}; give the set as it is published"
+    raise RefusedRow(
+        f"row {str(dict(row))[:80]!r}: expected a column {' or '.join(map(repr, columns))} with a "
+        f"value, came {', '.join(map(str, row))}; give the set as it is published"
     )
 
 
 def text_cell(row: Row, *columns: str) -> str:
     """Return `cell` as text without the blanks around it."""
-    return str(cell(row, *columns)).strip()
+    value = cell(row, *columns)
+    try:
+        return cell_text(value, columns[0]).strip()
+    except RefusedRow as error:
+        raise RefusedRow(f"row {str(dict(row))[:80]!r}: {error}") from error
 
 
 def position(row: Row, place: int, *columns: str) -> str:
     """Return the language-independent name of a row: one of the columns, or else its place."""
-    return next((str(row[name]) for name in columns if row.get(name) is not None), str(place))
+    found = ((row[name], name) for name in columns if not is_missing(row.get(name)))
+    return next((cell_id(value, name) for value, name in found), str(place))
 
 
 class _Wanted(NamedTuple):

@@ -19,12 +19,12 @@ def _examples(rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Ex
 
     def worked() -> Iterator[Shot]:
         for row in rows("train"):
-            yield Shot(request(cell(row, "text")), str(cell(row, "summary")))
+            yield Shot(request(text_cell(row, "text")), text_cell(row, "summary"))
 
     shots = first_shots(worked(), prompt_format.shots, "xlsum")
     return [
         build_example(
-            request(cell(row, "text")),
+            request(text_cell(row, "text")),
             language=tag,
             family=f"xlsum-{tag}-{cell(row, 'id')}",
             shots=shots,

@@ -13,10 +13,12 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
+from isoglot.core.cells import cell_text
 from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.records import Message
 from isoglot.core.rows import Row
 from isoglot.core.section import Section
+from isoglot.core.thinking import split_thinking
 from isoglot.core.turns import dialogue, prompt_messages, turns_of
 
 
@@ -249,7 +251,7 @@ def _usual_column(row: Row, part: str) -> str | None:
 
 def _fact(row: Row, column: str | None) -> str | None:
     value = column_value(row, column) if column else None
-    return None if value in (None, "") else str(value)
+    return None if value in (None, "") else cell_text(value, column or "")
 
 
 def _label(row: Row, column: str) -> bool:
@@ -274,15 +276,15 @@ def _with_context(
     return prompt
 
 
-def _answer(row: Row, column: str) -> str | None:
-    """Return the text of an answer: a text, or a conversation of one turn."""
+def read_answer(row: Row, column: str) -> str | None:
+    """Return an answer without its thought: a text, or a conversation of one turn."""
     value = column_value(row, column)
     if value is None or isinstance(value, str):
-        return column_text(row, column)
+        return _spoken(column_text(row, column) or "")
     if isinstance(value, list | Mapping):
         turns = turns_of(value, column)
         if len(turns) == 1 and turns[0]["role"] == "assistant":
-            return turns[0]["content"].strip() or None
+            return _spoken(turns[0]["content"])
     raise RefusedRow(
         f"expected text in column {column!r}, or one turn of the assistant, came {value!r:.60}; "
         "name the column that holds the answer",
@@ -290,10 +292,15 @@ def _answer(row: Row, column: str) -> str | None:
     )
 
 
+def _spoken(text: str) -> str | None:
+    """Return an answer without its thought and blanks around it; None where nothing is left."""
+    return (split_thinking(text).answer or "").strip() or None
+
+
 def _split(turns: tuple[Message, ...], column: str) -> tuple[tuple[Message, ...], str | None]:
     """Split a conversation into its prompt and the last answer."""
     if turns and turns[-1]["role"] == "assistant":
-        return prompt_messages(list(turns[:-1]), column), turns[-1]["content"].strip() or None
+        return prompt_messages(list(turns[:-1]), column), _spoken(turns[-1]["content"])
     return prompt_messages(list(turns), column), None
 
 
@@ -311,7 +318,7 @@ def _with_answer(row: Row, columns: RowColumns, facts: Mapping[str, Any]) -> Row
         completion = None
     prompt = _with_context(row, columns, prompt)
     if columns.completion:
-        completion = _answer(row, columns.completion)
+        completion = read_answer(row, columns.completion)
     label = _label(row, columns.label) if columns.label else None
     name = "prompt-only" if completion is None else "prompt-completion"
     form = _form_name(name if label is None else "unpaired preference", columns, is_conversation)
@@ -362,10 +369,18 @@ def _preference(row: Row, columns: RowColumns, facts: Mapping[str, Any]) -> RowP
 
 
 def _side(value: object, column: str) -> tuple[Message, ...]:
-    """Return the turns of a chosen or rejected answer: a text, a turn, turns, or a dialogue."""
+    """Return the turns of a chosen or rejected answer: a text, a turn, turns, or a dialogue.
+
+    The last turn of the assistant is without its thought.
+    """
+    turns: tuple[Message, ...]
     if isinstance(value, str):
-        return tuple(dialogue(value)) or ({"role": "assistant", "content": value},)
-    return turns_of(value, column)
+        turns = tuple(dialogue(value)) or ({"role": "assistant", "content": value},)
+    else:
+        turns = turns_of(value, column)
+    if turns and turns[-1]["role"] == "assistant":
+        turns = (*turns[:-1], {**turns[-1], "content": _spoken(turns[-1]["content"]) or ""})
+    return turns
 
 
 def _last_answer(turns: Sequence[Message], column: str) -> str:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from isoglot.core.cells import cell_id, is_missing
 from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.forms import RowParts, column_value, read_parts
 from isoglot.core.languages import language_of
 from isoglot.core.records import Demonstration, Preference, Prompt, content_id
 from isoglot.core.row_sources import RowsConfig, RowSource, SourceRow, source_rows
 from isoglot.core.rows import Place, Row, errors_at
-from isoglot.core.text import without_thinking
 
 _Record = TypeVar("_Record")
 
@@ -167,7 +167,7 @@ def prompt_of(own: OwnRow) -> Prompt:
 
 
 def demonstration_of(own: OwnRow) -> Demonstration:
-    """Make a demonstration, of a preference with the chosen side; thinking is left out.
+    """Make a demonstration, of a preference with the chosen side.
 
     Raises:
         RefusedRow: the row has no answer, or one that is labelled as bad.
@@ -178,14 +178,13 @@ def demonstration_of(own: OwnRow) -> Demonstration:
             "expected an answer to learn from, came one that is labelled false; leave it out",
             "labelled false",
         )
-    answer = parts.completion or parts.chosen or parts.text
-    text = without_thinking(answer) if answer else None
-    if not text or not text.strip():
+    text = parts.completion or parts.chosen or parts.text
+    if not text:
         column = parts.columns.completion or parts.columns.messages or parts.columns.chosen
         where = f"at the end of column {column!r}" if column else "in a column such as completion"
         raise RefusedRow(
             f"expected the assistant's answer {where}, after the thinking if there is any, came "
-            f"{answer!r:.60} in a row of the form {parts.form}; mend the row or leave it out",
+            f"none in a row of the form {parts.form}; mend the row or leave it out",
             "no answer",
         )
     prompt_id = _prompt_id(own)
@@ -245,7 +244,7 @@ def _understood(each: SourceRow, source: RowsConfig, identified: Identified) -> 
             "in `columns.language`, or give the `language` of all rows"
         )
     tag, answer = _tag(code), parts.answer_language
-    family = _id_of(each.row, source.family) or str(each.row.get("family") or "")
+    family = _id_of(each.row, source.family) or _own_family(each.row)
     return OwnRow(
         each.place,
         each.row,
@@ -265,4 +264,10 @@ def _tag(code: str) -> str:
 
 
 def _id_of(row: Row, columns: Sequence[str]) -> str:
-    return content_id(*(str(column_value(row, column)) for column in columns)) if columns else ""
+    ids = [cell_id(column_value(row, column), column) for column in columns]
+    return content_id(*ids) if ids else ""
+
+
+def _own_family(row: Row) -> str:
+    given = row.get("family")
+    return "" if is_missing(given) or given == "" else cell_id(given, "family")

@@ -17,7 +17,7 @@ from isoglot.core.files import file_sha256
 from isoglot.core.forms import RowColumns
 from isoglot.core.hub import is_commit, read_hub_rows
 from isoglot.core.records import content_id
-from isoglot.core.rows import Place, Row, find_files, is_rows_file, read_rows
+from isoglot.core.rows import Place, Row, find_files, glob_of, is_rows_file, read_rows
 from isoglot.core.section import Section
 
 _LANGUAGE = "{language}"
@@ -193,7 +193,7 @@ def _files(source: FileRowsConfig) -> list[tuple[Path, str | None]]:
         ) from None
     if _LANGUAGE not in source.path:
         return [(file, None) for file in files]
-    pattern = fnmatch.translate(str(Path(source.path).expanduser()).replace(_LANGUAGE, "LANGUAGE"))
+    pattern = fnmatch.translate(glob_of(source.path).replace(_LANGUAGE, "LANGUAGE"))
     named = re.compile(pattern.replace("LANGUAGE", r"(?P<language>[^/]+)"))
     matches = [(file, named.match(str(file))) for file in files]
     return [(file, match["language"]) for file, match in matches if match]

@@ -7,19 +7,23 @@ TSV are text. TSV has no quotes: a cell is what stands between two tabs.
 import csv
 import gzip
 import json
+import re
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from glob import glob
+from glob import escape, glob
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError, RefusedRow
+from isoglot.core.text import whole_characters
 
 Row = Mapping[str, Any]
 """Column name to value."""
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_FIELD_CHARS = 10_000_000  # a cell of CSV; Python's own limit is 131,072
 
 
@@ -37,13 +41,22 @@ class Place(NamedTuple):
 def find_files(pattern: str) -> list[Path]:
     """List the files of a path or a glob by name; those of rows in a folder and below it.
 
+    What is there by its very name is no pattern: `what?.jsonl`, `set [v2]/*.jsonl`.
+
     Raises:
         InputError: there are none.
     """
-    found = [Path(name) for name in sorted(glob(str(Path(pattern).expanduser()), recursive=True))]
+    found = [Path(name) for name in sorted(glob(glob_of(pattern), recursive=True))]
     if not found:
         raise InputError(f"{pattern}: expected a file or a glob of files, came nothing; check it")
     return [file for path in found for file in _files_of(path)]
+
+
+def glob_of(pattern: str) -> str:
+    """Return a glob without a meaning for the part of a path that is there by its very name."""
+    path = Path(pattern).expanduser()
+    there = next((each for each in (path, *path.parents) if each.exists()), Path())
+    return str(Path(escape(str(there))) / path.relative_to(there))
 
 
 def read_rows(file: Path, columns: Sequence[str] = ()) -> Iterator[tuple[Place, Row]]:
@@ -129,16 +142,22 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def _lines(file: Path) -> Iterator[str]:
-    """Read lines ended by \\n (or \\r\\n) only, as they stand, without a byte order mark."""
+    """Read lines ended by \\n (or \\r\\n) only, as they stand, without a byte order mark.
+
+    A mark of UTF-16 says that the file is in it; one before a later line is left of joined files.
+    """
     opener: Callable[..., Any] = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rt", encoding="utf-8-sig", newline="\n") as lines:
-        yield from lines
+    with opener(file, "rb") as start:
+        is_utf16 = start.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE)
+    with opener(file, "rt", encoding="utf-16" if is_utf16 else "utf-8", newline="\n") as lines:
+        for line in lines:
+            yield line.removeprefix("\ufeff")
 
 
 def _jsonl(file: Path, _columns: Sequence[str]) -> Iterator[Any]:
     for num, line in enumerate(filter(str.strip, _lines(file)), start=1):
         try:
-            yield json.loads(line)
+            yield _loaded(line)
         except json.JSONDecodeError as error:
             raise InputError(
                 f"{Place(file, num)}: expected JSON, came {line[:40]!r} ({error}); mend the line"
@@ -148,7 +167,7 @@ def _jsonl(file: Path, _columns: Sequence[str]) -> Iterator[Any]:
 def _json(file: Path, columns: Sequence[str]) -> Iterable[Any]:
     text = "".join(_lines(file))
     try:
-        content = json.loads(text)
+        content = _loaded(text)
     except json.JSONDecodeError as error:
         if text.lstrip().startswith("[") or not error.msg.startswith("Extra data"):
             raise
@@ -157,6 +176,20 @@ def _json(file: Path, columns: Sequence[str]) -> Iterable[Any]:
         lists = [value for value in content.values() if _is_list_of_objects(value)]
         return lists[0] if len(lists) == 1 else [content]
     return content
+
+
+def _loaded(text: str) -> Any:
+    """Parse JSON; half of a character, as a cut-off emoji leaves it, becomes U+FFFD."""
+    content = json.loads(text)
+    return _mended(content) if _SURROGATE.search(text) else content
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_mended(key): _mended(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    return whole_characters(value) if isinstance(value, str) else value
 
 
 def _is_list_of_objects(value: object) -> bool:

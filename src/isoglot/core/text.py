@@ -43,6 +43,11 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def whole_characters(text: str) -> str:
+    """Replace each half of a surrogate pair, which no file can hold, by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def length_chars(text: str) -> int:
     """Count the code points of the normalised text, so that a decomposed text is not longer."""
     return len(normalise(text))
@@ -78,14 +83,3 @@ def _ends_in_loop(text: str, min_repeats: int, min_chars: int) -> bool:
         if text.endswith(unit * repeats) and _WORDED.search(unit):
             return True
     return False
-
-
-def without_thinking(text: str, *, opened: bool = False) -> str | None:
-    """Remove `<think>…</think>` from the beginning of a text; None if the thinking never ends.
-
-    `opened`: the prompt ended in `<think>`. A text that begins otherwise stays unchanged.
-    """
-    if not (opened or text.lstrip().startswith("<think>")):
-        return text
-    _, closed, answer = text.partition("</think>")
-    return answer.lstrip() if closed else None

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from glob import escape
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -291,7 +290,7 @@ def _file_parts(
     ids = (*tag, family or prompt)
     prompts = read_prompts(
         FileRowsConfig(
-            path=escape(str(path)),
+            path=str(path),
             columns=RowColumns(prompt=prompt, language=column),
             language=None if column else languages[0],
             family=(family,) if family else (),

@@ -176,7 +176,7 @@ def _makes_demonstrations(recipe: Recipe) -> bool:
 STAGES = (
     Stage(
         name="prompts",
-        version=1,
+        version=2,
         reads=(),
         writes=Prompt,
         run=make_prompts,
@@ -205,7 +205,7 @@ STAGES = (
     ),
     Stage(
         name="generate",
-        version=2,
+        version=3,
         reads=("prompts",),
         writes=Completion,
         run=make_completions,

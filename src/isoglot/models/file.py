@@ -1,16 +1,20 @@
 """A file of completions, as a sampler."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from isoglot.core.cells import cell_id, cell_text
 from isoglot.core.endings import read_ending
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
+from isoglot.core.forms import read_answer
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
-from isoglot.core.rows import Place, Row, read_rows
+from isoglot.core.rows import Row, errors_at, read_rows
 from isoglot.core.section import Section
+from isoglot.core.thinking import split_thinking
+from isoglot.core.verbosity import tell
 
 
 class FileSamplerConfig(Section):
@@ -32,27 +36,30 @@ class FileSamplerConfig(Section):
 
 
 class FileSampler:
-    """Returns the completions of a file; a prompt without one has finish reason `error`.
+    """Returns the completions of a file; a prompt without one has finish reason `error`, and one
+    whose thought never ends `length`.
 
     Rows are matched by the content id of `id_columns`, or else by the column `prompt_id` as it is.
-    Several rows of one prompt are its samples, in the order of the file. Raises InputError for a
-    missing file or column, and for an unknown finish reason.
+    An id of 21.0 is 21. Several rows of one prompt are its samples, in the order of the file.
+    Raises InputError for a missing file or column, a cell that is no text, and an unknown finish
+    reason.
     """
 
     def __init__(self, config: FileSamplerConfig) -> None:
-        revision = file_revision(config.path)
+        revision, self._path = file_revision(config.path), config.path
         self._completions: dict[str, list[Sampled]] = {}
         samplers: set[str] = set()
         for place, row in read_rows(config.path):
-            _require_columns(row, config, place)
-            if config.sampler_column is not None:
-                sampler = str(row[config.sampler_column])
-                if config.sampler is not None and sampler != config.sampler:
-                    continue
-                samplers.add(sampler)
-            ids = [str(row[column]) for column in config.id_columns]
-            prompt_id = content_id(*ids) if ids else str(row["prompt_id"])
-            self._completions.setdefault(prompt_id, []).append(_sampled(row, config, place))
+            with errors_at(place):
+                _require_columns(row, config)
+                if config.sampler_column is not None:
+                    sampler = cell_text(row[config.sampler_column], config.sampler_column)
+                    if config.sampler is not None and sampler != config.sampler:
+                        continue
+                    samplers.add(sampler)
+                ids = [cell_id(row[column], column) for column in config.id_columns]
+                prompt_id = content_id(*ids) if ids else cell_id(row["prompt_id"], "prompt_id")
+                self._completions.setdefault(prompt_id, []).append(_sampled(row, config))
         if not self._completions:
             wanted = f" of {config.sampler!r}" if config.sampler else ""
             raise InputError(
@@ -77,6 +84,11 @@ class FileSampler:
             known = self._completions.get(prompt.prompt_id, [])[: sampling.num_samples]
             answers.append(known + [missing] * (sampling.num_samples - len(known)))
             tick(1, prompt.language)
+        if lacking := [prompt for prompt in prompts if prompt.prompt_id not in self._completions]:
+            tell(
+                f"{self._path} has no completion for {len(lacking):,} of {len(prompts):,} prompts, "
+                f"as {lacking[0].text[:40]!r}: they have no value"
+            )
         return answers
 
 
@@ -89,28 +101,33 @@ def file_revision(path: Path) -> str:
     return file_sha256(path)[:12]
 
 
-def _sampled(row: Row, config: FileSamplerConfig, place: Place) -> Sampled:
-    text = row[config.text_column]
-    if text is None:
+def _sampled(row: Row, config: FileSamplerConfig) -> Sampled:
+    column = config.text_column
+    value = row[column]
+    if value is None:
         return Sampled("", FinishReason.ERROR)
+    if isinstance(value, list | Mapping):
+        text = read_answer(row, column)
+    else:
+        text = split_thinking(cell_text(value, column)).answer
     reason = FinishReason.STOP
     if config.finish_reason_column is not None:
         ending = read_ending(row[config.finish_reason_column])
         if not ending.is_known:
             raise InputError(
-                f"{place}: expected a finish reason such as {', '.join(FinishReason)}, came "
+                f"expected a finish reason such as {', '.join(FinishReason)}, came "
                 f"{row[config.finish_reason_column]!r:.60}; rename it in the file"
             )
         reason = ending.reason
-    return Sampled(str(text), reason)
+    return Sampled("", FinishReason.LENGTH) if text is None else Sampled(text, reason)
 
 
-def _require_columns(row: Row, config: FileSamplerConfig, place: Place) -> None:
+def _require_columns(row: Row, config: FileSamplerConfig) -> None:
     optional = (config.finish_reason_column, config.sampler_column)
     id_columns = config.id_columns or ("prompt_id",)
     for column in (*id_columns, config.text_column, *filter(None, optional)):
         if column not in row:
             raise InputError(
-                f"{place}: expected column {column!r}, got {', '.join(row)}; correct the column "
-                "names in the recipe"
+                f"expected column {column!r}, got {', '.join(row)}; correct the column names in "
+                "the recipe"
             )

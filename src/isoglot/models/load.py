@@ -303,7 +303,7 @@ def with_cost_cap(config: ModelConfig, max_cost_usd: float) -> ModelConfig:
 
 def _read_model(path: Path) -> ModelConfig:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the model {path} ({error}); correct the file") from None
     return _validate(read_yaml(text, f"model {path}"), str(path))

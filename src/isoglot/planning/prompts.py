@@ -11,6 +11,7 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
 from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig
+from isoglot.core.rows import glob_of
 from isoglot.data.cross_lingual import CrossLingualConfig, plan_pairs
 from isoglot.data.untranslatable import untranslatable
 from isoglot.line.sources import OwnPrompts, PromptSelection, select_prompts
@@ -95,8 +96,7 @@ def _is_missing(source: Any) -> bool:
         return True
     if not isinstance(source, FileRowsConfig):
         return False
-    pattern = source.path.replace("{language}", "*")
-    return not glob(str(Path(pattern).expanduser()), recursive=True)
+    return not glob(glob_of(source.path.replace("{language}", "*")), recursive=True)
 
 
 def count_prompts(

@@ -133,7 +133,7 @@ def load_throughput(path: Path | None = None) -> Throughput:
     if path is None:
         return Throughput.model_validate(values)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"cannot read the throughput {path} ({error}); correct it") from None
     try:

@@ -29,7 +29,7 @@ def load_yaml(kind: YamlKind, name_or_path: str) -> dict[str, Any]:
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
         try:
-            return read_yaml(path.read_text(encoding="utf-8"), f"{kind} {name_or_path}")
+            return read_yaml(path.read_text(encoding="utf-8-sig"), f"{kind} {name_or_path}")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
                 f"cannot read {kind} {name_or_path} ({error}); correct the path"

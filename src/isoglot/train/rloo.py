@@ -11,8 +11,9 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
 from isoglot.core.store import LATER
-from isoglot.core.text import without_thinking
-from isoglot.models.local.template import opens_thinking, render_chat
+from isoglot.core.thinking import opens_thinking, split_thinking
+from isoglot.models.local.encoder import decode_answer
+from isoglot.models.local.template import render_chat
 from isoglot.train.adapters import adapter_arguments
 from isoglot.train.examples import load_columns
 from isoglot.train.order import LanguageBalanced, Repeated
@@ -107,11 +108,9 @@ class Rewarder:
         return rewards
 
     def _completion(self, prompt: Prompt, sample: int, ids: list[int]) -> Completion:
-        text = self._tokenizer.decode(
-            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        text = decode_answer(self._tokenizer, ids)
         opened = opens_thinking(render_chat(self._tokenizer, prompt.prompt))
-        answer = without_thinking(text, opened=opened)
+        answer = split_thinking(text, opened=opened).answer
         is_whole = answer is not None and bool(ids) and ids[-1] in self.eos_ids
         key = (*prompt_key(prompt), prompt.answer_language, "policy")
         reason = FinishReason.STOP if is_whole else FinishReason.LENGTH

@@ -21,7 +21,8 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from isoglot.core.protocols import Sampled
 from isoglot.core.records import FinishReason
-from isoglot.core.text import digits_to_ascii, folded, without_thinking
+from isoglot.core.text import digits_to_ascii, folded
+from isoglot.core.thinking import split_thinking
 from isoglot.models.judges.words import word_pattern, word_search
 
 OPEN = r"[\s\"'“”„«»‘’「『【《(\[{]"
@@ -221,7 +222,7 @@ def _is_reopened(line: _Line, rest: list[_Line], reader: Reader[_V]) -> bool:
 def _lines(reply: Sampled, reader: Reader[_V]) -> list[_Line]:
     if reply.finish_reason != FinishReason.STOP:
         return []
-    answer = without_thinking(reply.text)
+    answer = split_thinking(reply.text).answer
     parts = (part.strip() for part in _END_TOKEN.split(answer or ""))
     text = _LATEX.sub(r"\1", digits_to_ascii(folded(next(filter(None, parts), ""))))
     text = _from_xml(_from_json(text.replace("٫", "."), reader), reader)

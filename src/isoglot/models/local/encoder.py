@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled
 from isoglot.core.records import FinishReason, Prompt
-from isoglot.core.text import without_thinking
+from isoglot.core.thinking import is_thinking_mark, split_thinking
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.prefix_tree import TokenSequence
@@ -25,6 +25,16 @@ class Weights(NamedTuple):
     hub: dict[str, str]
     adapters: str | None
     """A folder of adapters on these weights."""
+
+
+def decode_answer(tokenizer: Any, ids: Sequence[int]) -> str:
+    """Return the text of tokens, without special ones but those that mark a thought."""
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    special |= set(tokenizer.all_special_ids)
+    names = {i: tokenizer.convert_ids_to_tokens(i) for i in special.intersection(ids)}
+    marks = {i for i, name in names.items() if is_thinking_mark(name)}
+    kept = [i for i in ids if i not in special or i in marks]
+    return tokenizer.decode(kept, skip_special_tokens=not marks, clean_up_tokenization_spaces=False)
 
 
 class PromptEncoder:
@@ -77,10 +87,8 @@ class PromptEncoder:
         return [row if bos is None or row[:1] == [bos] else [bos, *row] for row in ids]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of tokens, without special ones."""
-        return self.tokenizer.decode(
-            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        """Return the text of tokens; see `decode_answer`."""
+        return decode_answer(self.tokenizer, ids)
 
     def answer(
         self,
@@ -98,7 +106,7 @@ class PromptEncoder:
         text = self.decode(ids[:end])
         cuts = [text.index(string) for string in stop if string in text]
         reason = FinishReason.LENGTH if end is None and not cuts else FinishReason.STOP
-        answer = without_thinking(text[: min(cuts, default=None)], opened=thinks)
+        answer = split_thinking(text[: min(cuts, default=None)], opened=thinks).answer
         return Sampled("", FinishReason.LENGTH) if answer is None else Sampled(answer, reason)
 
     def sequences(

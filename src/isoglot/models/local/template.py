@@ -31,7 +31,7 @@ def read_template(path: str) -> str:
     if "{%" in path:
         return path
     try:
-        text = Path(path).expanduser().read_text("utf-8")
+        text = Path(path).expanduser().read_text("utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise InputError(
             f"expected a file with a chat template at {path}, got none ({error}); correct "
@@ -71,11 +71,6 @@ def refusal(messages: Sequence[Message], error: Exception) -> str:
         f"{', '.join(message['role'] for message in messages)}, got: {error}; leave the turn out "
         f"(`system` of a recipe), or give policy.chat_template another file"
     )
-
-
-def opens_thinking(text: str) -> bool:
-    """True if a rendered prompt ends inside the model's thinking."""
-    return text.rstrip().endswith("<think>")
 
 
 def eos_ids(*sources: int | list[int] | None) -> list[int]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
+from isoglot.core.thinking import opens_thinking
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.encoder import PromptEncoder
-from isoglot.models.local.template import eos_ids, opens_thinking
+from isoglot.models.local.template import eos_ids
 from isoglot.models.local.weights import load_weights
 
 if TYPE_CHECKING:

@@ -2,13 +2,17 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from isoglot.core.endings import read_ending
 from isoglot.core.records import FinishReason
-from isoglot.core.text import without_thinking
+from isoglot.core.text import whole_characters
+from isoglot.core.thinking import split_thinking
 from isoglot.models.server.http import NoReply
 
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+"""The key of the thought in a message: of DeepSeek and vLLM, OpenRouter, Ollama."""
 _ENDINGS = ("finish_reason", "finishReason", "stop_reason", "done_reason")
 """The key of the finish reason, in the choice or the body: of OpenAI, Google, Anthropic, Ollama."""
 
@@ -24,6 +28,8 @@ class ChatReply(NamedTuple):
     """The most likely first tokens with their log-probabilities, best first; None if absent."""
     ended: str = ""
     """The word of the server for the end of the answer; empty if it has none."""
+    thought: str = ""
+    """The thought before the answer; empty where the server does not tell it."""
 
 
 def read_chat(answer: bytes) -> ChatReply:
@@ -31,7 +37,8 @@ def read_chat(answer: bytes) -> ChatReply:
     try:
         body = json.loads(answer)
         choice = body["choices"][0]
-        content = _text(choice["message"].get("content"))
+        message = choice["message"]
+        content, thought = _text(message.get("content")), _thought(message)
         reported = (part.get(key) for part in (choice, body) for key in _ENDINGS)
         ending = read_ending(next(filter(None, reported), None))
         usage = body.get("usage") or {}
@@ -39,9 +46,30 @@ def read_chat(answer: bytes) -> ChatReply:
         top = _top(choice.get("logprobs"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise NoReply("nonsense", again=True) from None
-    text = without_thinking(content)
-    reason = FinishReason.LENGTH if text is None else ending.reason
-    return ChatReply(text or "", reason, num_read, num_written, top, ending.word)
+    reply = ChatReply(content, ending.reason, num_read, num_written, top, ending.word)
+    return _without_thought(reply, thought)
+
+
+def cached_reply(known: Mapping[str, Any]) -> ChatReply:
+    """Return a reply from the cache; an older one kept thoughts that are known by now."""
+    reply = ChatReply(**known)
+    return reply if "thought" in known else _without_thought(reply)
+
+
+def _without_thought(reply: ChatReply, thought: str = "") -> ChatReply:
+    """Split the thought from the text, unless the server did; one that never ends is cut off."""
+    found = split_thinking(reply.text)
+    if found.answer is None or (thought and not found.answer):
+        reply = reply._replace(finish_reason=FinishReason.LENGTH)
+    return reply._replace(text=found.answer or "", thought=thought or found.thought)
+
+
+def _thought(message: Mapping[str, Any]) -> str:
+    """Return the thought that a server has taken out of the text; empty without one."""
+    found = [message.get(key) for key in _THOUGHTS]
+    if isinstance(parts := message.get("content"), list):
+        found += [part.get("thinking") for part in parts if isinstance(part, Mapping)]
+    return next(filter(None, (_text(text) for text in found if isinstance(text, str | list))), "")
 
 
 def _text(content: Any) -> str:
@@ -52,8 +80,7 @@ def _text(content: Any) -> str:
         content = "".join(part["text"] for part in content if part.get("type") == "text")
     if not isinstance(content, str):
         raise TypeError
-    # A lone surrogate, the end of a cut-off emoji, cannot be encoded.
-    return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole_characters(content)  # half of one is the end of a cut-off emoji
 
 
 def _top(logprobs: Any) -> list[tuple[str, float]] | None:

@@ -12,7 +12,7 @@ from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt
 from isoglot.core.verbosity import tell
 from isoglot.models.server.cache import AnswerCache, answer_key, user_cache
-from isoglot.models.server.chat import ChatReply, read_chat
+from isoglot.models.server.chat import ChatReply, cached_reply, read_chat
 from isoglot.models.server.config import OpenAIConfig, server_model_name, server_revision
 from isoglot.models.server.http import NO_LOG_PROBABILITIES, HttpServer, NoReply
 from isoglot.models.server.labels import label_likelihoods
@@ -158,7 +158,7 @@ class OpenAISampler:
         if self._cache is not None:
             known = await asyncio.to_thread(self._cache.get, key)
             if known is not None:
-                reply = ChatReply(**known)
+                reply = cached_reply(known)
                 self._meter.count_cached(reply.prompt_tokens, reply.completion_tokens)
                 return reply
         wants_top = "logprobs" in request.body

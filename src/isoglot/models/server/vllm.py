@@ -17,9 +17,10 @@ from typing import Any
 from isoglot.core.errors import RunError
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
+from isoglot.core.thinking import opens_thinking
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.encoder import PromptEncoder
-from isoglot.models.local.template import eos_ids, opens_thinking
+from isoglot.models.local.template import eos_ids
 from isoglot.models.local.weights import dtype_for
 from isoglot.models.server.completions import (
     TokensReply,
