@@ -12,6 +12,9 @@ class Prefix:
     def identify(self, texts):
         return [text.split(":")[0] if ":" in text else None for text in texts]
 
+    def foreign_shares(self, texts, _languages):
+        return [0.5 * ("~" in text) for text in texts]
+
 
 def answer(family, text, sampler="m", reason="stop", **columns):
     return Completion(family, "p" + family, "de", sampler, 0, text, reason, **columns)
@@ -25,6 +28,8 @@ ROWS = [
     answer("5", "hm"),
     answer("6", "de:", reason="error"),
     answer("7", "en: yes", translated_from="x", translator="t"),
+    answer("8", "de: ja, sure ~"),
+    answer("9", "~"),
     answer("1", "???", sampler="b"),
 ]
 
@@ -34,13 +39,15 @@ def test_unknown_is_counted_and_kept_out_of_the_rate():
     assert (rate.sampler, rate.language, rate.value, rate.n, rate.unknown) == (
         "m",
         "de",
-        0.25,
-        4,
-        2,
+        0.2,
+        5,
+        3,
     )
+    assert rate.mixed == 2 / 6, "of four that are right or wrong, and two mixed ones"
     assert rate.low <= rate.value <= rate.high
     assert (translated.sampler, translated.value) == ("m via t", 1.0)
     assert (unsure.sampler, unsure.value, unsure.n, unsure.unknown) == ("b", None, 0, 1)
+    assert (translated.mixed, unsure.mixed) == (0.0, None)
 
 
 def test_the_order_of_rows_decides_nothing():

@@ -22,6 +22,9 @@ class Prefix:
     def identify(self, texts):
         return [text.split(":")[0] if ":" in text else None for text in texts]
 
+    def foreign_shares(self, texts, _languages):
+        return [0.5 * ("~" in text) for text in texts]
+
 
 def preference(chosen="de: gut so", rejected="de: schlecht", **columns):
     fields = {
@@ -58,6 +61,7 @@ DROPPED = [
     ("length_ratio", preference("de: " + "abc def ghi jkl mno " * 2, "de: a")),
     ("unknown_language", preference("gut so")),
     ("wrong_language", preference("en: well")),
+    ("mixed_language", preference("de: gut ~ so")),
 ]
 
 
@@ -85,6 +89,8 @@ def test_a_filter_that_is_not_in_use_drops_nothing(reason, row):
         preference("de: " + "abc def ghi jkl mno " * 2, "en: a"),
         preference("en: fine here", pair_type="translation_prompt"),
         preference("also fine", pair_type="translation_prompt"),
+        preference("de: ~ fine", pair_type="translation_prompt"),
+        preference(rejected="de: ~ mixed is the signal"),
     ],
 )
 def test_what_is_fit_stays_with_its_languages(row):

@@ -37,6 +37,9 @@ class ByText:
     def identify(self, texts):
         return [self._of[text] for text in texts]
 
+    def foreign_shares(self, texts, _languages):
+        return [0.5 * ("~" in text) for text in texts]
+
 
 PROMPTS = [Prompt.from_text(text, language="en") for text in ("a", "b")]
 ROWS = [
@@ -84,31 +87,32 @@ def test_without_scorers_there_is_no_total():
     assert score(PROMPTS, ROWS, [], ScoreConfig(scorers=()))[0].rewards["total"] is None
 
 
-TAGS = {"English": "en", "Deutsch": "de", "123": None}
+TAGS = {"English": "en", "Deutsch": "de", "123": None, "English ~": "en"}
 
 
 def gated(*gates):
-    """Which of four answers keep their total: in English, in German, unsure, English and cut."""
-    texts = ("English", "Deutsch", "123", "English")
-    reasons = ("stop", "stop", "stop", "length")
+    """Which answers keep their total: in English, in German, unsure, English and cut, mixed."""
+    texts = ("English", "Deutsch", "123", "English", "English ~")
+    reasons = ("stop", "stop", "stop", "length", "stop")
     prompt = PROMPTS[0]
     rows = [
         Completion(prompt.family, prompt.prompt_id, "en", "m", i, text, reason)
         for i, (text, reason) in enumerate(zip(texts, reasons, strict=True))
     ]
     scored = score(
-        [prompt], rows, [Fixed("a", 1, 2, 3, 4)], config_of(1.0, gates=gates), ByText(TAGS)
+        [prompt], rows, [Fixed("a", 1, 2, 3, 4, 5)], config_of(1.0, gates=gates), ByText(TAGS)
     )
-    assert [row.rewards["a"] for row in scored] == [1, 2, 3, 4], "a gate hides no reward"
+    assert [row.rewards["a"] for row in scored] == [1, 2, 3, 4, 5], "a gate hides no reward"
     return [row.rewards["total"] for row in scored]
 
 
 def test_gates_take_the_total_away():
-    assert gated() == [1, 2, 3, 4]
-    assert gated("wrong_language") == [1, None, 3, 4], "unsure is not wrong"
-    assert gated("unknown_language") == [1, 2, None, 4]
-    assert gated("cut_off") == [1, 2, 3, None]
-    assert gated("wrong_language", "cut_off") == [1, None, 3, None]
+    assert gated() == [1, 2, 3, 4, 5]
+    assert gated("wrong_language") == [1, None, 3, 4, 5], "unsure is not wrong"
+    assert gated("mixed_language") == [1, 2, 3, 4, None]
+    assert gated("unknown_language") == [1, 2, None, 4, 5]
+    assert gated("cut_off") == [1, 2, 3, None, 5]
+    assert gated("wrong_language", "cut_off") == [1, None, 3, None, 5]
 
 
 def test_a_translation_with_an_artefact_keeps_its_reward_and_may_lose_its_total():

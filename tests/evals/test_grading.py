@@ -13,6 +13,9 @@ class Prefix:
     def identify(self, texts):
         return [text.split(":")[0] if ":" in text else None for text in texts]
 
+    def foreign_shares(self, texts, _languages):
+        return [0.5 * ("~" in text) for text in texts]
+
 
 PROMPT = Prompt.from_text("3 + 4?", language="de", gold="7")
 ACCURACY = grader_metric("accuracy", "last_number")

@@ -13,9 +13,19 @@ class Fixed:
     def identify(self, texts):
         return self.tags[: len(texts)]
 
+    def foreign_shares(self, texts, _languages):
+        return [0.5 * ("~" in text) for text in texts]
+
 
 def test_one_for_the_asked_zero_for_another_none_when_unsure():
     prompt = Prompt.from_text("Reply in German.", language="en", answer_language="de")
     row = Completion(prompt.family, prompt.prompt_id, "de", "m", 0, "text", "length")
     scorer = LanguageMatch(Fixed("de", "en", None))
     assert scorer.score([prompt] * 3, [row] * 3) == [1.0, 0.0, None]
+
+
+def test_none_of_it_for_a_mixed_answer():
+    prompt = Prompt.from_text("Wie?", language="de")
+    row = Completion.from_text(prompt, "So, sure ~", sampler="m")
+    scorer = LanguageMatch(Fixed("de", "en", None))
+    assert scorer.score([prompt] * 3, [row] * 3) == [0.0, 0.0, 0.0]

@@ -77,14 +77,15 @@ def report_command(run: RunFolder) -> None:
 
 def audit_command(run: RunFolder) -> None:
     """Print the off-target rate of each model: how often it answers in another language."""
-    from isoglot.report.pages.audit import audit_table
+    from isoglot.report.pages.audit import audit_tables
 
-    console().print(audit_table(isoglot.open_run(run).summary).to_rich())
+    for table in audit_tables(isoglot.open_run(run).summary):
+        console().print(table.to_rich())
     print_next(f"isoglot report {run}")
 
 
 def _show(run: "Run") -> None:
-    from isoglot.report.pages.audit import audit_table
+    from isoglot.report.pages.audit import audit_tables
     from isoglot.report.pages.headline import Headline
     from isoglot.report.pages.run_data import data_tables, empty_languages, languages_without_route
     from isoglot.report.pages.run_results import direction_tables, language_table
@@ -93,7 +94,8 @@ def _show(run: "Run") -> None:
     screen, summary = console(), run.summary
     progress = Progress(summary)
     if summary.audit and not progress.primary:
-        screen.print(audit_table(summary).to_rich())
+        for table in audit_tables(summary):
+            screen.print(table.to_rich())
     for table in data_tables(summary):
         many = f"{table.title}: {len(table.rows)} rows, all on the page"
         screen.print(table.to_rich() if len(table.rows) <= MAX_ROWS else many)

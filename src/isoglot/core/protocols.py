@@ -173,7 +173,7 @@ class Scorer(Protocol):
 
 
 class LanguageMatchConfig(Section):
-    """1.0 for an answer in the requested language, 0.0 for another."""
+    """1.0 for an answer in the requested language alone, 0.0 in another or in several."""
 
     kind: Literal["language_match"] = "language_match"
     name: str = "language_match"
@@ -267,4 +267,9 @@ class LanguageIdentifier(Protocol):
 
     def identify(self, texts: Sequence[str]) -> list[str | None]:
         """Return a BCP-47 tag among the candidates for each text, or None when unsure."""
+        ...
+
+    def foreign_shares(self, texts: Sequence[str], languages: Sequence[str]) -> list[float]:
+        """Return the share of the letters of each text, 0 to 1, that are in another language than
+        the one given (BCP-47), without mentions such as code, names and quotations."""
         ...

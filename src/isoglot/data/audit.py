@@ -1,9 +1,10 @@
-"""Rates at which samplers answer in another language than the prompt wants."""
+"""Rates at which samplers answer in another language than the prompt wants, or mix one in."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from isoglot.core.answer_language import AnswerLanguage, account_for
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Completion, FinishReason
 from isoglot.core.stats import interval_mean
@@ -24,6 +25,9 @@ class OffTargetRate:
     """Completions whose language was identified."""
     unknown: int
     """Failed completions and those of unsure language: kept out of `n` and `value`."""
+    mixed: float | None
+    """Share of the completions, 0 to 1, that are not wrong as a whole but hold letters of another
+    language; of those that are right, wrong or mixed. None without any."""
 
 
 def off_target_rates(
@@ -39,21 +43,32 @@ def off_target_rates(
     over families.
     """
     ordered = sorted(completions, key=lambda c: (c.model, c.language, c.family, c.completion_id))
-    identified = identifier.identify([c.text for c in ordered])
+    texts, wanted = [c.text for c in ordered], [c.language for c in ordered]
+    identified = identifier.identify(texts)
+    accounts = account_for(identifier, texts, wanted)
     groups: dict[tuple[str, str], list[tuple[str, float | None]]] = defaultdict(list)
-    for completion, tag in zip(ordered, identified, strict=True):
-        unsure = tag is None or completion.finish_reason == FinishReason.ERROR
-        groups[completion.model, completion.language].append(
-            (completion.family, None if unsure else float(tag != completion.language))
-        )
+    mixed: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for completion, tag, account in zip(ordered, identified, accounts, strict=True):
+        key, failed = (completion.model, completion.language), _has_failed(completion)
+        unsure = tag is None or failed
+        value = None if unsure else float(tag != completion.language)
+        groups[key].append((completion.family, value))
+        if not failed and account != AnswerLanguage.UNKNOWN:
+            mixed[key].append(account == AnswerLanguage.MIXED)
     rows = []
     for (sampler, tag), group in groups.items():
         known = [(family, value) for family, value in group if value is not None]
+        in_several = mixed[sampler, tag]
+        share = sum(in_several) / len(in_several) if in_several else None
         mean = low = high = None
         if known:
             families, values = [family for family, _ in known], [value for _, value in known]
             low, high = interval_mean(values, families, seed=seed, resamples=resamples)
             mean = sum(values) / len(values)
         unknown = len(group) - len(known)
-        rows.append(OffTargetRate(sampler, tag, mean, low, high, len(known), unknown))
+        rows.append(OffTargetRate(sampler, tag, mean, low, high, len(known), unknown, share))
     return rows
+
+
+def _has_failed(completion: Completion) -> bool:
+    return completion.finish_reason == FinishReason.ERROR

@@ -18,8 +18,9 @@ FilterName = Literal[
     "same_text",
     "repetition",
     "length_ratio",
-    "unknown_language",
     "wrong_language",
+    "mixed_language",
+    "unknown_language",
 ]
 
 
@@ -43,14 +44,22 @@ def filter_preferences(
     dropped: list[Dropped] = []
     texts = sorted({text for p in preferences for text in (p.chosen_text, p.rejected_text)})
     language_of = dict(zip(texts, identifier.identify(texts), strict=True))
-    for row in preferences:
+    shares = identifier.foreign_shares(
+        [row.chosen_text for row in preferences], [row.answer_language for row in preferences]
+    )
+    for row, foreign_share in zip(preferences, shares, strict=True):
         preference = replace(
             row,
             chosen_language=language_of[row.chosen_text],
             rejected_language=language_of[row.rejected_text],
         )
         reason = next(
-            (n for n in FILTERS if n in config.filters and not FILTERS[n](preference, config)), None
+            (
+                name
+                for name, stays in FILTERS.items()
+                if name in config.filters and not stays(preference, config, foreign_share)
+            ),
+            None,
         )
         if reason is None:
             kept.append(preference)
@@ -68,7 +77,7 @@ def _finish_reasons(preference: Preference) -> tuple[str, str]:
     return preference.chosen_finish_reason, preference.rejected_finish_reason
 
 
-def _is_of_like_length(preference: Preference, config: FilterConfig) -> bool:
+def _is_of_like_length(preference: Preference, config: FilterConfig, _: float) -> bool:
     """Lengths differ between scripts, so only sides in one language are compared."""
     tag = preference.chosen_language
     if tag is None or tag != preference.rejected_language:
@@ -77,22 +86,24 @@ def _is_of_like_length(preference: Preference, config: FilterConfig) -> bool:
     return long <= config.max_length_ratio * short
 
 
-FILTERS: Mapping[FilterName, Callable[[Preference, FilterConfig], bool]] = {
+FILTERS: Mapping[FilterName, Callable[[Preference, FilterConfig, float], bool]] = {
     # A translation that did not parse, an answer that did not come.
-    "translation_failed": lambda p, _: FinishReason.ERROR not in _finish_reasons(p),
+    "translation_failed": lambda p, *_: FinishReason.ERROR not in _finish_reasons(p),
     # A side, or the completion that it translates, ended at the token limit.
-    "cut_off": lambda p, _: FinishReason.LENGTH not in _finish_reasons(p),
-    "empty": lambda p, _: bool(p.chosen_text.strip() and p.rejected_text.strip()),
-    "same_text": lambda p, _: normalise(p.chosen_text) != normalise(p.rejected_text),
+    "cut_off": lambda p, *_: FinishReason.LENGTH not in _finish_reasons(p),
+    "empty": lambda p, *_: bool(p.chosen_text.strip() and p.rejected_text.strip()),
+    "same_text": lambda p, *_: normalise(p.chosen_text) != normalise(p.rejected_text),
     # The rejected side may repeat itself.
-    "repetition": lambda p, _: not has_repetition(p.chosen_text),
+    "repetition": lambda p, *_: not has_repetition(p.chosen_text),
     "length_ratio": _is_of_like_length,
     # The rejected side may be in any language: that is the signal. Prompts about translation want
     # another language than their own, and are exempt.
-    "unknown_language": lambda p, _: p.chosen_language is not None or _is_exempt(p),
-    "wrong_language": lambda p, _: p.chosen_language in (None, p.answer_language) or _is_exempt(p),
+    "wrong_language": lambda p, *_: p.chosen_language in (None, p.answer_language) or _is_exempt(p),
+    "mixed_language": lambda p, _, foreign_share: not foreign_share or _is_exempt(p),
+    "unknown_language": lambda p, *_: p.chosen_language is not None or _is_exempt(p),
 }
-"""Filters by the reason that they give. True keeps a preference (with languages identified)."""
+"""Filters by the reason that they give. True keeps a preference (with languages identified), of
+whose chosen side the share of letters in another language than requested is given."""
 
 
 def _is_exempt(preference: Preference) -> bool:

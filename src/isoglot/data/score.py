@@ -7,14 +7,19 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from isoglot.core.answer_language import AnswerLanguage, account_for
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import LanguageIdentifier, Scorer, ScorerConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
 
-Gate = Literal["wrong_language", "unknown_language", "cut_off", "artefact"]
+Gate = Literal["wrong_language", "mixed_language", "unknown_language", "cut_off", "artefact"]
 
-_LANGUAGE_GATES = {"wrong_language", "unknown_language"}
+_LANGUAGE_GATES: Mapping[AnswerLanguage, Gate] = {
+    AnswerLanguage.WRONG: "wrong_language",
+    AnswerLanguage.MIXED: "mixed_language",
+    AnswerLanguage.UNKNOWN: "unknown_language",
+}
 
 
 class ScoreConfig(Section):
@@ -23,9 +28,10 @@ class ScoreConfig(Section):
     scorers: tuple[ScorerConfig, ...]
     """Each by its `kind` and settings, or by its name alone where it needs no settings."""
     gates: tuple[Gate, ...] = ()
-    """Completions that have no `total`, whatever their rewards: in a wrong language, in a language
-    that the identifier is not sure of, cut off at the token limit, translated with an artefact.
-    Without the last gate, completions with an artefact may still be rejected."""
+    """Completions that have no `total`, whatever their rewards: in a wrong language, mixed with
+    another language, in a language that the identifier is not sure of, cut off at the token limit,
+    translated with an artefact. Without the last gate, completions with an artefact may still be
+    rejected."""
 
     @field_validator("scorers", mode="before")
     @classmethod
@@ -89,21 +95,21 @@ def _gated(
     identifier: LanguageIdentifier | None,
 ) -> list[bool]:
     """Return True for each completion that a gate keeps out."""
-    tags: list[str | None] = [None] * len(completions)
-    if _LANGUAGE_GATES & set(config.gates):
+    accounts = [AnswerLanguage.RIGHT] * len(completions)
+    if set(_LANGUAGE_GATES.values()) & set(config.gates):
         if identifier is None:
             raise InputError(
                 f"expected a language identifier for the gates {', '.join(config.gates)}, got "
                 "none; give one, or drop the gates of language"
             )
-        tags = identifier.identify([completion.text for completion in completions])
+        texts = [completion.text for completion in completions]
+        accounts = account_for(identifier, texts, [prompt.answer_language for prompt in prompts])
     closed = [
         {
-            "wrong_language": tag not in (None, prompt.answer_language),
-            "unknown_language": tag is None,
+            **{gate: account == kind for kind, gate in _LANGUAGE_GATES.items()},
             "cut_off": completion.finish_reason == FinishReason.LENGTH,
             "artefact": completion.artefact is not None,
         }
-        for prompt, completion, tag in zip(prompts, completions, tags, strict=True)
+        for completion, account in zip(completions, accounts, strict=True)
     ]
     return [any(each[gate] for gate in config.gates) for each in closed]

@@ -246,7 +246,7 @@ STAGES = (
     ),
     Stage(
         name="filter",
-        version=1,
+        version=2,
         reads=("pair",),
         writes=Preference,
         run=make_filtered,

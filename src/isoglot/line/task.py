@@ -44,6 +44,9 @@ class _NoIdentifier:
     def identify(self, texts: Sequence[str]) -> list[str | None]:
         return [None for _ in texts]
 
+    def foreign_shares(self, texts: Sequence[str], languages: Sequence[str]) -> list[float]:  # noqa: ARG002
+        return [0.0 for _ in texts]
+
 
 NO_IDENTIFIER = _NoIdentifier()
 

@@ -1,18 +1,25 @@
 """Scorers without weights: language match, the gold by a grader, and the length."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from isoglot.core.answer_language import AnswerLanguage, account_for
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Completion, FinishReason, Prompt
 
 
 class LanguageMatch:
-    """Scorer: 1.0 for the language that the prompt asks for, 0.0 for another.
+    """Scorer: 1.0 for an answer in the requested language alone, 0.0 in another or in several.
 
     None if the identifier is unsure, and for a completion that failed. One that was cut off counts.
     """
 
     name = "language_match"
+    _VALUES: Mapping[AnswerLanguage, float | None] = {
+        AnswerLanguage.RIGHT: 1.0,
+        AnswerLanguage.WRONG: 0.0,
+        AnswerLanguage.MIXED: 0.0,
+        AnswerLanguage.UNKNOWN: None,
+    }
 
     def __init__(self, identifier: LanguageIdentifier) -> None:
         self._identifier = identifier
@@ -21,12 +28,12 @@ class LanguageMatch:
         self, prompts: Sequence[Prompt], completions: Sequence[Completion]
     ) -> list[float | None]:
         """See `Scorer.score`."""
-        identified = self._identifier.identify([completion.text for completion in completions])
+        texts = [completion.text for completion in completions]
+        wanted = [prompt.answer_language for prompt in prompts]
+        accounts = account_for(self._identifier, texts, wanted)
         return [
-            None
-            if tag is None or completion.finish_reason == FinishReason.ERROR
-            else float(tag == prompt.answer_language)
-            for prompt, completion, tag in zip(prompts, completions, identified, strict=True)
+            None if completion.finish_reason == FinishReason.ERROR else self._VALUES[account]
+            for completion, account in zip(completions, accounts, strict=True)
         ]
 
 

@@ -235,6 +235,9 @@ class Identifier:
     def identify(self, texts):
         return ["en" for _ in texts]
 
+    def foreign_shares(self, texts, _languages):
+        return [0.5 * ("~" in text) for text in texts]
+
 
 def test_scorers_by_config_and_by_name(reward_folder):
     configs = [LanguageMatchConfig(), GoldConfig(grader="exact"), str(reward_folder)]

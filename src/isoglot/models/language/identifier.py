@@ -17,6 +17,7 @@ import numpy as np
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import LANGUAGES, language
+from isoglot.models.language.mixed import foreign_share
 from isoglot.models.language.naive_bayes import load_script_model
 from isoglot.models.language.scripts import dominant_scripts, extract_words
 
@@ -90,6 +91,20 @@ class RestrictedIdentifier:
         """Return a BCP-47 tag among the candidates for each text, or None if unsure."""
         guesses = self.guess(texts)
         return [each.language if each.confidence >= self._threshold else None for each in guesses]
+
+    def foreign_shares(self, texts: Sequence[str], languages: Sequence[str]) -> list[float]:
+        """Return the share of the letters of each text in another language than the one given."""
+        return [
+            foreign_share(text, tag, self._others(tag))
+            for text, tag in zip(texts, languages, strict=True)
+        ]
+
+    def _others(self, tag: str) -> list[str]:
+        """Return the candidates that words of the script of a language may be in, and English."""
+        script = LANGUAGES[tag].script
+        alike = {tag}.union(*(group for group in VARIETIES if tag in group))
+        english = ["en"] if script == "Latn" else []
+        return [each for each in {*self._by_script.get(script, ()), *english} if each not in alike]
 
     def guess(self, texts: Sequence[str]) -> list[Guess]:
         """Return the best candidate for each text with its probability, however small."""

@@ -1,10 +1,11 @@
-"""The off-target rate of every model and language as tables."""
+"""The off-target and mixed rates of every model and language as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from isoglot.core.errors import InputError
 from isoglot.report.cells import Column, Scale
 from isoglot.report.results.names import language_name, without_revisions
+from isoglot.report.results.rows import Known
 from isoglot.report.results.summary import AuditRow, RunSummary
 from isoglot.report.table import Table, TableRow
 
@@ -28,8 +29,10 @@ def _audit_rows(summary: RunSummary) -> list[AuditRow]:
     ]
 
 
-def audit_table(summary: RunSummary) -> Table:
-    """Models down, languages across, rate in percent; `?` where no language was identified.
+def audit_tables(summary: RunSummary) -> list[Table]:
+    """The off-target rates, and the mixed ones where there are any.
+
+    Models down, languages across, rate in percent; `?` where no language was identified.
 
     Raises:
         InputError: the run has no rates yet.
@@ -37,12 +40,19 @@ def audit_table(summary: RunSummary) -> Table:
     rows = _audit_rows(summary)
     if not rows:
         raise InputError("the run has no completions to audit yet: expected `generate` to be done")
+    tables = [_matrix("Off-target rate, %", rows, lambda row: row.off_target_rate)]
+    if counted := [row for row in rows if row.mixed is not None]:
+        tables.append(_matrix("Mixed answers, %", counted, lambda row: row.mixed))
+    return tables
+
+
+def _matrix(title: str, rows: Sequence[AuditRow], rate_of: Callable[[AuditRow], Known]) -> Table:
     tags = sorted({row.language for row in rows})
-    rates = {(row.sampler, row.language): row.off_target_rate for row in rows}
+    rates = {(row.sampler, row.language): rate_of(row) for row in rows}
     models = list(dict.fromkeys(row.sampler for row in rows))
     scale = Scale(100, 0, "%")
     return Table(
-        "Off-target rate, %",
+        title,
         [Column("Model"), *(Column(tag, scale) for tag in tags)],
         [
             TableRow(
@@ -62,12 +72,12 @@ def audit_table(summary: RunSummary) -> Table:
 def audit_list(rows: Sequence[AuditRow]) -> Table:
     """A row for each model and language, with intervals and counts."""
     columns = [Column("Model"), Column("Language", is_text=True)]
-    columns += [Column(name) for name in ("Off-target, %", "n", "Unknown")]
+    columns += [Column(name) for name in ("Off-target, %", "n", "Unknown", "Mixed, %")]
     return Table(
         "Off-target rate of each model",
         columns,
         [
-            TableRow(r.sampler, [language_name(r.language), r.interval, r.n, r.unknown])
+            TableRow(r.sampler, [language_name(r.language), r.interval, r.n, r.unknown, r.mixed])
             for r in rows
         ],
         is_open=False,

@@ -219,7 +219,7 @@ class MeanChange(ResultPart):
 
 
 class AuditRow(ResultPart):
-    """Rate of answers in another language than that of the prompt."""
+    """Rate of answers in another language than that of the prompt, and of mixed ones."""
 
     sampler: str
     language: str
@@ -228,6 +228,7 @@ class AuditRow(ResultPart):
     high: Known = None
     n: int | None = None
     unknown: int | None = None
+    mixed: Known = None
 
     @property
     def interval(self) -> Interval:

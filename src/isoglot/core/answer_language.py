@@ -1,0 +1,38 @@
+"""Account for the language of answers: right, wrong, mixed or unknown."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from isoglot.core.protocols import LanguageIdentifier
+
+
+class AnswerLanguage(StrEnum):
+    """The language of an answer, compared with the requested one."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    """Identified as another language."""
+    MIXED = "mixed"
+    """Not wrong as a whole, with letters of another language in it."""
+    UNKNOWN = "unknown"
+    """The identifier is unsure."""
+
+
+def account_for(
+    identifier: LanguageIdentifier, texts: Sequence[str], languages: Sequence[str]
+) -> list[AnswerLanguage]:
+    """Return the account of each text; `languages` are the requested ones (BCP-47)."""
+    tags = identifier.identify(texts)
+    shares = identifier.foreign_shares(texts, languages)
+    return [
+        _account(tag, share, wanted)
+        for tag, share, wanted in zip(tags, shares, languages, strict=True)
+    ]
+
+
+def _account(tag: str | None, foreign_share: float, wanted: str) -> AnswerLanguage:
+    if tag not in (None, wanted):
+        return AnswerLanguage.WRONG
+    if foreign_share:
+        return AnswerLanguage.MIXED
+    return AnswerLanguage.UNKNOWN if tag is None else AnswerLanguage.RIGHT
