@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tiny_model import CHAT_TEMPLATE
 
 from isoglot.train.settings import TrainConfig
 
@@ -45,6 +46,23 @@ def test_a_check_prints_what_the_model_reads(isoglot, file, tiny_model, tmp_path
     assert "sw       prompt     '<|user|>How many of 0?<|end|><|assistant|>'\n" in printed
     assert "sw       completion '0 \\x1b[31m<|end|>'\n" in printed, "escaped, for the terminal"
     assert printed.count("\n") == 6
+    assert not (out / "policy").exists()
+
+
+def test_a_later_row_that_the_template_refuses_is_named(isoglot, tiny_model, tmp_path):
+    path, template, out = (tmp_path / name for name in ("own.jsonl", "t.jinja", "out"))
+    turn = {"role": "user", "content": "How many?"}, {"role": "assistant", "content": "7"}
+    rows = [{"messages": turn}, {"messages": [{"role": "system", "content": "Be brief."}, *turn]}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}"
+    template.write_text(refuses + CHAT_TEMPLATE)
+    command = ("train", "sft", path, "--model", tiny_model, "--template", template, "--out", out)
+    for more in (("--check",), FEW):
+        code, _, err = isoglot(*command, "--language", "en", *more)
+        assert (code, err.count("Traceback")) == (2, 0), err
+        assert (
+            "row 2, language en: expected a chat template that takes turns of system, user" in err
+        )
     assert not (out / "policy").exists()
 
 

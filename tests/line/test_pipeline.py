@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny_model import CHAT_TEMPLATE
 from tiny_run import contents, mtimes, stopping_copy, tiny_overrides, tiny_recipe
 
 from isoglot.commands.main import main
+from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Graded, Preference, Prompt
 from isoglot.core.row_sources import FileRowsConfig
 from isoglot.core.store import DROPPED, read_shard, shard_paths, write_shard
@@ -356,6 +358,27 @@ def test_an_empty_completion_is_dropped_by_name(own_files, tiny_model):
     summary = run_recipe(file_run(tiny_model, own_files, *lidr), own_files / "run", silent=True)
     assert summary.rounds[0].pairs.kept == 0
     assert summary.rounds[0].pairs.dropped == {"empty": 2 * 4}
+
+
+@pytest.mark.parametrize("train", ["null", "{method: dpo}"])
+def test_a_later_prompt_that_the_template_loses_a_turn_of_is_refused_before_generation(
+    own_files, tiny_model, train
+):
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How many?"}]
+    path, template = own_files / "prompts.jsonl", own_files / "t.jinja"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text(
+        "".join(json.dumps(row) + "\n" for row in [*rows[:-1], rows[-1] | {"text": turns}])
+    )
+    template.write_text(
+        CHAT_TEMPLATE.replace("messages %}", "messages if message.role != 'system' %}")
+    )
+    recipe = file_run(
+        tiny_model, own_files, f"policy.chat_template={template}", f"train={train}", "samplers=[]",
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"language es: expected every turn of system, user"):
+        run_recipe(recipe, own_files / "run", silent=True)
+    assert not (own_files / "run/round-0/generate").exists()
 
 
 @pytest.mark.parametrize(

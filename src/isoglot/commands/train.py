@@ -273,14 +273,15 @@ def _result(method: str, row: Mapping[str, float | None]) -> str:
 
 
 def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path) -> None:
-    """Print one row of each language as the model reads it, escaped for the terminal."""
-    from isoglot.train.examples import first_of_each_language, load_examples
+    """Print a row of each language, and of each other form, as the model reads it, escaped for the
+    terminal."""
+    from isoglot.train.examples import first_of_each_form, load_examples
     from isoglot.train.settings import quiet
     from isoglot.train.template import check_template, end_ids, load_training_tokenizer
 
     with quiet():
         tokenizer = load_training_tokenizer(policy)
-        rows = first_of_each_language(load_examples(shards, out / "cache"))
+        rows = first_of_each_form(load_examples(shards, out / "cache"))
         shown = check_template(tokenizer, end_ids(policy, tokenizer), rows)
     for row in shown:
         for name, text in row.parts.items():

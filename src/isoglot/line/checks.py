@@ -1,4 +1,4 @@
-"""Checks before a run: whatever would otherwise fail only after hours of work."""
+"""Checks of a run and of its prompts: whatever would otherwise fail only after hours of work."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,9 +6,12 @@ from typing import Any
 
 from isoglot.core.errors import InputError, require
 from isoglot.core.protocols import AgreementConfig, GoldConfig, ScorerConfig
+from isoglot.core.records import Prompt
+from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.cross_lingual import check_cross_lingual
 from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
 from isoglot.execute.ray import check_ray
+from isoglot.line.job import Job, Shards
 from isoglot.line.memory import check_memory, this_device
 from isoglot.line.sources import file_revisions
 from isoglot.models.load import check_translator, model_name_of, sampler_revision, scorer_settings
@@ -17,6 +20,7 @@ from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import RayConfig
 from isoglot.train.launch import check_launch
 from isoglot.train.settings import check_training
+from isoglot.train.template import check_template, check_turns, end_ids, load_training_tokenizer
 
 
 def check_settings(recipe: Recipe, out: Path) -> None:
@@ -95,3 +99,31 @@ def _check_names(section: str, models: Sequence[Any]) -> None:
         raise InputError(
             f"expected {section} of different names, came {twice[0]!r} twice; leave one out"
         )
+
+
+def check_prompts(job: Job, shards: Shards) -> None:
+    """Check the chat template of the policy on a prompt of each form, before anything is written.
+
+    A prompt that is trained on is checked with an answer, as training will read both.
+
+    Raises:
+        InputError: a template that refuses the turns of a prompt, loses one, or spoils a training.
+    """
+    recipe = job.recipe
+    is_sampler = not recipe.samplers or any(isinstance(s, PolicyMember) for s in recipe.samplers)
+    if not recipe.train and not (is_sampler and recipe.policy.format == "chat"):
+        return
+    forms: dict[tuple[str, ...], Prompt] = {}
+    for path in shard_paths(shards.folder):
+        for prompt in read_shard(path, Prompt):
+            forms.setdefault(tuple(turn["role"] for turn in prompt.prompt), prompt)
+    policy = job.start()
+    tokenizer = load_training_tokenizer(policy)
+    ends = end_ids(policy, tokenizer)
+    answer = {"completion": [{"role": "assistant", "content": "7"}]}
+    for roles, prompt in forms.items():
+        row = {"prompt": prompt.prompt, "language": prompt.language}
+        if recipe.train and roles[-1] == "user":
+            check_template(tokenizer, ends, [row | ({} if recipe.is_online else answer)])
+        else:
+            check_turns(tokenizer, [row])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.benchmarks.benchmark import Answering
+from isoglot.core.day import day, day_kept
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
@@ -103,9 +104,10 @@ def evaluate_model(
             "both; leave one out"
         )
     if not (baseline is None or isinstance(baseline, Path)):
-        evaluate_model(baseline, request, out / "baseline", regrade=regrade, redo=redo)
+        with day_kept(out / RECORD):
+            evaluate_model(baseline, request, out / "baseline", regrade=regrade, redo=redo)
         baseline = out / "baseline"
-    with locked(out), servers_in(out):
+    with locked(out), day_kept(out / RECORD), servers_in(out):
         _measure(model, request, out, regrade=regrade, redo=redo)
         rows, groups = _results(request, out, baseline)
         results = Evaluation(
@@ -163,7 +165,7 @@ def _measure(
     _check_owner(out, name)
     options = {"languages": request.languages, "seed": request.seed}
     tasks = {task.name: task.model_dump(mode="json") for task in request.tasks}
-    record = {"model": name, **options, "tasks": tasks, "versions": versions()}
+    record = {"model": name, **options, "tasks": tasks, "versions": versions(), "day": f"{day()}"}
     ledger = Ledger(out, record, redo=redo, record_name=RECORD)
 
     @cache

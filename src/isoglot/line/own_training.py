@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isoglot.core.day import day_kept
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.files import write_json
@@ -34,6 +35,7 @@ from isoglot.line.training import reward_by, train_by_method
 from isoglot.models.load import load_identifier, load_scorers
 from isoglot.recipe.overrides import settings_of
 from isoglot.train.examples import check_rows_in, is_shard, languages_in
+from isoglot.train.folder import INPUTS
 from isoglot.train.launch import LaunchConfig, check_launch, train_launched
 from isoglot.train.policy import Policy
 from isoglot.train.settings import OnStep, TrainConfig, check_training, no_step
@@ -156,7 +158,8 @@ class OwnTraining:
         train: Callable[..., Any] = partial(_train_here, self.score)
         if self.launch:
             train = partial(train_launched, self.launch, train)
-        return train(files, policy, out, self.config, seed=seed, on_step=on_step)
+        with day_kept(out / INPUTS):
+            return train(files, policy, out, self.config, seed=seed, on_step=on_step)
 
 
 def _train_here(

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.day import day_kept
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import Failure, InputError, MemoryFullError, is_memory_full
@@ -23,7 +24,7 @@ from isoglot.evals.aggregate import compare, improved_languages
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.execute.siblings import Siblings
-from isoglot.line.checks import check_settings
+from isoglot.line.checks import check_prompts, check_settings
 from isoglot.line.job import Job, Shards
 from isoglot.line.memory import when_memory_is_full
 from isoglot.line.sources import HUB_PINS, pin_hub_sets
@@ -55,10 +56,10 @@ def run_recipe(
     path = out / HUB_PINS
     recipe, pins = pin_hub_sets(recipe, read_json(path, mend="delete it") if path.exists() else {})
     check_settings(recipe, out)
-    with locked(out):
+    with locked(out), day_kept(out / "run.json") as day:
         if pins:
             write_json(path, pins)
-        record = {"recipe": resolved(recipe), "versions": versions()}
+        record = {"recipe": resolved(recipe), "versions": versions(), "day": day}
         ledger = Ledger(out, record, redo=redo, siblings=siblings)
         policy = recipe.policy.path
         stopped = None
@@ -93,7 +94,14 @@ class Round:
         for stage in STAGES:
             if stage.applies(self.recipe):
                 done = self.make(stage)
+            if stage.name == "prompts" and not (self._folder / "train/done.json").exists():
+                job = Job(self.recipe, self.number, self.policy)
+                check_prompts(job, self._made["prompts"][1])
         return str(done.folder / "policy") if self.recipe.train else None
+
+    @property
+    def _folder(self) -> Path:
+        return self.ledger.run / f"round-{self.number}"
 
     def evaluate(self) -> None:
         """Measure M_t on every task, and on the validation task of the stop rule."""

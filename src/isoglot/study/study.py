@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from isoglot.core.day import day_kept
 from isoglot.core.store import read_done
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES
@@ -39,7 +40,8 @@ def run_study(
     root = out or Path("runs") / config.name
     runs = grid_runs(cells, root)
     check_judges(config.judges, _task_of(runs[0], config))
-    with locked(root):
+    begun = sorted(root.glob("*/seed-*/run.json"))
+    with locked(root), day_kept(*begun[:1]):
         errors = run_all(runs, num_processes=num_processes, redo=redo, silent=silent)
         study = _measure(config, cells, runs, errors, root)
         study.write(root / "study.json")

@@ -1,7 +1,8 @@
 """Examples to train on: files of preferences or demonstrations, as a Hugging Face dataset."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from isoglot.core.records import Demonstration, Preference, Prompt
 from isoglot.core.store import LATER, SCHEMAS
 
 _Kind = type[Demonstration] | type[Preference]
+
+SIDES = ("completion", "chosen", "rejected")
+"""Columns of the answers that a row may have."""
 
 _COLUMNS: Mapping[_Kind, Sequence[str]] = {
     Demonstration: ("messages",),
@@ -156,6 +160,37 @@ def first_of_each_language(rows: Any) -> Any:
     """Select one row of each language, in the order of the tags."""
     tags = list(rows["language"])
     return rows.select([tags.index(tag) for tag in sorted(set(tags))])
+
+
+def first_of_each_form(rows: Any) -> list[dict[str, Any]]:
+    """Select one row of each language, in the order of the tags, then one of each other form.
+
+    The form of a row is the roles of its turns. Each has the key `row`, its number from 1.
+    """
+    tags, forms = list(rows["language"]), list(_forms(rows))
+    places = [tags.index(tag) for tag in sorted(set(tags))]
+    seen = {forms[place] for place in places}
+    places += [forms.index(form) for form in dict.fromkeys(forms) if form not in seen]
+    return [{**rows[place], "row": place + 1} for place in places]
+
+
+def _forms(rows: Any) -> Iterator[tuple[tuple[str, ...], ...]]:
+    """The roles of each row's turns, column by column; none of texts without turns."""
+    names = [name for name in ("prompt", *SIDES) if name in rows.column_names]
+    if not names:
+        yield from [()] * len(rows)
+        return
+    for batch in rows.select_columns(names).with_format("arrow").iter(batch_size=10_000):
+        yield from zip(*(_roles(batch[name]) for name in names), strict=True)
+
+
+def _roles(turns: Any) -> Iterator[tuple[str, ...]]:
+    """The roles in each list of turns of an Arrow column."""
+    from pyarrow import compute
+
+    roles = iter(compute.struct_field(compute.list_flatten(turns), "role").to_pylist())
+    for num_turns in compute.list_value_length(turns).to_pylist():
+        yield tuple(islice(roles, num_turns))
 
 
 def languages_in(files: Iterable[Path]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.day import day
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
@@ -18,6 +19,9 @@ from isoglot.train.policy import Policy
 from isoglot.train.settings import TrainConfig
 from isoglot.train.trackers import without_trackers
 
+INPUTS = "inputs.json"
+"""The record of what a training belongs to."""
+
 
 def claim(
     out: Path,
@@ -27,8 +31,12 @@ def claim(
     seed: int,
     held_out: Sequence[str] = (),
     num_processes: int = 1,
+    *,
+    with_date: bool = False,
 ) -> None:
     """Make `out` the folder of this training and of no other, so that a resume continues it.
+
+    `with_date` says that the chat template writes the day.
 
     Raises:
         InputError: another training has begun there; names what differs.
@@ -40,10 +48,11 @@ def claim(
         "config": without_trackers(config),
         "seed": seed,
         "num_processes": num_processes,
+        **({"day": day().isoformat()} if with_date else {}),
         "preferences": hashlib.sha256(digests.encode()).hexdigest(),
         **({"held_out": content_id(*held_out)} if held_out else {}),
     }
-    path = out / "inputs.json"
+    path = out / INPUTS
     begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
     if begun and path.exists():
         mend = "remove the folder, or give another one"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.template import save_tokenizer
 from isoglot.models.local.weights import located
 
 
@@ -48,6 +49,6 @@ def prepare_policy(policy: Policy, out: Path) -> Policy:
             base, hub, _ = loaded.encoder.weights
             dtype = AutoConfig.from_pretrained(base, **hub).dtype
             loaded.model.to(dtype or loaded.model.dtype).save_pretrained(temporary)
-            loaded.encoder.tokenizer.save_pretrained(temporary)
+            save_tokenizer(loaded.encoder.tokenizer, temporary)
             temporary.rename(start)
     return policy._replace(path=str(start), revision="main")

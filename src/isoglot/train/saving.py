@@ -11,6 +11,7 @@ from isoglot.core.errors import InputError, RunError
 from isoglot.core.store import write_whole
 from isoglot.core.verbosity import tell
 from isoglot.models.local.adapters import merged
+from isoglot.models.local.template import save_tokenizer
 from isoglot.train.policy import Policy
 from isoglot.train.probe import Probe, check_saved, probe_values, tolerance_of
 
@@ -99,7 +100,7 @@ def _save(model: Any, tokenizer: Any, policy: Policy, folder: Path) -> str:
     dtype = AutoConfig.from_pretrained(policy.path, **policy.arguments).dtype or model.dtype
     shutil.rmtree(folder, ignore_errors=True)
     model.to(dtype).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
     return str(dtype).removeprefix("torch.")
 
 

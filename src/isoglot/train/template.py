@@ -1,18 +1,19 @@
 """One chat template for generation, SFT, DPO and RLOO: the same tokens of a row in each.
 
 Generation renders in `models/local/template.py`, TRL by the tokenizer's `apply_chat_template`. Both
-are compared on one row of each language, and checked for faults that spoil a training.
+are compared on a row of each language and of each form (the roles of its turns), and checked for
+faults that spoil a training.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message
-from isoglot.models.local.template import eos_ids, load_tokenizer, refusal, render_chat
+from isoglot.models.local.template import eos_ids, load_tokenizer, render_chat, render_turns
+from isoglot.train.examples import SIDES
 from isoglot.train.policy import Policy
-
-_SIDES = ("completion", "chosen", "rejected")
 
 
 def load_training_tokenizer(policy: Policy) -> Any:
@@ -52,11 +53,53 @@ def check_template(
 ) -> list[RenderedRow]:
     """Render each row, and check it; `ends` are the ids that end a completion.
 
+    A row with the key `row`, its number, is named by it.
+
     Raises:
         InputError: a template that writes a prompt in training otherwise than in generation, loses
             or doubles something, or does not end a completion as generation does.
     """
-    return [_rendered_row(tokenizer, ends, row) for row in rows]
+    rendered = []
+    for row in rows:
+        with _naming(row):
+            _check_turns(tokenizer, row)
+            rendered.append(_rendered_row(tokenizer, ends, row))
+    return rendered
+
+
+def check_turns(tokenizer: Any, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Raise InputError for a row whose turns the template refuses, or of which it loses one."""
+    for row in rows:
+        with _naming(row):
+            _check_turns(tokenizer, row)
+
+
+@contextmanager
+def _naming(row: Mapping[str, Any]) -> Iterator[None]:
+    """Name the row in an InputError."""
+    try:
+        yield
+    except InputError as error:
+        number = f"row {row['row']}, " if "row" in row else ""
+        raise InputError(f"chat template, {number}language {row['language']}: {error}") from error
+
+
+def _check_turns(tokenizer: Any, row: Mapping[str, Any]) -> None:
+    """Check a row with a text of its own in each turn: a real one may stand in another, too."""
+    if "text" in row:
+        return
+    sides = [row[side] for side in SIDES if side in row]
+    for answer in sides or [[]]:
+        turns = [*row["prompt"], *answer]
+        marked = [{**turn, "content": f"<turn {i}>"} for i, turn in enumerate(turns)]
+        text = render_turns(tokenizer, marked) if answer else render_chat(tokenizer, marked)
+        lost = [turn["role"] for turn in marked if turn["content"] not in text]
+        if lost:
+            raise InputError(
+                f"expected every turn of {', '.join(turn['role'] for turn in turns)} in the text, "
+                f"got one that loses the turn of {lost[0]!r}; mend the template, or leave the turn "
+                "out"
+            )
 
 
 def end_ids(policy: Policy, tokenizer: Any) -> list[int]:
@@ -78,7 +121,7 @@ def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -
 
     def expect(holds: bool, what: str) -> None:
         if not holds:
-            raise InputError(f"chat template, language {row['language']}: expected {what}")
+            raise InputError(f"expected {what}")
 
     if "text" in row:  # for language modelling, which has no template
         return RenderedRow(row["language"], {"text": decoded(row_ids(tokenizer, row))})
@@ -99,11 +142,11 @@ def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -
     for message in prompt:
         expect(
             message["content"].strip() in text,
-            f"every turn in the prompt, got one that loses the turn of {message['role']!r}; mend "
-            "the template, or leave the turn out",
+            f"the text of every turn in the prompt, got one that changes that of "
+            f"{message['role']!r}; mend the template",
         )
     parts = {"prompt": decoded(ids)}
-    for side in (side for side in _SIDES if side in row):
+    for side in (side for side in SIDES if side in row):
         whole = _ids(tokenizer, [*prompt, *row[side]])
         expect(
             list(whole[: len(ids)]) == list(ids),
@@ -133,7 +176,7 @@ def row_ids(tokenizer: Any, row: Mapping[str, Any]) -> list[int]:
     if it has one."""
     if "text" in row:
         return tokenizer(row["text"] + tokenizer.eos_token)["input_ids"]
-    side = next((side for side in _SIDES if side in row), None)
+    side = next((side for side in SIDES if side in row), None)
     if side is None:
         return _ids(tokenizer, row["prompt"], add_generation_prompt=True)
     return _ids(tokenizer, [*row["prompt"], *row[side]])
@@ -141,10 +184,4 @@ def row_ids(tokenizer: Any, row: Mapping[str, Any]) -> list[int]:
 
 def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:
     """Tokenize the turns as TRL does."""
-    from jinja2 import TemplateError
-
-    turns, how = [dict(message) for message in messages], {"tokenize": True, **how}
-    try:
-        return tokenizer.apply_chat_template(turns, return_dict=True, **how)["input_ids"]
-    except TemplateError as error:
-        raise InputError(refusal(messages, error)) from error
+    return render_turns(tokenizer, messages, tokenize=True, return_dict=True, **how)["input_ids"]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.train.examples import first_of_each_language, load_preferences
+from isoglot.models.local.template import writes_date
+from isoglot.train.examples import first_of_each_form, first_of_each_language, load_preferences
 from isoglot.train.folder import claim, finished_summary, last_checkpoint
 from isoglot.train.log import (
     LogRow,
@@ -27,7 +28,7 @@ from isoglot.train.probe import probe_of
 from isoglot.train.saving import diverged, save_policy
 from isoglot.train.selection import CheckpointSelection, HeldOut
 from isoglot.train.settings import OnStep, TrainConfig, library_refusals
-from isoglot.train.template import check_template, end_ids, load_training_tokenizer
+from isoglot.train.template import check_template, check_turns, end_ids, load_training_tokenizer
 from isoglot.train.trackers import keep_tensorboard
 
 _Trainer: Any = object
@@ -238,27 +239,29 @@ def run_training(
     with processes.main_process_first():
         tokenizer = load_training_tokenizer(policy)
         rows = load(files, out / "cache", families)
-        if config.method != "reward":
-            ends = end_ids(policy, tokenizer)
-            check_template(tokenizer, ends, first_of_each_language(rows))
+        if config.method == "reward":
+            check_turns(tokenizer, first_of_each_form(rows))
+        else:
+            check_template(tokenizer, end_ids(policy, tokenizer), first_of_each_form(rows))
         if config.num_preferences:
             rows = rows.select(draw_evenly(rows, config.num_preferences, seed))
         if config.mixing:
             rows = rows.select(mix(rows, config.mixing, seed))
         if processes.is_main_process:
-            claim(out, files, policy, config, seed, families, processes.num_processes)
+            given = out, files, policy, config, seed, families, processes.num_processes
+            claim(*given, with_date=writes_date(tokenizer))
     if (summary := finished_summary(out)) is not None:
         return summary
     trainer = prepare(rows, tokenizer)
     trainer.start_log(out / "log.jsonl", config)
     keep_tensorboard(trainer, out)
-    given = {num_key: len(rows), "num_dropped": len(rows) - trainer.num_kept, **trainer.summary}
+    counts = {num_key: len(rows), "num_dropped": len(rows) - trainer.num_kept, **trainer.summary}
     selection = None
     if config.choose and held_out:
         selection = CheckpointSelection(trainer, tokenizer, out, config.choose, held_out)
     is_reward = config.method == "reward"
     probe = probe_of(first_of_each_language(rows), tokenizer, trainer.model, is_reward=is_reward)
-    summary = {**given, **_run(trainer, out, selection)}
+    summary = {**counts, **_run(trainer, out, selection)}
     save_policy(trainer, tokenizer, policy, out, summary, probe)
     saved = finished_summary(out)
     assert saved is not None

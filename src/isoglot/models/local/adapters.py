@@ -1,6 +1,7 @@
 """PEFT adapters in a folder of their own, merged into their base model on loading."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def merged(model: Any) -> Any:
     first, last = map(_without_adapters, ends)
     if _share(first, last) and (first, last) != ends:
         last.weight = Parameter(last.weight.detach().clone())
-    whole = model.merge_and_unload()
+    with warnings.catch_warnings():  # of what is done here
+        warnings.filterwarnings("ignore", "Input and output embeddings are no longer tied")
+        whole = model.merge_and_unload()
     if not _share(*_embeddings(whole)):
         for config in (whole.config, whole.config.get_text_config()):
             config.tie_word_embeddings = False

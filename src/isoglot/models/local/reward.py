@@ -9,6 +9,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.models.batches import pad, split_batches
+from isoglot.models.local.template import load_tokenizer
 from isoglot.models.local.weights import load_weights, located, model_name
 
 _Row = tuple[int, list[int]]
@@ -28,13 +29,13 @@ class RewardModel:
     """
 
     def __init__(self, config: RewardModelConfig) -> None:
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        from transformers import AutoModelForSequenceClassification
 
         path, hub = located(config.path, config.revision)
         self.name = model_name(config.path, hub.get("revision", config.revision))
         self.batch_tokens = config.batch_tokens
         _check_labels(path, hub)
-        self.tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+        self.tokenizer = load_tokenizer(path, hub)
         if self.tokenizer.chat_template is None:
             raise InputError(
                 f"expected a tokenizer with a chat template, got none in {config.path}; add the "

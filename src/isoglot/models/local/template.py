@@ -4,13 +4,24 @@ Training uses the same tokenizer, and TRL its chat template; `train/template.py`
 agree.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.day import day
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message, Prompt
+from isoglot.core.verbosity import tell
+
+_CLOCK = "strftime_now"
+"""The function of transformers by which a template reads the clock."""
+_END_OF_DAY = "{% endmacro %}{{ '' }}"
+"""The end of that function where it is our own; a new line after it counts."""
 
 
 def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None = None) -> Any:
@@ -20,7 +31,44 @@ def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None 
     tokenizer = AutoTokenizer.from_pretrained(path, **hub)
     if chat_template is not None:
         tokenizer.chat_template = read_template(chat_template)
+    if writes_date(tokenizer):
+        tokenizer.chat_template = _on_day(tokenizer.chat_template, day())
+        _tell_day(path, day())
     return tokenizer
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Save a tokenizer with its own chat template, which writes the date of its use."""
+    kept = tokenizer.chat_template
+    if writes_date(tokenizer):
+        tokenizer.chat_template = kept.rpartition(_END_OF_DAY)[2]
+    tokenizer.save_pretrained(folder)
+    tokenizer.chat_template = kept
+
+
+def writes_date(tokenizer: Any) -> bool:
+    """True if the chat template reads the clock."""
+    return _CLOCK in (tokenizer.chat_template or "")
+
+
+def _on_day(template: str, kept: date) -> str:
+    """Return a template whose clock stands at the beginning of a day.
+
+    Its function is defined before it, as a macro that replaces the directives which the template
+    has; transformers takes no function from its caller.
+    """
+    start = datetime.combine(kept, time())
+    found = dict.fromkeys(re.findall("%[-_^#0]?[A-Za-z]", template))
+    values = {"%%": "\0", **{each: start.strftime(each) for each in found}, "\0": "%"}
+    steps = "".join(f" | replace({json.dumps(k)}, {json.dumps(v)})" for k, v in values.items())
+    return f"{{% macro {_CLOCK}(format) %}}{{{{ format{steps} }}}}{_END_OF_DAY}{template}"
+
+
+@cache
+def _tell_day(path: str, kept: date) -> None:
+    """Tell the day of a template, once."""
+    name = Path(path).name
+    tell(f"the chat template of {name} writes the date: {kept} in every prompt, also if resumed")
 
 
 def read_template(path: str) -> str:
@@ -50,27 +98,27 @@ def render_chat(tokenizer: Any, messages: Sequence[Message]) -> str:
 
     Raises InputError if the template refuses the turns, as some do a system message.
     """
+    primed = messages[-1]["role"] == "assistant"
+    return render_turns(
+        tokenizer, messages, add_generation_prompt=not primed, continue_final_message=primed
+    )
+
+
+def render_turns(
+    tokenizer: Any, messages: Sequence[Message], *, tokenize: bool = False, **how: bool
+) -> Any:
+    """Apply the chat template; raise InputError if it refuses the turns."""
     from jinja2 import TemplateError
 
-    primed = messages[-1]["role"] == "assistant"
+    turns = [dict(message) for message in messages]
     try:
-        return tokenizer.apply_chat_template(
-            [dict(message) for message in messages],
-            tokenize=False,
-            add_generation_prompt=not primed,
-            continue_final_message=primed,
-        )
+        return tokenizer.apply_chat_template(turns, tokenize=tokenize, **how)
     except TemplateError as error:
-        raise InputError(refusal(messages, error)) from error
-
-
-def refusal(messages: Sequence[Message], error: Exception) -> str:
-    """Return the message for a chat template that refuses the turns of a row."""
-    return (
-        f"expected a chat template that takes turns of "
-        f"{', '.join(message['role'] for message in messages)}, got: {error}; leave the turn out "
-        f"(`system` of a recipe), or give policy.chat_template another file"
-    )
+        raise InputError(
+            f"expected a chat template that takes turns of "
+            f"{', '.join(message['role'] for message in messages)}, got: {error}; leave the turn "
+            f"out (`system` of a recipe), or give policy.chat_template another file"
+        ) from error
 
 
 def eos_ids(*sources: int | list[int] | None) -> list[int]:

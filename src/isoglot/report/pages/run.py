@@ -44,7 +44,9 @@ def write_report(run: Path) -> Path:
         "problems, so the interval of a mean over languages draws problems, in all of them at once."
     ]
     made = [f"Seed {'unknown' if summary.seed is None else summary.seed}"]
-    made += [" ".join(version) for version in read_run_facts(run).versions.items()]
+    facts = read_run_facts(run)
+    made += [" ".join(version) for version in facts.versions.items()]
+    made += [f"today is {facts.day} in prompts"] if facts.day else []
     stopped = [f"Stopped: {summary.stopped}"] if summary.stopped else []
     timings = _timing_table(summary)
     page = Page(

@@ -38,6 +38,8 @@ class RunFacts(ResultPart):
 
     recipe: RecipeFacts = RecipeFacts()
     versions: Mapping[str, str] = {}
+    day: str | None = None
+    """The day that chat templates took for today."""
 
 
 def read_run_facts(run: Path) -> RunFacts:
