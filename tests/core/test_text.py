@@ -3,15 +3,18 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isoglot.core.ngrams import ngrams
+from isoglot.core.records import content_id
 from isoglot.core.text import (
     digits_to_ascii,
     folded,
     has_repetition,
     length_chars,
     normalise,
+    same_text,
 )
 
 ZEROS = "0٠۰०০௦౦๐０"
@@ -117,3 +120,17 @@ def test_ordinary_text_is_no_repetition(text):
 def test_any_worded_stretch_looped_long_enough_is_seen(unit, beginning):
     unit = normalise(unit) + "x"
     assert has_repetition(beginning + unit * 40)
+
+
+@settings(deadline=None)  # the first text waits for the tables of characters
+@given(st.text())
+def test_the_forms_of_a_text_are_one_text(text):
+    twins = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+    assert all(same_text(text, twin) for twin in [*twins, folded(text), f" {text}\n"])
+    assert len({content_id("sw", twin) for twin in [text, *twins]}) == 1
+    assert len({ngrams(twin, 3).tobytes() for twin in [text, *twins]}) == 1
+    assert not same_text(text, text + "x")
+
+
+def test_ids_of_composed_texts_are_those_of_before():
+    assert content_id("sw", "Habari?") == "fb2ab2ac1b113bd7"

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import unicodedata
 from dataclasses import replace
 
 import pyarrow as pa
@@ -333,3 +334,13 @@ def test_real_instructions_with_answers_of_a_model():
     rows = read_prompts(FileRowsConfig(path=path, language="en", columns=columns))
     assert len(rows) == 754
     assert all(row.completion for row in rows)
+
+
+def test_a_prompt_in_two_unicode_forms_is_one_prompt(tmp_path):
+    path = tmp_path / "p.jsonl"
+    text = "M\u00e8o ng\u1ee7 \u1edf \u0111\u00e2u?"
+    rows = [{"prompt": unicodedata.normalize(form, text)} for form in ("NFC", "NFD")]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    (prompt,) = read_prompts(FileRowsConfig(path=str(path), language="vi"))
+    assert prompt.text == text
+    assert prompt.prompt_id == Prompt.from_text(rows[1]["prompt"], language="vi").prompt_id

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from published import published_rows
@@ -13,6 +14,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU as SacreBleu
 from sacrebleu.metrics import CHRF as SacreChrf
 
+from isoglot.core.chrf import chrf
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Prompt
 from isoglot.evals.rouge import ROUGE_1, ROUGE_2, ROUGE_L, tokens
@@ -61,6 +63,21 @@ def test_identical_texts_are_1(gold):
     text = f"{gold} one two three four"
     assert of_set(CHRF, [text], [text]) == pytest.approx(1)
     assert of_set(BLEU, [text], [text]) == pytest.approx(1)
+
+
+@cases("canonical_forms")
+def test_a_text_in_another_form_is_its_reference(case):
+    tag, text, reference = (case.input[key] for key in ("language", "text", "reference"))
+    for metric in (CHRF, *ROUGES.values()):
+        assert of_set(metric, [text], [reference], tag) == pytest.approx(case.right[0])
+    assert chrf(text, reference) == pytest.approx(case.right[0])
+
+
+@given(texts, golds, st.sampled_from(["en", "vi", "ja"]))
+def test_no_metric_depends_on_the_form_of_a_text(text, gold, tag):
+    decomposed = unicodedata.normalize("NFD", text)
+    for metric in (CHRF, BLEU, *ROUGES.values()):
+        assert of_set(metric, [text], [gold], tag) == of_set(metric, [decomposed], [gold], tag)
 
 
 @given(texts, golds)

@@ -98,3 +98,11 @@ def test_length_grouped():
     order.set_epoch(1)
     assert list(order) != first
     assert list(LengthGrouped(lengths, 4, seed=2)) != first
+
+
+def test_a_folder_with_brackets_is_no_pattern(tmp_path):
+    folder = tmp_path / "runs [x]?"
+    folder.mkdir()
+    write_rows(folder / "part-00000.parquet", preference_rows(2))
+    files = [folder / "part-00000.parquet"]
+    assert len(load_preferences(files, folder / "cache")) == len(preference_rows(2))

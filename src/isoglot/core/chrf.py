@@ -3,10 +3,15 @@
 from functools import cache
 from typing import Any
 
+from isoglot.core.text import composed
+
 
 def chrf(text: str, reference: str) -> float:
-    """Return sacreBLEU's chrF++ of a sentence, 0 to 1: character 6-grams and word 2-grams."""
-    return chrf_scorer().sentence_score(text, [reference]).score / 100
+    """Return sacreBLEU's chrF++ of a sentence, 0 to 1: character 6-grams and word 2-grams.
+
+    Both texts are compared in Unicode form NFC.
+    """
+    return chrf_scorer().sentence_score(composed(text), [composed(reference)]).score / 100
 
 
 @cache

@@ -38,9 +38,19 @@ def _raised() -> re.Pattern[str]:
     return re.compile("([" + re.escape("".join(set(chars) - set("ªº™℠"))) + "]+)")
 
 
+def composed(text: str) -> str:
+    """Return the text in Unicode form NFC, in which canonically equal texts are the same."""
+    return unicodedata.normalize("NFC", text)
+
+
 def normalise(text: str) -> str:
     """Return the text in Unicode form NFC, every run of white space one blank, none at the ends."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(composed(text).split())
+
+
+def same_text(one: str, other: str) -> bool:
+    """True for texts that read alike: the same but for their form (`folded`) and white space."""
+    return one == other or normalise(folded(one)) == normalise(folded(other))
 
 
 def whole_characters(text: str) -> str:

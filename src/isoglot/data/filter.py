@@ -9,7 +9,7 @@ from pydantic import Field
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Dropped, FinishReason, Preference, content_id, prompt_key
 from isoglot.core.section import Section
-from isoglot.core.text import has_repetition, length_chars, normalise
+from isoglot.core.text import has_repetition, length_chars, same_text
 
 FilterName = Literal[
     "translation_failed",
@@ -92,7 +92,7 @@ FILTERS: Mapping[FilterName, Callable[[Preference, FilterConfig, float], bool]] 
     # A side, or the completion that it translates, ended at the token limit.
     "cut_off": lambda p, *_: FinishReason.LENGTH not in _finish_reasons(p),
     "empty": lambda p, *_: bool(p.chosen_text.strip() and p.rejected_text.strip()),
-    "same_text": lambda p, *_: normalise(p.chosen_text) != normalise(p.rejected_text),
+    "same_text": lambda p, *_: not same_text(p.chosen_text, p.rejected_text),
     # The rejected side may repeat itself.
     "repetition": lambda p, *_: not has_repetition(p.chosen_text),
     "length_ratio": _is_of_like_length,

@@ -25,7 +25,9 @@ def read_prompts(source: RowSource, tally: RowTally | None = None) -> list[Promp
     def take(own: OwnRow) -> None:
         prompt = prompt_of(own)
         known = prompts.setdefault((prompt.family, prompt.prompt_id), prompt)
-        if replace(known, source=prompt.source, completion=prompt.completion) != prompt:
+        is_same = _content(known) == _content(prompt)
+        twin = replace(prompt, prompt=known.prompt, gold=known.gold)
+        if not is_same or replace(known, source=twin.source, completion=twin.completion) != twin:
             raise InputError(
                 "expected one row for each prompt of a family, came a second with the same id "
                 "and other content; add the columns that tell them apart to `id`"
@@ -40,6 +42,12 @@ def read_prompts(source: RowSource, tally: RowTally | None = None) -> list[Promp
             f"check `where` {dict(source.where)}"
         )
     return list(prompts.values())
+
+
+def _content(prompt: Prompt) -> str:
+    """Identify turns and gold, the same in every Unicode form."""
+    turns = (part for turn in prompt.prompt for part in (turn["role"], turn["content"]))
+    return content_id(*turns, prompt.gold or "")
 
 
 def select_families(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 
 from isoglot.core.records import Prompt
+from isoglot.core.text import composed
 from isoglot.evals.metric import Metric, mean_of, reference_of
 
 _ENGLISH = re.compile(r"[a-z0-9]+")
@@ -26,10 +27,10 @@ _UNSPACED = (
 @lru_cache(maxsize=4096)
 def tokens(text: str, tag: str) -> tuple[str, ...]:
     """Split a text into lower-case words, or into characters where it has no words."""
+    lowered = composed(text).lower()
     if tag == "en":
-        return tuple(_ENGLISH.findall(text.lower()))
-    composed = unicodedata.normalize("NFC", text).lower()
-    return tuple(_words().findall(composed) or "".join(composed.split()))
+        return tuple(_ENGLISH.findall(lowered))
+    return tuple(_words().findall(lowered) or "".join(lowered.split()))
 
 
 def _f_measure(num_common: int, num_words: int, num_gold: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from glob import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ def load_columns(
 
     rows = load_dataset(
         "parquet",
-        data_files=[str(file) for file in files],
+        data_files=[escape(str(file)) for file in files],
         columns=list(dict.fromkeys([*columns, *(["family"] if held_out else [])])),
         split="train",
         cache_dir=str(cache),
