@@ -22,6 +22,7 @@ from isoglot.core.numbers import ReadNumber, numbers_in, with_plain_numbers
 _MARKUP = (
     (re.compile(r"(?<=\d)\*\*(?=\d)"), "^"),
     (re.compile(r"(?<=\d) ?\* ?(?=\d)"), " × "),
+    (re.compile(r"(?<=\d)/[=-](?!\d)"), ""),  # shillings and rupees: 50/=, 50/-
     (re.compile(r"[*_`]|<\|[^|>\s]{1,40}\|>\s*$"), ""),
 )
 _START, _END = rf"(?<![^\W\d_{UNSPACED}])", rf"(?![^\W\d_{UNSPACED}])"
@@ -181,7 +182,8 @@ def _patterns() -> Sequence[tuple[re.Pattern[str], bool]]:
 def _gap(noun: str) -> str:
     """Return the pattern of the words between a noun and its verb; of characters without blanks."""
     if re.match(f"[{UNSPACED}]", noun):
-        return r"[^\s\d.,;:!?=。，、]{0,6}?"
+        most = 6 if noun > "\u3000" else 14  # Thai and its kin have marks and longer words
+        return rf"[^\n\d.,;:!?=。，、]{{0,{most}}}?"
     return rf"(?: +{_WORD}){{0,3}}? *"
 
 

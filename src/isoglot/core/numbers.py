@@ -48,6 +48,8 @@ _SIGNS = str.maketrans(
 )
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _EXPONENT_SIGNS = re.compile(r"(?<=[\d)])[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+# Between digits these commas separate, as in a list, unless a group of thousands follows.
+_WIDE_COMMA = re.compile(r"(?<=\d)[，،](?=\d)(?!\d{3}(?!\d))")
 _VULGAR = re.compile(r"(\d?)([¼-¾⅐-⅞↉])")
 
 _START = re.compile(
@@ -87,7 +89,8 @@ def with_plain_numbers(text: str) -> str:
 
     LaTeX becomes plain text (`\dfrac{1}{2}` is `1/2`), an exponent a power (`5²` is `5^2`).
     """
-    text = digits_to_ascii(plain_latex(folded(text)).translate(_SIGNS))
+    text = folded(_WIDE_COMMA.sub(", ", text))
+    text = digits_to_ascii(plain_latex(text).translate(_SIGNS))
     text = _EXPONENT_SIGNS.sub(lambda power: "^" + power[0].translate(_RAISED), text)
     return _VULGAR.sub(_written_out, text)
 
