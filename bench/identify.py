@@ -10,6 +10,7 @@ The data folder holds `sib200`, `ntrex`, `tatoeba`, `lid_lingua`, `lid_udhr`, `l
 parts: `words` (40 %), on which `--count-words` counts the word frequencies that the package ships;
 `choice` (10 %), on which temperature, prior and threshold were chosen; and `held_out` (50 %), on
 which every table is measured. The Declaration of Human Rights is counted whole and in no table.
+`--leave-out` measures each language that py3langid knows without its own counts, and with them.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -228,6 +230,42 @@ def candidates_table(sets: dict[str, list[Text]], draws: Sequence[Sequence[str]]
     return "\n".join(lines)
 
 
+def leave_out_table(data: Path, draws: dict[str, Sequence[Sequence[str]]], each: int = 30) -> str:
+    """Tabulate our identifier on languages that py3langid knows, with their counts and without."""
+    of_language: dict[str, list[str]] = defaultdict(list)
+    for some in held_out(data, 10**9, "held_out").values():
+        of_set: dict[str, list[str]] = defaultdict(list)
+        for tag, text in some:
+            if len(text) > 40:
+                of_set[tag].append(text)
+        for tag, found in of_set.items():
+            of_language[tag] += found[:each]
+    counted = naive_bayes.load_word_counts()
+    known = set(counted) & naive_bayes.languages_of_library()
+    cells: dict[tuple[str, bool], list[tuple[str, Guess]]] = defaultdict(list)
+    for tag in sorted(known & of_language.keys()):
+        for without in (False, True):
+            own = {each: counted[each] for each in counted if not without or each != tag}
+            load = cache(partial(naive_bayes.build_script_model, counted=own))
+            for name, several in draws.items():
+                for draw in (draw for draw in several if tag in draw):
+                    identifier = RestrictedIdentifier(draw, load=load)
+                    guesses = identifier.guess(of_language[tag])
+                    cells[name, without] += [(tag, guess) for guess in guesses]
+    lines = [
+        "| candidates | own counts | n | best guess right | unsure | wrong | calibration error |"
+    ]
+    lines += ["|---" * 7 + "|"]
+    for (name, without), rated in sorted(cells.items()):
+        right = np.array([tag == guess.language for tag, guess in rated])
+        sure = np.array([guess.confidence for _, guess in rated]) >= 0.9
+        error = calibration_error([(tag == g.language, g.confidence) for tag, g in rated])
+        rates = f"{right.mean():.4f} | {1 - sure.mean():.4f} | {(sure & ~right).mean():.4f}"
+        own = "no" if without else "yes"
+        lines.append(f"| {name} | {own} | {len(rated)} | {rates} | {error:.4f} |")
+    return "\n".join(lines)
+
+
 def calibration_error(rated: Sequence[tuple[bool, float]], num_bins: int = 15) -> float:
     """Return the expected calibration error: |accuracy - confidence| over equal bins."""
     right, sure = (np.array(column, dtype=float) for column in zip(*rated, strict=True))
@@ -346,12 +384,17 @@ def main() -> None:
     parser.add_argument("--part", choices=("choice", "held_out"), default="held_out")
     parser.add_argument("--libraries", nargs="*", choices=list(LIBRARIES), default=list(LIBRARIES))
     parser.add_argument("--count-words", action="store_true")
+    parser.add_argument("--leave-out", action="store_true")
     options = parser.parse_args()
     if options.count_words:
         count_words(options.data)
         return
-    sets = held_out(options.data, options.limit, options.part)
     drawn = [random.Random(seed).sample(list(LANGUAGES), 30) for seed in range(100, 120)]
+    if options.leave_out:
+        several = {"thirty": [THIRTY], "draws": drawn, "all": [list(LANGUAGES)]}
+        print(leave_out_table(options.data, several))
+        return
+    sets = held_out(options.data, options.limit, options.part)
     tables: dict[str, Callable[[], str]] = {
         "Thirty candidates of the high and middle tier": lambda: candidates_table(sets, [THIRTY]),
         "Twenty draws of thirty candidates": lambda: candidates_table(sets, drawn),

@@ -1,18 +1,20 @@
 import hashlib
 import itertools
 import tomllib
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import published_rows
 
 from isoglot.core.languages import LANGUAGES
 from isoglot.models.language.identifier import VARIETIES, Guess, RestrictedIdentifier
-from isoglot.models.language.naive_bayes import ScriptModel, load_script_model
+from isoglot.models.language.naive_bayes import ScriptModel, load_script_model, load_word_counts
 from isoglot.models.language.scripts import dominant_scripts, extract_words
 
 GOLD_FILE = Path(__file__).parents[2] / "gold" / "langid.toml"
@@ -64,6 +66,40 @@ def test_a_language_outside_the_candidates_is_forced_onto_none(lab, text):
     assert lab.identify([text]) == [None]
 
 
+UNCOUNTED = {  # the first article of the Declaration of Human Rights
+    "it": "Tutti gli esseri umani nascono liberi ed eguali in dignità e diritti.",
+    "ro": "Toate fiinţele umane se nasc libere şi egale în demnitate şi în drepturi.",
+    "et": "Kõik inimesed sünnivad vabadena ja võrdsetena oma väärikuselt ja õigustelt.",
+    "ht": "Tout moun fèt lib, egal ego pou diyite kou wè dwa.",
+    "ha": "Su dai 'yan-adam, ana haifuwarsu ne duka 'yantattu, kuma kowannensu na da mutunci.",
+    "ig": "A mụrụ mmadụ nile n'ohere nakwa nha anya ugwu na ikike.",
+    "yo": "Gbogbo ènìyàn ni a bí ní òmìnira; iyì àti ẹ̀tọ́ kọ̀ọ̀kan sì dọ́gba.",
+    "bn": "সমস্ত মানুষ স্বাধীনভাবে সমান মর্যাদা এবং অধিকার নিয়ে জন্মগ্রহণ করে।",
+    "nl": "Alle mensen worden vrij en gelijk in waardigheid en rechten geboren.",
+    "pl": "Wszyscy ludzie rodzą się wolni i równi pod względem swej godności i swych praw.",
+    "fa": "تمام افراد بشر آزاد به دنیا می‌آیند و از لحاظ حیثیت و حقوق با هم برابرند.",
+}
+
+
+@pytest.mark.parametrize(("tag", "text"), UNCOUNTED.items(), ids=list(UNCOUNTED))
+def test_a_language_that_was_not_counted_is_not_lost_to_a_neighbour(tag, text):
+    around = ["fon", "lij", "scn", "fi", "fr", "as", "mni", "ur", "ps", "sk", "so", "li", "es"]
+    assert tag not in load_word_counts()
+    assert RestrictedIdentifier([*UNCOUNTED, *around, "en", "de"]).identify([text]) == [tag]
+
+
+@pytest.mark.parametrize(
+    "text", [*UNCOUNTED.values(), "Ｄｉｅ　Ａｎｔｗｏｒｔ　ｉｓｔ　ｄａ", "ﻫﺬﺍ ﻫﻮ ﺍﻟﺠﻮﺍﺏ"]
+)
+def test_all_forms_of_a_text_get_one_guess(text):
+    identifier = RestrictedIdentifier([*UNCOUNTED, "fon", "as", "ar", "de", "en"])
+    forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC", "NFKD")]
+    forms.append("\u00ad".join(text))
+    guesses = identifier.guess([text, *forms])
+    assert len({(tag, round(confidence, 4)) for tag, confidence in guesses}) == 1
+    assert identifier.identify([text]) != [None]
+
+
 WORDLESS = ["", "   ", "8", "5 + 3 = 8", "ok", "😀!?", "```\nprint('hello world')\n```"]
 
 
@@ -85,6 +121,28 @@ def test_names_in_another_script_do_not_count(lab):
 def test_a_text_in_two_languages_is_one_of_them_or_unsure(lab):
     text = "Anna has 5 apples and buys 3 more. Kwa hiyo Ana ana matofaa 8 kwa jumla."
     assert set(lab.identify([text])) <= {"en", "sw", None}
+
+
+@cases("lid_terms", "lid_kanji", "lid_chinese", "lid_romanised")
+def test_short_and_mixed_texts_are_never_another_language(case):
+    identifier = RestrictedIdentifier(case.input["candidates"])
+    assert identifier.identify([case.input["text"]])[0] in case.right
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Densha ga okurete kaigi ni ma ni awanakatta",
+        "Women mingtian yiqi qu Shanghai ba",
+        "Wǒ jīntiān hěn máng, míngtiān zài shuō ba",
+        "Oneul nalssiga aju joayo",
+        "Ya segodnya ochen ustal i hochu spat",
+        "Man emruz be madrese miravam",
+    ],
+)
+def test_romanised_texts_are_in_no_candidate(text):
+    others = ["en", "sw", "vi", "id", "ms", "it", "pl", "tr", "ha", "so", "haw", "fi", "tl", "yo"]
+    assert RestrictedIdentifier(others).identify([text]) == [None]
 
 
 def test_chinese_is_the_candidate_that_is_there():

@@ -1,8 +1,9 @@
 """Language identifier restricted to the languages of a run, with None for unsure.
 
 The dominant script comes first: only candidates written in it are considered. A naive Bayes
-classifier over byte n-grams (`naive_bayes.py`) with calibrated probabilities decides between them;
-docs/LOG.md has the errors by language.
+classifier over byte n-grams (`naive_bayes.py`) with calibrated probabilities decides between them,
+and character sets decide between Chinese and Japanese (`han.py`). docs/LOG.md has the errors by
+language.
 
 Limits: a few words that include a name ("Maria ha 8 mele") are mostly unsure. `VARIETIES` are
 distinguished only if several of them are candidates, and then unreliably; if only one is, a text in
@@ -10,15 +11,16 @@ another counts as that one. A text in two languages is either one of them or uns
 """
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import LANGUAGES, language
+from isoglot.models.language.han import LANGUAGES_IN_HAN, han_scores, merge_chinese
 from isoglot.models.language.mixed import foreign_share
-from isoglot.models.language.naive_bayes import load_script_model
+from isoglot.models.language.naive_bayes import ScriptModel, load_script_model
 from isoglot.models.language.scripts import dominant_scripts, extract_words
 
 VARIETIES = (
@@ -35,21 +37,10 @@ VARIETIES = (
 )
 """Languages written so alike that a text in a non-candidate counts as the candidate."""
 
-_HAN = {"Hans": "Hani", "Hant": "Hani"}
+_HAN = {"Hans": "Hani", "Hant": "Hani", "Jpan": "Hani"}
 _OUTSIDE = 0.1  # prior probability of all languages that are no candidates
 _MAX_WORDS = 100  # taken from a long text, evenly spread
 _SCRIPT_CONFIDENCE = 0.999  # if the script alone decides
-
-# The most frequent characters that distinguish one written form of Chinese from the others.
-_SIMPLIFIED = (
-    "们来个时为说国过这还没对后学会从发问样经开两长进点无现应体当间关门见书给买卖总钱数块边"
-)
-_TRADITIONAL = (
-    "們來個時為說國過這還沒對後學會從發問樣經開兩長進點無現應體當間關門見書給買賣總錢數塊邊"
-)
-_CANTONESE = "嘅係唔喺咗佢冇嚟哋啲嗰畀咁噉乜嘢"
-_MANDARIN = "的是不在了他她們们這这那沒没也和"
-_CHARACTER_LOG_ODDS = 2.0  # for each of these characters
 
 
 class Guess(NamedTuple):
@@ -67,25 +58,33 @@ class RestrictedIdentifier:
     None for a text without words or of several capitalised words only (names), for a script in
     which no candidate is written, and if the best candidate is less probable than `threshold`,
     because another candidate or a language outside them fits as well: a text in an unexpected
-    language is not forced onto a candidate. If there is one Chinese candidate, any text in Han
+    language is not forced onto a candidate. If there is one Chinese candidate, any Chinese text
     counts as that one.
 
     Instances may be shared by threads. The result for a text does not depend on other texts.
+    `load` gives the classifier of a script.
 
     Raises InputError for no candidates, and for a language that the table lacks.
     """
 
-    def __init__(self, languages: Sequence[str], *, threshold: float = 0.9) -> None:
+    def __init__(
+        self,
+        languages: Sequence[str],
+        *,
+        threshold: float = 0.9,
+        load: Callable[[str], ScriptModel] = load_script_model,
+    ) -> None:
         if not languages:
             raise InputError("languages: expected at least one BCP-47 tag, got none; name some")
         tags = sorted({language(tag).tag for tag in languages})
         self._threshold = threshold
+        self._load = load
         self._by_script: dict[str, list[str]] = {}
         for tag in tags:
             script = LANGUAGES[tag].script
             self._by_script.setdefault(_HAN.get(script, script), []).append(tag)
         version = importlib.metadata.version("py3langid")
-        self.name = f"isoglot-langid@1+py3langid@{version}:{len(tags)}"
+        self.name = f"isoglot-langid@2+py3langid@{version}:{len(tags)}"
 
     def identify(self, texts: Sequence[str]) -> list[str | None]:
         """Return a BCP-47 tag among the candidates for each text, or None if unsure."""
@@ -111,7 +110,8 @@ class RestrictedIdentifier:
         texts = [_without_names(extract_words(text)) for text in texts]
         guesses = [Guess(None, 0.0)] * len(texts)
         of_script: dict[str, list[int]] = {}
-        for index, script in enumerate(dominant_scripts(texts)):
+        for index, dominant in enumerate(dominant_scripts(texts)):
+            script = _HAN.get(dominant or "", dominant)
             if script in self._by_script:
                 of_script.setdefault(script, []).append(index)
         for script, indices in of_script.items():
@@ -123,10 +123,10 @@ class RestrictedIdentifier:
     def _guess_in_script(self, texts: list[str], script: str) -> list[Guess]:
         candidates = self._by_script[script]
         if script == "Hani":
-            return _guess_chinese(texts, candidates)
+            return _guess_in_han(texts, candidates)
         if sum(row.script == script for row in LANGUAGES.values()) == 1:
             return [Guess(candidates[0], _SCRIPT_CONFIDENCE)] * len(texts)
-        model = load_script_model(script)
+        model = self._load(script)
         scores, num_ngrams = model.scores([_subsample(text.split()) for text in texts])
         # Overlapping n-grams are not independent: this calibrates the sum of their likelihoods.
         scores /= np.sqrt(np.maximum(num_ngrams, 1))[:, None]
@@ -161,19 +161,12 @@ def _softmax(scores: Any) -> Any:
     return powers / powers.sum(1, keepdims=True)
 
 
-def _guess_chinese(texts: list[str], candidates: list[str]) -> list[Guess]:
-    """Choose the candidate of whose typical characters a text has the most."""
-    if len(candidates) == 1:
-        return [Guess(candidates[0], _SCRIPT_CONFIDENCE)] * len(texts)
-    typical = (_SIMPLIFIED, _TRADITIONAL, _CANTONESE, _MANDARIN)
-    counts = np.array([[sum(map(text.count, each)) for each in typical] for text in texts])
-    simplified, traditional, cantonese, mandarin = counts.T.astype(float)
-    scores = {
-        "zh-Hans": simplified + mandarin,
-        "zh-Hant": traditional + mandarin,
-        "yue": traditional + 2 * cantonese,
-    }
-    table = np.stack([scores[tag] for tag in candidates], axis=1)
-    probabilities = _softmax(_CHARACTER_LOG_ODDS * table)
+def _guess_in_han(texts: list[str], candidates: list[str]) -> list[Guess]:
+    scores = merge_chinese(han_scores(texts), candidates)
+    is_inside = np.isin(LANGUAGES_IN_HAN, candidates)
+    scores += np.where(is_inside, np.log((1 - _OUTSIDE) / is_inside.sum()), np.log(_OUTSIDE / 3))
+    probabilities = np.minimum(_softmax(scores), _SCRIPT_CONFIDENCE)
+    probabilities[:, ~is_inside] = 0
     best = probabilities.argmax(1).tolist()
-    return [Guess(candidates[i], float(row[i])) for row, i in zip(probabilities, best, strict=True)]
+    rows = zip(probabilities, best, strict=True)
+    return [Guess(LANGUAGES_IN_HAN[index], float(row[index])) for row, index in rows]

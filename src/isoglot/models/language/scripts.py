@@ -7,6 +7,7 @@ with one look-up per character of a whole batch.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -23,6 +24,8 @@ MIN_LETTERS = 4
 _WEIGHTS = {"Hani": 3, "Kana": 2, "Jpan": 2, "Hang": 2}
 _MIN_LETTERS_BESIDE_NAMES = 10
 _DOMINANT = 0.6  # share of the letters that one script must have
+_MOST_OTHER_WORDS = 0.25  # in a text that is mostly in Latin letters: others have terms in it
+_LETTERS_OF_WORD = 5  # in scripts without spaces
 _KANA_OF_JAPANESE = 0.1  # share of kana in kana and Han; quoted kana is more common than pure Han
 
 _LATIN_NAME = re.compile(r"[A-ZÀ-ÖØ-Þ][A-Za-zÀ-ɏ'’]*")
@@ -97,7 +100,8 @@ def dominant_scripts(texts: Sequence[str]) -> list[str | None]:
     None without such a script or below MIN_LETTERS. Text with kana is `Jpan`, Han without kana
     `Hani` (any Chinese). Letters of scripts that no language of the table uses are `Zzzz`.
     Capitalised Latin words in a text of two scripts are taken for names, and do not count if enough
-    letters remain without them.
+    letters remain without them. Mostly Latin letters are no script where a quarter of the words has
+    others: a sentence of Hindi or Thai may hold more letters of English terms than of its own.
     """
     if not texts:
         return []
@@ -110,8 +114,18 @@ def dominant_scripts(texts: Sequence[str]) -> list[str | None]:
         nameless = [_LATIN_NAME.sub(" ", texts[index]) for index in mixed]
         found = _decide(_count(nameless), _MIN_LETTERS_BESIDE_NAMES)
         for index, script in zip(mixed, found, strict=True):
-            scripts[index] = script or scripts[index]
+            script = script or scripts[index]
+            is_latin = script == "Latn" and not _has_many_other_words(texts[index])
+            scripts[index] = script if is_latin or script != "Latn" else None
     return scripts
+
+
+def _has_many_other_words(text: str) -> bool:
+    """True if a text of mostly Latin letters may be of another script, with English terms in it."""
+    words = Counter[bool]()
+    for script, run in script_runs(text):
+        words[script == "Latn"] += 1 if script == "Latn" else -(-len(run) // _LETTERS_OF_WORD)
+    return words[False] >= _MOST_OTHER_WORDS * words.total()
 
 
 def is_in_script(word: str, script: str) -> bool:
