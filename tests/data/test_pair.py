@@ -183,6 +183,27 @@ def test_low_is_two_deviations_below_the_mean():
     assert ranked("best_vs_worst", *rewards)[0][1] == 0
 
 
+def test_a_pool_of_all_languages_makes_one_pair_with_the_prompt_of_the_chosen():
+    prompts = [Prompt.from_text(f"in {tag}", language=tag, family="f") for tag in ("en", "sw")]
+    rewards = {"en": (0.2, 0.6), "sw": (0.9, 0.4)}
+    rows = [
+        Completion.from_text(p, f"{p.language} {r}", sampler="m", sample=i, reward=r)
+        for p in prompts
+        for i, r in enumerate(rewards[p.language])
+    ]
+    config = PairConfig(method="best_vs_worst", pool="family")
+    (found,) = pair(prompts, rows, config, **EN, round=0)
+    assert (found.prompt_id, found.answer_language) == (prompts[1].prompt_id, "sw")
+    assert (found.chosen_text, found.rejected_text) == ("sw 0.9", "en 0.2")
+    by_prompt = pair(prompts, rows, PairConfig(method="best_vs_worst"), **EN, round=0)
+    assert [(p.chosen_text, p.rejected_text) for p in by_prompt] == [
+        ("en 0.6", "en 0.2"),
+        ("sw 0.9", "sw 0.4"),
+    ]
+    with pytest.raises(ValueError, match="for the methods that rank"):
+        PairConfig(pool="family")
+
+
 @given(st.lists(st.floats(-10, 10), min_size=2, max_size=5))
 def test_of_few_samples_low_is_the_lowest(rewards):
     low, worst = ranked("max_vs_low", *rewards), ranked("best_vs_worst", *rewards)

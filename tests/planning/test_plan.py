@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tiny_run import tiny_recipe
 
 from isoglot.commands.main import main
+from isoglot.data.pair import PairConfig
 from isoglot.lab.shipped import POLICY
 from isoglot.line.pipeline import run_recipe
 from isoglot.line.stages import STAGES
@@ -104,6 +105,8 @@ def test_the_counts_of_a_pool_are_those_of_the_run(tiny_policy, tiny_model, tmp_
     assert generated + num(plan["translate"]) == counts(tmp_path / "run", "translate")["rows"]
     assert num(plan["score"]) == counts(tmp_path / "run", "score")["kept"]
     assert counts(tmp_path / "run", "pair")["kept"] <= num(plan["pair"]) == 16
+    of_families = recipe.model_copy(update={"pair": PairConfig(method="max_vs_low", pool="family")})
+    assert num(works(of_families)["pair"]) == 8
 
 
 def test_the_steps_of_an_online_training_are_those_of_the_run(tiny_policy, tmp_path):

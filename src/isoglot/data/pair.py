@@ -10,13 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from statistics import fmean, pstdev
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.records import Completion, Preference, Prompt, content_id, prompts_by_language
+from isoglot.core.records import (
+    Completion,
+    Preference,
+    Prompt,
+    content_id,
+    prompt_key,
+    prompts_by_language,
+)
 from isoglot.core.section import Section
 
 
@@ -46,8 +53,21 @@ class PairConfig(Section):
     min_margin: float = Field(0.0, ge=0)
     """Smallest difference of rewards that makes a pair, in units of the reward, for the methods
     that rank; equal rewards never make one."""
+    pool: Literal["prompt", "family"] = "prompt"
+    """Completions that are ranked together, for the methods that rank: those of one prompt, or of
+    all languages of its family, which makes one pair for a family, with the prompt of the chosen
+    completion (CroCo's second pool, arXiv:2605.26293)."""
     seed: int = 0
     """Seed of the random rejected completion (best_vs_random)."""
+
+    @model_validator(mode="after")
+    def _pool_of_a_ranking(self) -> Self:
+        if self.pool == "family" and self.method == "translated_vs_direct":
+            raise InputError(
+                "pair.pool is for the methods that rank, and translated_vs_direct does not: leave "
+                "it out, or use best_vs_worst"
+            )
+        return self
 
     @field_validator("dominant_pairs")
     @classmethod
@@ -202,8 +222,8 @@ def _low(rewards: Sequence[float], below: Sequence[_Scored], _: PairConfig) -> _
     """Reject the reward closest to mean - 2 standard deviations (CroCo, arXiv:2605.26293).
 
     It is low, but not the outlier that the worst of many samples is. Mean and deviation are those
-    of all rewards of the prompt, as a population: whether the paper divides by n or n - 1 is not
-    known. With five samples or fewer the lowest is always the closest.
+    of all rewards of the pool as a population (divided by n), as in the authors' code. With five
+    samples or fewer the lowest is always the closest.
     """
     target = fmean(rewards) - 2 * pstdev(rewards)
     return min(below, key=lambda scored: (abs(scored.reward - target), *scored[:3]))
@@ -217,21 +237,23 @@ def _ranked(
     *,
     reject: Callable[[Sequence[float], Sequence[_Scored], PairConfig], _Scored],
 ) -> list[Pair]:
-    """Pair the highest reward of each prompt with the completion that `reject` picks below it.
+    """Pair the highest reward of each pool with the completion that `reject` picks below it.
 
-    `reject` is given all rewards of the prompt, sorted, and the completions whose reward is lower
+    `reject` is given all rewards of the pool, sorted, and the completions whose reward is lower
     by the margin or that are in a wrong language; where there are none, there is no pair.
     Completions without a reward stay out. A translation with an artefact may be rejected, and is
     never chosen: its scorer did not see the source. Among equals the smallest completion id wins,
     so that the order of the rows does not matter.
     """
-    of_prompt: dict[tuple[str, str], list[Completion]] = defaultdict(list)
+    prompt_of = {prompt_key(prompt): prompt for prompt in prompts}
+    pools: dict[tuple[str, ...], list[Completion]] = defaultdict(list)
     for completion in completions:
         if completion.rewards.get(config.reward) is not None:
-            of_prompt[completion.family, completion.prompt_id].append(completion)
+            key = prompt_key(completion)
+            pools[key[:1] if config.pool == "family" else key].append(completion)
     pairs = []
-    for prompt in prompts:
-        candidates = _scored(of_prompt[prompt.family, prompt.prompt_id], config)
+    for pool in pools.values():
+        candidates = _scored(pool, config)
         choosable = [row for row in candidates if row.may_be_chosen]
         if not choosable:
             continue
@@ -245,6 +267,7 @@ def _ranked(
         if below:
             rejected = reject(sorted(row.reward for row in candidates), below, config)
             kind = config.method if rejected.is_right else WRONG_LANGUAGE
+            prompt = prompt_of[prompt_key(best.completion)]
             pairs.append((prompt, best.completion, rejected.completion, kind))
     return pairs
 

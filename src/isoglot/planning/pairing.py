@@ -56,6 +56,8 @@ def num_examples(recipe: Recipe, shape: Shape) -> int:
         for place in range(len(recipe.translators) or 1):
             for _, tag in translations(recipe, member, shape, place):
                 candidates[tag, answer_in[tag]] += each
+    if recipe.pair.pool == "family" and recipe.route is None:
+        return int(candidates.total() > 1)
     return sum(candidates[prompt] > (0 if recipe.route else 1) for prompt in shape)
 
 
