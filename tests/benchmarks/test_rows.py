@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import cases
 from published import published
 
 from isoglot.benchmarks.benchmark import BenchmarkConfig, PromptFormat, Source
@@ -254,3 +255,18 @@ def test_worked_examples_from_files_with_their_published_names(tmp_path, benchma
     for example in examples:
         assert worked in example.prompt.text
         assert example.prompt.text.count("test ") == 1
+
+
+@cases("nan_cells")
+@pytest.mark.parametrize("value", ["NaN", "true", '{"a": 1}', "[1]", "null"])
+def test_a_cell_that_is_no_text_is_refused_by_set_language_and_row(case, value, tmp_path):
+    benchmark = case.input["benchmark"]
+    tag = {"msvamp": "de", "xlsum": "en", "xcopa": "it"}[benchmark]
+    row = case.input["row"].replace("NaN", value)
+    code = "english" if benchmark == "xlsum" else tag
+    (tmp_path / "q.jsonl").write_text(f'{row[:-1]}, "lang": "{code}"}}')
+    config = BenchmarkConfig(benchmark=benchmark, data=tmp_path / "q.jsonl")
+    with pytest.raises(
+        ValueError, match=rf'^{benchmark} in {tag}: row "{{.*expected (a column|text)'
+    ):
+        read_examples(config, [tag])

@@ -16,7 +16,7 @@ def _example(row: Row, place: int, tag: str) -> Example:
         text_cell(row, "inputs"),
         language=tag,
         family=f"dolly-{position(row, place, 'id', 'source_id')}",
-        gold=str(row.get("targets") or "").strip() or None,
+        gold=text_cell(row, "targets") if row.get("targets") else None,
         source="dolly",
     )
 

@@ -19,7 +19,8 @@ from isoglot.benchmarks.choices import (
     multiple_choice,
     named,
 )
-from isoglot.benchmarks.rows import cell, position
+from isoglot.benchmarks.rows import cell, position, text_cell
+from isoglot.core.cells import cell_text
 from isoglot.core.errors import InputError
 from isoglot.core.rows import Row
 
@@ -46,8 +47,8 @@ def _items(split: ItemSplit) -> list[ChoiceItem]:
 
 def _context(row: Row) -> str:
     """Join the context; its second part, published uncapitalised, begins the sentence to end."""
-    second = str(cell(row, "ctx_b"))
-    return f"{cell(row, 'ctx_a')} {second[:1].upper()}{second[1:]}".strip()
+    second = cell_text(cell(row, "ctx_b"), "ctx_b")
+    return f"{text_cell(row, 'ctx_a')} {second[:1].upper()}{second[1:]}".strip()
 
 
 def _endings(row: Row, tag: str) -> dict[str, str]:
@@ -61,7 +62,8 @@ def _endings(row: Row, tag: str) -> dict[str, str]:
 
     def text(ending: Any) -> str:
         # One row of the Chinese set has its endings in two languages, each under its code.
-        return str(ending[code] if isinstance(ending, Mapping) else ending)
+        own = ending[code] if isinstance(ending, Mapping) else ending
+        return cell_text(own, "endings")
 
     return {
         label: without_markup(text(ending))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from isoglot.benchmarks.benchmark import Example
 from isoglot.benchmarks.conversations import build_example, open_generation
 from isoglot.benchmarks.rows import cell
+from isoglot.core.cells import cell_text
 from isoglot.core.errors import InputError
 from isoglot.core.rows import Row
 
@@ -30,10 +31,10 @@ def _example(row: Row, _place: int, tag: str) -> Example:
     category = cell(row, "category")
     examples = [
         build_example(
-            str(text).strip(),
+            cell_text(text, "turns").strip(),
             language=tag,
             family=f"mt_bench-{category}-{(int(number[0]) - 1) % _QUESTIONS_PER_CATEGORY}",
-            gold=str(references[place]) if place < len(references) else None,
+            gold=cell_text(references[place], "reference") if place < len(references) else None,
             source=f"mt_bench/{category}/turn-{place + 1}",
         )
         for place, text in enumerate(turns)

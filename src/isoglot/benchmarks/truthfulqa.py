@@ -23,6 +23,7 @@ from isoglot.benchmarks.choices import (
     ungraded,
 )
 from isoglot.benchmarks.rows import cell, text_cell
+from isoglot.core.cells import cell_text
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.core.rows import Row
@@ -87,7 +88,9 @@ def _set(row: Row, name: str) -> list[tuple[str, str]]:
             f"answers, came {len(labels)}; give the set as it is published"
         )
     truths = [named(label, _TRUTH, f"{name} label", row) for label in labels]
-    return [(str(text).strip(), truth) for text, truth in zip(texts, truths, strict=True)]
+    return [
+        (cell_text(text, name).strip(), truth) for text, truth in zip(texts, truths, strict=True)
+    ]
 
 
 def _sets(label: str) -> list[str]:

@@ -89,7 +89,7 @@ def _published(row: Row) -> tuple[str, Mapping[str, str], str]:
 
 def _with_tokens(row: Row) -> tuple[str, Mapping[str, str], str]:
     """Read a row of the repository: a pronoun and mentions by their tokens, one marked as right."""
-    sentence = str(cell(row, "sentence"))
+    sentence = text_cell(row, "sentence")
     _, (first, last), *_ = _parsed(cell(row, "pronoun"))
     mentions = _parsed(cell(row, "options"))
     right = [place for place, mention in enumerate(mentions) if mention[-1]]
