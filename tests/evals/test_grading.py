@@ -4,7 +4,7 @@ import pytest
 
 from isoglot.core.records import Choice, Completion, Prompt
 from isoglot.evals.grading import grade_choices, grade_completions, grader_metric
-from isoglot.evals.metric import mean_of
+from isoglot.evals.metric import in_language, mean_of
 
 
 class Prefix:
@@ -65,3 +65,32 @@ def test_choices_are_graded_by_name():
     assert (row.metric, row.value, tuple(row.statistics)) == ("accuracy", 1.0, (1.0, 1.0))
     with pytest.raises(ValueError, match="1 have none"):
         grade_choices([PROMPT], [], metrics)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("de: 7", 1.0),  # right, and in the requested language
+        ("fr: 7", 0.0),  # right in another one
+        ("de: 8", 0.0),
+        ("fr: 8", 0.0),
+        ("7", 1.0),  # a number has no language
+        ("\\(x = 6 + 1\\), $x$ \\boxed{\\frac{14}{2}} 7", 1.0),
+        ("of no language that is known, 7", None),
+        ("of no language that is known, 8", 0.0),  # wrong in any language
+    ],
+)
+def test_lc_acc_is_right_and_in_the_requested_language(text: str, value: float | None) -> None:
+    metrics = [ACCURACY, in_language(ACCURACY)]
+    graded = grade_completions([PROMPT], [answer(text)], Prefix(), metrics)
+    assert [row.metric for row in graded] == ["accuracy", "lc_accuracy", "off_target_rate"]
+    assert graded[1].value == value
+
+
+def test_lc_acc_of_an_answer_that_is_cut_off_is_treated_as_its_accuracy() -> None:
+    cut = answer("de: 7", "length")
+    for cut_off, value in (("unknown", None), ("wrong", 0.0), ("graded", 1.0)):
+        _, found, _ = grade_completions(
+            [PROMPT], [cut], Prefix(), [ACCURACY, in_language(ACCURACY)], cut_off=cut_off
+        )
+        assert found.value == value

@@ -28,7 +28,7 @@ from isoglot.benchmarks.xstorycloze import XSTORYCLOZE
 from isoglot.benchmarks.xwinograd import XWINOGRAD
 from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.protocols import LanguageIdentifier
-from isoglot.evals.metric import Metric
+from isoglot.evals.metric import Metric, in_language
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     benchmark.name: benchmark
@@ -44,6 +44,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 }
 """Maths, understanding, translation and summaries, open generation, confusion, knowledge."""
 
+_ACCURACIES = ("accuracy", "mc1")
+
 _ENGLISH_WORDS = "english_words.txt.gz"
 
 
@@ -56,9 +58,13 @@ def benchmark_of(name: str) -> Benchmark:
 
 
 def metrics_of(config: BenchmarkConfig, identifier: LanguageIdentifier) -> Sequence[Metric]:
-    """Return the metrics of a benchmark; language confusion identifies the language of lines."""
+    """Return the metrics of a benchmark, and beside an accuracy that of answers in the language.
+
+    Language confusion identifies the language of lines itself.
+    """
     if config.benchmark != LCB.name:
-        return benchmark_of(config.benchmark).metrics
+        metrics = benchmark_of(config.benchmark).metrics
+        return [*metrics, *(in_language(each) for each in metrics[:1] if each.name in _ACCURACIES)]
     places = [config.data / LCB.name, config.data] if config.data else []
     lists = [place / _ENGLISH_WORDS for place in places if (place / _ENGLISH_WORDS).is_file()]
     return lcb_metrics(identifier, read_english_words(lists[0]) if lists else ())

@@ -9,6 +9,8 @@ _FORMULA = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_WHOLE_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
+
 
 def last_box(text: str) -> str | None:
     r"""Return the contents of the last `\boxed{…}`, braces inside it included; None without one.
@@ -108,3 +110,8 @@ def _written_with_slash(fraction: re.Match[str]) -> str:
     whole = f"{fraction['whole'].strip()} " if fraction["whole"] else ""
     is_simple = _AMOUNT.fullmatch(top) and _AMOUNT.fullmatch(bottom)
     return f"{whole}{top.strip()}/{bottom.strip()}" if is_simple else f"{whole}({top})/({bottom})"
+
+
+def without_formulas(text: str) -> str:
+    r"""Remove the formulas between `$`, `$$`, `\(…\)` and `\[…\]`, and the boxes."""
+    return _WHOLE_BOX.sub("", _FORMULA.sub("", text))

@@ -101,7 +101,8 @@ def compare(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> list[Difference]:
-    """Compare two policies on the same examples: new minus old, for each language and metric.
+    """Compare two policies on the same examples: new minus old, for each language and metric that
+    both have.
 
     An example that only the old policy left unknown is left out. One that the new policy left
     unknown counts as the metric's `worst`: otherwise a policy that rambles past the token limit
@@ -227,7 +228,10 @@ class _Pairs(NamedTuple):
 def _paired(
     new: Sequence[Graded], old: Sequence[Graded], metrics: Sequence[Metric]
 ) -> dict[_Cell, _Pairs]:
-    rows_new, rows_old = _by_example(new), _by_example(old)
+    both = {row.metric for row in new} & {row.metric for row in old}
+    rows_new, rows_old = (
+        _by_example([row for row in rows if row.metric in both]) for rows in (new, old)
+    )
     if rows_new.keys() != rows_old.keys():
         odd = min(rows_new.keys() ^ rows_old.keys())
         raise InputError(

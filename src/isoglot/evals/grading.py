@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from isoglot.core.errors import InputError
+from isoglot.core.latex import without_formulas
 from isoglot.core.protocols import LanguageIdentifier, Sampling
 from isoglot.core.records import (
     Choice,
@@ -21,6 +22,8 @@ from isoglot.core.section import Section
 from isoglot.core.stats import ratio
 from isoglot.evals.graders import GRADERS, GraderName
 from isoglot.evals.metric import Metric, Statistics, mean_of
+
+_MAX_CHARS_OF_NO_LANGUAGE = 15
 
 CutOff = Literal["unknown", "wrong", "graded"]
 
@@ -74,7 +77,10 @@ def grade_completions(
     """Return one row per completion for each metric and for the off-target rate.
 
     A row has the language of its prompt; off target is by the language requested of the answer.
-    The language of a cut-off answer counts, that of a failed one does not.
+    The language of a cut-off answer counts, that of a failed one does not. An answer of a letter, a
+    number or a formula is in every language (PolyMath: up to 15 characters beside formulas, Wang
+    et al. 2025, arXiv:2504.18428); a right one whose language is unsure has no value by a metric
+    that needs the language.
 
     Raises:
         InputError: a prompt has no completion.
@@ -87,6 +93,9 @@ def grade_completions(
         prompt = prompt_of[prompt_key(completion)]
         for metric in (each for each in metrics if each.applies(prompt)):
             statistics = _statistics(prompt, completion, metric, cut_off)
+            if metric.needs_language and statistics and statistics[0]:
+                is_right = _is_in_language(completion, tag)
+                statistics = {True: statistics, False: metric.worst, None: None}[is_right]
             graded.append(_graded(prompt, metric, statistics))
         failed = completion.finish_reason == FinishReason.ERROR
         known = None if failed or tag is None else (float(tag != completion.language), 1.0)
@@ -113,6 +122,14 @@ def grade_choices(
         for metric in metrics
         if metric.grade_choices is not None and metric.applies(prompt)
     ]
+
+
+def _is_in_language(completion: Completion, tag: str | None) -> bool | None:
+    """Return None where the language is unsure and the answer long enough to have one."""
+    if tag is None:
+        beside = without_formulas(completion.text)
+        return True if len(beside.strip()) <= _MAX_CHARS_OF_NO_LANGUAGE else None
+    return tag == completion.language
 
 
 def _check_complete(prompt_of: Mapping[PromptKey, Prompt], answered: Set[PromptKey]) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.records import Choice, Prompt
 from isoglot.core.stats import Value, ratio
+from isoglot.report.results.names import IN_LANGUAGE
 
 Statistics = tuple[float, ...]
 """Sufficient statistics of one answer; a metric's value is a function of their sum."""
@@ -26,6 +27,8 @@ class Metric(NamedTuple):
     lower_is_better: bool = False
     applies: Callable[[Prompt], bool] = lambda _prompt: True
     """False for a prompt that the metric says nothing of: its answer is not counted at all."""
+    needs_language: bool = False
+    """True if a right answer in another language than requested is wrong: see `in_language`."""
 
 
 def reference_of(prompt: Prompt) -> str:
@@ -55,6 +58,16 @@ def mean_of(
         grade_choices and (lambda prompt, choices: statistics(grade_choices(prompt, choices))),
         worst=(0.0, 1.0),
     )
+
+
+def in_language(metric: Metric) -> Metric:
+    """Build LC&Acc of an accuracy: the share of answers right and in the requested language.
+
+    Luo et al. 2025 (MMATH), arXiv:2505.19126. `grade_completions` identifies the language; choices
+    scored by likelihood have none.
+    """
+    name = f"{IN_LANGUAGE}{metric.name}"
+    return metric._replace(name=name, grade_choices=None, needs_language=True)
 
 
 def on_facet(metric: Metric, facet: str) -> Metric:

@@ -49,7 +49,7 @@ from isoglot.recipe.tasks import task_languages
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.rows import RESULTS_FILE, GroupRow, ResultRow
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raise it when an evaluation writes something else."""
 
 DOMINANT = "en"

@@ -19,7 +19,7 @@ from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, 
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import aggregate
 from isoglot.evals.grading import OFF_TARGET_RATE, grade_choices, grade_completions, grader_metric
-from isoglot.evals.metric import Metric
+from isoglot.evals.metric import Metric, in_language
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
 from isoglot.line.answers import run_sampler
@@ -141,7 +141,8 @@ def task_metrics(
     they need no identifier."""
     if isinstance(task.prompts, BenchmarkConfig):
         return [*metrics_of(task.prompts, identifier), OFF_TARGET_RATE]
-    return [grader_metric(task.metric, task.grader), OFF_TARGET_RATE]
+    own = grader_metric(task.metric, task.grader)
+    return [own, in_language(own), OFF_TARGET_RATE]
 
 
 def read_graded(folder: Path) -> list[Graded]:

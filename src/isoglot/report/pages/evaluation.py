@@ -102,7 +102,7 @@ def _tiles(results: Evaluation) -> list[Tile]:
 
 
 def _sections(results: Evaluation) -> list[PageSection]:
-    measures = measures_of(results.results)
+    measures = [m for m in measures_of(results.results) if not m.is_in_language]
     scored = {measure.task for measure in measures}
     measures += [Measure(t, OFF_TARGET) for t in task_names(results.results) if t not in scored]
     sections = [

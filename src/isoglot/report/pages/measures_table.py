@@ -76,11 +76,16 @@ def _cells(
 
 
 def measure_table(results: Evaluation, measure: Measure) -> Table:
-    """One measure of an evaluation, with its off-target rates: for a page."""
+    """Tabulate a measure of an evaluation, with LC&Acc and its off-target rates: for a page."""
     columns, rates = {measure: Column("Value, %")}, Measure(measure.task, OFF_TARGET)
+    caption = ""
+    if rows_of(results.results, measure.in_language):
+        name = metric_name(measure.in_language.metric)
+        columns[measure.in_language] = Column(f"{name}, %")
+        caption = f"{name}: right and in the language asked for"
     if rates != measure and rows_of(results.results, rates):
         columns[rates] = Column("Off-target, %")
-    return measures_table(measure.title, results, columns, counts=("n", "unknown"))
+    return measures_table(measure.title, results, columns, counts=("n", "unknown"), caption=caption)
 
 
 def task_table(results: Evaluation, task: str) -> Table:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from isoglot.core.languages import ALIASES, LANGUAGES
 
+IN_LANGUAGE = "lc_"
+"""Prefix of the metric of answers right and in the requested language."""
+
 TIERS = ("high", "mid", "low", "")
 """Resource tiers in order; the last is that of a language without a row in the table."""
 
@@ -24,6 +27,7 @@ _METRIC_NAMES = {
     "spbleu": "spBLEU",
     "chrf": "chrF",
     "chrf++": "chrF++",
+    "lc_accuracy": "LC&Acc",
     "off_target_rate": "Off-target rate",
     "win_rate": "Win-rate",
     "soft_win_rate": "Soft win-rate",
@@ -70,7 +74,11 @@ def tier_name(tier: str) -> str:
 
 def metric_name(metric: str) -> str:
     """The name of a metric as titles show it."""
-    return _METRIC_NAMES.get(metric.lower()) or metric.replace("_", " ").capitalize()
+    if own := _METRIC_NAMES.get(metric.lower()):
+        return own
+    if metric.startswith(IN_LANGUAGE):
+        return f"LC&{metric_name(metric.removeprefix(IN_LANGUAGE))}"
+    return metric.replace("_", " ").capitalize()
 
 
 def in_sentence(name: str) -> str:

@@ -20,7 +20,14 @@ from pydantic import (
 )
 
 from isoglot.core.documents import Document
-from isoglot.report.results.names import GROUP_NAMES, TIERS, language_name, metric_name, tier
+from isoglot.report.results.names import (
+    GROUP_NAMES,
+    IN_LANGUAGE,
+    TIERS,
+    language_name,
+    metric_name,
+    tier,
+)
 
 RESULTS_FILE = "results.json"
 OFF_TARGET = "off_target_rate"
@@ -94,6 +101,15 @@ class Measure(NamedTuple):
     @property
     def is_off_target(self) -> bool:
         return self.metric == OFF_TARGET
+
+    @property
+    def in_language(self) -> "Measure":
+        """The share of answers that are right and in the requested language."""
+        return Measure(self.task, f"{IN_LANGUAGE}{self.metric}")
+
+    @property
+    def is_in_language(self) -> bool:
+        return self.metric.startswith(IN_LANGUAGE)
 
     @property
     def is_rating(self) -> bool:
