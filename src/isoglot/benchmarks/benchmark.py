@@ -132,11 +132,13 @@ class Benchmark:
     max_new_tokens: int = 512
     judged: bool = False
     """True if a judge compares the answers (`isoglot judge`), so that no metric grades them."""
+    own_source: Source | None = None
+    """The source of a benchmark that is not in `sources.toml`."""
 
     @property
     def source(self) -> Source:
-        """Its entry in `sources.toml`."""
-        return source_of(self.name)
+        """Its entry in `sources.toml`, or its own."""
+        return self.own_source or source_of(self.name)
 
     @property
     def title(self) -> str:

@@ -17,6 +17,7 @@ from isoglot.benchmarks.mmmlu import MMMLU
 from isoglot.benchmarks.msvamp import MSVAMP
 from isoglot.benchmarks.mt_bench import MT_BENCH
 from isoglot.benchmarks.ntrex import NTREX
+from isoglot.benchmarks.own import OwnBenchmarkConfig
 from isoglot.benchmarks.paws_x import PAWS_X
 from isoglot.benchmarks.self_instruct import SELF_INSTRUCT
 from isoglot.benchmarks.truthfulqa import TRUTHFULQA
@@ -57,13 +58,24 @@ def benchmark_of(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
-def metrics_of(config: BenchmarkConfig, identifier: LanguageIdentifier) -> Sequence[Metric]:
+AnyBenchmark = BenchmarkConfig | OwnBenchmarkConfig
+"""A benchmark as the prompts of a task: a published one, or the user's own."""
+
+
+def configured(config: AnyBenchmark) -> Benchmark:
+    """Return the benchmark of a task; raises InputError for an unknown one, or bad rows."""
+    if isinstance(config, OwnBenchmarkConfig):
+        return config.build()
+    return benchmark_of(config.benchmark)
+
+
+def metrics_of(config: AnyBenchmark, identifier: LanguageIdentifier) -> Sequence[Metric]:
     """Return the metrics of a benchmark, and beside an accuracy that of answers in the language.
 
     Language confusion identifies the language of lines itself.
     """
-    if config.benchmark != LCB.name:
-        metrics = benchmark_of(config.benchmark).metrics
+    if isinstance(config, OwnBenchmarkConfig) or config.benchmark != LCB.name:
+        metrics = configured(config).metrics
         return [*metrics, *(in_language(each) for each in metrics[:1] if each.name in _ACCURACIES)]
     places = [config.data / LCB.name, config.data] if config.data else []
     lists = [place / _ENGLISH_WORDS for place in places if (place / _ENGLISH_WORDS).is_file()]

@@ -6,23 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig, Example
-from isoglot.benchmarks.catalogue import benchmark_of
+from isoglot.benchmarks.benchmark import Answering, Example
+from isoglot.benchmarks.catalogue import AnyBenchmark, configured
+from isoglot.benchmarks.own import OwnBenchmarkConfig
 from isoglot.benchmarks.rows import RowReader
 from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.protocols import LikelihoodModel, Tick, no_tick
 from isoglot.core.records import Choice, Prompt, content_id
+from isoglot.core.row_sources import source_revision
 from isoglot.core.store import shards_of
 
 
-def answering_of(config: BenchmarkConfig) -> Answering:
+def answering_of(config: AnyBenchmark) -> Answering:
     """Return the answering that a configuration requests, or the benchmark's default."""
-    return benchmark_of(config.benchmark).answering_of(config)
+    return configured(config).answering_of(config)
 
 
-def available_languages(config: BenchmarkConfig, languages: Sequence[str]) -> list[str]:
+def available_languages(config: AnyBenchmark, languages: Sequence[str]) -> list[str]:
     """Return those of the languages that the benchmark has; raises InputError if it has none."""
-    benchmark = benchmark_of(config.benchmark)
+    benchmark = configured(config)
     found = [tag for tag in languages if tag in benchmark.languages]
     if not found:
         raise InputError(
@@ -40,12 +42,16 @@ class LoadedExamples(NamedTuple):
     """Commits of the hub; empty for files."""
 
 
-def read_examples(config: BenchmarkConfig, languages: Sequence[str]) -> LoadedExamples:
+def read_examples(config: AnyBenchmark, languages: Sequence[str]) -> LoadedExamples:
     """Read the examples in each of the languages that the benchmark has."""
-    benchmark = benchmark_of(config.benchmark)
+    benchmark = configured(config)
     examples: list[Example] = []
+    own = config.read_rows() if isinstance(config, OwnBenchmarkConfig) else {}
     revisions: set[str] = set()
     for tag in available_languages(config, languages):
+        if isinstance(config, OwnBenchmarkConfig):
+            examples += benchmark.examples(lambda _split, tag=tag: own[tag], tag, config)
+            continue
         rows = RowReader(benchmark, tag, data=config.data, revision=config.revision or "")
         try:
             examples += benchmark.examples(rows, tag, config)
@@ -57,10 +63,12 @@ def read_examples(config: BenchmarkConfig, languages: Sequence[str]) -> LoadedEx
     return LoadedExamples(examples, sorted(revisions))
 
 
-def benchmark_files(config: BenchmarkConfig) -> list[str]:
+def benchmark_files(config: AnyBenchmark) -> list[str]:
     """Return what identifies the rows before they are read: content of files, or a revision."""
+    if isinstance(config, OwnBenchmarkConfig):
+        return [source_revision(config.rows)]
     if config.data is None:
-        pinned = benchmark_of(config.benchmark).source.revision
+        pinned = configured(config).source.revision
         return [config.revision or pinned or "newest"]
     folder = config.data.expanduser()
     places = [path for path in folder.glob(f"{config.benchmark}*") if path.is_dir()] or [folder]

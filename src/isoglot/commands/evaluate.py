@@ -19,7 +19,10 @@ _Model = Annotated[
 ]
 _Tasks = Annotated[
     str,
-    typer.Option(help="Tasks that `benchmarks` lists, separated by commas; or lab_math, lab_open."),
+    typer.Option(
+        help="Tasks that `benchmarks` lists, or .yaml files of your own, separated by commas; or "
+        "lab_math, lab_open."
+    ),
 ]
 _Baseline = Annotated[
     str | None,

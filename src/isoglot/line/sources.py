@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from isoglot.benchmarks.benchmark import BenchmarkConfig
+from isoglot.benchmarks.catalogue import AnyBenchmark
 from isoglot.benchmarks.examples import benchmark_files
 from isoglot.core.hub import hub_commit, is_commit
 from isoglot.core.own_rows import RowTally
@@ -23,7 +23,7 @@ from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.recipe.sections import AlmanacIdentifierConfig, EvaluationTask, PromptSource
 
 OwnPrompts = PromptSource | tuple[RowSource, ...]
-PromptSources = OwnPrompts | BenchmarkConfig
+PromptSources = OwnPrompts | AnyBenchmark
 
 
 def identifier_of(recipe: Recipe) -> LanguageIdentifier:
@@ -82,7 +82,7 @@ def _pinned(values: Any, pins: dict[str, str]) -> Any:
 
 def file_revisions(source: PromptSources) -> list[str]:
     """Identify the content of the user's prompts; none for the lab."""
-    if isinstance(source, BenchmarkConfig):
+    if isinstance(source, AnyBenchmark):
         return benchmark_files(source)
     sources = source if isinstance(source, tuple) else (source,)
     return [source_revision(each) for each in sources if not isinstance(each, LabPromptConfig)]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
-from isoglot.benchmarks.catalogue import metrics_of
+from isoglot.benchmarks.benchmark import Answering
+from isoglot.benchmarks.catalogue import AnyBenchmark, metrics_of
 from isoglot.benchmarks.conversations import content_of, next_turn
 from isoglot.benchmarks.examples import answering_of, read_examples, score_choices, select_examples
 from isoglot.core.documents import read_json
@@ -72,7 +72,7 @@ class Measurement:
     def answering(self) -> Answering:
         """Generation, or choice scoring by likelihood."""
         prompts = self.task.prompts
-        return answering_of(prompts) if isinstance(prompts, BenchmarkConfig) else "generation"
+        return answering_of(prompts) if isinstance(prompts, AnyBenchmark) else "generation"
 
 
 def make_evaluation(job: Job, out: Path) -> Mapping[str, Any]:
@@ -139,7 +139,7 @@ def task_metrics(
 ) -> list[Metric]:
     """Return the metrics of a task, the main one first and the off-target rate last; to read grades
     they need no identifier."""
-    if isinstance(task.prompts, BenchmarkConfig):
+    if isinstance(task.prompts, AnyBenchmark):
         return [*metrics_of(task.prompts, identifier), OFF_TARGET_RATE]
     own = grader_metric(task.metric, task.grader)
     return [own, in_language(own), OFF_TARGET_RATE]
@@ -180,7 +180,7 @@ def read_task_results(folder: Path) -> TaskResults:
 def write_examples(measurement: Measurement, out: Path) -> None:
     """Write the prompts in shards of whole families, with their choices and later turns."""
     task, selection = measurement.task, measurement.selection
-    if not isinstance(task.prompts, BenchmarkConfig):
+    if not isinstance(task.prompts, AnyBenchmark):
         config = task.cross_lingual
         own = out / "own-prompts" if config else out / "prompts"
         write_prompts(task.prompts, selection, own)
@@ -264,7 +264,7 @@ def _signature(measurement: Measurement, identifier: str, out: Path) -> str:
     decoding = task.decoding
     how = "greedy" if decoding.temperature == 0 else f"temp={decoding.temperature}"
     prompts, shots = f"grader:{task.grader}", 0
-    if isinstance(task.prompts, BenchmarkConfig):
+    if isinstance(task.prompts, AnyBenchmark):
         shots = task.prompts.shots
         facts = read_json(out / _FACTS, mend="delete the folder, and run the command again")
         commits = "".join(f"|hub:{commit[:12]}" for commit in facts["hub_revisions"])

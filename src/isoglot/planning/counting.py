@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from isoglot.benchmarks.benchmark import BenchmarkConfig
-from isoglot.benchmarks.catalogue import benchmark_of
+from isoglot.benchmarks.catalogue import AnyBenchmark, configured
 from isoglot.benchmarks.examples import (
     answering_of,
     available_languages,
     read_examples,
     select_examples,
 )
+from isoglot.benchmarks.own import OwnBenchmarkConfig
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
 from isoglot.line.sources import (
@@ -214,7 +214,7 @@ class Counting:
             return
         prompts, turns = found
         num, length = prompts.num, self._length(task.decoding)
-        benchmark = task.prompts if isinstance(task.prompts, BenchmarkConfig) else None
+        benchmark = task.prompts if isinstance(task.prompts, AnyBenchmark) else None
         engine = self._policy
         if benchmark and answering_of(benchmark) == "likelihood":
             engine, length = self._policy.doing("read"), Amount()
@@ -224,7 +224,7 @@ class Counting:
         tokens = {"tokens_in": read, "tokens_out": written}
         num_all, times = round(num * turns), 1 + self.recipe.num_trainings
         self._add(stage, "answers", num_all, prompts.exact, times=times, engine=engine, **tokens)
-        if benchmark and benchmark_of(benchmark.benchmark).judged:
+        if benchmark and configured(benchmark).judged:
             self.judge_calls += 2 * num
 
     def _count(
@@ -324,13 +324,14 @@ class Counting:
     def _examples(self, stage: str, task: EvaluationTask) -> tuple[PromptCounts, float] | None:
         """The examples of a task and their mean turns; None if nothing gives their number."""
         recipe, source = self.recipe, task.prompts
-        if not isinstance(source, BenchmarkConfig):
+        if not isinstance(source, AnyBenchmark):
             selection = evaluation_selection(recipe, task, recipe.all_languages)
             prompts = self._count(stage, source, selection)
             if task.cross_lingual:
                 prompts = count_cross_lingual(prompts, task.cross_lingual, recipe.all_languages)
             return prompts, 1.0
-        if source.data is not None and source.data.expanduser().exists():
+        is_own = isinstance(source, OwnBenchmarkConfig)
+        if is_own or (source.data is not None and source.data.expanduser().exists()):
             examples = read_examples(source, recipe.all_languages).examples
             shards = select_examples(
                 examples, task.num_families, recipe.families_per_shard, seed=recipe.seed

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from isoglot.benchmarks.benchmark import BenchmarkConfig
+from isoglot.benchmarks.catalogue import AnyBenchmark
 from isoglot.core.errors import InputError
 from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig, ListRowsConfig, RowSource
 from isoglot.core.section import Section
@@ -73,7 +73,7 @@ class EvaluationTask(TaskConfig):
     """A task with its prompts: a published benchmark, or your own prompts with a grader."""
 
     prompts: Annotated[
-        LabPromptConfig | FileRowsConfig | HubRowsConfig | ListRowsConfig | BenchmarkConfig,
+        LabPromptConfig | FileRowsConfig | HubRowsConfig | ListRowsConfig | AnyBenchmark,
         Field(discriminator="kind"),
     ]
     num_families: int | None = Field(1000, ge=1)
@@ -83,7 +83,7 @@ class EvaluationTask(TaskConfig):
 
     @model_validator(mode="after")
     def _cross_lingual_is_for_own_prompts(self) -> Self:
-        if self.cross_lingual and isinstance(self.prompts, BenchmarkConfig):
+        if self.cross_lingual and isinstance(self.prompts, AnyBenchmark):
             raise InputError(
                 f"{self.name}: cross_lingual is for prompts of the lab or a file; a benchmark has "
                 "its own prompts: leave one of them out"

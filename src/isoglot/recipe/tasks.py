@@ -1,15 +1,17 @@
-"""Tasks named in one word: a published benchmark, or a task of the lab (`lab_math`, `lab_open`)."""
+"""Tasks named in one word: a published benchmark, a file of one's own, or a task of the lab."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
-from isoglot.benchmarks.catalogue import BENCHMARKS, benchmark_of
+from isoglot.benchmarks.catalogue import BENCHMARKS, AnyBenchmark, configured
 from isoglot.benchmarks.examples import answering_of, available_languages
+from isoglot.benchmarks.own import OwnBenchmarkConfig
 from isoglot.core.errors import InputError
 from isoglot.core.section import validated
+from isoglot.core.yaml import read_yaml
 from isoglot.evals.grading import CutOff
 from isoglot.recipe.recipe import Recipe, load_recipe
 from isoglot.recipe.sections import EvaluationTask
@@ -72,11 +74,11 @@ def tasks_of(names: Sequence[str], **options: Unpack[TaskOptions]) -> tuple[Eval
                 )
             tasks.append(_lab_task(lab_tasks()[name], options))
             continue
-        source = {"benchmark": name, "revision": revisions.get(name), **form}
-        length = options.get("max_new_tokens") or benchmark_of(name).max_new_tokens
+        source = _source(name, revisions.get(name), form)
+        length = options.get("max_new_tokens") or configured(source).max_new_tokens
         values = {
-            "name": name,
-            "prompts": {"kind": "benchmark", **source},
+            "name": source.name if isinstance(source, OwnBenchmarkConfig) else name,
+            "prompts": source.model_dump(exclude_unset=True) | {"kind": source.kind},
             "num_families": options.get("limit"),
             "decoding": {"max_new_tokens": length, "stop": stop},
             "cut_off": options.get("cut_off") or "graded",
@@ -86,12 +88,34 @@ def tasks_of(names: Sequence[str], **options: Unpack[TaskOptions]) -> tuple[Eval
     return tuple(tasks)
 
 
+def _source(name: str, revision: str | None, form: Mapping[str, Any]) -> AnyBenchmark:
+    """Return the published benchmark of a name, or the user's own that a YAML file describes.
+
+    The files of its rows lie beside it, unless their path is absolute.
+    """
+    path = Path(name).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        values: dict[str, Any] = {"benchmark": name, "revision": revision, **form}
+        return validated(BenchmarkConfig, values, f"task {name}")
+    if given := [key for key in ("data", "variant") if key in form] + ["revision"] * bool(revision):
+        raise InputError(
+            f"{name}: expected no {given[0]}, which is for published sets; leave it out"
+        )
+    if not path.is_file():
+        raise InputError(f"expected a task in {name}, came no such file; correct the path")
+    values = read_yaml(path.read_text(encoding="utf-8"), f"task {name}")
+    rows = values.get("rows")
+    if isinstance(rows, dict) and isinstance(rows.get("path"), str) and rows.get("kind") != "hub":
+        values["rows"] = {**rows, "path": str(path.parent / Path(rows["path"]).expanduser())}
+    return validated(OwnBenchmarkConfig, {"kind": "own", **values, **form}, f"task {name}")
+
+
 def task_languages(task: EvaluationTask, languages: Sequence[str]) -> tuple[str, ...]:
     """Return those of the languages that a task has; all that it has if there are none."""
-    if not isinstance(task.prompts, BenchmarkConfig):
+    if not isinstance(task.prompts, AnyBenchmark):
         return tuple(languages) or _lab_recipe().all_languages
     if not languages:
-        return tuple(benchmark_of(task.prompts.benchmark).languages)
+        return tuple(configured(task.prompts).languages)
     return tuple(available_languages(task.prompts, languages))
 
 
@@ -122,7 +146,7 @@ def _check_answers_are_generated(tasks: Sequence[EvaluationTask], options: TaskO
     given = [name for name in ("max_new_tokens", "cut_off") if options.get(name)]
     prompts = [task.prompts for task in tasks]
     if given and all(
-        isinstance(each, BenchmarkConfig) and answering_of(each) == "likelihood" for each in prompts
+        isinstance(each, AnyBenchmark) and answering_of(each) == "likelihood" for each in prompts
     ):
         raise InputError(
             f"{tasks[0].name}: expected no {given[0]}, which is for generated answers, and these "
