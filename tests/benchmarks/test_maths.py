@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import is_whole, published
 
+from isoglot.benchmarks.afrimgsm import AFRIMGSM
 from isoglot.benchmarks.benchmark import PromptFormat, literals
 from isoglot.benchmarks.conversations import content_of
 from isoglot.benchmarks.maths import MATHS_ACCURACY, VARIANTS, answer_number, grade_number
@@ -156,7 +157,7 @@ def test_golds_of_files(case):
 def test_the_words_are_complete_and_of_the_table():
     keys = {tuple(words) for words in WORDS.values()}
     assert len(keys) == 1
-    assert set(WORDS) == set(MGSM.languages) > set(MSVAMP.languages)
+    assert set(WORDS) == {*MGSM.languages, *AFRIMGSM.languages} > set(MSVAMP.languages)
     assert set(WORDS) <= set(LANGUAGES)
     for words in WORDS.values():
         assert all(words.values())
@@ -167,7 +168,8 @@ def test_the_words_are_complete_and_of_the_table():
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prompts_are_as_frozen(tag, variant):
     rows = [{"question": text, "answer": "1,000"} for text in GOLD[tag]["questions"]]
-    examples = MGSM.examples(lambda _: rows, tag, PromptFormat(variant=variant))
+    benchmark = MGSM if tag in MGSM.languages else AFRIMGSM
+    examples = benchmark.examples(lambda _: rows, tag, PromptFormat(variant=variant))
     assert [example.prompt.text for example in examples] == GOLD[tag][variant]
     assert {example.prompt.language for example in examples} == {tag}
     asked_in = "en" if variant == "english_cot" else tag

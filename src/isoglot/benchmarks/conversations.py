@@ -9,6 +9,9 @@ from isoglot.core.errors import InputError
 from isoglot.core.records import Message, Prompt, content_id
 from isoglot.core.rows import Row
 
+ANSWER = "\ufffc"
+"""Stands for the model's answer in a follow-up that is a conversation of its own."""
+
 
 class Shot(NamedTuple):
     """A worked example: a user turn and the answer that the model should give."""
@@ -56,8 +59,12 @@ def open_generation(
 def next_turn(prompt: Prompt, answer: str, follow_up: Prompt) -> Prompt:
     """Return the follow-up after the model's answer to the prompt, with its own id.
 
+    A follow-up with `ANSWER` in it has the answer there, and none of the turns before it.
     So the turns of two models, whose first answers differ, still meet in one comparison.
     """
+    if ANSWER in follow_up.text:
+        text = follow_up.text.replace(ANSWER, answer.strip())
+        return replace(follow_up, prompt=({"role": "user", "content": text},))
     answered: Message = {"role": "assistant", "content": answer}
     return replace(follow_up, prompt=(*prompt.prompt, answered, *follow_up.prompt))
 

@@ -46,22 +46,26 @@ def pair_of(variant: str, tag: str) -> tuple[str, str]:
     return variant.removesuffix("-xx"), tag
 
 
+def translation_request(source: str, target: str, text: str) -> str:
+    """Return the request to translate a text, with the instruction in English."""
+    names = {"source": language(source).english_name, "target": language(target).english_name}
+    return f"{_INSTRUCTION.format(**names)}\n\n{text}"
+
+
 def _examples(name: str, rows: ReadSplit, tag: str, prompt_format: PromptFormat) -> list[Example]:
     """Return each sentence with its translation as gold; none if the language is the pivot."""
     source, target = pair_of(prompt_format.variant, tag)
     if source == target:
         return []
-    names = {"source": language(source).english_name, "target": language(target).english_name}
-    instruction = _INSTRUCTION.format(**names)
 
     def worked() -> Iterator[Shot]:
         for text, gold in _pairs(name, rows, "train", source, target).values():
-            yield Shot(f"{instruction}\n\n{text}", gold)
+            yield Shot(translation_request(source, target, text), gold)
 
     shots = first_shots(worked(), prompt_format.shots, name)
     return [
         build_example(
-            f"{instruction}\n\n{text}",
+            translation_request(source, target, text),
             language=tag,
             family=f"{name}-{place}",
             shots=shots,
