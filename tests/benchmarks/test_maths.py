@@ -148,7 +148,7 @@ def test_golds_of_files(case):
         {"question": "?", "answer": json.loads(case.input)},
     ]
     if case.right == ("refused",):
-        with pytest.raises(ValueError, match=r"mgsm\[de\], row 2: expected a (number|column)"):
+        with pytest.raises(ValueError, match=r"mgsm\[de\], row 2: .*expected a (number|column)"):
             MGSM.examples(lambda _: rows, "de", PromptFormat())
     else:
         assert MGSM.examples(lambda _: rows, "de", PromptFormat())[1].prompt.gold in case.right
