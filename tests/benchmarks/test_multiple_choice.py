@@ -503,6 +503,8 @@ def test_the_variant_of_lm_eval_has_its_prompt(benchmark: Benchmark) -> None:
     shown = "\n".join(
         f"{letter}. {text}" for letter, text in zip("ABCDEFGHIJ", options, strict=False)
     )
+    if benchmark is INCLUDE_LITE:  # lm-eval's own blank
+        shown = shown.replace("D.", " D.")
     assert example.prompt.text == f"What rusts?\n{shown}\nAnswer:"
     assert list(example.choices.values()) == [
         f" {letter}" for letter in "ABCDEFGHIJ"[: len(options)]

@@ -4,6 +4,8 @@ import gzip
 import random
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,6 +161,10 @@ def test_a_set_that_is_not_there():
 # On real data
 
 
+HERE = [name for name in PREFERENCE_SETS if name != "m_rewardbench"]
+"""The sets of which rows lie beside the repository; M-RewardBench is on the hub alone."""
+
+
 def real_preferences(name: str, *, whole: bool = False) -> list[Preference]:
     folders = {
         "alpacaeval": ("alpacaeval_outputs", "alpacaeval_annotations"),
@@ -170,10 +176,28 @@ def real_preferences(name: str, *, whole: bool = False) -> list[Preference]:
 
 @pytest.fixture(scope="module")
 def sets():
-    return {name: real_preferences(name, whole=True) for name in PREFERENCE_SETS}
+    return {name: real_preferences(name, whole=True) for name in HERE}
 
 
-@pytest.mark.parametrize("name", PREFERENCE_SETS)
+def test_m_rewardbench_is_read_in_every_language(tmp_path):
+    for code in ("arb_Arab", "zho_Hant"):
+        pairs = [{"id": 3, "subset": "chat", "prompt": "P?", "chosen": "Yes.", "rejected": "No."}]
+        pq.write_table(
+            pa.Table.from_pylist([{**pair, "language": code} for pair in pairs]),
+            made(tmp_path / "m_rewardbench" / code) / "test-00000-of-00001.parquet",
+        )
+    arabic, chinese = read_preference_set("m_rewardbench", tmp_path)
+    assert (arabic.language, chinese.language) == ("ar", "zh-Hant")
+    assert arabic.family == chinese.family
+    assert (arabic.chosen_text, arabic.rejected_text) == ("Yes.", "No.")
+
+
+def made(folder):
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("name", HERE)
 def test_every_set_has_preferences_that_somebody_decided(name):
     preferences = real_preferences(name)
     folder = "alpacaeval_outputs" if name == "alpacaeval" else name

@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from isoglot.benchmarks.benchmark import Answering, Example
@@ -14,6 +15,7 @@ from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.protocols import LikelihoodModel, Tick, no_tick
 from isoglot.core.records import Choice, Prompt, content_id
 from isoglot.core.row_sources import source_revision
+from isoglot.core.rows import Row
 from isoglot.core.store import shards_of
 
 
@@ -42,6 +44,10 @@ class LoadedExamples(NamedTuple):
     """Commits of the hub; empty for files."""
 
 
+def _only_split(rows: Sequence[Row], _split: str) -> Sequence[Row]:
+    return rows
+
+
 def read_examples(config: AnyBenchmark, languages: Sequence[str]) -> LoadedExamples:
     """Read the examples in each of the languages that the benchmark has."""
     benchmark = configured(config)
@@ -50,7 +56,7 @@ def read_examples(config: AnyBenchmark, languages: Sequence[str]) -> LoadedExamp
     revisions: set[str] = set()
     for tag in available_languages(config, languages):
         if isinstance(config, OwnBenchmarkConfig):
-            examples += benchmark.examples(lambda _split, tag=tag: own[tag], tag, config)
+            examples += benchmark.examples(partial(_only_split, own[tag]), tag, config)
             continue
         rows = RowReader(benchmark, tag, data=config.data, revision=config.revision or "")
         try:

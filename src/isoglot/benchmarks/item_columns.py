@@ -12,6 +12,7 @@ from isoglot.benchmarks.choices import (
     ChoiceItem,
     ItemSplit,
     Render,
+    cloze,
     family_of,
     lettered,
     multiple_choice,
@@ -70,7 +71,7 @@ def lettered_set(
         name,
         read_items,
         metrics=(*metrics, *accuracies),
-        variants=("", ENGLISH_VARIANT, *((LM_EVAL_VARIANT,) if by_likelihood is lettered else ())),
+        variants=("", ENGLISH_VARIANT, *((LM_EVAL_VARIANT,) if by_likelihood is not cloze else ())),
         by_likelihood=by_likelihood,
     )
 

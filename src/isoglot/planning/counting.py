@@ -331,7 +331,8 @@ class Counting:
                 prompts = count_cross_lingual(prompts, task.cross_lingual, recipe.all_languages)
             return prompts, 1.0
         is_own = isinstance(source, OwnBenchmarkConfig)
-        if is_own or (source.data is not None and source.data.expanduser().exists()):
+        data = None if isinstance(source, OwnBenchmarkConfig) else source.data
+        if is_own or (data is not None and data.expanduser().exists()):
             examples = read_examples(source, recipe.all_languages).examples
             shards = select_examples(
                 examples, task.num_families, recipe.families_per_shard, seed=recipe.seed

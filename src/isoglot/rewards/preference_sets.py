@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from isoglot.core.errors import InputError
-from isoglot.core.languages import language
+from isoglot.core.languages import language, language_of
 from isoglot.core.records import Message, Preference, content_id
-from isoglot.core.rows import Row, read_rows
+from isoglot.core.rows import Row, read_rows, read_rows_of_files
 from isoglot.core.turns import dialogue, prompt_messages
 
 _Example = tuple[str, str]
@@ -58,6 +58,22 @@ def _llmbar(data: Path) -> Iterator[_Pair]:
     for row in _rows(data / "llmbar/items.jsonl.gz"):
         example, prompt = f"{row['subset']} {row['i']}", row["input"]
         yield _Pair(example, "en", prompt, *_sides(row, "output_", row["label"]))
+
+
+def _m_rewardbench(data: Path) -> Iterator[_Pair]:
+    """M-RewardBench (arXiv:2410.15522): RewardBench's pairs in 23 languages, translated.
+
+    A folder of each language, as huggingface.co/datasets/CohereLabsCommunity/multilingual-reward-
+    bench has them (ODC-BY), or one file; the family of a pair is its subset and id.
+    """
+    for _, pair in read_rows_of_files(str(data / "m_rewardbench")):
+        yield _Pair(
+            f"{pair['subset']} {pair['id']}",
+            language_of(str(pair["language"])).tag,
+            pair["prompt"],
+            pair["chosen"],
+            pair["rejected"],
+        )
 
 
 def _pandalm(data: Path) -> Iterator[_Pair]:
@@ -155,6 +171,7 @@ PREFERENCE_SETS: Mapping[str, Callable[[Path], Iterator[_Pair]]] = {
     "ja_mtbench_scores": _ja_mt_bench,
     "ja_vicuna": _ja_vicuna,
     "llmbar": _llmbar,
+    "m_rewardbench": _m_rewardbench,
     "pandalm": _pandalm,
     "preference_demo": _dpo_demo,
     "tata": _tata,
