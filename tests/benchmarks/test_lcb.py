@@ -60,8 +60,16 @@ def test_rates(text, lines, share, words):
     assert rates(text) == {
         "line_pass_rate": lines,
         "line_accuracy": share,
+        "unmixed_rate": 1.0 if lines == 1 else None,
         "word_pass_rate": words,
     }
+
+
+def test_another_language_counts_in_any_script_where_every_line_passes():
+    assert rates(f"{HINDI} ~")["unmixed_rate"] == 0
+    assert rates(f"{HINDI}\nQ: ~")["unmixed_rate"] == 1
+    assert rates(f"{ENGLISH} ~")["unmixed_rate"] is None
+    assert rates("das ist ein sehr langer Satz ~", "de")["unmixed_rate"] == 0
 
 
 def test_words_are_no_matter_in_latin_script_and_without_a_list():
@@ -69,6 +77,7 @@ def test_words_are_no_matter_in_latin_script_and_without_a_list():
     assert [metric.name for metric in lcb_metrics(ByFirstWord())] == [
         "line_pass_rate",
         "line_accuracy",
+        "unmixed_rate",
     ]
 
 

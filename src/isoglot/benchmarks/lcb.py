@@ -24,6 +24,7 @@ from isoglot.evals.metric import Metric, mean_of
 _MIN_LINE_TOKENS = 5
 _MIN_WORD_CHARS = 4
 _TASKS = ("monolingual", "crosslingual")
+_NEXT = "\nQ:"  # begins a question that a base model invents
 _UNSPACED = ("Hans", "Hant", "Jpan")
 _CLEANING = str.maketrans({**dict.fromkeys(string.punctuation + "،", ""), "—": " "})
 _LATIN_WORD = re.compile(r"[A-Za-z]+")
@@ -66,7 +67,12 @@ def _origin(row: Row) -> tuple[str, str]:
 def lcb_metrics(
     identifier: LanguageIdentifier, english_words: Collection[str] = ()
 ) -> tuple[Metric, ...]:
-    """Build line pass rate, mean share of right lines and, given a word list, word pass rate.
+    """Build line pass rate, mean share of right lines, unmixed rate and, given a word list, word
+    pass rate.
+
+    The unmixed rate is isoglot's own: of the completions whose lines all pass, those without a word
+    of another language, in any script (`models/language/mixed.py`). The published word pass rate
+    looks for English words where the script is not Latin.
 
     A completion without a line of 5 words has no value. Nor has one with an unidentified line and
     no wrong one, which as published would be wrong. Chinese and Japanese are not segmented: two
@@ -100,7 +106,17 @@ def lcb_metrics(
             return None
         return float(known_words.isdisjoint(_words(long_lines(text, tag), tag)))
 
-    metrics = [mean_of("line_pass_rate", every_line), mean_of("line_accuracy", share)]
+    def unmixed(prompt: Prompt, text: str) -> float | None:
+        if every_line(prompt, text) != 1.0:
+            return None
+        shares = identifier.foreign_shares([text.split(_NEXT)[0]], [prompt.answer_language])
+        return float(shares == [0.0])
+
+    metrics = [
+        mean_of("line_pass_rate", every_line),
+        mean_of("line_accuracy", share),
+        mean_of("unmixed_rate", unmixed),
+    ]
     if english_words:
         metrics.append(mean_of("word_pass_rate", no_english_word))
     return tuple(metrics)
@@ -118,7 +134,7 @@ def read_english_words(path: Path) -> frozenset[str]:
 
 def long_lines(text: str, tag: str) -> list[str]:
     """Return the lines of at least five words, without punctuation, as they are identified."""
-    cleaned = text.split("\nQ:")[0].strip().translate(_CLEANING)
+    cleaned = text.split(_NEXT)[0].strip().translate(_CLEANING)
     return [line for line in cleaned.split("\n") if _num_tokens(line, tag) >= _MIN_LINE_TOKENS]
 
 
