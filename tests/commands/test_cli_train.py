@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tiny_model import CHAT_TEMPLATE
+from tiny_run import contents
 
 from isoglot.train.settings import TrainConfig
 
@@ -35,6 +36,22 @@ def test_a_file_becomes_a_policy(isoglot, file, tiny_model, tmp_path):
     assert inputs["config"]["lora"]["r"] == 2
     code, again, _ = isoglot(*command, *mixing, "--languages", "en,sw")
     assert (code, again) == (0, out), "done is not done again"
+
+
+def test_other_rows_are_refused_before_those_of_the_policy_are_touched(
+    isoglot, file, tiny_model, tmp_path
+):
+    out = tmp_path / "out"
+    command = ("train", "sft", file, "--model", tiny_model, "--out", out, *FEW)
+    assert isoglot(*command)[0] == 0
+    kept = contents(out)
+    text = file.read_text()
+    file.write_text(text + text.splitlines()[0].replace("of 0", "of 9") + "\n")
+    code, _, err = isoglot(*command)
+    assert (code, "was made with preferences = " in err) == (2, True), err
+    assert contents(out) == kept
+    file.write_text(text)
+    assert isoglot(*command)[0] == 0
 
 
 def test_a_check_prints_what_the_model_reads(isoglot, file, tiny_model, tmp_path):

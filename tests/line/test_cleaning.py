@@ -10,7 +10,8 @@ from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.line.pipeline import run_recipe
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.pages.run import write_report
-from isoglot.report.pages.run_data import cleaning_table, empty_languages, overlap_table
+from isoglot.report.pages.run_data import cleaning_table, overlap_table
+from isoglot.report.pages.run_notes import empty_languages
 
 QUESTION = {
     "en": "Why does the old lighthouse keeper write a letter to his daughter every single evening?",

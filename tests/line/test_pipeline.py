@@ -1,11 +1,13 @@
 """The whole line on a tiny model: what a run leaves behind, changed settings, the stop rule."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from fixtures.cases import cases
 from tiny_model import CHAT_TEMPLATE
 from tiny_run import contents, mtimes, stopping_copy, tiny_overrides, tiny_recipe
 
@@ -19,6 +21,8 @@ from isoglot.execute.ledger import Done, Ledger
 from isoglot.line.metrics import write_metrics
 from isoglot.line.pipeline import Round, run_recipe
 from isoglot.models.local.weights import model_name
+from isoglot.report.pages.run import write_report
+from isoglot.report.pages.run_notes import lengths_in_training
 from isoglot.report.results.summary import RunSummary
 
 RESULT_KEYS = {
@@ -358,6 +362,34 @@ def test_an_empty_completion_is_dropped_by_name(own_files, tiny_model):
     summary = run_recipe(file_run(tiny_model, own_files, *lidr), own_files / "run", silent=True)
     assert summary.rounds[0].pairs.kept == 0
     assert summary.rounds[0].pairs.dropped == {"empty": 2 * 4}
+
+
+@cases("dpo_too_long")
+def test_what_a_training_has_no_room_for_is_told(case, tiny_model, own_files):
+    """The prompts have 11 to 15 tokens; one is long; an answer has 12 tokens and its end."""
+    limit = int(re.search(r"max_length (\d+)", case.input["recipe"])[1])
+    path = own_files / "prompts.jsonl"
+    if limit == 128:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows[0]["text"] *= 30
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    training = f"{{max_length: {limit}, max_steps: 1, use_cpu: true, bf16: false}}"
+    train = f"{{method: dpo, training: {training}}}"
+    recipe = file_run(tiny_model, own_files, f"train={train}")
+    if limit == 8:
+        with pytest.raises(InputError, match=r"in max_length 8 tokens, got none among 8; raise"):
+            run_recipe(recipe, own_files / "run", silent=True)
+        return
+    summary = run_recipe(recipe, own_files / "run", silent=True)
+    (first, *_) = summary.rounds
+    (note,) = lengths_in_training(summary)
+    if limit == 128:
+        assert first.too_long == {"en": 1}
+        assert note == "Round 0: too long for the training and left out: rows in English 1"
+    else:
+        assert sum(first.cut.values()) >= 3
+        assert note.startswith("Round 0: cut to max_length in the training: ")
+    assert note in write_report(own_files / "run").read_text()
 
 
 @pytest.mark.parametrize("train", ["null", "{method: dpo}"])

@@ -239,6 +239,8 @@ def test_truncated_and_dropped_are_counted(tiny_model, preferences, training, tm
         seed=0,
     )
     assert 0 < summary["num_truncated"] < 24
+    assert sum(summary["cut"].values()) == summary["num_truncated"]
+    assert sum(summary["too_long"].values()) == summary["num_dropped"] == 0
 
 
 @pytest.mark.parametrize(

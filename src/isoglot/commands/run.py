@@ -87,7 +87,8 @@ def audit_command(run: RunFolder) -> None:
 def _show(run: "Run") -> None:
     from isoglot.report.pages.audit import audit_tables
     from isoglot.report.pages.headline import Headline
-    from isoglot.report.pages.run_data import data_tables, empty_languages, languages_without_route
+    from isoglot.report.pages.run_data import data_tables, languages_without_route
+    from isoglot.report.pages.run_notes import empty_languages, lengths_in_training
     from isoglot.report.pages.run_results import direction_tables, language_table
     from isoglot.report.results.progress import Progress
 
@@ -99,7 +100,8 @@ def _show(run: "Run") -> None:
     for table in data_tables(summary):
         many = f"{table.title}: {len(table.rows)} rows, all on the page"
         screen.print(table.to_rich() if len(table.rows) <= MAX_ROWS else many)
-    for line in (*languages_without_route(summary), *empty_languages(summary)):
+    notes = languages_without_route, empty_languages, lengths_in_training
+    for line in (line for of_run in notes for line in of_run(summary)):
         screen.print(line, markup=False)
     if progress.rounds:
         screen.print(language_table(progress).to_rich())

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -229,6 +230,7 @@ def _train(
     rewards: Sequence[str] = (),
 ) -> None:
     from isoglot.core.language_sets import expand
+    from isoglot.core.verbosity import tell
     from isoglot.execute.lock import locked
     from isoglot.execute.progress import Bars, TrainingBars
     from isoglot.line.own_training import OwnTraining, own_shards
@@ -242,17 +244,24 @@ def _train(
     training = OwnTraining.of_settings(method, settings, [scorer_of(name) for name in rewards])
     training.check(needs_reward=not check)
     out = given.out or Path("runs") / method
+    policy = Policy(model_path(given.model), template=given.template)
+    of_rows: dict[str, Any] = {"languages": tags, "language": given.language or None}
+    if check:
+        with TemporaryDirectory() as folder:
+            scratch = Path(folder)
+            _print_rows(own_shards(method, sources, scratch, **of_rows), policy, scratch)
+        return
     with locked(out):
-        shards = own_shards(method, sources, out, languages=tags, language=given.language or None)
-        policy = Policy(model_path(given.model), template=given.template)
-        if check:
-            _print_rows(shards, policy, out)
-            return
+        shards = own_shards(method, sources, out, **of_rows)
         with Bars() as bars:
             on_step = TrainingBars(bars, f"train {method}")
             summary = training.run(shards, policy, out, seed=given.seed, on_step=on_step)
     for tag, row in summary["languages"].items():
         print(f"{tag:8} {_result(method, row)}")
+    if training.launch:  # whose processes tell it into a file
+        for key, what in (("too_long", "left out"), ("cut", "cut")):
+            if rows := ", ".join(f"{tag} {num}" for tag, num in summary.get(key, {}).items()):
+                tell(f"rows {what} because of their length: {rows}")
     print(f"policy: {summary['policy']}")
     print_next(f"isoglot evaluate {summary['policy']} --tasks mgsm,xcopa --baseline {given.model}")
 

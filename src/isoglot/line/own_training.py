@@ -1,5 +1,6 @@
 """Training on rows of the user's own, without a recipe: `isoglot train sft|dpo|rloo`."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +36,7 @@ from isoglot.line.training import reward_by, train_by_method
 from isoglot.models.load import load_identifier, load_scorers
 from isoglot.recipe.overrides import settings_of
 from isoglot.train.examples import check_rows_in, is_shard, languages_in
-from isoglot.train.folder import INPUTS
+from isoglot.train.folder import INPUTS, check_rows
 from isoglot.train.launch import LaunchConfig, check_launch, train_launched
 from isoglot.train.policy import Policy
 from isoglot.train.settings import OnStep, TrainConfig, check_training, no_step
@@ -74,7 +75,8 @@ def own_shards(
     error of which forms the rows are. A set of the hub is pinned to the commit of the first call.
 
     Raises:
-        InputError: a row that makes no example for the method, or no rows in a language.
+        InputError: a row that makes no example for the method, no rows in a language, or other
+            rows than those that the training in `out` began with.
     """
     kind = ROWS_OF_METHOD[method]
     if not languages and (shards := _finished_shards(sources, kind.record)):
@@ -87,15 +89,25 @@ def own_shards(
     candidates = languages or expand(["xllms-100"])
     rows = (row for source in pinned for row in _rows(source, kind, language, candidates))
     kept = (row for row in rows if not languages or row.language in languages)
-    shards = []
-    while batch := list(islice(kept, _ROWS_IN_A_SHARD)):
-        shards.append(shard_path(out / kind.folder, len(shards)))
-        write_shard(shards[-1], batch, kind.record)
-    if not shards:
-        titles = ", ".join(source.title for source in sources)
-        raise InputError(f"{titles}: expected {kind.folder} to train on, came none")
-    check_rows_in(shards, languages)
-    return shards
+    new = out / f"{kind.folder}.tmp"
+    made: list[Path] = []
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        while batch := list(islice(kept, _ROWS_IN_A_SHARD)):
+            made.append(shard_path(new, len(made)))
+            write_shard(made[-1], batch, kind.record)
+        if not made:
+            titles = ", ".join(source.title for source in sources)
+            raise InputError(f"{titles}: expected {kind.folder} to train on, came none")
+        check_rows_in(made, languages)
+        check_rows(out, made)
+    except InputError:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    folder = out / kind.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+    return [folder / path.name for path in made]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
                 pairs=_pairs(of_round, ledger, round),
                 demonstrations=_demonstrations(ledger, round),
                 choice=_choice(ledger, round),
+                **_lengths_in_training(ledger, round),
                 training=_training(ledger, round),
             )
         )
@@ -119,6 +120,15 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[Resul
                     marked.with_change(change.value, change.low, change.high) if change else marked
                 )
     return found
+
+
+def _lengths_in_training(ledger: Ledger, round: int) -> dict[str, Any]:
+    """Return the rows by language that a training left out or cut because of their length."""
+    trained = ledger.done.get(f"round-{round}/train")
+    if trained is None:
+        return {}
+    facts = read_json(trained.folder / "train.json", mend=f"delete {trained.folder}")
+    return {key: facts[key] for key in ("too_long", "cut") if key in facts}
 
 
 def _choice(ledger: Ledger, round: int) -> CheckpointChoice | None:

@@ -69,6 +69,7 @@ class PerLanguageDPO(PerLanguage):
 
     loss_types: list[str]
     loss_weights: list[float]
+    left_out = "have a prompt that fills max_length {max_length}"
     _num_reference_batches = 0
 
     def example_lengths(self) -> Sequence[int]:
@@ -90,6 +91,15 @@ class PerLanguageDPO(PerLanguage):
             self.loss_types, self.loss_weights = list(weights), list(weights.values())
         # Then TRL reads the reference from the batch, where we can see it; we put it there.
         self.precompute_ref_logps = True
+
+    def _prepare_dataset(self, rows: Any, tokenizer: Any, args: Any, name: str) -> Any:
+        kept = super()._prepare_dataset(rows, tokenizer, args, name)
+        if len(kept) == 0:
+            raise InputError(
+                f"expected pairs with a prompt that leaves room for an answer in max_length "
+                f"{args.max_length} tokens, got none among {len(rows)}; raise `max_length`"
+            )
+        return kept
 
     def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
         self._num_reference_batches = math.ceil(len(dataset) / (batch_size * self.args.world_size))

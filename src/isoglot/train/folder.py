@@ -21,6 +21,7 @@ from isoglot.train.trackers import without_trackers
 
 INPUTS = "inputs.json"
 """The record of what a training belongs to."""
+_MEND = "remove the folder, or give another one"
 
 
 def claim(
@@ -41,7 +42,6 @@ def claim(
     Raises:
         InputError: another training has begun there; names what differs.
     """
-    digests = "".join(map(file_sha256, files))
     inputs = {
         "policy": model_revision(policy.path, policy.revision),
         **({"template": read_template(policy.template)} if policy.template else {}),
@@ -49,16 +49,35 @@ def claim(
         "seed": seed,
         "num_processes": num_processes,
         **({"day": day().isoformat()} if with_date else {}),
-        "preferences": hashlib.sha256(digests.encode()).hexdigest(),
+        **_rows(files),
         **({"held_out": content_id(*held_out)} if held_out else {}),
     }
     path = out / INPUTS
-    begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
-    if begun and path.exists():
-        mend = "remove the folder, or give another one"
-        before = {"num_processes": 1, **read_json(path, mend=mend)}
-        refuse_changes(f"the policy in {out}", before, inputs, mend=mend)
+    if (before := _begun(out)) is not None:
+        refuse_changes(f"the policy in {out}", before, inputs, mend=_MEND)
     write_json(path, inputs)
+
+
+def check_rows(out: Path, files: Sequence[Path]) -> None:
+    """Raise InputError if the training in `out` began with other rows than those of the files."""
+    if (before := _begun(out)) is not None:
+        before = {key: before[key] for key in _rows(files) if key in before}
+        refuse_changes(f"the policy in {out}", before, _rows(files), mend=_MEND)
+
+
+def _rows(files: Sequence[Path]) -> dict[str, str]:
+    """Identify the rows of files by their content."""
+    digests = "".join(map(file_sha256, files))
+    return {"preferences": hashlib.sha256(digests.encode()).hexdigest()}
+
+
+def _begun(out: Path) -> dict[str, Any] | None:
+    """Return the record of a training that has begun, else None."""
+    begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
+    path = out / INPUTS
+    if not (begun and path.exists()):
+        return None
+    return {"num_processes": 1, **read_json(path, mend=_MEND)}
 
 
 def last_checkpoint(folder: Path) -> str | None:

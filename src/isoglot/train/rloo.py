@@ -121,6 +121,7 @@ class PerLanguageRLOO(PerLanguage):
     """RLOO with every completion for the log, and the languages of every batch."""
 
     may_lack = MAY_LACK
+    left_out = "leave no room for max_completion_length {max_completion_length}"
 
     def start_log(self, log_path: Path, config: TrainConfig) -> None:
         """Prepare to log, and give the rewarder the end tokens, which are known now."""

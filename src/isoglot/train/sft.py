@@ -1,6 +1,5 @@
 """Supervised fine-tuning, on demonstrations or on the chosen side of preferences."""
 
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -61,22 +60,19 @@ def train_sft(
 class PerLanguageSFT(PerLanguage):
     """SFT with the log-probability of every completion, for the log."""
 
-    too_long: Mapping[str, int]
-
     @property
     def num_kept(self) -> int:
         """The number of rows, of which a packed sequence holds several."""
         return self._num_kept
 
     @property
-    def summary(self) -> Mapping[str, Any]:
-        """The rows that were left out, by language."""
-        return {"too_long": self.too_long}
+    def cut(self) -> Mapping[str, int]:
+        """None: a row that is too long is left out."""
+        return {}
 
-    @property
-    def num_truncated(self) -> int:
-        """Zero: a row that is too long is left out."""
-        return 0
+    def too_long(self, rows: Any) -> Mapping[str, int]:  # noqa: ARG002
+        """Return the rows by language that are longer than `max_length`."""
+        return self._too_long
 
     def list_languages(self) -> Sequence[str]:
         """Return the languages of the rows before packing."""
@@ -128,7 +124,7 @@ class PerLanguageSFT(PerLanguage):
                     f"row {place + 1} ({whole[place]['language']}); mend the template of the "
                     "tokenizer"
                 )
-        fitting = self._fitting(whole, args.max_length, is_first=args.process_index == 0)
+        fitting = self._fitting(whole, args.max_length)
         if not packing:
             return fitting
         places = {tag: place for place, tag in enumerate(self._languages)}
@@ -139,25 +135,18 @@ class PerLanguageSFT(PerLanguage):
         # In the order of the files a sequence would hold one language.
         return pack_dataset(columns.shuffle(seed=args.seed), args.max_length, args.packing_strategy)
 
-    def _fitting(self, rows: Any, max_length: int | None, *, is_first: bool) -> Any:
+    def _fitting(self, rows: Any, max_length: int | None) -> Any:
         """Select the rows that are not too long; raise InputError where a language has none."""
         languages, lengths = rows["language"], [len(ids) for ids in rows["input_ids"]]
         fits = [i for i, n in enumerate(lengths) if max_length is None or n <= max_length]
         kept, of_all = Counter(languages[i] for i in fits), Counter(languages)
-        self.too_long = {tag: n - kept[tag] for tag, n in sorted(of_all.items()) if n > kept[tag]}
+        self._too_long = {tag: n - kept[tag] for tag, n in sorted(of_all.items()) if n > kept[tag]}
         self._languages, self._num_kept = sorted(of_all), len(fits)
         if emptied := [tag for tag in sorted(of_all) if not kept[tag]]:
             raise InputError(
                 f"expected rows of at most max_length {max_length} tokens in every language, got "
                 f"none in {', '.join(emptied)} (the shortest of all rows has {min(lengths)}); "
                 f"raise `max_length`, or leave the language out"
-            )
-        if self.too_long and is_first:
-            which = ", ".join(f"{tag} {n}" for tag, n in self.too_long.items())
-            print(
-                f"isoglot: {sum(self.too_long.values())} of {len(lengths)} rows have more than "
-                f"max_length {max_length} tokens and are left out: {which}",
-                file=sys.stderr,
             )
         return rows.select(fits)
 

@@ -5,11 +5,13 @@ only the mean of a batch, and drops every column that its loss does not read.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
+from isoglot.core.verbosity import tell
 from isoglot.models.local.template import writes_date
 from isoglot.train.examples import first_of_each_form, first_of_each_language, load_preferences
 from isoglot.train.folder import claim, finished_summary, last_checkpoint
@@ -76,6 +78,8 @@ class PerLanguage(_Trainer):
     on_step: OnStep
     may_lack: Sequence[str] = ()
     """Columns of the log that an example may have no value in."""
+    left_out = "have more than max_length {max_length} tokens"
+    """The reason why rows are left out, with settings of TRL in braces."""
     _num_new_tokens: Any = 0
 
     @property
@@ -84,15 +88,16 @@ class PerLanguage(_Trainer):
         return len(self.train_dataset)
 
     @property
-    def num_truncated(self) -> int:
-        """The number of examples that were cut to `max_length`."""
-        max_length = getattr(self.args, "max_length", None)
-        return sum(n >= max_length for n in self.lengths) if max_length else 0
+    def cut(self) -> Mapping[str, int]:
+        """The examples by language that are longer than `max_length`, and are cut to it."""
+        limit = getattr(self.args, "max_length", None) or math.inf
+        tags = self.train_dataset["language"] if self.lengths else ()
+        pairs = zip(tags, self.lengths, strict=True)
+        return _counted(Counter(tag for tag, length in pairs if length > limit))
 
-    @property
-    def summary(self) -> Mapping[str, Any]:
-        """Entries of the summary that only this method has."""
-        return {}
+    def too_long(self, rows: Any) -> Mapping[str, int]:
+        """Return the rows by language that were left out because of their length."""
+        return _counted(Counter(rows["language"]) - Counter(self.train_dataset["language"]))
 
     def list_languages(self) -> Sequence[str]:
         """Return the languages of the examples, in the order of their tags."""
@@ -255,7 +260,7 @@ def run_training(
     trainer = prepare(rows, tokenizer)
     trainer.start_log(out / "log.jsonl", config)
     keep_tensorboard(trainer, out)
-    counts = {num_key: len(rows), "num_dropped": len(rows) - trainer.num_kept, **trainer.summary}
+    counts = _count_rows(trainer, rows, num_key)
     selection = None
     if config.choose and held_out:
         selection = CheckpointSelection(trainer, tokenizer, out, config.choose, held_out)
@@ -266,6 +271,32 @@ def run_training(
     saved = finished_summary(out)
     assert saved is not None
     return saved
+
+
+def _count_rows(trainer: Any, rows: Any, num_key: str) -> dict[str, Any]:
+    """Count the rows, and tell how many in which language are left out or cut because of their
+    length."""
+    too_long, cut = trainer.too_long(rows), trainer.cut
+    for counts, what in (
+        (too_long, f"{trainer.left_out} and are left out"),
+        (cut, f"{PerLanguage.left_out} and are cut to it"),
+    ):
+        if counts and trainer.is_world_process_zero():
+            which = ", ".join(f"{tag} {num}" for tag, num in counts.items())
+            why = what.format_map(vars(trainer.args))
+            tell(f"{sum(counts.values())} of {len(rows)} rows {why}: {which}")
+    return {
+        num_key: len(rows),
+        "num_dropped": len(rows) - trainer.num_kept,
+        "num_truncated": sum(cut.values()),
+        "too_long": too_long,
+        "cut": cut,
+    }
+
+
+def _counted(counts: Counter[str]) -> dict[str, int]:
+    """The counts that are not zero, in the order of the tags."""
+    return {tag: num for tag, num in sorted(counts.items()) if num}
 
 
 def _run(trainer: Any, out: Path, selection: CheckpointSelection | None) -> dict[str, Any]:
@@ -289,7 +320,6 @@ def _run(trainer: Any, out: Path, selection: CheckpointSelection | None) -> dict
         return {}
     return {
         "policy": str(out / "policy"),
-        "num_truncated": trainer.num_truncated,
         "num_steps": trainer.state.global_step,
         "loss": result.training_loss,
         "seconds": result.metrics["train_runtime"],

@@ -6,13 +6,13 @@ from isoglot.report.cards.pairs import pair_cards
 from isoglot.report.cells import Column, ShareBar
 from isoglot.report.page import Page, PageSection, read_facts, write_page
 from isoglot.report.pages.headline import Headline, without_evaluation
-from isoglot.report.pages.run_data import empty_languages
 from isoglot.report.pages.run_data_sections import (
     choice_section,
     demonstration_sections,
     training_section,
     translation_sections,
 )
+from isoglot.report.pages.run_notes import empty_languages, lengths_in_training
 from isoglot.report.pages.run_sections import audit_section, pair_sections, result_sections
 from isoglot.report.results.facts import read_run_facts
 from isoglot.report.results.progress import Progress
@@ -56,7 +56,7 @@ def write_report(run: Path) -> Path:
         cards=cards,
         tiles=tiles,
         fine=[*(fine if tiles else []), " · ".join(made)],
-        notices=[*stopped, *empty_languages(summary), *notes],
+        notices=[*stopped, *empty_languages(summary), *lengths_in_training(summary), *notes],
         results=[(f"M{index}", row) for index, row in summary.results],
         order=progress.languages,
         closing=[

@@ -112,16 +112,6 @@ def overlap_table(summary: RunSummary) -> Table | None:
     return Table("Evaluation items found in demonstrations", heads, rows) if rows else None
 
 
-def empty_languages(summary: RunSummary) -> list[str]:
-    """A line for each round in which languages have no demonstration."""
-    return [
-        f"Round {entry.round}: no demonstration is left in "
-        f"{', '.join(map(language_name, entry.cleaned.empty_languages))}"
-        for entry in summary.rounds
-        if entry.cleaned and entry.cleaned.empty_languages
-    ]
-
-
 def _fates_table(
     title: str,
     fates: Mapping[str, Fates],

@@ -201,6 +201,10 @@ class RoundSummary(ResultPart):
     pairs: PairCounts | None = None
     demonstrations: DemonstrationCounts | None = None
     choice: CheckpointChoice | None = None
+    too_long: Mapping[str, int] = {}
+    """Rows by language that the training left out because of their length."""
+    cut: Mapping[str, int] = {}
+    """Rows by language of which the training read the beginning only."""
     training: Sequence[TrainingLine] = ()
     """The log of the training, of a long one some lines."""
 
