@@ -53,7 +53,7 @@ def _grade_pattern() -> re.Pattern[str]:
     best = rf"10(?:[.,]0+)?(?![\d.,]\d|\d)\s*(?:{points})?"
     return re.compile(
         rf"(?:10\s*(?:{of})\s*|满分\s*10\s*分?\s*[,:]?\s*)?{OPEN}*{_NUMBER}(?!\d|[.,]\d)"
-        rf"\s*(?:{points})?{CLOSE}*(?P<scale>{OPEN}*(?:/|{of})\s*{best})?\s*(?:{points})?{CLOSE}*"
+        rf"\s*(?:{points})?{CLOSE}*(?P<scale>{OPEN}*(?:/|{of}|[满滿]分)\s*{best})?\s*(?:{points})?{CLOSE}*"
         r"(?P<remark>(?:(?:[.,;:!。、(\[]|\s[-–—]+\s|\s{2,})[^\d?]*)?)",
         re.IGNORECASE,
     )

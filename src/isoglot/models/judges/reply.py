@@ -216,7 +216,8 @@ def _is_reopened(line: _Line, rest: list[_Line], reader: Reader[_V]) -> bool:
     """True if the lines after a statement name a value, take something back, or ask at once."""
     text = "\n".join(other.text for other in rest)
     asks = bool(rest) and "?" in rest[0].text and rest[0].place == line.place + 1
-    return asks or reader.mentions(text) or bool(word_search("against", "turn").search(text))
+    denies = any(word_search("against").match(other.text) for other in rest)
+    return asks or denies or reader.mentions(text) or bool(word_search("turn").search(text))
 
 
 def _lines(reply: Sampled, reader: Reader[_V]) -> list[_Line]:
@@ -235,6 +236,7 @@ def _lines(reply: Sampled, reader: Reader[_V]) -> list[_Line]:
         is_block = raw.lstrip().startswith(">")
         bare = raw.lstrip("> ") if is_block else raw
         plain = re.sub(r"[*`]|(?<!\w)_+|_+(?!\w)", "", _TRAIL.sub("", _LEAD.sub("", bare))).strip()
+        plain = re.sub(r"\s{3,}", "  ", plain)
         if plain:
             is_marks = bool(_QUOTED.fullmatch(plain))
             quoted: Quoted = "marks" if is_marks else ""

@@ -10,7 +10,7 @@ from isoglot.models.judges.words import word_pattern, word_search
 # which looks like B and comes third.
 _FIRST = "AΑАأאԱა甲"
 _SECOND = "BΒБبבԲბ乙"
-_END = r"(?![A-Za-z\d_À-ɏ'’+&/?-]|\s*[&/?])"
+_END = r"(?![A-Za-z\d_À-ɏ\u0370-\u1fff'’+&/?-]|\s*[&/?])"
 _LETTER = rf"(?:(?<!\w)|(?<=[\u0e00-\u0eff\u3040-\ud7a3]))(?:{{}}){_END}"
 _COMPARED = r"(?P<left>A|B)\s*(?P<than>>>|>|≫|=|<|<<|≪)\s*(?P<right>A|B)"
 _GRADED_CHOICE = re.compile(r"(?P<side>[AB])\+{1,2}")
@@ -24,7 +24,7 @@ class VerdictReader:
     is_answer_label = True
 
     def read(self, text: str, form: Form) -> float | None:
-        text = text.replace("&gt;", ">").replace("&lt;", "<").strip()
+        text = text.replace("&gt;", ">").replace("&lt;", "<").replace("_", " ").strip()
         if form == "marked" and text in ("C", "c"):
             return _SCORES["tie"]  # of MT-Bench
         if graded := _GRADED_CHOICE.fullmatch(text):
@@ -51,7 +51,7 @@ def _verdict_pattern() -> re.Pattern[str]:
     sides = "|".join(f"(?P<{name}>{pattern})" for name, pattern in _sides().items())
     return re.compile(
         rf"{OPEN}*(?:{around}[\s#]*{OPEN}*)*(?:{_COMPARED}|{sides}){CLOSE}*(?:{agreeing}{CLOSE}*)*"
-        r"(?P<remark>(?:(?:[.,;:!。、।۔(\[]|[-–—]+\s|\s{2,}).*)?)",
+        rf"(?P<remark>(?:(?:[.,;:!。、।۔(\[]|[-–—]+\s|\s{{2,}}|{word_pattern('because')}).*)?)",
         re.IGNORECASE,
     )
 
@@ -104,6 +104,8 @@ def _mentioned(text: str) -> set[float]:
     return {
         _SCORES[name]
         for name, group in letters.items()
-        if re.search(rf"(?<![^\W\u0e00-\u0eff\u3040-\ud7a3])[{group}](?![A-Za-z\d_À-ɏ])", text)
+        if re.search(
+            rf"(?<![^\W\u0e00-\u0eff\u3040-\ud7a3])[{group}](?![A-Za-z\d_À-ɏ\u0370-\u1fff])", text
+        )
         or word_search(name).search(text)
     }
