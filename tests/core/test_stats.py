@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mean_tests import paired_difference, sign_flip_p
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 from isoglot.core.stats import (
     Measured,
@@ -19,6 +19,7 @@ from isoglot.core.stats import (
     ratio,
     resampled_values,
     swapped_differences,
+    unseen_share,
 )
 
 values = st.lists(st.floats(-100, 100), min_size=1, max_size=30)
@@ -66,6 +67,30 @@ def test_order_of_rows_does_not_matter(sample, random):
 def test_interval_lies_within_the_values(sample):
     low, high = interval_mean(sample, names(len(sample)), seed=0, resamples=50)
     assert min(sample) - 1e-9 <= low <= high <= max(sample) + 1e-9
+
+
+@pytest.mark.parametrize("num", [1, 4, 250])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_rate_at_its_edge_has_the_bounds_of_clopper_and_pearson(num, value):
+    theirs = binomtest(int(value) * num, num).proportion_ci(0.95, "exact")
+    ours = interval_mean([value] * num, names(num), seed=0, resamples=20, is_rate=True)
+    assert ours == pytest.approx((theirs.low, theirs.high))
+
+
+def test_a_change_of_nothing_says_how_much_so_few_prompts_leave_open():
+    still = np.zeros(21)
+    for num, bound in ((4, 0.602), (250, 0.0146)):
+        value, low, high = estimate(still, num, between=(-1, 1))
+        assert (value, low, high) == pytest.approx((0, -bound, bound), abs=1e-3)
+    assert estimate(np.array([0.5, 0.4, 0.6]), 4) == estimate(np.array([0.5, 0.4, 0.6]))
+
+
+@given(st.integers(1, 60), st.floats(0, 1))
+def test_a_share_that_nothing_was_seen_of_is_seen_once_in_forty_times(num, value):
+    share = unseen_share(num)
+    assert (1 - share) ** num == pytest.approx(0.025)
+    _, low, high = estimate(np.full(9, value), num)
+    assert 0 <= low <= value <= high <= 1
 
 
 def test_one_value_is_its_own_interval():

@@ -38,9 +38,9 @@ def test_grades_and_what_is_unknown():
     assert graded("de: 7") == (1.0, 0.0)
     assert graded("en: 8") == (0.0, 1.0)
     assert graded("7") == (1.0, None)
-    assert graded("de: 7", "length") == (None, 0.0)
+    assert graded("de: 7", "length") == (1.0, 0.0)
     assert graded("de: 7", "length", cut_off="wrong") == (0.0, 0.0)
-    assert graded("de: 7", "length", cut_off="graded") == (1.0, 0.0)
+    assert graded("de: 7", "length", cut_off="unknown") == (None, 0.0)
     assert graded("de: 7", "error", cut_off="wrong") == (None, None)
 
 

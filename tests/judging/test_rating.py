@@ -22,7 +22,7 @@ from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.report.export.formats import flat_table, wide_table
 from isoglot.report.export.lm_eval import as_lm_eval
 from isoglot.report.results.judging import Ratings
-from isoglot.report.results.paired import changes_between
+from isoglot.report.results.paired import compared_values
 from isoglot.report.results.rows import Measure
 from isoglot.report.results.runs import compare_runs
 
@@ -271,9 +271,9 @@ def test_two_graded_models_are_compared_and_what_a_judge_did_not_say_is_not_zero
     assert (runs.names, runs.unchecked) == (["a", "b"], [])
     (measure,) = runs.measures
     assert measure == Measure("open", "rating")
-    changes = changes_between(*runs.runs, measure)
-    assert changes["sw"].value == pytest.approx(0.1)
-    assert changes["mean"].value == pytest.approx(0.1)
+    _, values = compared_values(runs.runs, measure)
+    assert values["sw"].change.value == pytest.approx(0.1)
+    assert values["mean"].change.value == pytest.approx(0.1)
     c = evaluated(tmp_path / "C", prompts(11), long, "c@1")
     graded(c, Grader(by_question), tmp_path / "rate-C")
     with pytest.raises(ValueError, match="the prompts of open differ"):

@@ -1,6 +1,7 @@
 """`isoglot evaluate`: gold scores 1, what stands is kept, and bad input has one line."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from isoglot.line.evaluate import (
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.local.config import WeightsConfig
 from isoglot.recipe.tasks import tasks_of
+from isoglot.report.pages.evaluation import sentence
+from isoglot.report.pages.measures_table import task_table
 
 PROBLEMS = {
     "en": "Ann has {a} apples and buys {b} more. How many does she have?",
@@ -177,6 +180,89 @@ def test_options_hold_for_the_tasks_that_have_them():
         with pytest.raises(ValueError, match=f"xcopa: expected no {min(options)}, .* leave it out"):
             tasks_of(["xcopa"], **options)
         assert len(tasks_of(["xcopa", "mgsm"], **options)) == 2
+
+
+def test_choices_are_not_scored_again_for_an_option_of_written_answers(data, tmp_path, tiny_model):
+    model = WeightsConfig(path=str(tiny_model), device="cpu")
+    tasks = ("xcopa", "mgsm")  # the option is refused where no task writes
+    first = request(data, *tasks, languages=("sw",), max_new_tokens=2)
+    evaluate_model(model, first, tmp_path)
+    scored = tmp_path / "xcopa/choices/part-00000.parquet"
+    written = scored.stat().st_mtime_ns
+    longer = request(data, *tasks, languages=("sw",), max_new_tokens=3)
+    with pytest.raises(ValueError, match=r"mgsm was made with task.decoding.max_new_tokens = 2"):
+        evaluate_model(model, longer, tmp_path)
+    evaluate_model(model, longer, tmp_path, redo=True)
+    assert scored.stat().st_mtime_ns == written
+
+
+def test_answers_at_a_limit_are_counted_whatever_their_grade(data, tmp_path):
+    config = completions(tmp_path, data, lambda _: "7")
+    rows = [json.loads(line) for line in config.path.read_text().splitlines()]
+    ended = [row | {"ended": "length" if i % 2 else "stop"} for i, row in enumerate(rows)]
+    config.path.write_text("".join(json.dumps(row) + "\n" for row in ended))
+    config = config.model_copy(update={"finish_reason_column": "ended"})
+    results = evaluate_model(config, request(data, "mgsm"), tmp_path / "out")
+    assert sum(row.num_cut_off for row in rows_of(results).values()) == 8
+    assert {row.max_new_tokens for row in results.results} == {None}, "another's limit is unknown"
+    assert sentence(results).endswith("8 of 16 answers were cut at the token limit.")
+    known = [row.model_copy(update={"max_new_tokens": 48}) for row in results.results]
+    table = task_table(results.model_copy(update={"results": known}), "mgsm")
+    assert table.columns[-1].title == "Cut at 48 tokens"
+    assert "8 of 16 answers were cut at 48 tokens" in table.caption
+    assert sum(row.cells[-1] for row in table.rows if row.tag) == 8
+
+
+def test_languages_that_the_files_lack_are_named(data, tmp_path):
+    config = completions(tmp_path, data, lambda _: "7")
+    results = evaluate_model(
+        config, request(data, "mgsm", languages=("de", "th", "sw")), tmp_path / "out"
+    )
+    assert rows_of(results).keys() == {"de", "sw"}
+    assert results.left_out == {"mgsm": ["th"]}
+    assert results.notes == ["mgsm: no rows in Thai"]
+    assert "mgsm: no rows in Thai" in task_table(results, "mgsm").caption
+    with pytest.raises(ValueError, match=r"mgsm\[th\]: expected rows with lang 'th'"):
+        evaluate_model(config, request(data, "mgsm", languages=("th",)), tmp_path / "th")
+
+
+def by_text(folder, data, columns, name="texts") -> FileSamplerConfig:
+    """Completions without ids: the right answer to each question."""
+    write_prompts_file(request(data, "mgsm"), folder / "questions.jsonl")
+    lines = (folder / "questions.jsonl").read_text().splitlines()
+    rows = []
+    for line in lines:
+        row = json.loads(line)
+        row["prompt"] = row["prompt"][-1]["content"] if "text" in columns else row["prompt"]
+        kept = {key: row[key] for key in ("task", "language", "prompt") if key in columns}
+        numbers = [int(word) for word in re.findall(r"\d+", str(row["prompt"]))]
+        rows.append({**kept, "completion": str(sum(numbers[-2:]))})
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return FileSamplerConfig(path=path)
+
+
+@pytest.mark.parametrize(
+    "columns", [("task", "language", "prompt"), ("prompt", "text"), ("language", "prompt", "text")]
+)
+def test_completions_are_joined_by_the_text_of_the_question(data, tmp_path, columns):
+    config = by_text(tmp_path, data, columns)
+    results = evaluate_model(config, request(data, "mgsm"), tmp_path / "out")
+    assert [row.value for row in rows_of(results).values()] == [1.0, 1.0]
+    assert results.without_answer is None
+
+
+def test_a_file_that_lacks_what_was_drawn_says_so(data, tmp_path):
+    config = completions(tmp_path, data, lambda _: "7")
+    lines = config.path.read_text().splitlines(keepends=True)
+    config.path.write_text("".join(lines[:-3]))
+    results = evaluate_model(config, request(data, "mgsm"), tmp_path / "out")
+    assert sum(results.without_answer["mgsm"].values()) == 3
+    assert "the file has no completion of 3 questions that were drawn" in results.notes[0]
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"prompt_id": "?", "completion": "7"}\n')
+    with pytest.raises(ValueError, match="questions that were drawn of mgsm, joined by prompt_id"):
+        evaluate_model(FileSamplerConfig(path=other), request(data, "mgsm"), tmp_path / "none")
 
 
 def test_a_sample_has_the_same_questions_in_every_language(data, tmp_path):

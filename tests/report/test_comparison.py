@@ -14,12 +14,12 @@ from rich.console import Console
 from isoglot.core.records import Graded
 from isoglot.core.store import read_shard, write_shard
 from isoglot.report.pages.comparison import write_comparison
-from isoglot.report.pages.comparison_table import changes_of, comparison_table
+from isoglot.report.pages.comparison_table import compared_of, comparison_table
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.judging import Ratings
-from isoglot.report.results.paired import changes_between
+from isoglot.report.results.paired import compared_values
 from isoglot.report.results.rows import MEAN, Measure, ResultRow, difference, rows_of
-from isoglot.report.results.runs import Comparison, compare_runs, read_run
+from isoglot.report.results.runs import ComparedRun, Comparison, compare_runs, read_run
 from isoglot.report.results.summary import RoundSummary, RunSummary
 
 ACCURACY = Measure("mgsm", "accuracy")
@@ -42,9 +42,14 @@ def change_results(folder: Path, change) -> Path:
 
 def printed(comparison: Comparison, measure: Measure, width: int = 120) -> str:
     console = Console(width=width, record=True, file=StringIO())
-    changes = changes_of(comparison, measure)
-    console.print(comparison_table(comparison, measure, changes).to_rich())
+    compared = compared_of(comparison, measure)
+    console.print(comparison_table(comparison, measure, compared).to_rich())
     return console.export_text()
+
+
+def changes_between(old: ComparedRun, new: ComparedRun, measure: Measure) -> dict:
+    _, values = compared_values([old, new], measure)
+    return {tag: value.change for tag, value in values.items() if value.change}
 
 
 def test_heat_map_has_models_and_languages(folders: list[Path], tmp_path: Path) -> None:
@@ -77,7 +82,10 @@ def test_paired_changes_are_those_of_the_examples(folders: list[Path]) -> None:
             [family for family, _ in keys], seed=0,
         )  # fmt: skip
         assert found[tag].value == pytest.approx(value, abs=1e-12)
-        assert (found[tag].low, found[tag].high) == pytest.approx((low, high), abs=0.06)
+        if low < high:
+            assert (found[tag].low, found[tag].high) == pytest.approx((low, high), abs=0.06)
+        else:
+            assert (found[tag].low, found[tag].high) == pytest.approx((-0.185, 0.185), abs=1e-3)
     parts = [change.value for tag, change in found.items() if tag != MEAN]
     assert found[MEAN].value == pytest.approx(sum(parts) / len(parts))
     assert UNKNOWN not in found
@@ -86,7 +94,45 @@ def test_paired_changes_are_those_of_the_examples(folders: list[Path]) -> None:
 def test_run_beside_itself_has_no_change(folders: list[Path]) -> None:
     run = read_run(folders[0])
     for change in changes_between(run, run, ACCURACY).values():
-        assert (change.value, change.low, change.high) == (0, 0, 0)
+        share = change.high  # what 20 prompts without a change leave open
+        assert (change.value, change.low) == (0, -share)
+        assert 0.1 < share < 0.3
+
+
+def unknown_but(folder: Path, known: int) -> Path:
+    """Leave all German grades but the first ones unknown; write the values that remain."""
+    path = folder / "mgsm" / "graded.parquet"
+    rows = read_shard(path, Graded)
+    places = [i for i, r in enumerate(rows) if (r.metric, r.language) == ("accuracy", "de")]
+    for place in places[known:]:
+        row = rows[place]
+        rows[place] = Graded(row.family, row.prompt_id, "de", row.metric, None, None)
+    write_shard(path, rows, Graded)
+    values = [rows[place].value for place in places[:known]]
+    kept = [value for value in values if value is not None]
+    fields = {"value": sum(kept) / len(kept), "n": len(kept), "unknown": 20 - len(kept)}
+    is_cell = ("accuracy", "de")
+    return change_results(folder, lambda r: fields if (r.metric, r.language) == is_cell else {})
+
+
+@pytest.mark.parametrize("known", [2, 12])
+def test_values_are_of_the_shared_prompts_and_too_few_make_no_change(tmp_path, known):
+    old = unknown_but(write_evaluation(tmp_path / "old", "old@1", tasks=("mgsm",)), known)
+    new = write_evaluation(tmp_path / "new", "new@1", tasks=("mgsm",))
+    comparison = compare_runs([old, new])
+    compared = compared_of(comparison, ACCURACY)
+    text = printed(comparison, ACCURACY, 200)
+    line = next(line for line in text.splitlines() if "(de)" in line)
+    before, after = (part["de"] for part in compared.values())
+    assert before.n == after.n
+    assert f"; {before.n} shared" in line
+    if known < 10:
+        assert after.change is None
+        assert after.value == rows_of(comparison.runs[1].rows, ACCURACY)["de"].value
+        assert "Mean of 12" in text
+    else:
+        assert after.change.value == pytest.approx(after.value - before.value)
+        assert f"({100 * after.change.value:+.1f}" in line.replace("−", "-")
 
 
 def test_unknown_answer_of_the_new_run_cannot_make_a_gain(tmp_path: Path) -> None:
@@ -267,7 +313,9 @@ def test_same_model_twice_is_told_apart_by_its_folder(tmp_path: Path) -> None:
 
 def test_heads_of_one_model_in_two_folders_differ(tmp_path: Path) -> None:
     folders = [write_evaluation(tmp_path / name, "policy@510dcd5af806") for name in ("old", "new")]
-    heads = [c.title for c in comparison_table(compare_runs(folders), ACCURACY, {}).columns]
+    comparison = compare_runs(folders)
+    table = comparison_table(comparison, ACCURACY, compared_of(comparison, ACCURACY))
+    heads = [column.title for column in table.columns]
     assert heads == ["Language", "policy (old)", "policy (new)", "n (unknown)"]
 
 

@@ -26,6 +26,7 @@ from isoglot.report.results.rows import (
     language_order,
     measures_of,
     rows_of,
+    unknown_sentence,
 )
 from isoglot.report.table import Table
 
@@ -245,6 +246,15 @@ def test_table_has_every_language_then_the_groups(folder: Path) -> None:
     unknown = next(line for line in lines if f"({UNKNOWN})" in line)
     assert not re.search(r"\d", unknown)
     assert "have no value" in text
+
+
+def test_an_answer_without_a_value_counts_once() -> None:
+    rows = [
+        ResultRow(task="t", language=tag, metric=metric, value=0.5, n=93, unknown=7)
+        for tag in ("de", "sw")
+        for metric in ("strict", "loose", "other")
+    ]
+    assert unknown_sentence(rows) == "14 of 200 answers (7.0 %) have no value"
 
 
 def test_many_measures_have_short_intervals(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from isoglot.benchmarks.benchmark import Answering, Example
 from isoglot.benchmarks.catalogue import AnyBenchmark, configured
 from isoglot.benchmarks.own import OwnBenchmarkConfig
-from isoglot.benchmarks.rows import RowReader
+from isoglot.benchmarks.rows import MissingRows, RowReader
 from isoglot.core.errors import InputError, RefusedRow
 from isoglot.core.protocols import LikelihoodModel, Tick, no_tick
 from isoglot.core.records import Choice, Prompt, content_id
@@ -33,6 +33,26 @@ def available_languages(config: AnyBenchmark, languages: Sequence[str]) -> list[
             f"{benchmark.name} has none of {', '.join(languages)}: expected some of "
             f"{', '.join(benchmark.languages)}"
         )
+    return found
+
+
+def languages_with_rows(config: AnyBenchmark, languages: Sequence[str]) -> list[str]:
+    """Return those of the languages that the benchmark has, and whose rows are in its files.
+
+    Without files of one's own these are all that it has. Raises InputError if there is none.
+    """
+    benchmark, available = configured(config), available_languages(config, languages)
+    if isinstance(config, OwnBenchmarkConfig) or config.data is None:
+        return available
+    found, missing = [], list[MissingRows]()
+    for tag in available:
+        try:
+            RowReader(benchmark, tag, data=config.data)("test")
+            found.append(tag)
+        except MissingRows as error:
+            missing.append(error)
+    if not found:
+        raise missing[0]
     return found
 
 

@@ -21,6 +21,10 @@ from isoglot.core.rows import Row, is_rows_file, read_lines, read_rows
 _LANGUAGE_COLUMNS = ("lang", "language")
 
 
+class MissingRows(InputError):
+    """The published files have no rows in a language."""
+
+
 class LoadedSplit(NamedTuple):
     """Rows of one split in one language, and their identity."""
 
@@ -195,7 +199,7 @@ def _from_files(wanted: _Wanted, data: Path) -> list[Row]:
             continue
         own_file = any(name in template.lower() for name in ("{code}", "{name}"))
         return _of_language(rows, wanted, must=not own_file)
-    raise InputError(
+    raise MissingRows(
         f"{wanted}: expected {' or '.join(tried) or 'a file of its own'} in {folder} for split "
         f"{split!r}, came none of them; {source.how_to_get}"
     )
@@ -239,7 +243,7 @@ def _of_language(rows: list[Row], wanted: _Wanted, *, must: bool) -> list[Row]:
         chosen = [row for row in rows if f"{row[column]}_{row['script']}" == code]
     if not chosen and must:
         known = sorted({str(row[column]) for row in rows})
-        raise InputError(
+        raise MissingRows(
             f"{wanted}: expected rows with {column} {code!r}, came {', '.join(known[:40])}; leave "
             "the language out, or add its rows"
         )

@@ -169,13 +169,13 @@ def compare_command(
     Example: isoglot compare runs/evaluate-base runs/evaluate-m1 runs/evaluate-m2
     """
     from isoglot.report.pages.comparison import write_comparison
-    from isoglot.report.pages.comparison_table import changes_of, comparison_table
+    from isoglot.report.pages.comparison_table import compared_of, comparison_table
     from isoglot.report.results.runs import compare_runs
 
     comparison = compare_runs(runs)
     for measure in comparison.measures:
-        changes = changes_of(comparison, measure)
-        console().print(comparison_table(comparison, measure, changes).to_rich())
+        compared = compared_of(comparison, measure)
+        console().print(comparison_table(comparison, measure, compared).to_rich())
     print_path("report", write_comparison(runs, out))
     print_next(f"isoglot export {runs[-1]} table.tex --as latex")
 

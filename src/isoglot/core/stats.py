@@ -115,17 +115,35 @@ def mean_known(values: np.ndarray, axis: int) -> np.ndarray:
         return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
 
 
-def estimate(values: np.ndarray) -> Estimate:
+def estimate(
+    values: np.ndarray, families: int | None = None, *, between: tuple[float, float] = (0.0, 1.0)
+) -> Estimate:
     """Return the first of `values` (1 + resamples,) with the 95 % percentile interval of the rest.
 
     Draws that are NaN are left out. The lowest of several languages, found anew in each draw, may
     lie above its interval: the minimum of noisy values is biased downwards.
+
+    Where all `families` are alike, as at a rate of 0 or 1 or a change of 0, no draw differs, and
+    the interval is that of a rate at its edge (`unseen_share`): the share of families that may be
+    otherwise, with the least and the greatest value of `between`. None keeps the width of zero.
     """
     draws = values[1:][~np.isnan(values[1:])]
     if len(draws) == 0:
         raise InputError("interval over 0 draws: expected at least one with a value")
     low, high = np.percentile(draws, [2.5, 97.5])
-    return Estimate(float(values[0]), float(low), float(high))
+    value = float(values[0])
+    if families and max(high, value) - min(low, value) < 1e-12:
+        share, (least, most) = unseen_share(families), between
+        low, high = (value + share * (end - value) for end in (least, most))
+    return Estimate(value, float(low), float(high))
+
+
+def unseen_share(num: int) -> float:
+    """Return the greatest share, at 97.5 %, of a kind that none of `num` draws was of.
+
+    Clopper and Pearson 1934: the upper bound of the 95 % interval of a rate where nothing occurred.
+    """
+    return float(1 - 0.025 ** (1 / num))
 
 
 def p_value(differences: np.ndarray) -> float:
@@ -140,24 +158,55 @@ def p_value(differences: np.ndarray) -> float:
 
 
 def interval_of(
-    statistics: ArrayLike, families: Families, value: Value, *, seed: int, resamples: int = 1000
+    statistics: ArrayLike,
+    families: Families,
+    value: Value,
+    *,
+    seed: int,
+    resamples: int = 1000,
+    is_rate: bool = False,
 ) -> tuple[float, float]:
     """Return the 95 % percentile-bootstrap interval of `value` of the sum of `statistics` (n, k).
 
-    Whole families are resampled; with one family both bounds are its value. Raises as
-    `resampled_values` does.
+    Whole families are resampled. `is_rate`: the value is 0 to 1, and has a bound where all families
+    are alike, see `estimate`. Raises as `resampled_values` does.
     """
     measured = Measured(families, statistics)
     values = resampled_values(value, [measured], seed=seed, resamples=resamples)
-    return estimate(values[:, 0])[1:]
+    return estimate(values[:, 0], len(set(families)) if is_rate else None)[1:]
 
 
 def interval_mean(
-    values: Sequence[float], families: Families, *, seed: int, resamples: int = 1000
+    values: Sequence[float],
+    families: Families,
+    *,
+    seed: int,
+    resamples: int = 1000,
+    is_rate: bool = False,
 ) -> tuple[float, float]:
     """Return `interval_of` the mean; `families[i]` is the family of `values[i]`."""
     statistics = np.stack([np.asarray(values, dtype=float), np.ones(len(values))], axis=1)
-    return interval_of(statistics, families, ratio, seed=seed, resamples=resamples)
+    return interval_of(statistics, families, ratio, seed=seed, resamples=resamples, is_rate=is_rate)
+
+
+def standard_error_mean(columns: Sequence[tuple[Families, Sequence[float]]]) -> float | None:
+    """Return the standard error of the mean over columns of the means of their values.
+
+    Each column has the families and the values of one language. Values of one family are not
+    independent in any of them (Miller 2024, arXiv:2411.00640, section 2.2, with the factor G / (G -
+    1) of a sample of G families). Of one column without shared families it is the standard
+    deviation over the root of n. None for fewer than two families.
+    """
+    sums: dict[object, float] = {}
+    for families, values in columns:
+        found = np.asarray(values, dtype=float)
+        moved = (found - found.mean()) / (len(found) * len(columns))
+        for family, part in zip(families, moved, strict=True):
+            sums[family] = sums.get(family, 0.0) + float(part)
+    num = len(sums)
+    if num < 2:
+        return None
+    return float(np.sqrt(num / (num - 1) * sum(part**2 for part in sums.values())))
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:

@@ -63,7 +63,9 @@ def off_target_rates(
         mean = low = high = None
         if known:
             families, values = [family for family, _ in known], [value for _, value in known]
-            low, high = interval_mean(values, families, seed=seed, resamples=resamples)
+            low, high = interval_mean(
+                values, families, seed=seed, resamples=resamples, is_rate=True
+            )
             mean = sum(values) / len(values)
         unknown = len(group) - len(known)
         rows.append(OffTargetRate(sampler, tag, mean, low, high, len(known), unknown, share))

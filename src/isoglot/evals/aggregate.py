@@ -83,8 +83,10 @@ def aggregate(
     for tag, metric in product(sorted({tag for _, tag in cells}), metrics):
         cell = (metric.name, tag)
         if cell in cells:
-            found = estimate(draws[cell]) if cell in draws else (nan, nan, nan)
-            n = len(known[cell].families) if cell in known else 0
+            families = known[cell].families if cell in known else ()
+            num = len(set(families))
+            found = estimate(draws[cell], num) if cell in draws else (nan, nan, nan)
+            n = len(families)
             unknown = len(cells[cell]) - n
             is_trained = tag in trained
             results.append(
@@ -121,7 +123,8 @@ def compare(
             value_of[metric], [sides.new], [sides.old], seed=seed, resamples=resamples
         )
         n, p = len(sides.new.families), p_value(swapped[:, 0])
-        differences.append(Difference(tag, *estimate(changes), n, sides.unknown, metric, p))
+        found = estimate(changes, len(set(sides.new.families)), between=(-1, 1))
+        differences.append(Difference(tag, *found, n, sides.unknown, metric, p))
     return differences
 
 
@@ -140,6 +143,7 @@ class GroupDraws(NamedTuple):
     """(1 + resamples,)"""
     changes: np.ndarray | None
     """Change to the baseline, likewise; None without one, for `worst` and `democratisation`."""
+    num_families: int
 
 
 def aggregate_groups(
@@ -159,8 +163,10 @@ def aggregate_groups(
     """
     rows = []
     for drawn in draw_groups(graded, metrics, seed=seed, base=base, resamples=resamples):
-        change = () if drawn.changes is None else estimate(drawn.changes)
-        rows.append(Group(*drawn[:3], *estimate(drawn.values), *change))
+        num, change = drawn.num_families, tuple[float, ...]()
+        if drawn.changes is not None:
+            change = estimate(drawn.changes, num, between=(-1, 1))
+        rows.append(Group(*drawn[:3], *estimate(drawn.values, num), *change))
     return rows
 
 
@@ -174,7 +180,8 @@ def draw_groups(
     more: Mapping[str, Collection[str]] | None = None,
 ) -> Iterator[GroupDraws]:
     """Yield the draws behind `aggregate_groups`, and of the means over the groups `more` names."""
-    drawn = _draw(_measured(_by_cell(graded)), metrics, seed, resamples)
+    known = _measured(_by_cell(graded))
+    drawn = _draw(known, metrics, seed, resamples)
     changes: _Draws = {}
     if base:
         changes = _draw_changes(_paired(graded, base, metrics), metrics, seed, resamples)
@@ -192,7 +199,8 @@ def draw_groups(
             has_change = paired and group not in _OVER
             change = _mean(np.array(paired)) if has_change else None
             if not np.isnan(column[0]):
-                yield GroupDraws(metric.name, group, tags, column, change)
+                families = {each for tag in tags for each in known[metric.name, tag].families}
+                yield GroupDraws(metric.name, group, tags, column, change, len(families))
 
 
 def _groups(tags: Sequence[str], more: Mapping[str, Collection[str]]) -> dict[str, list[str]]:

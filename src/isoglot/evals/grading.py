@@ -1,6 +1,6 @@
 """Grade completions and scored choices: by each metric, and by the language of the answer."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from typing import Literal
 
@@ -45,10 +45,10 @@ class TaskConfig(Section):
     metric: str = "accuracy"
     """Name of the mean of the grades."""
     decoding: Sampling = Sampling()
-    cut_off: CutOff = "unknown"
-    """Treatment of an answer cut off at the token limit: left out of the mean and counted apart,
-    counted as wrong, or graded as it is, as in most published tables. `unknown` cannot produce a
-    gain: see `aggregate.compare`."""
+    cut_off: CutOff = "graded"
+    """Treatment of an answer cut off at the token limit: graded as it is, as in most published
+    tables, counted as wrong, or left out of the mean and counted apart (`unknown`, which cannot
+    produce a gain: see `aggregate.compare`). Their number is in the results in each case."""
 
 
 def grader_metric(name: str, grader: GraderName) -> Metric:
@@ -72,7 +72,7 @@ def grade_completions(
     identifier: LanguageIdentifier,
     metrics: Sequence[Metric],
     *,
-    cut_off: CutOff = "unknown",
+    cut_off: CutOff = "graded",
 ) -> list[Graded]:
     """Return one row per completion for each metric and for the off-target rate.
 
@@ -101,6 +101,15 @@ def grade_completions(
         known = None if failed or tag is None else (float(tag != completion.language), 1.0)
         graded.append(_graded(prompt, OFF_TARGET_RATE, known))
     return graded
+
+
+def cut_off_by_language(
+    prompts: Sequence[Prompt], completions: Sequence[Completion]
+) -> Counter[str]:
+    """Count the answers that were cut off at the token limit, by the language of the prompt."""
+    tag_of = {prompt_key(prompt): prompt.language for prompt in prompts}
+    cut = (row for row in completions if row.finish_reason == FinishReason.LENGTH)
+    return Counter(tag_of[prompt_key(row)] for row in cut)
 
 
 def grade_choices(

@@ -66,7 +66,9 @@ class RewardAccuracyCounter:
             if num:
                 value = float(ratio(sums.sum(axis=0, dtype=float)))
                 families = [str(place) for place in range(len(sums))]
-                low, high = interval_of(sums, families, ratio, seed=seed, resamples=resamples)
+                low, high = interval_of(
+                    sums, families, ratio, seed=seed, resamples=resamples, is_rate=True
+                )
             ties, unknown = self._ties[tag], self._unknown[tag]
             rows.append(RewardAccuracy(tag, value, low, high, num, ties, unknown))
         return rows

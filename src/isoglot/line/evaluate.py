@@ -7,13 +7,12 @@ The folder has a sub-folder for each task, with prompts, answers, `graded.parque
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isoglot.benchmarks.benchmark import Answering
 from isoglot.core.day import day, day_kept
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
@@ -23,6 +22,7 @@ from isoglot.core.store import read_done, read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.execute.ledger import Ledger, refuse_changes
 from isoglot.execute.lock import LOCK_FILES, locked
+from isoglot.line.completions_file import load_file_answers, load_model, num_without_answer
 from isoglot.line.job import shard_executor
 from isoglot.line.sources import PromptSelection, file_revisions
 from isoglot.line.task import (
@@ -35,17 +35,16 @@ from isoglot.line.task import (
     write_examples,
 )
 from isoglot.models.load import (
+    FileSamplerConfig,
     ModelConfig,
     answer_settings,
     load_identifier,
-    load_likelihood,
-    load_sampler,
     model_name_of,
     servers_in,
 )
 from isoglot.recipe.models import model_of
 from isoglot.recipe.sections import EvaluationTask
-from isoglot.recipe.tasks import task_languages
+from isoglot.recipe.tasks import left_out_languages, task_languages
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.rows import RESULTS_FILE, GroupRow, ResultRow
 
@@ -116,6 +115,8 @@ def evaluate_model(
             baseline=_record(baseline)["model"] if baseline else None,
             results=rows,
             groups=groups,
+            left_out=_left_out(request, rows) or None,
+            without_answer=_without_answer(model, request, out) or None,
         )
         results.write(out / RESULTS_FILE)
     return results
@@ -154,7 +155,9 @@ def _measurement(
         request.seed,
         families_per_shard=request.families_per_shard,
     )
-    return Measurement(task, selection, (), task.name, request.silent, shard_executor(*models))
+    is_limited = not any(isinstance(model, FileSamplerConfig) for model in models)
+    executor = shard_executor(*models)
+    return Measurement(task, selection, (), task.name, request.silent, executor, is_limited)
 
 
 def _measure(
@@ -168,15 +171,13 @@ def _measure(
     record = {"model": name, **options, "tasks": tasks, "versions": versions(), "day": f"{day()}"}
     ledger = Ledger(out, record, redo=redo, record_name=RECORD)
 
-    @cache
-    def load(answering: Answering) -> Any:
-        return load_likelihood(model) if answering == "likelihood" else load_sampler(model)
-
+    load = load_file_answers(model) if isinstance(model, FileSamplerConfig) else load_model(model)
     for task in request.tasks:
         measurement = _measurement(task, request, model)
         candidates = dict.fromkeys((*measurement.selection.languages, DOMINANT))
         identifier = load_identifier(tuple(candidates))
-        settings = task.model_dump(mode="json", exclude={"prompts": {"data"}})
+        settings = task.deciding
+        settings["prompts"].pop("data", None)
         if regrade:
             _check_regrade(out / task.name, {"task": settings, **options})
             changed = {"task": settings, "code_version": CODE_VERSION}
@@ -191,7 +192,7 @@ def _measure(
                 **options,
                 "code_version": CODE_VERSION,
             },
-            partial(measure_task, measurement, load, identifier),
+            partial(measure_task, measurement, load(task.name), identifier),
         )
 
 
@@ -207,7 +208,8 @@ def _check_regrade(folder: Path, now: Mapping[str, Any]) -> None:
         )
     was = read_json(folder / "stage.json", mend="run without --regrade").get("depends_on", {})
     was = {key: was.get(key, {}) for key in now}
-    was["task"]["cut_off"] = now["task"]["cut_off"]
+    if "cut_off" in now["task"]:
+        was["task"]["cut_off"] = now["task"]["cut_off"]
     mend = "--regrade keeps the answers; give the options they were made with"
     refuse_changes(folder.name, was, now, mend=mend)
 
@@ -235,6 +237,26 @@ def _results(
         over = aggregate_groups(graded, metrics, seed=request.seed, base=before)
         groups += [GroupRow.of(group, task=task.name) for group in over]
     return rows, groups
+
+
+def _left_out(request: EvaluationRequest, rows: Sequence[ResultRow]) -> dict[str, list[str]]:
+    """Task → languages that were wanted and are not in its results."""
+    found = {}
+    for task in request.tasks:
+        taken = [row.language for row in rows if row.task == task.name]
+        if tags := left_out_languages(task, request.languages, taken):
+            found[task.name] = tags
+    return found
+
+
+def _without_answer(
+    model: ModelConfig, request: EvaluationRequest, out: Path
+) -> dict[str, dict[str, int]]:
+    """Task → language → questions without a completion, of a file of completions."""
+    if not isinstance(model, FileSamplerConfig):
+        return {}
+    counts = {task.name: num_without_answer(out / task.name) for task in request.tasks}
+    return {name: nums for name, nums in counts.items() if nums}
 
 
 def _check_owner(out: Path, name: str) -> None:

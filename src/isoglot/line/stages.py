@@ -150,7 +150,7 @@ def _training(job: Job) -> Settings:
 
 def _evaluation(job: Job) -> Settings:
     assert job.task is not None
-    return {"task": job.task, **_source(job, job.task.prompts)}
+    return {"task": job.task.deciding, **_source(job, job.task.prompts)}
 
 
 def _training_rows(recipe: Recipe) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 Answers are stored before they are graded, so that grading needs no model.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,13 @@ from isoglot.core.records import Choice, Completion, Graded, Prompt
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, write_shard
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import aggregate
-from isoglot.evals.grading import OFF_TARGET_RATE, grade_choices, grade_completions, grader_metric
+from isoglot.evals.grading import (
+    OFF_TARGET_RATE,
+    cut_off_by_language,
+    grade_choices,
+    grade_completions,
+    grader_metric,
+)
 from isoglot.evals.metric import Metric, in_language
 from isoglot.execute.local import map_shards
 from isoglot.execute.progress import Bars
@@ -67,6 +74,8 @@ class Measurement:
     title: str
     silent: bool = False
     executor: MapShards = map_shards
+    is_limited: bool = True
+    """False for answers that another program made, under a token limit of its own."""
 
     @property
     def answering(self) -> Answering:
@@ -105,6 +114,7 @@ def grade_task(
     """Grade the answers in `out` and write the results; needs no model."""
     task, metrics = measurement.task, task_metrics(measurement.task, identifier)
     graded: list[Graded] = []
+    cut_off: Counter[str] = Counter()
     for folder in (out, *sorted(out.glob("turn-*"))):
         for path in shard_paths(folder / "prompts"):
             prompts = read_shard(path, Prompt)
@@ -113,6 +123,7 @@ def grade_task(
                 graded += grade_choices(prompts, choices, metrics)
             else:
                 answers = read_shard(folder / "completions" / path.name, Completion)
+                cut_off += cut_off_by_language(prompts, answers)
                 graded += grade_completions(
                     prompts, answers, identifier, metrics[:-1], cut_off=task.cut_off
                 )
@@ -129,8 +140,14 @@ def grade_task(
         )
         return [ResultRow.of(row) for row in results]
 
-    views = graded_views(task, out, graded)
-    TaskResults(**{name: rows_of(part) for name, part in views.items()}).write(out / RESULTS_FILE)
+    views = {name: rows_of(part) for name, part in graded_views(task, out, graded).items()}
+    if measurement.answering == "generation":
+        limit = task.decoding.max_new_tokens if measurement.is_limited else None
+        views["results"] = [
+            row.model_copy(update={"num_cut_off": cut_off[row.language], "max_new_tokens": limit})
+            for row in views["results"]
+        ]
+    TaskResults(**views).write(out / RESULTS_FILE)
     return {"rows": num_rows(out / "prompts", Prompt)}
 
 

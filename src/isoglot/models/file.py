@@ -57,7 +57,7 @@ class FileSampler:
                     if config.sampler is not None and sampler != config.sampler:
                         continue
                     samplers.add(sampler)
-                ids = [cell_id(row[column], column) for column in config.id_columns]
+                ids = [_id(row[column], column) for column in config.id_columns]
                 prompt_id = content_id(*ids) if ids else cell_id(row["prompt_id"], "prompt_id")
                 self._completions.setdefault(prompt_id, []).append(_sampled(row, config))
         if not self._completions:
@@ -73,6 +73,10 @@ class FileSampler:
             )
         model = samplers.pop() if samplers else config.path.name.split(".")[0]
         self.name = f"{model}@{revision}"
+
+    def has(self, prompt_id: str) -> bool:
+        """True if the file has a completion of the prompt."""
+        return prompt_id in self._completions
 
     def sample(
         self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
@@ -90,6 +94,13 @@ class FileSampler:
                 f"as {lacking[0].text[:40]!r}: they have no value"
             )
         return answers
+
+
+def _id(value: object, column: str) -> str:
+    """The text of an id; of a conversation that stands for one, the texts of its turns."""
+    if isinstance(value, list) and all(isinstance(turn, Mapping) for turn in value):
+        return "\n\n".join(cell_text(turn.get("content"), column) for turn in value)
+    return cell_id(value, column)
 
 
 def file_revision(path: Path) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from isoglot.benchmarks.catalogue import AnyBenchmark
+from isoglot.benchmarks.examples import answering_of
 from isoglot.core.errors import InputError
 from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig, ListRowsConfig, RowSource
 from isoglot.core.section import Section
@@ -80,6 +81,14 @@ class EvaluationTask(TaskConfig):
     """Families of examples; None: all."""
     cross_lingual: CrossLingualConfig | None = None
     """Makes the prompts cross-lingual; there are results by direction, then."""
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """The settings that decide its results: choices scored by likelihood have no decoding."""
+        prompts = self.prompts
+        is_scored = isinstance(prompts, AnyBenchmark) and answering_of(prompts) == "likelihood"
+        unused = {"decoding", "cut_off"} if is_scored else set()
+        return self.model_dump(mode="json", exclude=unused)
 
     @model_validator(mode="after")
     def _cross_lingual_is_for_own_prompts(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, Unpack
 
 from isoglot.benchmarks.benchmark import Answering, BenchmarkConfig
 from isoglot.benchmarks.catalogue import BENCHMARKS, AnyBenchmark, configured
-from isoglot.benchmarks.examples import answering_of, available_languages
+from isoglot.benchmarks.examples import answering_of, languages_with_rows
 from isoglot.benchmarks.own import OwnBenchmarkConfig
 from isoglot.core.errors import InputError
 from isoglot.core.section import validated
@@ -111,12 +111,23 @@ def _source(name: str, revision: str | None, form: Mapping[str, Any]) -> AnyBenc
 
 
 def task_languages(task: EvaluationTask, languages: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the languages that a task has; all that it has if there are none."""
+    """Return those of the languages that a task has, in files where these are given.
+
+    No languages stand for all that it has.
+    """
     if not isinstance(task.prompts, AnyBenchmark):
         return tuple(languages) or _lab_recipe().all_languages
-    if not languages:
-        return tuple(configured(task.prompts).languages)
-    return tuple(available_languages(task.prompts, languages))
+    wanted = languages or tuple(configured(task.prompts).languages)
+    return tuple(languages_with_rows(task.prompts, wanted))
+
+
+def left_out_languages(
+    task: EvaluationTask, languages: Sequence[str], taken: Sequence[str]
+) -> list[str]:
+    """Return the languages that were named, or else those of the benchmark, and are not taken."""
+    prompts = task.prompts
+    known = configured(prompts).languages if isinstance(prompts, AnyBenchmark) else ()
+    return [tag for tag in languages or known if tag not in taken]
 
 
 def lab_tasks() -> Mapping[str, EvaluationTask]:

@@ -64,6 +64,11 @@ def value_and_bounds(interval: Interval | None, scale: Scale = PERCENT) -> str:
     return f"{value} ({bounds(interval, scale)})"
 
 
+def sign_of_change(interval: Interval) -> str:
+    """`*` where a difference is beyond its 95 % interval."""
+    return "*" if interval.is_beyond_zero else ""
+
+
 Tone = Literal["good", "bad", "unsure"]
 
 
@@ -139,7 +144,8 @@ def plain(cell: Cell, column: Column) -> str:
         case float():
             return number(cell, column.scale)
         case Interval():
-            return number(cell.value, column.scale) + bounds_in_cell(cell, column)
+            sign = sign_of_change(cell) if column.scale.is_signed else ""
+            return number(cell.value, column.scale) + sign + bounds_in_cell(cell, column)
 
 
 def bounds_in_cell(cell: Interval, column: Column) -> str:

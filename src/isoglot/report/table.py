@@ -41,6 +41,7 @@ from isoglot.report.cells import (
     bounds_in_cell,
     number,
     plain,
+    sign_of_change,
 )
 from isoglot.report.escape import (
     UNKNOWN,
@@ -243,7 +244,7 @@ def _html_cell(cell: Cell, column: Column, part: _Part) -> str:
             text = html.escape(_part_text(cell, column, part))
             signed = cell.change if part == "change" else cell if column.scale.is_signed else None
             is_sure = part in ("value", "change") and signed is not None and signed.is_beyond_zero
-            return f"<b>{text}</b>" if is_sure else text
+            return f"<b>{text}*</b>" if is_sure else text
     return html.escape(plain(cell, column)) if part in ("value", "words") else UNKNOWN
 
 
@@ -272,10 +273,11 @@ def _rich_cell(cell: Cell, column: Column) -> "Text":
             return Text(mark or text)
         case Interval():
             is_change = column.scale.is_signed
-            shown = Text(number(cell.value, column.scale), _style(cell) if is_change else "")
+            value = number(cell.value, column.scale) + (sign_of_change(cell) if is_change else "")
+            shown = Text(value, _style(cell) if is_change else "")
             shown.append(bounds_in_cell(cell, column), "dim")
             if cell.change:
-                change = number(cell.change.value, column.of_change)
+                change = number(cell.change.value, column.of_change) + sign_of_change(cell.change)
                 shown.append(f" ({change})", _style(cell.change))
             return shown
     return Text(plain(cell, column))

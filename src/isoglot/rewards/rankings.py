@@ -163,7 +163,7 @@ def _agreement(
         measured = [Measured(range(len(values)), np.array(sums))]
         drawn = resampled_values(ordinal_alpha, measured, seed=seed, resamples=resamples)[:, 0]
         if not np.isnan(drawn[0]):
-            alpha, low, high = estimate(drawn)
+            alpha, low, high = estimate(drawn, len(values), between=(-1, 1))
     return RankAgreement(
         language=tag,
         alpha=alpha,

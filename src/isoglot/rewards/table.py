@@ -99,12 +99,13 @@ def reward_table(
             f"{strange[0]!r}; correct its name"
         )
     drawn = {name: _draw(name, rows, seed, resamples) for name, rows in sets.items()}
+    families = {name: _families(rows) for name, rows in sets.items()}
     table = [
         row
         for name, rows in sets.items()
         for row in _rows(name, name in in_distribution, rows, drawn[name])
     ]
-    return RewardTable(table, _distribution(drawn, in_distribution))
+    return RewardTable(table, _distribution(drawn, in_distribution, families))
 
 
 def _draw(
@@ -133,6 +134,7 @@ def _rows(
     values: dict[str, list[float | None]] = defaultdict(list)
     for row in agreements:
         values[language(row.language).tag].append(row.value)
+    families = _families(agreements)
     english = drawn.get(_ENGLISH)
     columns = {tag: (drawn.get(tag), _minus(english, drawn.get(tag))) for tag in sorted(values)}
     if _ENGLISH in columns:
@@ -143,7 +145,7 @@ def _rows(
         columns[MEAN] = np.mean(list(drawn.values()), axis=0), drop
         values[MEAN] = [value for of_language in values.values() for value in of_language]
     for tag, (column, drop) in columns.items():
-        value, low, high = _interval(column)
+        value, low, high = _interval(column, families[tag])
         known = [value for value in values[tag] if value is not None]
         yield RewardResult(
             task=name,
@@ -156,21 +158,34 @@ def _rows(
             n=len(known),
             ties=known.count(0.5),
             unknown=len(values[tag]) - len(known),
-            **_drop(drop),
+            **_drop(drop, families[tag]),
         )
 
 
-def _drop(column: np.ndarray | None) -> dict[str, float | None]:
-    return dict(zip(("drop", "drop_low", "drop_high"), _interval(column), strict=True))
+def _families(agreements: Sequence[Agreement]) -> dict[str, int]:
+    """Count the families with a value, by language and, for `mean`, of all."""
+    known: dict[str, set[str]] = defaultdict(set)
+    for row in agreements:
+        if row.value is not None:
+            known[language(row.language).tag].add(row.family)
+            known[MEAN].add(row.family)
+    return defaultdict(int, {tag: len(families) for tag, families in known.items()})
 
 
-def _interval(column: np.ndarray | None) -> tuple[float | None, float | None, float | None]:
+def _drop(column: np.ndarray | None, families: int) -> dict[str, float | None]:
+    interval = _interval(column, families, between=(-1, 1))
+    return dict(zip(("drop", "drop_low", "drop_high"), interval, strict=True))
+
+
+def _interval(
+    column: np.ndarray | None, families: int, between: tuple[float, float] = (0, 1)
+) -> tuple[float | None, float | None, float | None]:
     """Value and interval; no interval where no draw has a family of every language."""
     if column is None:
         return None, None, None
     if np.isnan(column[1:]).all():
         return float(column[0]), None, None
-    return estimate(column)
+    return estimate(column, families, between=between)
 
 
 def _minus(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
@@ -178,7 +193,9 @@ def _minus(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | Non
 
 
 def _distribution(
-    drawn: Mapping[str, Mapping[str, np.ndarray]], in_distribution: Collection[str]
+    drawn: Mapping[str, Mapping[str, np.ndarray]],
+    in_distribution: Collection[str],
+    families: Mapping[str, Mapping[str, int]],
 ) -> list[DistributionResult]:
     """The languages that have sets of both kinds, then the mean over them."""
     sides: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = defaultdict(lambda: ([], []))
@@ -198,7 +215,7 @@ def _distribution(
             language=tag,
             inside=float(inside[0]),
             outside=float(outside[0]),
-            **_drop(inside - outside),
+            **_drop(inside - outside, min(nums[tag] for nums in families.values() if nums[tag])),
         )
         for tag, (inside, outside) in both.items()
     ]

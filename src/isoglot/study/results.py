@@ -35,6 +35,8 @@ class Draws:
 
     by_seed: Mapping[int, Mapping[_Column, np.ndarray]]
     """(1 + resamples,) each; the same examples are drawn for every cell and language."""
+    num_families: int
+    """Families of examples of the seed with the fewest."""
     seed: int
     resamples: int
 
@@ -48,14 +50,24 @@ class Draws:
         return mean_known(table[:, ~np.isnan(table[0])], axis=1)
 
 
-def pooled(by_seed: Sequence[np.ndarray], name: str = "value", *, seed: int = 1) -> dict[str, Any]:
+def pooled(
+    by_seed: Sequence[np.ndarray],
+    name: str = "value",
+    *,
+    families: int,
+    seed: int = 1,
+    between: tuple[float, float] = (0.0, 1.0),
+) -> dict[str, Any]:
     """Return the mean over seeds as `name`, its interval, and the value of each seed.
 
     `by_seed` has for each seed (1 + resamples,): as measured, then in each draw. The keys are those
-    of a row: NAME, NAME_low, NAME_high and NAME_by_seed, without NAME_ for `value`.
+    of a row: NAME, NAME_low, NAME_high and NAME_by_seed, without NAME_ for `value`. `families` are
+    those of one seed, and `between` the least and the greatest value, see `stats.estimate`.
     """
     values = over_seeds([column[:, None] for column in by_seed], seed=seed)[:, 0]
-    value, low, high = (None, None, None) if np.isnan(values[0]) else estimate(values)
+    value = low = high = None
+    if not np.isnan(values[0]):
+        value, low, high = estimate(values, families, between=between)
     each = [None if np.isnan(column[0]) else float(column[0]) for column in by_seed]
     prefix = "" if name == "value" else f"{name}_"
     return {name: value, f"{prefix}low": low, f"{prefix}high": high, f"{prefix}by_seed": each}
@@ -70,7 +82,7 @@ def draw_win_rates(
     resamples: int = RESAMPLES,
 ) -> Draws:
     """Resample the examples of each seed."""
-    by_seed = {}
+    by_seed, families = {}, []
     for number, each in enumerate(seeds):
         measured: dict[_Column, Measured] = {}
         for (cell, of_seed), contest in contests.items():
@@ -80,8 +92,9 @@ def draw_win_rates(
         if measured:  # no two seeds share their draws: their examples are others
             drawn_with = {"seed": seed * 1000 + number, "resamples": resamples}
             values = resampled_values(ratio, list(measured.values()), **drawn_with).T
+            families.append(len({family for cell in measured.values() for family in cell.families}))
         by_seed[each] = dict(zip(measured, values, strict=True))
-    return Draws(by_seed, seed, resamples)
+    return Draws(by_seed, min(families, default=0), seed, resamples)
 
 
 def _columns(
@@ -114,7 +127,7 @@ def win_rates(cell: GridCell, contests: Contests, draws: Draws, judge: str) -> l
         rates: dict[str, Any] = {}
         for rate in _RATES:
             by_seed = [draws.of(seed, rate, cell, tags) for seed in seeds]
-            rates |= pooled(by_seed, rate, seed=draws.seed)
+            rates |= pooled(by_seed, rate, families=draws.num_families, seed=draws.seed)
         rows.append(
             StudyWinRate(
                 judge=judge,
@@ -150,7 +163,9 @@ def finding_row(
         if tags and others != []:
             pairs.append(_ComparedCells(better, than, tags, others))
     seeds = list(draws.by_seed)
-    found = pooled([_difference(draws, seed, pairs) for seed in seeds], seed=draws.seed)
+    span = (-2.0, 2.0) if finding.more_than_in else (-1.0, 1.0)
+    by_seed = [_difference(draws, seed, pairs) for seed in seeds]
+    found = pooled(by_seed, families=draws.num_families, seed=draws.seed, between=span)
     return StudyFinding(
         **finding.model_dump(mode="json"),
         judge=judge,

@@ -53,14 +53,15 @@ def _rows(
             by_group[drawn.metric, drawn.group].append(drawn)
     for (metric, group), seeds in by_group.items():
         changes = [drawn.changes for drawn in seeds if drawn.changes is not None]
+        num = min(drawn.num_families for drawn in seeds)
         yield StudyScore(
             task=task.name,
             cell=name,
             metric=metric,
             group=group,
             num_languages=max(len(drawn.languages) for drawn in seeds),
-            **pooled([drawn.values for drawn in seeds]),
-            **(pooled(changes, "change") if changes else {}),
+            **pooled([drawn.values for drawn in seeds], families=num),
+            **(pooled(changes, "change", families=num, between=(-1, 1)) if changes else {}),
         )
 
 

@@ -9,10 +9,18 @@ from isoglot.report.charts.canvas import PALETTE, Chart
 from isoglot.report.charts.heat import heat_map
 from isoglot.report.charts.intervals import Axis, Series, interval_chart
 from isoglot.report.page import Page, PageSection, Tile, write_page
-from isoglot.report.pages.comparison_table import Changes, changes_of, comparison_table
+from isoglot.report.pages.comparison_table import (
+    RunValues,
+    changes_of,
+    compared_of,
+    comparison_table,
+)
 from isoglot.report.results.names import column_names, in_sentence, tier
-from isoglot.report.results.rows import MEAN, Measure, rows_of
+from isoglot.report.results.rows import MEAN, Interval, Measure
 from isoglot.report.results.runs import Comparison, compare_runs
+
+Changes = Mapping[str, Mapping[str, Interval]]
+"""Name of a run → language, or `mean` → its change from the first run."""
 
 _MAX_TILES = 6
 
@@ -24,7 +32,8 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
         InputError: they differ in tasks, languages, the way of measuring or prompts.
     """
     comparison = compare_runs(folders)
-    changes = {measure: changes_of(comparison, measure) for measure in comparison.measures}
+    compared = {measure: compared_of(comparison, measure) for measure in comparison.measures}
+    changes = {measure: changes_of(values) for measure, values in compared.items()}
     scored = {measure: part for measure, part in changes.items() if not measure.is_off_target}
     short = dict(zip(comparison.names, column_names(comparison.names), strict=True))
     tiles = [
@@ -44,7 +53,7 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
         sections=[
             section
             for i, measure in enumerate(comparison.measures)
-            for section in _sections(comparison, i, measure, changes[measure])
+            for section in _sections(comparison, i, measure, compared[measure])
         ],
         cards=no_cards("The prompts and answers of each model are in its own report.html."),
         tiles=tiles if len(tiles) <= _MAX_TILES else [],
@@ -83,11 +92,12 @@ def _sentence(comparison: Comparison, changes: Mapping[Measure, Changes]) -> str
 
 
 def _sections(
-    comparison: Comparison, i: int, measure: Measure, changes: Changes
+    comparison: Comparison, i: int, measure: Measure, compared: RunValues
 ) -> Iterator[PageSection]:
-    found = {run.name: rows_of(run.rows, measure) for run in comparison.runs}
-    tags = [tag for tag in comparison.languages if any(tag in part for part in found.values())]
-    cells = {(tag, name): part[tag].interval for name, part in found.items() for tag in part}
+    tags = [tag for tag in comparison.languages if any(tag in part for part in compared.values())]
+    cells = {
+        (tag, name): part[tag] for name, part in compared.items() for tag in tags if tag in part
+    }
     scale, first = scale_of(measure), comparison.names[0]
     unit = "grades from 1 to 10" if measure.is_rating else "percent"
     better = "Lower is better." if measure.is_off_target else "The stronger the colour, the higher."
@@ -104,9 +114,9 @@ def _sections(
         f"{measure.title}, by model and language",
         f"In {unit}; a model is a column; a cell without a value is empty. {better}",
         [chart],
-        [comparison_table(comparison, measure, changes, f", {scale.unit}")],
+        [comparison_table(comparison, measure, compared, f", {scale.unit}")],
     )
-    if plot := _difference_plot(comparison, measure, tags, changes):
+    if plot := _difference_plot(comparison, measure, tags, changes_of(compared)):
         yield PageSection(
             f"change-{i}",
             f"{measure.title}: difference to {first}",

@@ -17,6 +17,7 @@ from isoglot.report.results.rows import (
     MEAN,
     OFF_TARGET,
     Measure,
+    cut_off_sentence,
     groups_of,
     language_order,
     measures_of,
@@ -38,7 +39,7 @@ def write_evaluation_report(folder: Path) -> Path:
         InputError: `FOLDER/results.json` is absent or cannot be read.
     """
     results = Evaluation.read_from(folder)
-    rows, notes = results.results, list[str]()
+    rows, notes = results.results, list(results.notes)
     made = [f"Seed {'unknown' if results.seed is None else results.seed}"]
     if results.baseline:
         made.append(f"Changes are in points, from {results.baseline}, on the same prompts")
@@ -74,7 +75,7 @@ def sentence(results: Evaluation) -> str:
     main = next(iter(measures_of(rows)), None)
     mean = groups_of(results.groups, main).get(MEAN) if main else None
     if main is None or mean is None:
-        return f"{text}."
+        return ". ".join(filter(None, [text, cut_off_sentence(rows)])) + "."
     metric = in_sentence(metric_name(main.metric))
     text += f": mean {metric} {number(mean.value)} % ({bounds(mean.interval)})"
     if change := mean.change_interval:
@@ -83,7 +84,7 @@ def sentence(results: Evaluation) -> str:
         text += f", {points}{between} from {results.baseline}"
         if not change.is_beyond_zero:
             text += ", which is no measurable change"
-    return f"{text}."
+    return ". ".join(filter(None, [text, cut_off_sentence(rows)])) + "."
 
 
 def _tiles(results: Evaluation) -> list[Tile]:
@@ -114,16 +115,15 @@ def _sections(results: Evaluation) -> list[PageSection]:
 
 
 def _measure_sections(results: Evaluation, i: int, measure: Measure) -> Iterator[PageSection]:
-    found, order = rows_of(results.results, measure), language_order(results.results)
-    rates = (
-        {} if measure.is_off_target else rows_of(results.results, Measure(measure.task, OFF_TARGET))
-    )
+    rows, off_target = results.results, Measure(measure.task, OFF_TARGET)
+    found, order = rows_of(rows, measure), language_order(rows)
+    rates = {} if measure.is_off_target else rows_of(rows, off_target)
     caption = "Bars are values, lines their 95 % intervals; colours are resource tiers."
     if rates:
         caption += " To the right, how often an answer is in another language than asked for."
     if any(row.trained for row in found.values()):
         caption += f"{TRAINED} marks languages that were trained on."
-    if text := unknown_sentence(found.values()):
+    for text in filter(None, (cut_off_sentence(found.values()), unknown_sentence(found.values()))):
         caption += f" {text}."
     yield PageSection(
         f"values-{i}",

@@ -1,6 +1,7 @@
 """The table of measures by language: groups of languages, then every language with its counts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from isoglot.report.cells import GRADES, Cell, Column
 from isoglot.report.charts.tiers import TRAINED
@@ -13,6 +14,8 @@ from isoglot.report.results.rows import (
     Measure,
     ResultRow,
     Results,
+    cut_off_sentence,
+    cut_off_title,
     group_title,
     groups_of,
     language_order,
@@ -35,7 +38,10 @@ def measures_table(
     counts: Sequence[str] = (),
     caption: str = "",
 ) -> Table:
-    """A column for each measure; of the first one also the `counts`, and the resource tiers."""
+    """A column for each measure; of the first one also the `counts`, and the resource tiers.
+
+    Where answers were cut off at the token limit, a last column has their number.
+    """
     found = {measure: rows_of(results.results, measure) for measure in columns}
     groups = {measure: groups_of(results.groups, measure) for measure in columns}
     main = next(iter(columns), Measure("", ""))
@@ -56,6 +62,10 @@ def measures_table(
         rows.append(TableRow.of_language(tag, cells, mark, tier(tag)))
     heads = [Column("Language"), *([Column("Resources")] if counts else []), *columns.values()]
     heads += [Column(_COUNTS[name]) for name in counts]
+    if title_of_cut := cut_off_title(row for part in found.values() for row in part.values()):
+        heads.append(Column(title_of_cut))
+        cut = {tag: row.num_cut_off for part in found.values() for tag, row in part.items()}
+        rows = [replace(row, cells=[*row.cells, cut.get(row.tag)]) for row in rows]
     return Table(title, heads, rows, caption)
 
 
@@ -100,10 +110,14 @@ def task_table(results: Evaluation, task: str) -> Table:
         columns[rates] = Column(f"{task} off-target", form="value")
     parts = ["95 % intervals" if is_wide else "± half the 95 % interval"]
     if results.baseline:
-        parts.append("in brackets: points from the baseline, green and red beyond their interval")
-    if text := unknown_sentence(row for row in rows if row.metric != OFF_TARGET):
-        parts.append(text)
+        parts.append("in brackets: points from the baseline, * beyond their interval")
+    parts += filter(None, [cut_off_sentence(rows), unknown_sentence(_scored(rows))])
+    parts += [note for note in results.notes if note.startswith(f"{task}: ")]
     return measures_table(f"{results.title}, %", results, columns, caption="; ".join(parts))
+
+
+def _scored(rows: Sequence[ResultRow]) -> list[ResultRow]:
+    return [row for row in rows if row.metric != OFF_TARGET]
 
 
 def rating_measures(ratings: Ratings) -> list[Measure]:

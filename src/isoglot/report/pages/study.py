@@ -16,6 +16,7 @@ from isoglot.report.charts.study import (
 from isoglot.report.page import Page, PageSection, write_page
 from isoglot.report.pages.study_headline import (
     language_order_of,
+    study_notices,
     study_results,
     study_sentence,
     study_tiles,
@@ -74,7 +75,7 @@ def write_study_report(folder: Path) -> Path:
             f"prompts, a tie as half a win. Intervals are 95 %, over {len(study.seeds)} seeds "
             "and the prompts of each.",
         ],
-        notices=[f"{each.run} failed: {each.error}" for each in study.failures],
+        notices=study_notices(study),
         results=study_results(study),
         order=[*STUDY_GROUPS, *tags],
         facts=json.dumps(facts, indent=2, ensure_ascii=False),

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from isoglot.report.page import Tile
+from isoglot.report.pages.study_tables import ONE_SEED
 from isoglot.report.results.names import count_of, language_name
 from isoglot.report.results.rows import ResultRow
 from isoglot.report.results.study import Study
@@ -30,6 +31,12 @@ def study_sentence(study: Study) -> str:
     if study.failures:
         text += f"; {count_of(len(study.failures), 'run')} failed"
     return f"{text}."
+
+
+def study_notices(study: Study) -> list[str]:
+    """The warning that a study has one seed, and the runs that failed."""
+    failed = [f"{each.run} failed: {each.error}" for each in study.failures]
+    return [*([f"{ONE_SEED}."] if len(study.seeds) < 2 else []), *failed]
 
 
 def study_tiles(study: Study) -> list[Tile]:

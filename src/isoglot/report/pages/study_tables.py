@@ -21,6 +21,10 @@ _ANSWERS = {
     "undecided": Toned("undecided", "unsure"),
 }
 SECONDS = Scale(1, 0, "s")
+ONE_SEED = (
+    "Warning: one seed. The intervals hold the spread of prompts and not that of trainings, which "
+    "may be larger; give the study three seeds or more"
+)
 
 
 def claims_table(findings: Sequence[StudyFinding]) -> Table:
@@ -28,15 +32,13 @@ def claims_table(findings: Sequence[StudyFinding]) -> Table:
     columns = [Column("claim"), Column("languages", is_text=True), Column("judge", is_text=True)]
     columns += [Column("difference", POINTS, form="words"), Column("answer", is_text=True)]
     rows = [
-        TableRow(row.claim, [_place(row), row.judge, row.interval, _ANSWERS[row.answer]])
+        TableRow(row.claim, [_place(row), row.judge, row.interval, _answer(row)])
         for row in findings
     ]
-    return Table(
-        "Findings: difference of win-rates, points",
-        columns,
-        rows,
-        "yes: the whole 95 % interval is above 0 (or minus the margin); no: none of it is",
-    )
+    caption = "yes: the whole 95 % interval is above 0 (or minus the margin); no: none of it is"
+    if any(row.num_seeds < 2 for row in findings):
+        caption += f". {ONE_SEED}"
+    return Table("Findings: difference of win-rates, points", columns, rows, caption)
 
 
 def findings_table(findings: Sequence[StudyFinding]) -> Table:
@@ -52,7 +54,7 @@ def findings_table(findings: Sequence[StudyFinding]) -> Table:
         TableRow(
             row.claim,
             [
-                _ANSWERS[row.answer],
+                _answer(row),
                 row.interval,
                 f"{_selected(row.better)} minus {_selected(row.than)}",
                 _place(row),
@@ -65,6 +67,13 @@ def findings_table(findings: Sequence[StudyFinding]) -> Table:
         for row in findings
     ]
     return Table("The claims", columns, rows)
+
+
+def _answer(row: StudyFinding) -> Toned:
+    """The answer; that of one seed is marked, as another seed may give another one."""
+    if row.num_seeds < 2:
+        return Toned(f"{row.answer} (one seed)", "unsure")
+    return _ANSWERS[row.answer]
 
 
 def scores_table(scores: Sequence[StudyScore]) -> Table:

@@ -1,8 +1,9 @@
 """`results.json` of `isoglot evaluate`, and of each task in its folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from isoglot.core.documents import Document
+from isoglot.report.results.names import language_name
 from isoglot.report.results.rows import ResultRow, Results
 
 
@@ -21,8 +22,28 @@ class TaskResults(Document):
 class Evaluation(Results):
     """One model on several tasks, compared with a baseline where there is one."""
 
+    LEFT_OUT = frozenset({"left_out", "without_answer"})
+
     model: str = ""
     baseline: str | None = None
+    left_out: Mapping[str, Sequence[str]] | None = None
+    """Task → languages that were wanted and have no rows."""
+    without_answer: Mapping[str, Mapping[str, int]] | None = None
+    """Task → language → questions that the file of completions, evaluated as a model, lacks."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what is missing, task by task."""
+        left_out = [
+            f"{task}: no rows in {', '.join(map(language_name, tags))}"
+            for task, tags in (self.left_out or {}).items()
+        ]
+        lacking = [
+            f"{task}: the file has no completion of {sum(nums.values())} questions that were drawn "
+            f"({', '.join(f'{num} {tag}' for tag, num in nums.items())}); they have no value"
+            for task, nums in (self.without_answer or {}).items()
+        ]
+        return [*left_out, *lacking]
 
     @property
     def title(self) -> str:

@@ -1,42 +1,63 @@
-"""The change from one run to another on the same prompts, with paired intervals."""
+"""The values of several runs on the examples that they share, with paired changes to the first."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from statistics import fmean
 
 import numpy as np
 
 from isoglot.core.stats import Measured, estimate, ratio, resampled_values
-from isoglot.report.results.rows import MEAN, Interval, Measure, difference, rows_of
+from isoglot.report.results.rows import MEAN, Interval, Measure, difference, intervals, rows_of
 from isoglot.report.results.runs import ComparedRun
+
+MIN_SHARED = 10
+"""Prompts that all runs must have a value for; of fewer, no change is shown."""
 
 _Examples = Mapping[tuple[str, str], float | None]
 """Family and prompt id → mean over the answers; None where no answer has a value."""
 
+_Shared = Mapping[str, Sequence[Measured]]
+"""Language → the same examples of each run."""
 
-def changes_between(
-    old: ComparedRun, new: ComparedRun, measure: Measure, *, seed: int = 0
-) -> dict[str, Interval]:
-    """Language, or `mean` over languages → new minus old.
 
-    Paired where the measure is a mean over answers and both folders have their grades: as in an
-    evaluation's own changes, an example that only the old run left unknown is kept out, and one
-    that the new run left unknown counts as 0; a rating that a judge did not give is not the model's
-    fault, and is kept out on either side. Else each language's interval comes from the two marginal
-    ones, and the mean has none.
+def compared_values(
+    runs: Sequence[ComparedRun], measure: Measure, *, seed: int = 0
+) -> list[dict[str, Interval]]:
+    """For each run: language, or `mean` over languages → value, and its change from the first run.
+
+    Where the measure is a mean over answers and all folders have their grades, values and changes
+    are of the examples that all runs share, and `n` is their number. As in an evaluation's own
+    changes, an example that only the first run left unknown is kept out, and one that another run
+    left unknown counts as 0 there; a rating that a judge did not give is not the model's fault, and
+    is kept out on every side. A language with fewer than `MIN_SHARED` of them has the values of
+    each run's own examples, and no change.
+
+    Else values are the runs' own, the interval of a change comes from the two marginal ones, and
+    the mean of the changes has none.
     """
-    examples = _examples(old, measure), _examples(new, measure)
-    before, after = (rows_of(run.rows, measure) for run in (old, new))
-    if all(examples):
-        tags = [tag for tag in before if tag in after and tag in examples[0]]
-        return _paired(*examples, tags, seed, None if measure.is_rating else 0.0)
-    found = {
-        tag: difference(after[tag].interval, before[tag].interval) for tag in before if tag in after
-    }
-    known = {tag: change for tag, change in found.items() if change}
-    if not known:
-        return {}
-    return known | {MEAN: Interval(fmean(change.value or 0.0 for change in known.values()))}
+    own = [intervals(rows_of(run.rows, measure)) for run in runs]
+    examples = [_examples(run, measure) for run in runs]
+    if not all(examples):
+        return [_marginal(each, own[0] if place else {}) for place, each in enumerate(own)]
+    shared = _shared(examples, None if measure.is_rating else 0.0)
+    num = {tag: len(columns[0].families) for tag, columns in shared.items()}
+    own = [{tag: replace(v, n=num.get(tag, 0)) for tag, v in part.items()} for part in own]
+    enough = {tag: columns for tag, columns in shared.items() if num[tag] >= MIN_SHARED}
+    found = _paired(enough, len(runs), seed) if enough else [{} for _ in runs]
+    return [own_values | values for own_values, values in zip(own, found, strict=True)]
+
+
+def _marginal(own: Mapping[str, Interval], first: Mapping[str, Interval]) -> dict[str, Interval]:
+    """A run's own values, with changes from their intervals and those of the first run."""
+    changes = {tag: difference(own[tag], first[tag]) for tag in own if tag in first}
+    found = {tag: replace(value, change=changes.get(tag)) for tag, value in own.items()}
+    known = [change.value for change in changes.values() if change and change.value is not None]
+    if known:
+        means = [value.value for value in own.values() if value.value is not None]
+        found[MEAN] = Interval(fmean(means), change=Interval(fmean(known)))
+    return found
 
 
 def _examples(run: ComparedRun, measure: Measure) -> dict[str, _Examples]:
@@ -61,28 +82,46 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _paired(
-    old: Mapping[str, _Examples],
-    new: Mapping[str, _Examples],
-    tags: list[str],
-    seed: int,
-    worst: float | None,
-) -> dict[str, Interval]:
-    """`worst` is the value of an example that only `new` left unknown; None keeps it out."""
-    columns: dict[str, tuple[Measured, Measured]] = {}
-    for tag in tags:
-        pairs = {key: (new[tag].get(key), value) for key, value in old[tag].items()}
-        filled = {key: (worst if one is None else one, two) for key, (one, two) in pairs.items()}
-        keys = sorted(key for key, pair in filled.items() if None not in pair)
-        if not keys:
-            continue
-        families = [family for family, _ in keys]
-        sides = [[(filled[key][place] or 0.0, 1.0) for key in keys] for place in (1, 0)]
-        columns[tag] = Measured(families, sides[0]), Measured(families, sides[1])
-    if not columns:
-        return {}
-    flat = [pair[place] for place in (0, 1) for pair in columns.values()]
-    before, after = np.split(resampled_values(ratio, flat, seed=seed), 2, axis=1)
-    drawn = after - before
-    found = {tag: Interval(*estimate(drawn[:, i])) for i, tag in enumerate(columns)}
-    return found | {MEAN: Interval(*estimate(drawn.mean(axis=1)))}
+def _shared(examples: Sequence[Mapping[str, _Examples]], worst: float | None) -> _Shared:
+    """`worst` is the value of an example that only later runs left unknown; None keeps it out."""
+    found = {}
+    for tag in examples[0]:
+        rows = {
+            key: (value, *(_or(other.get(tag, {}).get(key), worst) for other in examples[1:]))
+            for key, value in examples[0][tag].items()
+        }
+        keys = sorted(key for key, values in rows.items() if None not in values)
+        if keys and all(tag in other for other in examples):
+            families = [family for family, _ in keys]
+            sides = zip(*(rows[key] for key in keys), strict=True)
+            found[tag] = [Measured(families, [(v or 0.0, 1.0) for v in side]) for side in sides]
+    return found
+
+
+def _or(value: float | None, other: float | None) -> float | None:
+    return other if value is None else value
+
+
+def _paired(shared: _Shared, num_runs: int, seed: int) -> list[dict[str, Interval]]:
+    """Draw the same families for every run and language."""
+    flat = [columns[place] for place in range(num_runs) for columns in shared.values()]
+    drawn = np.split(resampled_values(ratio, flat, seed=seed), num_runs, axis=1)
+    families = {tag: set(columns[0].families) for tag, columns in shared.items()}
+    families[MEAN] = set(chain.from_iterable(families.values()))
+    columns = [dict(zip(families, [*side.T, side.mean(axis=1)], strict=True)) for side in drawn]
+    counts = {tag: len(sides[0].families) for tag, sides in shared.items()}
+    return [
+        {
+            tag: Interval(
+                *estimate(column, len(families[tag])),
+                change=Interval(
+                    *estimate(column - columns[0][tag], len(families[tag]), between=(-1, 1))
+                )
+                if place
+                else None,
+                n=counts.get(tag),
+            )
+            for tag, column in side.items()
+        }
+        for place, side in enumerate(columns)
+    ]

@@ -6,7 +6,7 @@ Every results file is a `Results` document: `results` has a row for each languag
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple, Protocol, Self, TypeVar
@@ -179,6 +179,8 @@ class Changed(ResultPart):
 class ResultRow(Changed):
     """One language and one metric of a task."""
 
+    LEFT_OUT = Changed.LEFT_OUT | {"num_cut_off", "max_new_tokens"}
+
     task: str = ""
     language: str
     """A tag; `mean` in the results of judges and scorers."""
@@ -188,6 +190,10 @@ class ResultRow(Changed):
     n: int | None = None
     unknown: int | None = None
     """Examples without a value: kept out of `n` and of `value`."""
+    num_cut_off: int | None = None
+    """Generated answers that reached the token limit; None where answers are not generated."""
+    max_new_tokens: int | None = None
+    """The token limit of the answers; None where another program made them."""
     signature: str = ""
     """Task, data, decoding and versions: numbers with the same signature can be compared."""
 
@@ -300,10 +306,43 @@ def group_title(group: str, found: Mapping[str, ResultRow]) -> str:
 
 
 def unknown_sentence(rows: Iterable[ResultRow]) -> str:
-    """`3 of 90 answers (3.3 %) have no value`; empty where every answer has one."""
-    counts = [(row.unknown or 0, row.n or 0) for row in rows]
-    missing = sum(unknown for unknown, _ in counts)
+    """`3 of 90 answers (3.3 %) have no value`; empty where every answer has one.
+
+    An answer counts once, whatever the number of its metrics: of each task and language the metric
+    with most unknown answers is taken.
+    """
+    counts = _of_answers(rows, lambda row: row.unknown or 0)
+    missing, total = (sum(each) for each in zip(*counts, strict=True)) if counts else (0, 0)
     if not missing:
         return ""
-    total = missing + sum(n for _, n in counts)
     return f"{missing} of {total} answers ({100 * missing / total:.1f} %) have no value"
+
+
+def cut_off_sentence(rows: Iterable[ResultRow]) -> str:
+    """`16 of 90 answers were cut at 48 tokens`; empty where none was."""
+    rows = list(rows)
+    counts = _of_answers(rows, lambda row: row.num_cut_off or 0)
+    cut, total = (sum(each) for each in zip(*counts, strict=True)) if counts else (0, 0)
+    return f"{cut} of {total} answers were {cut_off_title(rows).lower()}" if cut else ""
+
+
+def cut_off_title(rows: Iterable[ResultRow]) -> str:
+    """`Cut at 48 tokens`; empty where no answer was cut off."""
+    cut = [row for row in rows if row.num_cut_off]
+    limits = {row.max_new_tokens for row in cut}
+    if not cut:
+        return ""
+    limit = limits.pop() if len(limits) == 1 else None
+    return f"Cut at {limit} tokens" if limit else "Cut at the token limit"
+
+
+def _of_answers(
+    rows: Iterable[ResultRow], count: Callable[[ResultRow], int]
+) -> list[tuple[int, int]]:
+    """A count and the number of answers of each task and language, the greatest over metrics."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for row in rows:
+        key = row.task, row.language
+        most, total = found.get(key, (0, 0))
+        found[key] = max(most, count(row)), max(total, (row.n or 0) + (row.unknown or 0))
+    return list(found.values())
