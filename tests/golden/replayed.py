@@ -1,11 +1,17 @@
 """A judge that replays published preferences: our code makes verdicts and numbers of them."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from isoglot.core.protocols import Judgement, no_tick
 from isoglot.core.records import Completion, Prompt, Verdict
+from isoglot.judging.compare import compare_answers
+from isoglot.judging.judges import JudgeSource
 from isoglot.judging.verdicts import judge_pairs
 from isoglot.judging.win_rate import JudgedResult, summarise_verdicts
+from isoglot.report.results.judging import JudgedComparison
 
 
 class _Replays:
@@ -36,3 +42,42 @@ def numbers(verdicts: Sequence[Verdict], resamples: int = 1000) -> Mapping[str, 
     """Metric → the row of the one language."""
     rows = summarise_verdicts(verdicts, seed=1, signature="", resamples=resamples)
     return {row.metric: row for row in rows if row.language == "en"}
+
+
+class Pair(NamedTuple):
+    """A published preference for A, 0 to 1 or None, and the lengths of both answers."""
+
+    item: str
+    score: float | None
+    a_chars: int
+    b_chars: int
+
+
+class _Looks:
+    """Prefers A as often as it did, in both orders; A's answers are of the letter a."""
+
+    name = "published"
+
+    def __init__(self, pairs: Mapping[str, Sequence[Pair]]) -> None:
+        self.scores = {(tag, pair.item): pair.score for tag, own in pairs.items() for pair in own}
+
+    def judge(self, prompts, first, second, tick=no_tick):  # noqa: ARG002
+        scores = [self.scores[prompt.language, prompt.text] for prompt in prompts]
+        return [
+            Judgement(score if score is None or text.startswith("a") else 1 - score, "")
+            for score, text in zip(scores, first, strict=True)
+        ]
+
+
+def judged(pairs: Mapping[str, Sequence[Pair]], folder: Path) -> JudgedComparison:
+    """Compare the answers in two files, as `isoglot judge` does; language → its pairs."""
+    for name in "ab":
+        with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+            for tag, own in pairs.items():
+                for pair in own:
+                    text = name * max(1, getattr(pair, f"{name}_chars"))
+                    row = {"prompt": pair.item, "completion": text, "language": tag}
+                    file.write(json.dumps({**row, "id": pair.item}) + "\n")
+    judge = JudgeSource({"name": "published"}, lambda languages: _Looks(pairs))  # noqa: ARG005
+    paths = (folder / "a.jsonl", folder / "b.jsonl")
+    return compare_answers(*paths, judge, folder / "out", families_per_shard=500, silent=True)

@@ -7,11 +7,14 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from replayed import numbers, replayed
+from replayed import Pair, judged
 from scipy.stats import spearmanr
 
+from isoglot.core.languages import LANGUAGES
 from isoglot.judging.length_control import (
+    MAX_IMBALANCE,
     Compared,
+    is_identified,
     length_controlled,
     predicted_at_equal_length,
 )
@@ -52,38 +55,71 @@ def preference(published: float | None) -> float | None:
     return 0.5 if published == 0 else published - 1
 
 
+@pytest.fixture(scope="module")
+def judged_models(annotations, tmp_path_factory):
+    """Annotator → model → metric → row, as `isoglot judge` has it: each is a language."""
+
+    def by_model(annotator: str, *, with_lengths: bool) -> dict[str, dict]:
+        models = annotations(annotator)
+        tags = dict(zip(sorted(models), sorted(LANGUAGES), strict=False))
+        pairs = {
+            tag: [
+                Pair(
+                    str(row["index"]),
+                    preference(row["preference"]),
+                    row["len_2"] if with_lengths else 1,
+                    row["len_1"] if with_lengths else 1,
+                )
+                for row in models[model]
+            ]
+            for model, tag in tags.items()
+        }
+        rows = judged(pairs, tmp_path_factory.mktemp("judged")).results
+        return {
+            model: {row.metric: row for row in rows if row.language == tag}
+            for model, tag in tags.items()
+        }
+
+    return by_model
+
+
 @pytest.mark.parametrize(
     ("annotator", "num_models"),
     [(ALPACA_EVAL_2, 30), ("alpaca_eval_gpt4", 33), ("alpaca_eval_cot_gpt4_turbo_fn", 4)],
 )
-def test_win_rates_are_the_published_ones(annotator, num_models, published, annotations):
-    leaderboard, models = published(annotator), annotations(annotator)
+def test_win_rates_are_the_published_ones(annotator, num_models, published, judged_models):
+    leaderboard = published(annotator)
+    is_second = annotator == ALPACA_EVAL_2
+    models = judged_models(annotator, with_lengths=is_second)
     listed = models.keys() & leaderboard.keys()
     assert len(listed) >= num_models
     for model in listed:
+        found = models[model]
         theirs = {
             key: float(number)
             for key, number in leaderboard[model].items()
             if key in NUMBERS and number
         }
-        preferences = [preference(row["preference"]) for row in models[model]]
-        verdicts = replayed(preferences, preferences)
-        found = numbers(verdicts)
-        discrete = found["win_rate"]
-        win = found.get("soft_win_rate", discrete)
-        scores = [verdict.score for verdict in verdicts if verdict.score is not None]
-        error = np.std(scores, ddof=1) / np.sqrt(win.n)
-        assert win.high - win.low == pytest.approx(2 * 1.96 * error, rel=0.15), model
+        win = found["win_rate"]
         ours = {
             "win_rate": 100 * win.value,
-            "standard_error": 100 * error,
-            "n_wins": discrete.wins,
-            "n_wins_base": discrete.losses,
-            "n_draws": discrete.ties,
+            "standard_error": 100 * win.standard_error,
+            "n_wins": win.wins,
+            "n_wins_base": win.losses,
+            "n_draws": win.ties,
             "n_total": win.n,
-            "discrete_win_rate": 100 * discrete.value,
+            "discrete_win_rate": 100 * found.get("discrete_win_rate", win).value,
         }
         assert {key: ours[key] for key in theirs} == pytest.approx(theirs, abs=1e-6), model
+        if win.standard_error:  # the baseline is always even with itself
+            half = (win.high - win.low) / 2
+            assert half == pytest.approx(1.96 * win.standard_error, rel=0.15), model
+    if is_second:  # so many that all are known
+        pairs = [
+            (100 * models[m]["length_controlled_win_rate"].value, leaderboard[m]) for m in listed
+        ]
+        errors = [abs(ours - float(row["length_controlled_winrate"])) for ours, row in pairs]
+        assert np.mean(errors) <= 1.5
 
 
 NUMBERS = (
@@ -147,16 +183,18 @@ def test_length_controlled_win_rates_refitted_from_the_annotations(refitted):
     assert np.abs(raw - theirs).mean() > 5  # what is to be corrected
 
 
-def test_one_model_alone_is_right_where_its_answers_are_as_long_as_the_baselines(refitted):
-    """Elsewhere it is not: the docstring of the module says by how much."""
-    errors, biased = [], []
+def test_one_model_alone_is_known_only_where_its_answers_are_as_long_as_the_baselines(refitted):
+    """Elsewhere it would be no better than the win rate."""
+    errors, others, plain = [], [], []
     for theirs, compared in refitted:
-        ours, differences = 100 * length_controlled([compared])[0], compared[2]
-        scaled = np.tanh(np.array(differences) / np.std(differences, ddof=1))
-        (errors if abs(scaled.mean()) < 0.15 else biased).append(abs(ours - theirs))
+        error = abs(100 * length_controlled([compared])[0] - theirs)
+        (errors if is_identified([compared])[0] else others).append(error)
+        plain.append(abs(100 * np.mean(compared.preferences) - theirs))
     assert len(errors) >= 4
     assert max(errors) <= 0.5
-    assert 6 < np.mean(biased) < 8
+    assert np.mean(others) > np.mean(plain) > 5
+    assert is_identified([compared for _, compared in refitted]).all()
+    assert pytest.approx(0.3) == MAX_IMBALANCE
 
 
 def test_the_baseline_against_itself_is_a_half(annotations):

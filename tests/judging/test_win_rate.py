@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from isoglot.core.records import Verdict
 from isoglot.core.stats import interval_mean
@@ -126,7 +127,8 @@ def test_naming_a_b_mirrors_the_win_rates_and_leaves_the_judge_as_it_is(verdicts
 def test_a_value_lies_in_its_interval_and_in_its_range(verdicts):
     for row in results(verdicts).values():
         if row.value is None:
-            assert (row.low, row.high, row.n) == (None, None, 0)
+            assert (row.low, row.high) == (None, None)
+            assert row.n == 0 or row.metric == "length_controlled_win_rate"
             continue
         least = -0.5 if row.metric.endswith("bias") else 0.0
         assert least - 1e-9 <= row.low <= row.value <= row.high <= least + 1 + 1e-9
@@ -155,7 +157,7 @@ def test_what_is_invalid_changes_counts_alone(verdicts):
 
 
 def test_a_judge_of_places_is_found_out():
-    verdicts = [said(f"f{i}", "win", "loss", a_chars=i, b_chars=3) for i in range(20)]
+    verdicts = [said(f"f{i}", "win", "loss", a_chars=i, b_chars=10) for i in range(20)]
     rows = results(verdicts)
     found = {metric: rows["sw", metric].value for metric in METRICS}
     assert found["swap_consistency"] == 0
@@ -185,13 +187,13 @@ def test_length_control_takes_out_what_length_won():
     rng = np.random.default_rng(0)
     verdicts = []
     for i in range(400):
-        a_chars, b_chars = rng.integers(50, 400), rng.integers(50, 250)
+        a_chars, b_chars = rng.integers(50, 300), rng.integers(50, 250)
         longer = "win" if a_chars > b_chars else "loss"
         outcome = longer if rng.random() < 0.8 else rng.choice(["win", "loss"])
         verdicts.append(said(f"f{i}", str(outcome), a_chars=int(a_chars), b_chars=int(b_chars)))
     rows = results(verdicts)
     plain, controlled = rows["sw", "win_rate"], rows["sw", "length_controlled_win_rate"]
-    assert plain.value > 0.6
+    assert plain.value > 0.55
     assert controlled.low < 0.5 < controlled.high
 
 
@@ -225,14 +227,51 @@ def test_a_large_language_weighs_no_more_in_the_mean():
     assert results(verdicts)["mean", "win_rate"].value == 0.5
 
 
-def test_soft_win_rate_is_there_where_the_judge_gives_probabilities():
+def test_the_win_rate_is_soft_where_the_judge_gives_probabilities():
     hard = [said("f", "win"), said("g", "tie")]
-    assert ("sw", "soft_win_rate") not in results(hard)
+    assert ("sw", "discrete_win_rate") not in results(hard)
     soft = [said("f", "win", scores=(0.9, 0.7)), said("g", "win", "loss", scores=(0.8, 0.4))]
     rows = results([*soft, said("h", "win", "invalid")])
-    assert rows["sw", "soft_win_rate"].value == pytest.approx((0.8 + 0.6) / 2)
-    assert rows["sw", "win_rate"].value == 0.75
-    assert (rows["sw", "soft_win_rate"].n, rows["sw", "soft_win_rate"].unknown) == (2, 1)
+    assert rows["sw", "win_rate"].value == pytest.approx((0.8 + 0.6) / 2)
+    assert rows["sw", "discrete_win_rate"].value == 0.75
+    assert (rows["sw", "win_rate"].n, rows["sw", "win_rate"].unknown) == (2, 1)
+
+
+def test_a_standard_error_is_that_of_a_mean_and_counts_a_family_once():
+    drawn = ["win", "loss", "win", "tie", "win", "loss"]
+    rows = results([said(f"f{i}", outcome) for i, outcome in enumerate(drawn)])
+    values = [SCORE[outcome] for outcome in drawn]
+    expected = np.std(values, ddof=1) / np.sqrt(6)
+    assert rows["sw", "win_rate"].standard_error == pytest.approx(expected)
+    assert rows["sw", "position_bias"].standard_error is None
+    twice = [said(f"f{i}", o, language=tag) for i, o in enumerate(drawn) for tag in ("sw", "de")]
+    assert results(twice)["mean", "win_rate"].standard_error == pytest.approx(expected)
+    assert results([said("f", "win")])["sw", "win_rate"].standard_error is None
+
+
+@pytest.mark.parametrize("num", [1, 4, 40])
+def test_a_rate_at_the_edge_has_the_bounds_of_clopper_and_pearson(num):
+    row = results([said(f"f{i}", "win") for i in range(num)])["sw", "win_rate"]
+    theirs = binomtest(num, num).proportion_ci(0.95, "exact")
+    assert (row.value, row.low, row.high) == pytest.approx((1, theirs.low, theirs.high))
+
+
+def test_length_control_is_unknown_where_one_side_is_always_longer():
+    rng = np.random.default_rng(0)
+    lengths = [(int(rng.integers(200, 900)), int(rng.integers(10, 150))) for _ in range(60)]
+    outcomes = [str(each) for each in rng.choice(["win", "loss"], 60)]
+    unlike = [
+        said(f"f{i}", outcome, a_chars=a, b_chars=b, language=tag)
+        for tag in ("sw", "de")
+        for i, (outcome, (a, b)) in enumerate(zip(outcomes, lengths, strict=True))
+    ]
+    rows = results(unlike)
+    assert {rows[tag, "length_controlled_win_rate"].value for tag in ("sw", "mean")} == {None}
+    alike = [said(f"f{i}", o, language="fr") for i, o in enumerate(outcomes)]
+    rows = results([*unlike, *alike])
+    known = rows["fr", "length_controlled_win_rate"]
+    assert known.value == rows["mean", "length_controlled_win_rate"].value is not None
+    assert known.standard_error > 0
 
 
 def test_agreement_is_krippendorffs_alpha_of_what_both_judges_said():

@@ -13,14 +13,28 @@ import numpy as np
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Outcome, Verdict, prompt_key
-from isoglot.core.stats import Measured, Value, estimate, mean_known, ratio, resampled_values
+from isoglot.core.stats import (
+    Measured,
+    Value,
+    estimate,
+    mean_known,
+    ratio,
+    resampled_values,
+    standard_error_mean,
+)
 from isoglot.evals.agreement import coincidences, nominal_alpha
-from isoglot.judging.length_control import Compared, length_controlled_values
+from isoglot.judging.length_control import (
+    Compared,
+    is_identified,
+    length_controlled_values,
+)
 from isoglot.report.results.judging import JudgedResult
 from isoglot.report.results.rows import MEAN
 
 WORTH = {Outcome.WIN: 1.0, Outcome.TIE: 0.5, Outcome.LOSS: 0.0}
 """The contribution of a pair with a valid verdict to a win rate."""
+
+_BIASES = (-0.5, 0.5)
 
 _COUNTED = dict(zip(("wins", "losses", "ties", "invalid"), Outcome, strict=True))
 
@@ -41,6 +55,8 @@ class _Metric(NamedTuple):
     statistics: _Statistics
     draw: Callable[..., np.ndarray]
     """(1 + resamples, languages): the values as measured, then in each draw of families."""
+    between: tuple[float, float] = (0.0, 1.0)
+    """The least and the greatest value."""
 
 
 def summarise_verdicts(
@@ -54,10 +70,11 @@ def summarise_verdicts(
 ) -> list[JudgedResult]:
     """Compute a row for each language and metric, and for the mean over languages.
 
-    * `win_rate`: mean over pairs of A's outcome over both orders, a tie as half a win.
-    * `soft_win_rate`: mean of the scores; where the judge gives probabilities.
-    * `length_controlled_win_rate`: the `win_rate` if both answers were equally long; see
-      `judging/length_control.py`.
+    * `win_rate`: mean over pairs of the score over both orders where the judge gives probabilities,
+      as AlpacaEval's of the same name; else the `discrete_win_rate`, which is left out then.
+    * `discrete_win_rate`: mean over pairs of A's outcome over both orders, a tie as half a win.
+    * `length_controlled_win_rate`: the `win_rate` if both answers were equally long; unknown where
+      that cannot be told, see `judging/length_control.py`.
     * `swap_consistency`: share of pairs with the same outcome (win, loss or tie) in both orders.
     * `position_bias`: how often the answer shown first wins, a tie as half, minus 0.5: from -0.5 to
       0.5. Every pair was shown in both orders, so the quality of the answers cancels out.
@@ -107,7 +124,8 @@ def _rows(
     columns = _columns(known, draw)
     for tag in (*known, MEAN):
         own = list(known) if tag == MEAN else [tag]
-        value, low, high = _interval(columns.get(tag))
+        families = {family for each in own for family in known[each].families}
+        value, low, high = _interval(columns.get(tag), len(families), metric.between)
         counts = {}
         if metric.name == "win_rate":
             found = Counter(verdict.outcome for each in own for verdict in by_language[each])
@@ -119,6 +137,7 @@ def _rows(
             value=value,
             low=low,
             high=high,
+            standard_error=_standard_error(metric, [known[each] for each in own], columns.get(tag)),
             n=sum(len(known[each].families) for each in own),
             unknown=sum(known[each].unknown for each in own),
             signature=signature,
@@ -128,23 +147,29 @@ def _rows(
 
 def _metrics(verdicts: Sequence[Verdict], second: Sequence[Verdict]) -> list[_Metric]:
     scores = {score for v in verdicts for score in (v.forward_score, v.backward_score)}
+    is_soft = not scores <= {None, 0.0, 0.5, 1.0}
     mean = _bootstrap(ratio)
-    metrics = [_Metric("win_rate", lambda v: (WORTH[v.outcome], 1.0), mean)]
-    if not scores <= {None, 0.0, 0.5, 1.0}:  # the judge gives probabilities
-        soft = _Metric("soft_win_rate", lambda v: None if v.score is None else (v.score, 1.0), mean)
-        metrics.append(soft)
+
+    def worth(verdict: Verdict) -> float:
+        return (verdict.score or 0.0) if is_soft else WORTH[verdict.outcome]
+
+    metrics = [_Metric("win_rate", lambda v: (worth(v), 1.0), mean)]
+    if is_soft:
+        discrete = _Metric("discrete_win_rate", lambda v: (WORTH[v.outcome], 1.0), mean)
+        metrics.append(discrete)
     metrics += [
         _Metric(
             "length_controlled_win_rate",
-            lambda v: (WORTH[v.outcome], v.a_chars - v.b_chars),
+            lambda v: (worth(v), v.a_chars - v.b_chars),
             _length_controlled,
         ),
         _Metric("swap_consistency", lambda v: (float(v.forward == v.backward), 1.0), mean),
-        _Metric("position_bias", _first_wins, mean),
-        _Metric("verbosity_bias", _longer_wins, mean),
+        _Metric("position_bias", _first_wins, mean, _BIASES),
+        _Metric("verbosity_bias", _longer_wins, mean, _BIASES),
     ]
     if second:
-        metrics.append(_Metric("agreement", _coincidences_with(second), _bootstrap(nominal_alpha)))
+        agreement = _bootstrap(nominal_alpha)
+        metrics.append(_Metric("agreement", _coincidences_with(second), agreement, (-1, 1)))
     return metrics
 
 
@@ -158,7 +183,9 @@ def _bootstrap(value: Value) -> Callable[..., np.ndarray]:
 
 def _length_controlled(known: Sequence[_Known], *, seed: int, resamples: int) -> np.ndarray:
     compared = [Compared(rows.families, *zip(*rows.statistics, strict=True)) for rows in known]
-    return length_controlled_values(compared, seed=seed, resamples=resamples)
+    values = length_controlled_values(compared, seed=seed, resamples=resamples)
+    values[:, ~is_identified(compared)] = np.nan
+    return values
 
 
 def _first_wins(verdict: Verdict) -> Sequence[float]:
@@ -207,8 +234,23 @@ def _columns(
     return {**dict(zip(tags, values.T, strict=True)), MEAN: mean}
 
 
-def _interval(values: np.ndarray | None) -> tuple[float | None, float | None, float | None]:
+def _standard_error(
+    metric: _Metric, known: Sequence[_Known], values: np.ndarray | None
+) -> float | None:
+    """The standard error of a win rate; of the length-controlled one, over the draws."""
+    if not metric.name.endswith("win_rate") or values is None or np.isnan(values[0]):
+        return None
+    if metric.name == "length_controlled_win_rate":
+        return float(np.nanstd(values[1:], ddof=1))
+    return standard_error_mean(
+        [(rows.families, [row[0] for row in rows.statistics]) for rows in known if rows.families]
+    )
+
+
+def _interval(
+    values: np.ndarray | None, families: int, between: tuple[float, float]
+) -> tuple[float | None, float | None, float | None]:
     if values is None or np.isnan(values[0]):
         return None, None, None
-    value, low, high = estimate(values)
+    value, low, high = estimate(values, families, between=between)
     return value, min(low, value), max(high, value)

@@ -8,6 +8,7 @@ from isoglot.report.cells import bounds, number
 from isoglot.report.charts.outcomes import wins_and_losses
 from isoglot.report.page import Page, PageSection, Tile, read_facts, write_page
 from isoglot.report.pages.judge_tables import (
+    CONTROLLED,
     RATES,
     TRUST,
     judge_tables,
@@ -51,7 +52,8 @@ def write_judge_report(folder: Path) -> Path:
                 "pairs not judged, because an answer had failed",
             ),
             "A pair is judged in both orders; a win is a win in both, and two orders that differ "
-            "are a tie. Win-rate: wins of A and half of the ties, over pairs with a verdict. "
+            "are a tie. Win-rate: wins of A and half of the ties, over pairs with a verdict; "
+            "where the judge gives probabilities, their mean; outcomes make the discrete one. "
             "Intervals are 95 %.",
         ],
         notices=notes,
@@ -108,7 +110,7 @@ def _sections(comparison: JudgedComparison) -> list[PageSection]:
             "Wins, ties and losses by language",
             "Shares of the pairs with a verdict; to the right the win-rate with its 95 % interval, "
             "and the win-rate that would be if both answers were equally long. The dotted line is "
-            "a draw.",
+            f"a draw. {CONTROLLED}.",
             [wins_and_losses(a, b, rates, controlled, order)] if order else [],
             tables[:1] if rates else [],
             missing="No pair has a verdict yet.",

@@ -8,7 +8,11 @@ from isoglot.report.results.names import metric_name, tier
 from isoglot.report.results.rows import MEAN, Measure, language_order, rows_of
 from isoglot.report.table import Table, TableRow
 
-RATES = ("win_rate", "length_controlled_win_rate", "soft_win_rate")
+RATES = ("win_rate", "length_controlled_win_rate", "discrete_win_rate")
+CONTROLLED = (
+    "Length-controlled: only where the answers of both sides are about equally long, or of 20 "
+    "languages or more; else the judge's liking for length cannot be told from what is better"
+)
 TRUST = ("swap_consistency", "position_bias", "verbosity_bias", "agreement")
 _COUNTS = ("wins", "ties", "losses", "invalid", "unanswered")
 
@@ -33,10 +37,16 @@ def _metrics_table(
         scale = scale_of_metric(metric)
         unit = "alpha" if metric == "agreement" else scale.unit
         columns.append(Column(f"{metric_name(metric)}, {unit}", scale, form="half"))
+        if metric == "win_rate":
+            columns.append(Column("Standard error, %"))
     columns += [Column(name.capitalize()) for name in counts]
 
     def cells(tag: str) -> list[Cell]:
-        line: list[Cell] = [rows[tag].interval if tag in rows else None for rows in found.values()]
+        line: list[Cell] = []
+        for metric, rows in found.items():
+            line.append(rows[tag].interval if tag in rows else None)
+            if metric == "win_rate":
+                line.append(rows[tag].standard_error if tag in rows else None)
         counted = next(iter(found.values())).get(tag)
         return [*line, *(getattr(counted, name, None) for name in counts)]
 
@@ -45,6 +55,9 @@ def _metrics_table(
     if any(MEAN in part for part in found.values()):
         rows.insert(0, TableRow("Mean", cells(MEAN), is_group=True))
     caption = f"judge: {comparison.judge}; ± half the 95 % interval"
+    controlled = found.get("length_controlled_win_rate", {})
+    if any(row.value is None for row in controlled.values()):
+        caption += f". {CONTROLLED}"
     return Table(title, columns, rows, caption)
 
 

@@ -9,7 +9,7 @@ from isoglot.core.documents import Document
 from isoglot.report.results.names import without_revisions
 from isoglot.report.results.rows import GroupRow, ResultRow, Results
 
-_COUNTS = frozenset({"wins", "ties", "losses", "invalid", "unanswered"})
+_COUNTS = frozenset({"wins", "ties", "losses", "invalid", "unanswered", "standard_error"})
 
 
 class JudgedResult(ResultRow):
@@ -19,6 +19,8 @@ class JudgedResult(ResultRow):
 
     task: str = Field("", exclude=True)
     trained: bool = Field(False, exclude=True)
+    standard_error: float | None = None
+    """The standard error of a win rate, over families; AlpacaEval's where each is one prompt."""
     wins: int | None = None
     ties: int | None = None
     losses: int | None = None
@@ -31,6 +33,8 @@ class JudgedResult(ResultRow):
 
 class JudgedComparison(Results):
     """Every metric of a comparison, language by language."""
+
+    VERSION = 2
 
     a: str
     b: str

@@ -30,7 +30,7 @@ _METRIC_NAMES = {
     "lc_accuracy": "LC&Acc",
     "off_target_rate": "Off-target rate",
     "win_rate": "Win-rate",
-    "soft_win_rate": "Soft win-rate",
+    "discrete_win_rate": "Discrete win-rate",
     "length_controlled_win_rate": "Length-controlled win-rate",
     "rouge1": "ROUGE-1",
     "rouge2": "ROUGE-2",
