@@ -112,8 +112,8 @@ def train(model, case):
     from trl import DPOTrainer, RLOOTrainer, SFTTrainer  # noqa: F401
 
     from isoglot.train.dpo import train_dpo
+    from isoglot.train.online import train_online
     from isoglot.train.policy import Policy
-    from isoglot.train.rloo import train_rloo
     from isoglot.train.settings import TrainConfig
     from isoglot.train.sft import train_sft
 
@@ -131,7 +131,7 @@ def train(model, case):
 
         given = {"seed": 1, "on_step": on_step}
         if method == "rloo":
-            train_rloo([file], Policy(model), folder / "out", config, reward, identify, **given)
+            train_online([file], Policy(model), folder / "out", config, reward, identify, **given)
         else:
             run = {"dpo": train_dpo, "sft": train_sft}[method]
             run([file], Policy(model), folder / "out", config, **given)

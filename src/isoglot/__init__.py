@@ -294,7 +294,7 @@ def judge(
 
 
 def train_policy(
-    method: Literal["sft", "dpo", "rloo"],
+    method: Literal["sft", "dpo", "rloo", "grpo"],
     source: str | Path | Sequence[str | Mapping[str, Any]],
     model: str,
     settings: Mapping[str, Any] | None = None,
@@ -313,13 +313,14 @@ def train_policy(
         >>> policy = isoglot.train_policy("dpo", pairs, "lab", {"max_steps": 1}, out="runs/own")
 
     Args:
-        method: `sft` on demonstrations, `dpo` on preferences, `rloo` on prompts.
+        method: `sft` on demonstrations, `dpo` on preferences, `rloo` or `grpo` on
+            prompts.
         source: a file, a folder, a glob, a set of the hub (`owner/name`), or a list of rows.
         model: the folder or hub id of the model to start from, or `lab`.
         settings: keys of a recipe's `train:` with dots (`lora.r`), or arguments of TRL's config.
         out: the folder of the training; default: `runs/METHOD`.
-        rewards: the scorers of rloo: `language_match`, `length`, `gold:GRADER`, `judge:MODEL`, or
-            the folder or hub id of a reward model.
+        rewards: the scorers of rloo and grpo: `language_match`, `length`, `gold:GRADER`,
+            `judge:MODEL`, or the folder or hub id of a reward model.
         languages: tags and sets to train on; default: all of the rows.
         language: the language of rows that name none; default: it is identified.
         skip_refused: leave out rows that make no example, instead of refusing the first one.

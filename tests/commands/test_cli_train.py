@@ -1,4 +1,4 @@
-"""`isoglot train sft|dpo|rloo`: from a user's rows to a policy, and one line for what is wrong."""
+"""`isoglot train METHOD`: from a user's rows to a policy, and one line for what is wrong."""
 
 import json
 
@@ -156,16 +156,17 @@ def test_a_check_prints_both_sides(isoglot, pairs, tiny_model, tmp_path):
     assert not (tmp_path / "out/policy").exists()
 
 
-def test_prompts_and_a_reward_become_a_policy_by_rloo(isoglot, pairs, tiny_model, tmp_path):
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
+def test_prompts_and_a_reward_become_a_policy(isoglot, pairs, tiny_model, tmp_path, method):
     out = tmp_path / "out"
-    command = ("train", "rloo", pairs, "--model", tiny_model, "--out", out, *FEW)
+    command = ("train", method, pairs, "--model", tiny_model, "--out", out, *FEW)
     small = (
         *("per_device_train_batch_size=2", "gradient_accumulation_steps=1", "num_generations=2"),
         *("max_completion_length=4", "save_strategy=no"),
     )
     words = [word for setting in small for word in ("--set", setting)]
     code, _, err = isoglot(*command, "--skip-refused", *words)
-    assert (code, "expected a reward for method rloo, came none; give --reward" in err) == (2, True)
+    assert (code, f"expected a reward for method {method}, came none; give" in err) == (2, True)
     rewards = ("--reward", "length", "--reward", "language_match")
     code, printed, err = isoglot(*command, "--skip-refused", *words, *rewards)
     assert code == 0, err

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -90,7 +91,7 @@ def test_without_scorers_there_is_no_total():
 TAGS = {"English": "en", "Deutsch": "de", "123": None, "English ~": "en"}
 
 
-def gated(*gates):
+def gated(*gates, **settings):
     """Which answers keep their total: in English, in German, unsure, English and cut, mixed."""
     texts = ("English", "Deutsch", "123", "English", "English ~")
     reasons = ("stop", "stop", "stop", "length", "stop")
@@ -100,7 +101,11 @@ def gated(*gates):
         for i, (text, reason) in enumerate(zip(texts, reasons, strict=True))
     ]
     scored = score(
-        [prompt], rows, [Fixed("a", 1, 2, 3, 4, 5)], config_of(1.0, gates=gates), ByText(TAGS)
+        [prompt],
+        rows,
+        [Fixed("a", 1, 2, 3, 4, 5)],
+        config_of(1.0, gates=gates, **settings),
+        ByText(TAGS),
     )
     assert [row.rewards["a"] for row in scored] == [1, 2, 3, 4, 5], "a gate hides no reward"
     return [row.rewards["total"] for row in scored]
@@ -113,6 +118,20 @@ def test_gates_take_the_total_away():
     assert gated("unknown_language") == [1, 2, None, 4, 5]
     assert gated("cut_off") == [1, 2, 3, None, 5]
     assert gated("wrong_language", "cut_off") == [1, None, 3, None, 5]
+
+
+def test_a_gate_may_have_a_reward_of_its_own():
+    assert gated("wrong_language", "cut_off", gate_reward=0) == [1, 0, 3, 0, 5]
+    assert gated("mixed_language", gate_reward=-1) == [1, 2, 3, 4, -1]
+    unknown = score(
+        PROMPTS,
+        [replace(ROWS[0], finish_reason="length")],
+        [Fixed("a", None)],
+        config_of(1.0, gates=["cut_off"], gate_reward=0),
+    )
+    assert unknown[0].rewards["total"] == 0, "a gate needs no reward behind it"
+    with pytest.raises(ValueError, match="gate_reward 0 is the total behind `gates`, got no gates"):
+        config_of(1.0, gate_reward=0)
 
 
 def test_a_translation_with_an_artefact_keeps_its_reward_and_may_lose_its_total():

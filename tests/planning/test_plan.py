@@ -28,6 +28,7 @@ from isoglot.planning.training import (
 )
 from isoglot.recipe.recipe import load_recipe, recipe_names
 from isoglot.train import settings
+from isoglot.train.settings import TrainConfig
 
 
 def works(recipe, **settings):
@@ -303,12 +304,13 @@ def test_the_weights_of_a_folder_are_counted():
 
 
 def test_the_defaults_of_the_trainer():
-    from trl import DPOConfig, RLOOConfig, SFTConfig
+    from trl import DPOConfig, GRPOConfig, RLOOConfig, SFTConfig
 
     for config, defaults in (
         (DPOConfig, DEFAULTS),
         (SFTConfig, DEFAULTS),
-        (RLOOConfig, ONLINE_DEFAULTS),
+        (RLOOConfig, {**ONLINE_DEFAULTS, "num_generations": settings.NUM_GENERATIONS["rloo"]}),
+        (GRPOConfig, {**ONLINE_DEFAULTS, "num_generations": settings.NUM_GENERATIONS["grpo"]}),
     ):
         known = {field.name: field.default for field in fields(config)}
         assert {key: known[key] for key in defaults} == defaults
@@ -336,10 +338,11 @@ def test_online_steps(num_prompts, groups, accumulation, k):
         "num_train_epochs": 1,
         "num_generations": k,
     }
-    found = online_course_of(num_prompts, training)
+    found = online_course_of(num_prompts, TrainConfig(method="grpo", training=training))
     assert found.num_completions == found.num_examples <= num_prompts * k
     assert found.num_completions > num_prompts * k - groups * k * accumulation
-    twice = online_course_of(num_prompts, {**training, "num_iterations": 2})
+    again = TrainConfig(method="rloo", training={**training, "num_iterations": 2})
+    twice = online_course_of(num_prompts, again)
     assert twice.num_steps == 2 * found.num_steps
     assert twice.num_completions == found.num_completions
 
@@ -398,9 +401,9 @@ def test_a_plan_refuses_a_bad_key_of_the_trainer_as_a_run_does(capsys):
 
 
 def test_the_usual_keys_are_known_to_the_trainer():
-    from trl import DPOConfig, RLOOConfig, SFTConfig
+    from trl import DPOConfig, GRPOConfig, RLOOConfig, SFTConfig
 
-    configs = {"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}
+    configs = {"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig, "grpo": GRPOConfig}
     for method, keys in settings._OF_METHOD.items():
         known = {field.name for field in fields(configs[method])}
         assert keys <= known

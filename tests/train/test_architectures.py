@@ -13,8 +13,8 @@ from isoglot.core.store import write_shard
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.transformers import CausalModel, TransformersSampler
 from isoglot.train.dpo import train_dpo
+from isoglot.train.online import train_online
 from isoglot.train.policy import Policy
-from isoglot.train.rloo import train_rloo
 from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
 from isoglot.train.template import check_template, end_ids, load_training_tokenizer
@@ -55,7 +55,7 @@ def rows(tmp_path_factory):
     return {
         "dpo": write_rows(folder / "p.parquet", preference_rows(3)),
         "sft": write_rows(folder / "d.parquet", demonstration_rows(3)),
-        "rloo": folder / "prompts.parquet",
+        **dict.fromkeys(("rloo", "grpo"), folder / "prompts.parquet"),
     }
 
 
@@ -73,24 +73,22 @@ def test_a_step_of_each_training_and_an_answer(policy_of, rows, tmp_path, name):
     for method, train in (("sft", train_sft), ("dpo", train_dpo)):
         config = TrainConfig(method=method, training=ONE_STEP)
         train([rows[method]], policy, tmp_path / method, config, seed=0)
-    config = TrainConfig(
-        method="rloo",
-        training={**ONE_STEP, "num_generations": 2, "max_completion_length": 3, "beta": 0.1},
-    )
-    train_rloo(
-        [rows["rloo"]],
-        policy,
-        tmp_path / "rloo",
-        config,
-        lambda _, answers: [float(len(answer.text)) for answer in answers],
-        lambda texts: [None] * len(texts),
-        seed=0,
-    )
-    for method in ("sft", "dpo", "rloo"):
+    online = {**ONE_STEP, "num_generations": 2, "max_completion_length": 3, "beta": 0.1}
+    for method in ("rloo", "grpo"):
+        train_online(
+            [rows[method]],
+            policy,
+            tmp_path / method,
+            TrainConfig(method=method, training=online),
+            lambda _, answers: [float(len(answer.text)) for answer in answers],
+            lambda texts: [None] * len(texts),
+            seed=0,
+        )
+    for method in ("sft", "dpo", "rloo", "grpo"):
         (line,) = log_lines(tmp_path / method)
         assert math.isfinite(line["loss"])
         moved = largest_difference(Path(policy.path), tmp_path / method / "policy")
-        assert method == "rloo" or moved > 0
+        assert method in ("rloo", "grpo") or moved > 0
         answer, sampler = answers_of(Policy(str(tmp_path / method / "policy")))
         assert answer.finish_reason in (FinishReason.STOP, FinishReason.LENGTH)
         shape = SHAPES[name]

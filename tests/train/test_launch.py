@@ -299,7 +299,8 @@ def test_a_launch_that_cannot_be(tmp_path):
     check_launch(TWO, CPU)
     refused(str(tmp_path / "mine.yaml"), "launch.config .*mine.yaml is not there; correct the path")
     refused("fsdp2", "fsdp2 needs accelerators.*use ddp")
-    for what, more in (("method rloo", {"method": "rloo"}), ("train.choose", {"choose": {}})):
+    online = [(f"method {name}", {"method": name}) for name in ("rloo", "grpo")]
+    for what, more in (*online, ("train.choose", {"choose": {}})):
         on_accelerators = TrainConfig(**more)
         refused(
             "fsdp2",

@@ -14,8 +14,8 @@ from isoglot.core.store import shard_path, write_shard
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.transformers import TransformersSampler
 from isoglot.train.dpo import train_dpo
+from isoglot.train.online import train_online
 from isoglot.train.policy import Policy
-from isoglot.train.rloo import train_rloo
 from isoglot.train.selection import HeldOut, best_line, check_steps
 from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
@@ -155,7 +155,7 @@ def test_an_answer_without_a_reward_counts_as_the_recipe_says(files, tiny_model,
 
 
 @pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
-@pytest.mark.parametrize("method", ["dpo", "rloo"])
+@pytest.mark.parametrize("method", ["dpo", "rloo", "grpo"])
 def test_the_other_methods_choose_too(files, tiny_policy, tmp_path, method, lora):
     """A reward that falls with every check: the start is saved; the check changes no training."""
     falling = iter(range(0, -99, -1))
@@ -174,10 +174,10 @@ def test_the_other_methods_choose_too(files, tiny_policy, tmp_path, method, lora
             plain = files if more else [write_rows(tmp_path / "p.parquet", _without_held_out())]
             summary = train_dpo(plain, start, tmp_path / name, config, seed=0, **given)
         else:
-            training["max_completion_length"] = 4
+            training |= {"max_completion_length": 4, "num_generations": 2}
             write_shard(shard_path(tmp_path, 0), PROMPTS[:5] if more else PROMPTS[2:5], Prompt)
-            config = TrainConfig(method="rloo", lora=lora, training=training, **more)
-            summary = train_rloo(
+            config = TrainConfig(method=method, lora=lora, training=training, **more)
+            summary = train_online(
                 [shard_path(tmp_path, 0)], start, tmp_path / name, config,
                 lambda _, completions: [float(len(a.text)) for a in completions], in_spanish,
                 seed=0, **given,

@@ -86,6 +86,10 @@ def test_a_reference_is_a_second_model_unless_it_is_computed_before():
     assert training_memory(LLAMA, rloo, GPU, 1024).parts["reference"] > 0
     without = TrainConfig(method="rloo", training={**online, "beta": 0.0})
     assert training_memory(LLAMA, without, GPU, 1024).parts["reference"] == 0
+    grpo = TrainConfig(method="grpo", training=online)
+    assert training_memory(LLAMA, grpo, GPU, 1024).parts["reference"] == 0, "TRL's beta is 0"
+    with_beta = TrainConfig(method="grpo", training={**online, "beta": 0.001})
+    assert training_memory(LLAMA, with_beta, GPU, 1024).parts["reference"] > 0
     with_lora = TrainConfig(method="rloo", training=online, lora={})
     assert training_memory(LLAMA, with_lora, GPU, 1024).parts["reference"] == 0
 

@@ -1,4 +1,4 @@
-"""The verbs that train without a recipe: train reward, sft, dpo, rloo."""
+"""The verbs that train without a recipe: train reward, sft, dpo, rloo, grpo."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -120,6 +120,13 @@ _Check = Annotated[
     bool,
     typer.Option("--check", help="Only print a row of each language as the model reads it."),
 ]
+_Reward = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Scorers whose rewards are added: language_match, length, gold:GRADER, "
+        "judge:MODEL, or the folder or hub id of a reward model."
+    ),
+]
 _TrainSeed = Annotated[int, typer.Option(help="Seed of the mixture and of the order.")]
 
 
@@ -180,13 +187,7 @@ def train_dpo_command(
 def train_rloo_command(
     files: _Files,
     model: _Start,
-    reward: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Scorers whose rewards are added: language_match, length, gold:GRADER, "
-            "judge:MODEL, or the folder or hub id of a reward model."
-        ),
-    ] = None,
+    reward: _Reward = None,
     languages: _Languages = "",
     language: _Language = "",
     split: _Split = "train",
@@ -205,6 +206,34 @@ def train_rloo_command(
     """
     given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
     _train("rloo", given, settings or (), check=check, rewards=reward or ())
+
+
+@train_app.command("grpo")
+@with_level
+def train_grpo_command(
+    files: _Files,
+    model: _Start,
+    reward: _Reward = None,
+    languages: _Languages = "",
+    language: _Language = "",
+    split: _Split = "train",
+    skip_refused: _SkipRefused = False,
+    settings: _Settings = None,
+    out: _Out = None,
+    seed: _TrainSeed = 1,
+    template: _Template = None,
+    check: _Check = False,
+) -> None:
+    """Train a model by GRPO on its own answers to prompts; the same command resumes.
+
+    Prints the mean reward in each language, and the rate of answers in another one. Answers in
+    another language are rewarded with 0 by --set score.gates=[wrong_language] --set
+    score.gate_reward=0.
+
+    Example: isoglot train grpo problems.jsonl --model ./m --reward gold:last_number
+    """
+    given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
+    _train("grpo", given, settings or (), check=check, rewards=reward or ())
 
 
 class _Given(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from isoglot.core.answer_language import AnswerLanguage, account_for
 from isoglot.core.errors import InputError
@@ -32,6 +32,9 @@ class ScoreConfig(Section):
     another language, in a language that the identifier is not sure of, cut off at the token limit,
     translated with an artefact. Without the last gate, completions with an artefact may still be
     rejected."""
+    gate_reward: float | None = Field(None, allow_inf_nan=False)
+    """The `total` of a completion behind a gate, such as 0 or a penalty of -1, which online
+    training learns to avoid and pairs may reject; left out, it has none, and takes no part."""
 
     @field_validator("scorers", mode="before")
     @classmethod
@@ -47,6 +50,11 @@ class ScoreConfig(Section):
             raise InputError(f"{twice[0]!r} names two scorers; give one of them another `name`")
         if "total" in names:
             raise InputError("'total' is the name of the sum; give the scorer another `name`")
+        if self.gate_reward is not None and not self.gates:
+            raise InputError(
+                f"gate_reward {self.gate_reward:g} is the total behind `gates`, got no gates; "
+                "name them, such as [wrong_language], or leave it out"
+            )
         return self
 
 
@@ -61,8 +69,8 @@ def score(
 
     `scorers` are those of `config.scorers`, in this order; rewards have the names given there. A
     reward that is not finite counts as None. `total` is None where any reward is, since a sum over
-    the known ones would rank completions by which are unknown, and None behind a gate. A scorer of
-    weight 0 scores and stays out of the sum.
+    the known ones would rank completions by which are unknown, and `gate_reward` behind a gate. A
+    scorer of weight 0 scores and stays out of the sum.
 
     Raises:
         InputError: a gate of language without an `identifier`.
@@ -76,7 +84,10 @@ def score(
     weights = {settings.name: settings.weight for settings in config.scorers if settings.weight}
     gated = _gated(own, completions, config, identifier)
     return [
-        replace(completion, rewards={**row, "total": None if out else _total(row, weights)})
+        replace(
+            completion,
+            rewards={**row, "total": config.gate_reward if out else _total(row, weights)},
+        )
         for completion, row, out in zip(completions, rewards, gated, strict=True)
     ]
 

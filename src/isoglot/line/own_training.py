@@ -1,4 +1,4 @@
-"""Training on rows of the user's own, without a recipe: `isoglot train sft|dpo|rloo`."""
+"""Training on rows of the user's own, without a recipe: `isoglot train sft|dpo|rloo|grpo`."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,6 +57,7 @@ ROWS_OF_METHOD: Mapping[str, RowKind] = {
     "sft": RowKind(Demonstration, demonstration_of, "demonstrations"),
     "dpo": RowKind(Preference, preference_of, "preferences"),
     "rloo": RowKind(Prompt, prompt_of, "prompts"),
+    "grpo": RowKind(Prompt, prompt_of, "prompts"),
 }
 
 
@@ -116,7 +117,7 @@ class OwnTraining:
 
     config: TrainConfig
     score: ScoreConfig | None = None
-    """Rewards the completions of rloo."""
+    """Rewards the completions of online training."""
     launch: LaunchConfig | None = None
 
     @classmethod
@@ -151,10 +152,10 @@ class OwnTraining:
                 "expected a training without `choose`, which holds out prompts of a recipe; leave "
                 "it out, or write a recipe (`prompts.source` and `train.choose`)"
             )
-        if needs_reward and self.config.method == "rloo" and self.score is None:
+        if needs_reward and self.config.is_online and self.score is None:
             raise InputError(
-                "expected a reward for method rloo, came none; give --reward, such as "
-                "language_match, judge:MODEL, or the folder or hub id of a reward model"
+                f"expected a reward for method {self.config.method}, came none; give --reward, "
+                "such as language_match, judge:MODEL, or the folder or hub id of a reward model"
             )
 
     def run(
@@ -184,7 +185,7 @@ def _train_here(
 ) -> dict[str, Any]:
     """Train in this process, where the models that reward completions are loaded."""
     rewarded = None
-    if score and config.method == "rloo":
+    if score and config.is_online:
         identifier = load_identifier(languages_in(files))
         graders = {str(name): grader for name, grader in GRADERS.items()}
         scorers = load_scorers(score.scorers, identifier, graders)

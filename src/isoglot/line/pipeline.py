@@ -5,7 +5,8 @@
        └────────────────────────── next round: M1, M2, … ──────────────────────────┘
 
 A recipe with `route:` makes demonstrations instead of pairs: … score ─▶ route ─▶ clean ─▶ train.
-Online training (`method: rloo`) completes and scores in training: prompts ─▶ train ─▶ evaluate.
+Online training (`method: rloo` or `grpo`) completes and scores by itself:
+prompts ─▶ train ─▶ evaluate.
 
 Each stage is made once: a killed run resumes where it stopped, and a finished one loads no model.
 """

@@ -65,7 +65,7 @@ def train_here(
     The models that reward completions are loaded here: they cannot be sent to another process.
     """
     rewarded = None
-    if config.choose or config.method == "rloo":
+    if config.choose or config.is_online:
         assert job.recipe.score is not None
         rewarded = reward_by(job.recipe.score, *job.scorers())
     held_out = _held_out(job, *rewarded) if config.choose and rewarded else None
@@ -81,14 +81,14 @@ def train_by_method(
     rewarded: tuple[Reward, Identify] | None,
     **given: Any,
 ) -> dict[str, Any]:
-    """Train by the config's method; rloo needs a reward and a language identifier."""
+    """Train by the config's method; online ones need a reward and a language identifier."""
     from isoglot.train.dpo import train_dpo
-    from isoglot.train.rloo import train_rloo
+    from isoglot.train.online import train_online
     from isoglot.train.sft import train_sft
 
-    if config.method == "rloo":
+    if config.is_online:
         assert rewarded is not None
-        return train_rloo(files, policy, out, config, *rewarded, **given)
+        return train_online(files, policy, out, config, *rewarded, **given)
     train = {"dpo": train_dpo, "sft": train_sft}[config.method]
     return train(files, policy, out, config, **given)
 

@@ -190,7 +190,7 @@ class Counting:
         assert config is not None
         arguments = {**ONLINE_DEFAULTS, **config.training}
         prompts, held_out = self._held_out()
-        course = online_course_of(prompts.num, config.training, processes_of(self.recipe))
+        course = online_course_of(prompts.num, config, processes_of(self.recipe))
         length = self._length(Sampling(max_new_tokens=arguments["max_completion_length"]))
         num = course.num_completions
         each_once = [CompletionCounts(tag, k, length) for tag, k in prompts.by_language.items()]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from isoglot.recipe.recipe import Recipe
+from isoglot.train.settings import TrainConfig
 
 DEFAULTS = {
     "per_device_train_batch_size": 8,
@@ -15,7 +16,6 @@ DEFAULTS = {
 """Defaults of TRL's configs; a test compares them, since importing TRL takes seconds."""
 ONLINE_DEFAULTS = {
     **DEFAULTS,
-    "num_generations": 2,
     "max_completion_length": 512,
     "num_iterations": 1,
     "steps_per_generation": None,
@@ -50,22 +50,20 @@ def course_of(num_pairs: int, training: Mapping[str, Any], num_processes: int = 
     return Course(math.ceil(per_epoch * epochs), num_pairs * float(epochs))
 
 
-def online_course_of(
-    num_prompts: int, training: Mapping[str, Any], num_processes: int = 1
-) -> Course:
+def online_course_of(num_prompts: int, config: TrainConfig, num_processes: int = 1) -> Course:
     """Compute the course of an online training, with `num_generations` completions per prompt.
 
     A batch of answers serves `steps_per_generation` passes, `num_iterations` times over; the
     prompts that fill no batch are left out of an epoch.
     """
-    get = {**ONLINE_DEFAULTS, **training}
+    get = {**ONLINE_DEFAULTS, **config.training}
     accumulation = get["gradient_accumulation_steps"]
     of_pass = get["per_device_train_batch_size"] * num_processes
     answers = get["generation_batch_size"] or of_pass * (
         get["steps_per_generation"] or accumulation
     )
     passes_each = answers // of_pass * get["num_iterations"]
-    batches = num_prompts // (answers // get["num_generations"])
+    batches = num_prompts // (answers // config.num_generations)
     steps = math.ceil(math.ceil(batches * passes_each / accumulation) * get["num_train_epochs"])
     if get["max_steps"] > 0:
         steps = int(get["max_steps"])

@@ -4,6 +4,7 @@ from typing import Any
 
 from isoglot.core.section import validated
 from isoglot.recipe.recipe import Recipe, resolved
+from isoglot.train.settings import NUM_GENERATIONS
 
 _MAX_FAMILIES = 24
 _MAX_EVALUATED = 12
@@ -57,6 +58,8 @@ def _cap_everywhere(value: Any) -> None:
     for key, each in value.items():
         if key == "choose" and each:
             _cap(each, "num_families", _MAX_FAMILIES // 4)
+        if key == "training" and value.get("method") in NUM_GENERATIONS:
+            each["num_generations"] = _MAX_BATCH  # a batch holds all completions of a prompt
         if key == "training":
             # without the key, TRL's own batch of 8 would hold
             each.setdefault(_BATCH[0], _MAX_BATCH)

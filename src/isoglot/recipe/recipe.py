@@ -100,8 +100,8 @@ class Recipe(Section):
     clean: CleanConfig = CleanConfig()
     """Filters of the demonstrations of `route:`."""
     train: TrainConfig | None = None
-    """Without it, the run ends with the preferences or demonstrations. Method rloo trains on the
-    prompts themselves: nothing is generated, paired and filtered before."""
+    """Without it, the run ends with the preferences or demonstrations. Methods rloo and grpo train
+    on the prompts themselves: nothing is generated, paired and filtered before."""
     launch: LaunchConfig | None = None
     """Trains in several processes, with `accelerate launch`; default: in one."""
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -147,7 +147,7 @@ class Recipe(Section):
     @property
     def is_online(self) -> bool:
         """True if the policy is trained on its own completions of the prompts, not on pairs."""
-        return self.train is not None and self.train.method == "rloo"
+        return self.train is not None and self.train.is_online
 
     @property
     def pool(self) -> tuple[MemberConfig, ...]:
@@ -287,14 +287,16 @@ class Recipe(Section):
                 "pair.method that ranks, such as best_vs_worst, and no `answers_in: dominant`"
             )
         if not self.is_online and self.route is None:
-            gates = self.score.gates if self.score else ()
+            gates = self.score.gates if self.score and self.score.gate_reward is None else ()
             check_chosen_language(self.pair, self._scorer_names, gates)
 
     def _training_consistent(self) -> None:
         if self.launch and self.train is None:
             raise InputError("`launch:` needs a `train:` section; remove it or add one")
-        if self.is_online and self.score is None:
-            raise InputError("train.method rloo needs a `score:` section, whose reward it learns")
+        if self.train and self.is_online and self.score is None:
+            raise InputError(
+                f"train.method {self.train.method} needs a `score:` section, whose reward it learns"
+            )
         if self.train and self.train.choose and self.score is None:
             raise InputError("train.choose needs a `score:` section, whose reward it chooses by")
         if self.route:

@@ -46,7 +46,7 @@ def sharding_that_fits(
 ) -> Sharding | None:
     """Return the fewest processes whose shards of this training fit, by FSDP; None if none does."""
     num = 2
-    while num <= _MOST_PROCESSES and config.method != "rloo":
+    while num <= _MOST_PROCESSES and not config.is_online:
         sharding = Sharding(num, "fsdp2")
         length = training_length(config, prompt_tokens)
         if training_memory(shape, config, device, length, sharding).total <= device.usable:
@@ -71,7 +71,7 @@ def _attempts(config: TrainConfig, device: Device) -> Iterator[dict[str, Any]]:
             yield {**method, **checkpoints, **batch}
     length = int(config.training.get("max_length") or 1024)
     smallest = list(_batches(config))[-1]
-    while (length := length // 2) >= _SHORTEST and config.method != "rloo":
+    while (length := length // 2) >= _SHORTEST and not config.is_online:
         yield {**methods[-1], **checkpoints, **smallest, "training.max_length": length}
 
 
@@ -79,14 +79,14 @@ def _batches(config: TrainConfig) -> Iterator[dict[str, Any]]:
     """Yield ever fewer rows at a time, with as many more batches a step."""
     rows = int(config.training.get("per_device_train_batch_size", 8))
     steps = int(config.training.get("gradient_accumulation_steps", 1))
-    least = int(config.training.get("num_generations", 2)) if config.method == "rloo" else 1
+    least = config.num_generations if config.is_online else 1
     factor = 1
     while rows % factor == 0 and rows // factor >= least:
         changes: dict[str, Any] = {}
         if factor > 1:
             changes["training.per_device_train_batch_size"] = rows // factor
             changes["training.gradient_accumulation_steps"] = steps * factor
-            if config.method == "rloo" and (passes := config.training.get("steps_per_generation")):
+            if config.is_online and (passes := config.training.get("steps_per_generation")):
                 changes["training.steps_per_generation"] = int(passes) * factor
         yield changes
         factor *= 2
@@ -94,7 +94,7 @@ def _batches(config: TrainConfig) -> Iterator[dict[str, Any]]:
 
 def _answers(config: TrainConfig) -> Iterator[dict[str, Any]]:
     """Yield ever fewer answers that online training writes at a time, with the fewest rows."""
-    if config.method != "rloo":
+    if not config.is_online:
         return
     smallest = list(_batches(config))[-1]
     steps = smallest.get("training.gradient_accumulation_steps")

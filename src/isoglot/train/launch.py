@@ -99,8 +99,8 @@ def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
             f"expected a distributed_type that starts several processes in {launch.path}, got "
             f"{kind}; MULTI_GPU does, on CPUs too"
         )
-    if kind != "MULTI_GPU" and (config.method == "rloo" or config.choose):
-        what = "method rloo" if config.method == "rloo" else "train.choose"
+    if kind != "MULTI_GPU" and (config.is_online or config.choose):
+        what = f"method {config.method}" if config.is_online else "train.choose"
         raise InputError(
             f"{what} completes prompts in training, which needs launch.config ddp, got "
             f"{launch.config}; use ddp"

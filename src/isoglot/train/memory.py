@@ -27,6 +27,8 @@ _STATES: Mapping[str, float] = {
     "rmsprop": 4.0,
 }
 """Bytes of the optimiser for each trained weight, by a word of its name; AdamW has two numbers."""
+_BETA = {"rloo": 0.05, "grpo": 0.0}
+"""Defaults of TRL's configs: without a `beta` there is no reference."""
 _BUCKETS = 2 * 5e8 * 2  # bytes; DeepSpeed reduces gradients through buckets of 5e8 numbers
 
 
@@ -49,9 +51,9 @@ class Sharding(NamedTuple):
 
 
 def training_length(config: TrainConfig, prompt_tokens: int) -> int:
-    """Return the tokens of the longest row of a training; `prompt_tokens` matter to method rloo."""
+    """Return the tokens of the longest row; `prompt_tokens` matter to online training alone."""
     training = config.training
-    if config.method == "rloo":
+    if config.is_online:
         return prompt_tokens + int(training.get("max_completion_length") or 512)
     return int(training.get("max_length", DEFAULT_LENGTH) or _UNLIMITED)
 
@@ -105,7 +107,7 @@ def training_moments(
         "activations": _one_layer(shape, config, precision, tokens, length),
     }
     moments: list[Mapping[str, float]] = [forward, backward]
-    if config.method == "rloo":
+    if config.is_online:
         moments.append(_writing(shape, training, precision, length, gradients * accumulates))
     return [Memory({**static, **moment}) for moment in moments]
 
@@ -144,7 +146,7 @@ def _static(
     if sharding.config in ("zero2", "zero3") and precision.compute != "float32":
         # DeepSpeed trains 16-bit weights, and keeps them in float32 beside the optimiser.
         weights, adapters, master, states = shape.num_weights * 2.0, adapters / kept * 2, 4.0, 8.0
-    reads_reference = config.method == "rloo" and config.training.get("beta", 0.05)
+    reads_reference = config.is_online and config.training.get("beta", _BETA[config.method])
     has_reference = config.lora is None and (
         reads_reference
         or (config.method == "dpo" and not config.training.get("precompute_ref_log_probs", True))

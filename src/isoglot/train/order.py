@@ -103,7 +103,7 @@ class LanguageBalanced(_Order):
 
 
 class Repeated(_Order):
-    """An order of prompts for RLOO: a group of completions for each, each batch several times.
+    """An order of prompts for online training: a group of completions for each, several times.
 
     Each prompt is repeated `num_generations` times; each batch of `batch_size` prompts comes
     `num_uses` times in a row, and a last batch that is not full is left out.

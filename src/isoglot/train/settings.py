@@ -34,6 +34,9 @@ class OnStep(Protocol):
         """
 
 
+NUM_GENERATIONS = {"rloo": 2, "grpo": 8}
+"""Completions of a prompt by default, by online method."""
+
 _OURS = ("output_dir", "seed", "data_seed", "disable_tqdm", "resume_from_checkpoint")
 """Arguments of TRL that the caller of a training function sets."""
 
@@ -45,10 +48,10 @@ def no_step(step: float, total: int, num_tokens: int = 0, phase: str = "") -> No
 class TrainConfig(Section):
     """Training of the policy: on preferences, demonstrations, or rewards of its own completions."""
 
-    method: Literal["dpo", "sft", "rloo"] = "dpo"
+    method: Literal["dpo", "sft", "rloo", "grpo"] = "dpo"
     """`sft` trains on demonstrations, or on the chosen side of preferences, which is the baseline
-    that DPO has to beat. `rloo` completes the prompts during training, and is rewarded by the
-    recipe's `score:`."""
+    that DPO has to beat. `rloo` and `grpo` complete the prompts during training, and are rewarded
+    by the recipe's `score:`."""
     nll: Literal["token_mean", "sequence_mean", "none"] = "sequence_mean"
     """Likelihood of chosen, added to the DPO loss; its weight is that of `sft` in `loss_weights`.
 
@@ -67,15 +70,29 @@ class TrainConfig(Section):
     """Selection of the policy that is saved; left out, it is that of the last step."""
     balance_languages: bool | None = None
     """Batches in which each language has its share of the examples, in place of batches of like
-    length; left out, `rloo` does so and the others do not."""
+    length; left out, `rloo` and `grpo` do so and the others do not."""
+    skip_without_spread: bool = False
+    """Leaves prompts whose completions all have one reward (all right, or all wrong) out of the
+    loss of `grpo`, where their tokens count in the mean and their KL is learned from (DAPO,
+    arXiv:2503.14476, section 3.2, without drawing others in their place)."""
     training: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of TRL's DPOConfig, SFTConfig or RLOOConfig under their own names, passed on
-    unchanged."""
+    """Arguments of TRL's DPOConfig, SFTConfig, RLOOConfig or GRPOConfig under their own names,
+    passed on unchanged."""
 
     @property
     def is_balanced(self) -> bool:
         """True if batches are balanced over the languages."""
-        return self.method == "rloo" if self.balance_languages is None else self.balance_languages
+        return self.is_online if self.balance_languages is None else self.balance_languages
+
+    @property
+    def is_online(self) -> bool:
+        """True if the policy is trained on its own completions of prompts."""
+        return self.method in NUM_GENERATIONS
+
+    @property
+    def num_generations(self) -> int:
+        """The completions of a prompt in online training."""
+        return int(self.training.get("num_generations", NUM_GENERATIONS[self.method]))
 
     def num_examples(self, num: int) -> int:
         """Return how many of `num` rows make up an epoch."""
@@ -98,17 +115,21 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _fits_the_method(self) -> Self:
-        if self.method == "rloo":
+        if self.skip_without_spread and self.method != "grpo":
+            raise InputError(
+                f"skip_without_spread is for method grpo, got {self.method}; leave it out"
+            )
+        if self.is_online:
             if self.num_preferences:
                 raise InputError(
-                    "num_preferences counts pairs, and method rloo has prompts; set "
+                    f"num_preferences counts pairs, and method {self.method} has prompts; set "
                     "prompts.num_families"
                 )
             num = self.training.get("num_generations", 2)
             if not isinstance(num, int) or num < 2:
                 raise InputError(
-                    f"method rloo compares the completions of a prompt: expected training: "
-                    f"{{num_generations: 2}} or more, got {num!r}"
+                    f"method {self.method} compares the completions of a prompt: expected "
+                    f"training: {{num_generations: 2}} or more, got {num!r}"
                 )
         packing = self.training.get("packing")
         if packing and (self.is_balanced or self.training.get("packing_strategy") == "wrapped"):
@@ -145,6 +166,9 @@ _OF_METHOD = {
         *("steps_per_generation", "temperature", "use_vllm"),
     },
 }
+_OF_METHOD["grpo"] = _OF_METHOD["rloo"] | {
+    *("epsilon", "epsilon_high", "loss_type", "mask_truncated_completions", "scale_rewards"),
+}
 """Usual keys of `training`: a test finds each in TRL, which takes ten seconds to import."""
 
 
@@ -152,9 +176,10 @@ def check_keys(config: TrainConfig) -> None:
     """Raise InputError for a key of `training` that TRL does not know; usual keys need no TRL."""
     if set(config.training) <= _COMMON | _OF_METHOD.get(config.method, set()):
         return
-    from trl import DPOConfig, RLOOConfig, SFTConfig
+    from trl import DPOConfig, GRPOConfig, RLOOConfig, SFTConfig
 
-    _check_keys({"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig}[config.method], config)
+    classes = {"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig, "grpo": GRPOConfig}
+    _check_keys(classes[config.method], config)
 
 
 def check_training(config: TrainConfig) -> None:

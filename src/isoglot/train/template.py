@@ -1,4 +1,4 @@
-"""One chat template for generation, SFT, DPO and RLOO: the same tokens of a row in each.
+"""One chat template for generation, SFT, DPO and online training: the same tokens of a row in each.
 
 Generation renders in `models/local/template.py`, TRL by the tokenizer's `apply_chat_template`. Both
 are compared on a row of each language and of each form (the roles of its turns), and checked for

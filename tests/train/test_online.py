@@ -1,4 +1,4 @@
-"""RLOO on the policy's own answers: what has no reward takes no part; resuming; the log."""
+"""RLOO and GRPO on the policy's own answers: what has no reward; resuming; the log."""
 
 import json
 import math
@@ -8,13 +8,15 @@ from itertools import count
 import pyarrow.parquet as pq
 import pytest
 from by_hand import LANGUAGES, Killed, largest_difference, log_lines, weights
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import shard_path, write_shard
 from isoglot.models.scorers import GoldScorer
+from isoglot.train.online import spread_of, train_online
 from isoglot.train.policy import Policy
-from isoglot.train.rloo import train_rloo
 from isoglot.train.settings import TrainConfig, no_step
 
 TRAINING = {
@@ -61,17 +63,20 @@ def in_english(texts):
     return ["en"] * len(texts)
 
 
-def run(files, policy, out, reward=None, config=None, seed=1, **training):
-    config = config or TrainConfig(method="rloo", training={**TRAINING, **training})
+def run(files, policy, out, reward=None, config=None, seed=1, method="rloo", **training):
+    config = config or TrainConfig(method=method, training={**TRAINING, **training})
     given = {"on_step": training.pop("on_step")} if "on_step" in training else {}
     reward = reward or GoldScorer(is_short).score
-    return train_rloo(
+    return train_online(
         files, Policy(str(policy)), out, config, reward, in_english, seed=seed, **given
     )
 
 
-def test_the_reward_rises_and_the_log_says_what_happened(prompt_files, tiny_policy, tmp_path):
-    summary = run(prompt_files, tiny_policy, tmp_path, num_train_epochs=5, beta=0.01)
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
+def test_the_reward_rises_and_the_log_says_what_happened(
+    prompt_files, tiny_policy, tmp_path, method
+):
+    summary = run(prompt_files, tiny_policy, tmp_path, method=method, num_train_epochs=5, beta=0.01)
     lines = log_lines(tmp_path)
     assert [line["step"] for line in lines] == list(range(1, 31))
 
@@ -89,6 +94,7 @@ def test_the_reward_rises_and_the_log_says_what_happened(prompt_files, tiny_poli
             assert row["off_target"] == float(tag != "en")
             assert row["num_without_off_target"] == 0
             assert row["num_without_reward"] == 4 * row["cut_off"], "what was cut off has no gold"
+            assert (row["spread"] is None) == (row["num_without_spread"] == 4)
     first = lines[0]["languages"]
     assert all(row["kl"] == pytest.approx(0, abs=1e-4) for row in first.values())
     assert any(abs(row["kl"]) > 1e-3 for row in lines[-1]["languages"].values())
@@ -99,48 +105,115 @@ def test_the_reward_rises_and_the_log_says_what_happened(prompt_files, tiny_poli
     ]  # fmt: skip
 
 
-def advantages(prompt_files, policy, tmp_path, rewards, beta=0.0):
-    """What one batch of 12 answers to 3 prompts is pushed by."""
-    from trl import RLOOTrainer
-
-    from isoglot.train.rloo import PerLanguageRLOO, Rewarder, _arguments, _load_prompts
+def generated(prompt_files, policy, tmp_path, rewards, method, beta=0.0, **settings):
+    """One batch of 12 answers to 3 prompts with their advantages, and its trainer."""
+    from isoglot.train.online import (
+        PerLanguageOnline,
+        Rewarder,
+        _arguments,
+        _load_prompts,
+        _of_method,
+    )
     from isoglot.train.settings import quiet
     from isoglot.train.template import load_training_tokenizer
     from isoglot.train.trainer import make_trainer
 
-    config = TrainConfig(method="rloo", training={**TRAINING, "beta": beta})
-    start = Policy(str(policy))
+    training = {**TRAINING, "beta": beta}
+    config = TrainConfig(method=method, training=training, **settings)
+    start, (trl_trainer, config_class) = Policy(str(policy)), _of_method(method)
     with quiet():
-        args = _arguments(config, start, tmp_path / "out", 1)
+        args = _arguments(config_class, config, start, tmp_path / "out", 1)
         tokenizer = load_training_tokenizer(start)
         rewarder = Rewarder(lambda *_: list(rewards), in_english, tokenizer)
         rows = _load_prompts(prompt_files, tmp_path / "cache")
-        made = PerLanguageRLOO, RLOOTrainer, start, args, rows, tokenizer, no_step
+        made = PerLanguageOnline, trl_trainer, start, args, rows, tokenizer, no_step
         trainer = make_trainer(*made, reward_funcs=rewarder)
         trainer.start_log(tmp_path / "log.jsonl", config)
         batch = next(iter(trainer.get_train_dataloader()))
-        return trainer._generate_and_score_completions(batch)["advantages"].tolist()
+        return trainer._generate_and_score_completions(batch), trainer
+
+
+WORKED = [5.0, None, 2.0, 8.0, None, None, None, 3.0, 1.0, 1.0, 1.0, 1.0]
+"""Rewards of the four answers to each of three prompts."""
 
 
 def test_none_is_in_no_mean_and_moves_nothing(prompt_files, tiny_policy, tmp_path):
     """By hand: of each answer the reward less the mean of the siblings that have one."""
-    rewards = [5.0, None, 2.0, 8.0, None, None, None, 3.0, None, None, None, None]
-    got = advantages(prompt_files, tiny_policy, tmp_path, rewards)
+    batch, _ = generated(prompt_files, tiny_policy, tmp_path, WORKED, "rloo")
+    got = batch["advantages"].tolist()
     assert got[:4] == pytest.approx([5 - 10 / 2, 0, 2 - 13 / 2, 8 - 7 / 2])
-    assert got[4:] == [0.0] * 8, "nothing to compare with: neither alone nor without a reward"
+    assert got[4:] == [0.0] * 8, "nothing to compare with: alone, without a reward, all alike"
 
 
-def test_nothing_is_learned_without_rewards(prompt_files, tiny_policy, tmp_path):
+def test_the_advantage_by_grpo(prompt_files, tiny_policy, tmp_path):
+    """By hand: the reward less the mean of the known ones, over their deviation (n - 1); TRL adds
+    1e-4 to that."""
+    batch, _ = generated(prompt_files, tiny_policy, tmp_path, WORKED, "grpo")
+    got = batch["advantages"].tolist()
+    assert got[:4] == pytest.approx([0, 0, -3 / 3, 3 / 3], abs=1e-4)
+    assert got[4:] == [0.0] * 8
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_prompts_without_a_spread_are_left_out_of_the_loss(
+    prompt_files, tiny_policy, tmp_path, skips
+):
+    given = prompt_files, tiny_policy, tmp_path, WORKED, "grpo"
+    batch, trainer = generated(*given, beta=0.1, skip_without_spread=skips)
+    num = batch["completion_mask"].sum(dim=1).tolist()
+    assert all(num[:4])
+    assert any(num[4:]) != skips
+    assert batch["num_items_in_batch"] == sum(num), "the tokens of the mean"
+    spreads = [row["spread"] for _, row in trainer._rows]
+    assert spreads == [6.0] * 4 + [None] * 8
+    with pytest.raises(ValueError, match="skip_without_spread is for method grpo, got rloo"):
+        TrainConfig(method="rloo", skip_without_spread=True)
+
+
+NUMBERS = st.none() | st.floats(-8, 8, width=32)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=5))
+def test_the_spread_is_highest_less_lowest(groups):
+    import torch
+
+    rewards = [math.nan if value is None else value for group in groups for value in group]
+    got = spread_of(torch.tensor(rewards), 3).tolist()
+    for place, group in enumerate(groups):
+        known = [value for value in group if value is not None]
+        own = got[3 * place : 3 * place + 3]
+        if len(set(known)) < 2:
+            assert all(map(math.isnan, own))
+        else:
+            assert own == pytest.approx([max(known) - min(known)] * 3)
+
+
+def test_grpo_logs_the_kl_of_one_step_and_of_several(prompt_files, tiny_policy, tmp_path):
+    """GRPO needs the policy's own likelihood only where a batch serves several steps."""
+    for name, training in (("once", {}), ("twice", {"num_iterations": 2, "save_steps": 2})):
+        more = {"beta": 0.01, "max_steps": 3, "logging_steps": 1, **training}
+        run(prompt_files, tiny_policy, tmp_path / name, method="grpo", **more)
+    once, twice = (log_lines(tmp_path / name) for name in ("once", "twice"))
+    for lines in (once, twice):
+        assert all(abs(row["kl"]) < 1e-4 for row in lines[0]["languages"].values())
+        assert any(abs(row["kl"]) > 1e-4 for row in lines[-1]["languages"].values())
+
+
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
+def test_nothing_is_learned_without_rewards(prompt_files, tiny_policy, tmp_path, method):
     def none(_, completions):
         return [None] * len(completions)
 
-    run(prompt_files, tiny_policy, tmp_path, none, max_steps=2)
+    run(prompt_files, tiny_policy, tmp_path, none, method=method, max_steps=2)
     assert largest_difference(tiny_policy, tmp_path / "policy") == 0
     row = log_lines(tmp_path)[-1]["languages"]["en"]
     assert (row["reward"], row["num_without_reward"], row["n"]) == (None, 4, 4)
 
 
-def test_a_constant_added_to_what_is_known_changes_nothing(prompt_files, tiny_policy, tmp_path):
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
+def test_a_constant_added_to_what_is_known_changes_nothing(
+    prompt_files, tiny_policy, tmp_path, method
+):
     """It would, if the unknown counted as 0."""
 
     def shifted(by):
@@ -151,14 +224,15 @@ def test_a_constant_added_to_what_is_known_changes_nothing(prompt_files, tiny_po
         return reward
 
     for by in (0, 64):
-        run(prompt_files, tiny_policy, tmp_path / str(by), shifted(by), max_steps=3)
+        run(prompt_files, tiny_policy, tmp_path / str(by), shifted(by), method=method, max_steps=3)
     assert largest_difference(tmp_path / "0/policy", tmp_path / "64/policy") < 1e-4
     assert largest_difference(tmp_path / "0/policy", tiny_policy) > 1e-2
 
 
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
 @pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
-def test_resumed_is_uninterrupted(prompt_files, tiny_policy, tmp_path, lora):
-    config = TrainConfig(method="rloo", lora=lora, training={**TRAINING, "num_train_epochs": 2})
+def test_resumed_is_uninterrupted(prompt_files, tiny_policy, tmp_path, lora, method):
+    config = TrainConfig(method=method, lora=lora, training={**TRAINING, "num_train_epochs": 2})
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     run(prompt_files, tiny_policy, whole, config=config)
 
@@ -182,7 +256,8 @@ def test_resumed_is_uninterrupted(prompt_files, tiny_policy, tmp_path, lora):
         run(prompt_files, tiny_policy, cut, config=config, seed=2)
 
 
-def test_each_step_sees_the_languages_evenly(prompt_files, tiny_policy, tmp_path):
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
+def test_each_step_sees_the_languages_evenly(prompt_files, tiny_policy, tmp_path, method):
     seen = []
 
     def reward(prompts, completions):
@@ -190,7 +265,7 @@ def test_each_step_sees_the_languages_evenly(prompt_files, tiny_policy, tmp_path
         return [0.0] * len(completions)
 
     training = {"num_generations": 2, "gradient_accumulation_steps": 2, "max_steps": 3}
-    run(prompt_files, tiny_policy, tmp_path, reward, save_steps=1, **training)
+    run(prompt_files, tiny_policy, tmp_path, reward, method=method, save_steps=1, **training)
     assert seen == [Counter(dict.fromkeys(LANGUAGES, 8))] * 3
 
 
@@ -216,17 +291,19 @@ def test_the_lab_policy_ends_its_answers(tmp_path):
     assert "kl" not in row, "unknown without a reference"
 
 
-def test_a_reward_that_is_no_number_counts_as_none(prompt_files, tiny_policy, tmp_path):
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
+def test_a_reward_that_is_no_number_counts_as_none(prompt_files, tiny_policy, tmp_path, method):
     numbers = count()
 
     def reward(_, completions):
         return [math.nan if next(numbers) % 2 else 1.0 for _ in completions]
 
-    run(prompt_files, tiny_policy, tmp_path, reward, max_steps=1)
+    run(prompt_files, tiny_policy, tmp_path, reward, method=method, max_steps=1)
     assert log_lines(tmp_path)[0]["languages"]["en"]["num_without_reward"] == 2
     assert all(weight.isfinite().all() for weight in weights(tmp_path / "policy").values())
 
 
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
 @pytest.mark.parametrize(
     ("training", "message"),
     [
@@ -237,9 +314,9 @@ def test_a_reward_that_is_no_number_counts_as_none(prompt_files, tiny_policy, tm
         ({"num_iterations": 3}, "which serve 3 steps, got save_steps 2; set it to a multiple"),
     ],
 )  # fmt: skip
-def test_bad_settings_are_one_line(prompt_files, tiny_policy, tmp_path, training, message):
+def test_bad_settings_are_one_line(prompt_files, tiny_policy, tmp_path, training, message, method):
     with pytest.raises(InputError, match=message) as error:
-        run(prompt_files, tiny_policy, tmp_path, **training)
+        run(prompt_files, tiny_policy, tmp_path, method=method, **training)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "policy").exists()
 
@@ -254,9 +331,12 @@ def test_bad_prompts_are_one_line(tiny_policy, tmp_path):
         run([shard_path(tmp_path, 0)], tiny_policy, tmp_path / "out")
 
 
-def test_pairs_and_online_do_not_mix():
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
+def test_pairs_and_online_do_not_mix(method):
     with pytest.raises(ValueError, match="num_preferences counts pairs"):
-        TrainConfig(method="rloo", num_preferences=5)
+        TrainConfig(method=method, num_preferences=5)
     with pytest.raises(ValueError, match="balance_languages orders the examples"):
         TrainConfig(balance_languages=True, training={"train_sampling_strategy": "random"})
-    json.dumps(TrainConfig(method="rloo").model_dump(mode="json"))
+    json.dumps(TrainConfig(method=method).model_dump(mode="json"))
+    with pytest.raises(ValueError, match=f"method {method} compares the completions of a prompt"):
+        TrainConfig(method=method, training={"num_generations": 1})

@@ -1,4 +1,4 @@
-"""Online training by REINFORCE with a leave-one-out baseline, over TRL's RLOOTrainer."""
+"""Online training on the policy's own completions, over TRL's RLOOTrainer and GRPOTrainer."""
 
 import logging
 import math
@@ -26,7 +26,7 @@ from isoglot.train.trainer import PerLanguage, make_trainer, run_training
 _COLUMNS = [field.name for field in fields(Prompt) if field.name not in LATER]
 
 
-def train_rloo(
+def train_online(
     prompt_files: Sequence[Path],
     policy: Policy,
     out: Path,
@@ -40,24 +40,27 @@ def train_rloo(
 ) -> dict[str, Any]:
     """Train `policy` on its own completions of prompts; return a summary of the training.
 
-    Back to Basics (arXiv:2402.14740, section 3): each of k completions of a prompt is weighted by
-    its reward, less `beta` times its KL to the start, less the mean of the others. A completion
-    without a reward takes no part: it is in no mean and has no weight, and neither has one whose
-    siblings have no reward. Same files, resuming and errors as `train_dpo`; log and summary have,
-    by language, reward, KL, length in tokens, off-target rate, and the numbers of completions
-    without a reward or a language. Prompts that leave no room for `max_completion_length` in the
-    context window are left out and counted.
+    By `rloo` (Back to Basics, arXiv:2402.14740, section 3) each of the k completions of a prompt is
+    weighted by its reward, less `beta` times its KL to the start, less the mean of the others. By
+    `grpo` (DeepSeekMath, arXiv:2402.03300, section 4.1) it is weighted by its reward less the mean
+    of all k, over their standard deviation, and the KL is a term of the loss.
+
+    A completion without a reward takes no part: it is in no mean and has no weight, and neither has
+    one whose siblings have no reward. Same files, resuming and errors as `train_dpo`; log and
+    summary have, by language, reward, spread of the rewards of a prompt (highest less lowest), KL,
+    length in tokens, off-target rate, and the numbers of completions without a reward, a spread or
+    a language. Prompts that leave no room for `max_completion_length` in the context window are
+    left out and counted.
     """
-    with quiet(), _without_notices():
+    online_trainer, config_class = _of_method(config.method)
+    with quiet(), _without_notices(config.method):
         policy = prepare_policy(policy, out)
-        args = _arguments(config, policy, out, seed)
+        args = _arguments(config_class, config, policy, out, seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
-            from trl import RLOOTrainer
-
             return make_trainer(
-                PerLanguageRLOO,
-                RLOOTrainer,
+                PerLanguageOnline,
+                online_trainer,
                 policy,
                 args,
                 _fitting(rows, tokenizer, policy, args),
@@ -117,10 +120,10 @@ class Rewarder:
         return Completion(*key, sample, answer or "", reason)
 
 
-class PerLanguageRLOO(PerLanguage):
-    """RLOO with every completion for the log, and the languages of every batch."""
+class PerLanguageOnline(PerLanguage):
+    """RLOO or GRPO with every completion for the log, and the languages of every batch."""
 
-    may_lack = MAY_LACK
+    may_lack = (*MAY_LACK, "spread")
     left_out = "leave no room for max_completion_length {max_completion_length}"
 
     def start_log(self, log_path: Path, config: TrainConfig) -> None:
@@ -128,6 +131,7 @@ class PerLanguageRLOO(PerLanguage):
         super().start_log(log_path, config)
         self.reward_funcs[0].eos_ids = self.eos_token_ids
         self._forwards: list[Any] = []
+        self._skips = config.skip_without_spread
 
     def language_collator(self) -> Any:
         """Return TRL's, which hands on the rows as they are, with the language."""
@@ -151,13 +155,39 @@ class PerLanguageRLOO(PerLanguage):
             for name, values in self.reward_funcs[0].seen.items()
         }
         if self.beta:
-            policy, reference = self._forwards
+            policy, reference = self._policy_and_reference(batch)
             seen["kl"] = ((policy - reference) * mask).sum(dim=1)
         places = [self.languages.index(row["language"]) for row in inputs]
         values = torch.stack(list(seen.values()), dim=1)
-        gathered = self.accelerator.gather((torch.tensor(places, device=mask.device), values))
-        self.keep_rows(seen, *gathered)
+        places, values = self.accelerator.gather((torch.tensor(places, device=mask.device), values))
+        spread = spread_of(values[:, list(seen).index("reward")], self.num_generations)
+        self.keep_rows([*seen, "spread"], places, torch.cat((values, spread[:, None]), dim=1))
+        if self._skips:
+            first = self.accelerator.process_index * len(inputs)
+            has_spread = ~spread[first : first + len(inputs)].isnan()
+            batch["completion_mask"] = mask * has_spread[:, None]
+            num_items = self.accelerator.gather(batch["completion_mask"].sum()).sum()
+            batch["num_items_in_batch"] = num_items
         return batch
+
+    def _policy_and_reference(self, batch: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the log-probabilities of the tokens of a batch by both models.
+
+        GRPO itself needs those of the policy only where a batch serves several steps.
+        """
+        import torch
+
+        *policy, reference = self._forwards
+        if not policy:
+            names = ("ids", "mask")
+            both = (torch.cat((batch[f"prompt_{n}"], batch[f"completion_{n}"]), 1) for n in names)
+            num, rows = batch["completion_ids"].shape[1], self.args.per_device_train_batch_size
+            with torch.no_grad():
+                found = self._get_per_token_logps_and_entropies(
+                    self.model, *both, num, batch_size=rows
+                )
+            policy = [found[0]]
+        return policy[0], reference
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
@@ -180,12 +210,39 @@ class PerLanguageRLOO(PerLanguage):
         )
 
 
-def _arguments(config: TrainConfig, policy: Policy, out: Path, seed: int) -> Any:
-    """Return TRL's config, which samples from the policy itself: temperature 1, every token."""
-    from trl import RLOOConfig
+def spread_of(rewards: Any, num_generations: int) -> Any:
+    """Return for each completion the highest less the lowest reward of its prompt, of equal shape.
 
+    `rewards` are those of the completions, prompt by prompt, NaN where one has none. NaN where no
+    two rewards of a prompt differ.
+    """
+    import torch
+
+    groups = rewards.view(-1, num_generations)
+    lowest = groups.nan_to_num(nan=torch.inf).amin(dim=1)
+    highest = groups.nan_to_num(nan=-torch.inf).amax(dim=1)
+    spread = torch.where(highest > lowest, highest - lowest, torch.nan)
+    return spread.repeat_interleave(num_generations)
+
+
+def _of_method(method: str) -> tuple[type, type]:
+    """Return TRL's trainer and config."""
+    from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+    return {"rloo": (RLOOTrainer, RLOOConfig), "grpo": (GRPOTrainer, GRPOConfig)}[method]
+
+
+def _arguments(
+    config_class: type, config: TrainConfig, policy: Policy, out: Path, seed: int
+) -> Any:
+    """Return TRL's config, which samples from the policy itself: temperature 1, every token."""
     args = training_arguments(
-        RLOOConfig, config, policy, out / "checkpoints", seed=seed, train_sampling_strategy="random"
+        config_class,
+        config,
+        policy,
+        out / "checkpoints",
+        seed=seed,
+        train_sampling_strategy="random",
     )
     num_uses = args.num_iterations * args.steps_per_generation
     is_by_steps = args.save_strategy == "steps"
@@ -204,8 +261,8 @@ def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = 
         raise InputError(f"expected prompts to train on, got none in {len(files)} files")
     if any(prompt[-1]["role"] != "user" for prompt in rows["prompt"]):
         raise InputError(
-            "expected prompts that end with the user's turn for method rloo, got another; leave "
-            "out the beginning of the answer"
+            "expected prompts that end with the user's turn, which the policy answers in training, "
+            "got another; leave out the beginning of the answer"
         )
     return rows
 
@@ -233,9 +290,9 @@ def _fitting(rows: Any, tokenizer: Any, policy: Policy, args: Any) -> Any:
 
 
 @contextmanager
-def _without_notices() -> Iterator[None]:
+def _without_notices(method: str) -> Iterator[None]:
     """Hide TRL's notice of an unrewarded completion in every batch; the log counts them."""
-    notices = logging.getLogger("trl.trainer.rloo_trainer")
+    notices = logging.getLogger(f"trl.trainer.{method}_trainer")
     level = notices.level
     notices.setLevel(logging.ERROR)
     try:
