@@ -23,6 +23,7 @@ from pathlib import Path
 from scipy.stats import spearmanr
 
 from isoglot.core.languages import LANGUAGES
+from isoglot.core.missing_numbers import missing_numbers
 from isoglot.core.protocols import Translation
 from isoglot.core.text import digits_to_ascii
 from isoglot.data.artefacts import (
@@ -30,7 +31,6 @@ from isoglot.data.artefacts import (
     ArtefactConfig,
     deviations_of,
     find_artefacts,
-    missing_numbers,
 )
 from isoglot.models.language.identifier import RestrictedIdentifier
 
@@ -215,8 +215,9 @@ def artefact_score(pair: Translation) -> float:
     most of the score. The weights were chosen on half of MLQE-PE.
     """
     words = [word.casefold() for word in re.findall(r"\w+", pair.translation)]
-    numbers = missing_numbers(pair.source, pair.translation, pair)
-    numbers += missing_numbers(pair.translation, pair.source, pair)
+    source = pair.source, pair.source_language
+    translation = pair.translation, pair.target_language
+    numbers = missing_numbers(*source, *translation) + missing_numbers(*translation, *source)
     marks = [len(re.findall(r"[^\w\s]", text)) for text in (pair.source, pair.translation)]
     signs = (
         1 - len(set(words)) / len(words) if words else 0.0,
@@ -265,12 +266,31 @@ def print_mlqe(data: Path, part: str) -> None:
         print(f"| {name} | {len(pairs)} | " + " | ".join(shown) + " |")
 
 
+def print_numbers(sib: dict, ntrex: dict, part: str) -> None:
+    """Print false alarms of `lost_number` and its recall, in every third language."""
+    check, config = CHECKS["lost_number"], ArtefactConfig()
+    hits, num, alarms, num_clean = 0, 0, 0, 0
+    for tag in sorted({*sib, *ntrex} - {"en"})[::3]:
+        rng = random.Random(f"{tag} {part}")
+        for source, text in sentence_items(sib, ntrex, tag, part)[::4]:
+            pair = Translation(source, text, "en", tag)
+            alarms, num_clean = alarms + check(pair, config), num_clean + 1
+            if changed := swapped_number(text, rng):
+                hits, num = hits + check(pair._replace(translation=changed), config), num + 1
+    print(f"false alarms {wilson(alarms, num_clean)} of {num_clean}")
+    print(f"changed digits found {wilson(hits, num)} of {num}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--part", default="test", choices=("fit", "test"))
+    parser.add_argument("--numbers", action="store_true", help="of lost_number alone, quickly")
     options = parser.parse_args()
     corpora = read_parallel(options.data)
+    if options.numbers:
+        print_numbers(*corpora[:2], options.part)
+        return
     print_planted(corpora, options.part, ArtefactConfig())
     print_mlqe(options.data, options.part)
 

@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("sentencex", reason="splits sentences")
 
+from cases import cases
 from fakes import FakeIdentifier, FakeTranslator
 from published import is_whole, published, published_rows
 
@@ -90,6 +91,21 @@ def test_each_fault_has_its_name(identifier, source, translation, fault):
 )
 def test_a_number_may_be_written_in_another_way(identifier, source, translation, target):
     assert "lost_number" not in faults_of(source, translation, identifier, target)
+
+
+@cases("lost_number")
+def test_kept_translations_of_numbers(identifier, case):
+    given = case.input
+    found = faults_of(given["source"], given["translation"], identifier, given["language"])
+    assert ("lost_number" in found) in case.right
+
+
+def test_a_converted_unit_excuses_no_other_number(identifier):
+    source = "It is 30 miles from a town of 45 houses."
+    converted = "Es liegt 48 Kilometer von einer Stadt mit {} Häusern."
+    assert "lost_number" not in faults_of(source, converted.format("45"), identifier)
+    assert "lost_number" not in faults_of(source, converted.format("fünfundvierzig"), identifier)
+    assert "lost_number" in faults_of(source, converted.format("54"), identifier)
 
 
 def test_code_waters_no_ratio_down(identifier):

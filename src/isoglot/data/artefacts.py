@@ -16,6 +16,7 @@ from pydantic import Field
 from isoglot.core.chrf import chrf
 from isoglot.core.languages import language
 from isoglot.core.lengths import length_deviations, length_figures
+from isoglot.core.missing_numbers import missing_numbers
 from isoglot.core.protected import FENCE, SPAN, protected
 from isoglot.core.protocols import (
     LanguageIdentifier,
@@ -28,7 +29,7 @@ from isoglot.core.protocols import (
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
 from isoglot.core.sentences import num_sentences, sentences
-from isoglot.core.text import digits_to_ascii, has_repetition, length_chars, normalise
+from isoglot.core.text import has_repetition, length_chars, normalise
 
 ArtefactName = Literal[
     "lost_placeholder",
@@ -73,16 +74,11 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _NUM_WORDS = 4  # with fewer, the share of copied words means nothing
 _NUM_COPIED_CHARS = 20
 _repeats = partial(has_repetition, min_line_repeats=4, min_loop_repeats=4, min_loop_chars=12)
-_NUMBER = re.compile(r"(?<!\d)\d{1,3}(?:[ \u00a0\u2009\u202f]\d{3})+(?!\d)|\d+(?:[.,'’·٫٬،]\d+)*")
 _WITH_UNIT = re.compile(
     r"\d[\d.,]*(?:\s*(?:to|and|-|–)\s*\d[\d.,]*)?[\s-]*"
     r"(?:miles?|mph|inch(?:es)?|in\.|feet|foot|ft|yards?|pounds?|lbs?|ounces?|oz|gallons?|acres?"
     r"|°\s?F|degrees)\b",
     re.IGNORECASE,
-)
-_CLOCK = re.compile(r"\d\s*[ap]\.?\s?m\b|o'clock", re.IGNORECASE)
-_LARGE = re.compile(
-    r"hundred|thousand|million|billion|trillion|lakh|crore|[千万億兆萬亿천만억조]", re.IGNORECASE
 )
 
 
@@ -124,12 +120,18 @@ def _sentence_count(pair: Translation, config: ArtefactConfig) -> bool:
 def _lost_number(pair: Translation, _: ArtefactConfig) -> bool:
     """A number of three digits is missing, or any number while the translation has a new one.
 
-    Short numbers may be spelled out. Numbers with an English or American unit may be converted and
-    do not count. Only digits are compared, whatever separates or groups them.
+    Zeros at the end do not count as digits, since round numbers may be spelled out, as short ones
+    may. Numbers with an English or American unit may be converted and do not count.
     """
-    lost = missing_numbers(_WITH_UNIT.sub(" ", pair.source), pair.translation, pair)
-    is_new = bool(lost) and bool(missing_numbers(pair.translation, pair.source, pair))
-    return is_new or any(len(number) >= 3 for number in lost)
+    source = pair.source, pair.source_language
+    translation = pair.translation, pair.target_language
+    missing = missing_numbers(*source, *translation)
+    if not missing:
+        return False
+    lost = missing_numbers(_WITH_UNIT.sub(" ", pair.source), pair.source_language, *translation)
+    new = missing_numbers(*translation, *source)
+    is_new = len(new) > len(missing) - len(lost)  # where units are converted, so many are new
+    return any(is_new or len(number.strip("0")) >= 3 for number in lost)
 
 
 CHECKS: Mapping[ArtefactName, Callable[[Translation, ArtefactConfig], bool]] = {
@@ -249,31 +251,3 @@ def deviations_of(pairs: Sequence[Translation]) -> list[float]:
         for i, deviation in zip(sizes, found, strict=True):
             deviations[i] = deviation
     return deviations
-
-
-def _numbers(text: str) -> list[str]:
-    return [re.sub(r"\D", "", found) for found in _NUMBER.findall(digits_to_ascii(text))]
-
-
-def missing_numbers(text: str, other: str, pair: Translation) -> list[str]:
-    """Return the numbers of `text` that `other` has in no form; both are sides of `pair`."""
-    there = _numbers(other)
-    run = "".join(there)
-    both = f"{pair.source} {pair.translation}"
-    is_large, is_clock = bool(_LARGE.search(both)), bool(_CLOCK.search(both))
-    return [
-        number
-        for number in _numbers(text)
-        if not (len(number) >= 3 and number in run)
-        and not any(_same(number, known, is_large, is_clock) for known in there)
-    ]
-
-
-def _same(a: str, b: str, is_large: bool, is_clock: bool) -> bool:
-    short, long = sorted((a, b), key=len)
-    return (
-        a.lstrip("0") == b.lstrip("0")
-        or (len(short) == 2 and len(long) == 4 and long.endswith(short))  # 1995-96, the 80s
-        or (is_large and a.rstrip("0") == b.rstrip("0"))  # 1.2 million is 120 times ten thousand
-        or (is_clock and len(long) <= 2 and abs(int(a) - int(b)) == 12)
-    )

@@ -184,7 +184,7 @@ STAGES = (
     ),
     Stage(
         name="translate_prompts",
-        version=4,
+        version=5,
         reads=("prompts",),
         writes=Prompt,
         run=make_prompt_translations,
@@ -216,7 +216,7 @@ STAGES = (
     ),
     Stage(
         name="translate",
-        version=4,
+        version=5,
         reads=("prompts", "generate"),
         writes=Completion,
         run=make_translations,
