@@ -19,7 +19,6 @@ from typing import Any
 
 Row = dict[str, Any]
 
-NUM = 50
 TOPICS = [
     "science/technology",
     "travel",
@@ -37,7 +36,7 @@ SETS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "include_lite": (
         "include/default/{code}/_{lower}_template_yaml",
-        {"Greek": "ell_Grek", "Turkish": "tur_Latn", "Hindi": "hin_Deva", "French": "fra_Latn"},
+        {"Turkish": "tur_Latn", "Spanish": "spa_Latn", "Hindi": "hin_Deva", "French": "fra_Latn"},
     ),
     "xnli": ("xnli/xnli_{code}.yaml", {"sw": "sw", "th": "th", "tr": "tr", "vi": "vi"}),
     "xstorycloze": (
@@ -52,12 +51,12 @@ def read(path: Path) -> list[Row]:
         return [json.loads(line) for line in file]
 
 
-def made_rows(name: str, data: Path, source: str) -> Iterator[Row]:
+def made_rows(name: str, data: Path, source: str, num: int) -> Iterator[Row]:
     """Yield rows in the form of a set, from the rows of another one in a language."""
     rng = random.Random(f"{name} {source}")
     if name in ("global_mmlu_lite", "include_lite"):
         rows = [row for row in read(data / "sib200/sib200_dev.jsonl.gz") if row["lang"] == source]
-        for number, row in enumerate(rows[:NUM]):
+        for number, row in enumerate(rows[:num]):
             options = rng.sample([t for t in TOPICS if t != row["category"]], 3)
             options.insert(rng.randrange(4), row["category"])
             place = options.index(row["category"])
@@ -69,7 +68,7 @@ def made_rows(name: str, data: Path, source: str) -> Iterator[Row]:
             }
         return
     rows = [row for row in read(data / "xcopa/xcopa.jsonl.gz") if row["lang"] == source]
-    for number, row in enumerate(rows[: NUM if name == "xnli" else 2 * NUM]):
+    for number, row in enumerate(rows[:num]):
         if name == "xnli":
             yield {"premise": row["premise"], "hypothesis": row["choice1"]} | {"label": number % 3}
         else:
@@ -95,8 +94,10 @@ def by_lm_eval(args: argparse.Namespace) -> None:
     for name, (template, languages) in SETS.items():
         for code, source in languages.items():
             place = args.work / name / code
+            if (place / "lm_eval.json").exists():  # of a call that was stopped
+                continue
             place.mkdir(parents=True, exist_ok=True)
-            rows = list(made_rows(name, args.data, source))
+            rows = list(made_rows(name, args.data, source, args.num))
             path = place / ("eval.jsonl" if name == "xstorycloze" else "test.jsonl")
             path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
             file = template.format(code=code, lower=code.lower())
@@ -131,7 +132,8 @@ def by_isoglot(args: argparse.Namespace) -> None:
         tags = {code: tag for tag, code in benchmark_of(name).languages.items()}
         form: Any = {"variant": "lm_eval", "answering": "likelihood"}
         config = BenchmarkConfig(benchmark=name, data=args.work, **form)
-        for code in languages:
+        done = [code for code in languages if (args.work / name / code / "lm_eval.json").exists()]
+        for code in done:
             examples = read_examples(config, [tags[code]]).examples
             prompts = [example.prompt for example in examples]
             unscored = [choice for example in examples for choice in example.unscored_choices()]
@@ -153,6 +155,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("side", choices=["lm-eval", "isoglot"])
     parser.add_argument("model", type=Path)
+    parser.add_argument("--num", type=int, default=50, help="items in each language")
     args = parser.parse_args()
     (by_lm_eval if args.side == "lm-eval" else by_isoglot)(args)
 
