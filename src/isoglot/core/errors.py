@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "trackio": ("trackio",),
     "wandb": ("wandb",),
     "ctranslate2": ("ctranslate2",),
+    "fasttext": ("fasttext",),
     "google": ("google.cloud.translate_v2",),
     "ray": ("ray",),
     "deepspeed": ("deepspeed",),

@@ -20,7 +20,7 @@ from isoglot.core.day import day_kept
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import Failure, InputError, MemoryFullError, is_memory_full
-from isoglot.core.files import write_json
+from isoglot.core.files import file_sha256, write_json
 from isoglot.evals.aggregate import compare, improved_languages
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.execute.lock import LOCK_FILES, locked
@@ -129,7 +129,9 @@ class Round:
             "families_per_shard": recipe.families_per_shard,
             "code_version": stage.version,
         }
-        if recipe.identifier.kind != "langid":
+        if recipe.identifier.kind == "fasttext":
+            depends_on["identifier"] = file_sha256(recipe.identifier.path)
+        elif recipe.identifier.kind != "langid":
             depends_on["identifier"] = recipe.identifier.kind
         if stage.holds_model:
             depends_on["policy"] = (

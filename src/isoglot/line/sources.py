@@ -20,7 +20,12 @@ from isoglot.lab.almanac_identifier import AlmanacIdentifier
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.models.load import load_identifier
 from isoglot.recipe.recipe import Recipe, resolved
-from isoglot.recipe.sections import AlmanacIdentifierConfig, EvaluationTask, PromptSource
+from isoglot.recipe.sections import (
+    AlmanacIdentifierConfig,
+    EvaluationTask,
+    FasttextConfig,
+    PromptSource,
+)
 
 OwnPrompts = PromptSource | tuple[RowSource, ...]
 PromptSources = OwnPrompts | AnyBenchmark
@@ -30,6 +35,8 @@ def identifier_of(recipe: Recipe) -> LanguageIdentifier:
     """Load the language identifier of a run, with all its languages as candidates."""
     if isinstance(recipe.identifier, AlmanacIdentifierConfig):
         return AlmanacIdentifier(recipe.all_languages)
+    if isinstance(recipe.identifier, FasttextConfig):
+        return load_identifier(recipe.all_languages, recipe.identifier.path)
     return load_identifier(recipe.all_languages)
 
 

@@ -313,8 +313,11 @@ def _validate(values: Any, name: str) -> ModelConfig:
     return validated(ModelConfig, values, f"model {name}")  # type: ignore[arg-type]
 
 
-def load_identifier(languages: Sequence[str]) -> LanguageIdentifier:
+def load_identifier(languages: Sequence[str], fasttext: Path | None = None) -> LanguageIdentifier:
     """Load the language identifier, restricted to the languages of a run.
+
+    `fasttext` is the file of a fastText model, such as GlotLID, to identify by instead of the
+    shipped one.
 
     Example:
         >>> isoglot.load_identifier(["sw", "en"]).identify(["Good morning to you all"])
@@ -322,7 +325,11 @@ def load_identifier(languages: Sequence[str]) -> LanguageIdentifier:
     """
     from isoglot.models.language.identifier import RestrictedIdentifier
 
-    return RestrictedIdentifier(languages)
+    if fasttext is None:
+        return RestrictedIdentifier(languages)
+    from isoglot.models.language.fasttext import FasttextIdentifier
+
+    return FasttextIdentifier(fasttext, languages)
 
 
 def scorer_config(text: str) -> ScorerConfig:

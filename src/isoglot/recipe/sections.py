@@ -1,6 +1,7 @@
 """Sections of a recipe: prompts, evaluation, language identifier and executor."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -115,9 +116,17 @@ class EvaluateConfig(Section):
 
 
 class LangidConfig(Section):
-    """The identifier of real languages (`models/language/langid.py`), among those of the run."""
+    """The identifier of real languages among those of the run: `models/language/identifier.py`."""
 
     kind: Literal["langid"] = "langid"
+
+
+class FasttextConfig(Section):
+    """A fastText model of the user that knows the languages of the run, such as GlotLID."""
+
+    kind: Literal["fasttext"]
+    path: Path
+    """The model file (.bin or .ftz), whose labels are codes such as `__label__swh_Latn`."""
 
 
 class AlmanacIdentifierConfig(Section):
@@ -126,7 +135,9 @@ class AlmanacIdentifierConfig(Section):
     kind: Literal["almanac"]
 
 
-IdentifierConfig = Annotated[LangidConfig | AlmanacIdentifierConfig, Field(discriminator="kind")]
+IdentifierConfig = Annotated[
+    LangidConfig | FasttextConfig | AlmanacIdentifierConfig, Field(discriminator="kind")
+]
 
 
 class LocalConfig(Section):
