@@ -111,7 +111,9 @@ class Rewarder:
         return rewards
 
     def _completion(self, prompt: Prompt, sample: int, ids: list[int]) -> Completion:
-        text = decode_answer(self._tokenizer, ids)
+        # The end may be a mark of thoughts, too, as `<|end|>` is, which `decode_answer` keeps.
+        ends = set(self.eos_ids).intersection(self._tokenizer.all_special_ids)
+        text = decode_answer(self._tokenizer, [token for token in ids if token not in ends])
         opened = opens_thinking(render_chat(self._tokenizer, prompt.prompt))
         answer = split_thinking(text, opened=opened).answer
         is_whole = answer is not None and bool(ids) and ids[-1] in self.eos_ids
