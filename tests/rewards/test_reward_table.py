@@ -113,7 +113,8 @@ def test_parallel_questions_make_the_drop_sharp():
     values = [float(rng.random() < 0.6) for _ in range(200)]
     table = reward_table({"set": rows_of("en", *values) + rows_of("fr", *values)}, seed=1)
     _, french, _ = table.rows
-    assert (french.drop, french.drop_low, french.drop_high) == (0.0, 0.0, 0.0)
+    assert french.drop == 0.0
+    assert french.drop_high == -french.drop_low < 0.02  # what 200 questions leave open
     assert french.high - french.low > 0.1
     apart = [replace(row, family=f"fr {row.family}") for row in rows_of("fr", *values)]
     _, french, _ = reward_table({"set": rows_of("en", *values) + apart}, seed=1).rows

@@ -36,6 +36,7 @@ class JudgedComparison(Results):
 
     VERSION = 2
 
+    version: int = VERSION
     a: str
     b: str
     judge: str
