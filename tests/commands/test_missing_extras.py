@@ -117,7 +117,11 @@ def test_the_extras_are_those_of_the_package():
         extra: {row.partition(">")[0].partition("[")[0].strip() for row in described[extra]}
         for extra in EXTRAS
     }
-    distributions = {"google.cloud.translate_v2": "google-cloud-translate"}
+    distributions = {
+        "fasttext": "fasttext-community",
+        "google.cloud.translate_v2": "google-cloud-translate",
+        "math_verify": "math-verify",
+    }
     assert names == {
         extra: {distributions.get(module, module) for module in modules}
         for extra, modules in EXTRAS.items()

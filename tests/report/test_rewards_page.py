@@ -121,10 +121,10 @@ def test_the_tables_of_the_console(folder):
     for word in (
         "Swahili (sw)",
         "60.0 ±10.0",
-        "+20.0 ±15.0",
+        "+20.0* ±15.0",
         "Mean",
         "llmbar",
-        "+25.0 [+10.0, +40.0]",
+        "+25.0* [+10.0, +40.0]",
     ):
         assert word in text
     yoruba = next(line for line in text.splitlines() if "(yo)" in line)

@@ -217,7 +217,7 @@ PARTS = [{"type": "thinking", "thinking": "Hmm"}, {"type": "text", "text": "saba
         (answer("saba", finish_reason="length"), Sampled("saba", "length")),
         (answer("", finish_reason="content_filter"), Sampled("", "error")),
         (answer("saba", finish_reason=None), Sampled("saba", "stop")),
-        (answer("x", message={"content": None, "reasoning_content": "Hmm"}), Sampled("", "stop")),
+        (answer("x", message={"content": None, "reasoning_content": "Hmm"}), Sampled("", "length")),
         (answer("", message={"tool_calls": []}, finish_reason="tool_calls"), Sampled("", "error")),
         (answer("x", message={"content": PARTS}), Sampled("saba", "stop")),
         (answer("saba 🌍 \ud83c", usage=None), Sampled("saba 🌍 \ufffd", "stop")),
