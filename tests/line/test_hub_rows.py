@@ -82,11 +82,11 @@ def test_a_run_keeps_the_commit_that_it_began_with(call, recipe, tmp_path):
 
 def test_a_round_that_names_a_part_of_its_source_keeps_its_commit(call, tmp_path):
     path = tmp_path / "from-hub.yaml"
-    path.write_text(RECIPE.replace("rounds: 1", "rounds: [{prompts.source.revision: next}]"))
-    old = call.hub.commit(SET, greetings("Hello"), branch="next")
+    path.write_text(RECIPE.replace("rounds: 1", "rounds: [{prompts.source.revision: later}]"))
+    old = call.hub.commit(SET, greetings("Hello"), branch="later")
     out = tmp_path / "run"
     run(call, path, out)
-    call.hub.commit(SET, greetings("Goodbye"), branch="next")
+    call.hub.commit(SET, greetings("Goodbye"), branch="later")
     (out / "round-0/prompts/done.json").unlink()  # as after a kill
     run(call, path, out)
     assert texts(out) == {"Hello 0?", "Hello 1?"}
@@ -132,10 +132,16 @@ def test_a_set_of_the_hub_is_inspected_and_trained_on(call, tmp_path):
     code, said = call(*command, "--check")
     assert code == 0, said
     assert "en       chosen" in said
-    assert json.loads((tmp_path / "out/hub.json").read_text()) == {"someone/pairs@main": commit}
+    assert not (tmp_path / "out").exists()
+    code, said = call(*command)
+    assert code == 0, said
+    pins = {"someone/pairs@main": commit}
+    assert json.loads((tmp_path / "out/hub.json").read_text()) == pins
     rows[0]["chosen"] = "other"
     call.hub.commit("datasets/someone/pairs", {"data/train-0.parquet": parquet(rows)})
-    assert call(*command, "--check") == (0, said), "the set is the one of the first call"
+    code, said = call(*command)
+    assert code == 0, said
+    assert json.loads((tmp_path / "out/hub.json").read_text()) == pins, "that of the first call"
 
 
 def test_own_instructions_run_on_the_set_that_they_name(call, tmp_path):
