@@ -106,7 +106,8 @@ def test_every_language_has_figures_and_a_guess_is_wider_than_a_row():
         length_figures("qqq")
 
 
-@given(st.integers(20, 2000), st.integers(2, 5), st.sampled_from(sorted(LANGUAGES)))
+# English itself has no spread: its texts are what the others are compared with.
+@given(st.integers(20, 2000), st.integers(2, 5), st.sampled_from(sorted(LANGUAGES.keys() - {"en"})))
 def test_a_ratio_says_more_of_a_long_text_than_of_a_short_one(num_chars, times, tag):
     expected = math.exp(length_figures(tag).log_ratio)
     short, long = num_chars, num_chars * times
