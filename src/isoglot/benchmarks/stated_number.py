@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from isoglot.benchmarks.benchmark import literals
 from isoglot.core.latex import BOX_END, BOX_START
-from isoglot.core.number_words import UNSPACED, number_words
+from isoglot.core.number_words import UNSPACED, WORD_END, WORD_START, number_words
 from isoglot.core.numbers import ReadNumber, numbers_in, with_plain_numbers
 
 _MARKUP = (
@@ -25,7 +25,6 @@ _MARKUP = (
     (re.compile(r"(?<=\d)/[=-](?!\d)"), ""),  # shillings and rupees: 50/=, 50/-
     (re.compile(r"[*_`]|<\|[^|>\s]{1,40}\|>\s*$"), ""),
 )
-_START, _END = rf"(?<![^\W\d_{UNSPACED}])", rf"(?![^\W\d_{UNSPACED}])"
 _WORD = r"[^\s\d.,;:!?=。，、।(){}]{1,20}"
 _OPENING = " \t\n:ঃ=～—(「『“„«\"'<>≈[,$"
 _DASH = re.compile(r"[-–‒] ")
@@ -166,10 +165,10 @@ def _patterns() -> Sequence[tuple[re.Pattern[str], bool]]:
     maths, words = literals("maths").values(), literals("stated_number").values()
     nouns = [noun for row in words for noun in row["answer"]]
     nouns += [noun for row in maths for noun in row["headings"]]
-    heading = rf"{_START}{_of_any(nouns)}{_END}(?:(?: +{_WORD}){{0,2}} ?[:=])?"
-    sentences = [f"{_START}{_of_any(row['announcements'])}{_END}" for row in maths]
+    heading = rf"{WORD_START}{_of_any(nouns)}{WORD_END}(?:(?: +{_WORD}){{0,2}} ?[:=])?"
+    sentences = [f"{WORD_START}{_of_any(row['announcements'])}{WORD_END}" for row in maths]
     sentences += [
-        f"{_START}{_of_any(row['answer'])}{_gap(row['answer'][0])}{_of_any(row['is'])}{_END}"
+        f"{WORD_START}{_of_any(row['answer'])}{_gap(row['answer'][0])}{_of_any(row['is'])}{WORD_END}"
         for row in words
         if row["is"]
     ]

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from isoglot.core.errors import InputError
 
@@ -139,6 +140,17 @@ def _cldr_names() -> Mapping[str, str]:
     from babel import Locale
 
     return Locale("en").languages
+
+
+@cache
+def locale_of(tag: str) -> Any:
+    """Return babel's locale of a language, with the words that CLDR has; None where it has none."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return None
 
 
 def _likely_subtags(*subtags: str | None) -> tuple[str, str]:

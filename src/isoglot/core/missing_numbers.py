@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 
+from isoglot.core.languages import locale_of
 from isoglot.core.number_words import number_words
 from isoglot.core.numbers import numbers_in, with_plain_numbers
 
@@ -94,15 +95,10 @@ def _of_roman(numeral: str) -> int:
 @cache
 def _months(tag: str) -> Mapping[str, int]:
     """Return CLDR's names of the months in lower case, with their numbers."""
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        forms = Locale.parse(tag, sep="-").months
-    except (UnknownLocaleError, ValueError):
-        return {}
+    locale = locale_of(tag)
     return {
         name.lower(): month
-        for form in forms.values()
+        for form in (locale.months.values() if locale else ())
         for month, name in form["wide"].items()
         if any(map(str.isalpha, name))
     }

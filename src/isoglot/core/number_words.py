@@ -8,12 +8,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from isoglot.core.languages import locale_of
+
 _MEASURES = ("duration", "length", "mass", "volume")
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 """Scripts without blanks between words, Thai to Lao, Burmese, Khmer, kana and Han: as ranges."""
 
-_WORD_END = rf"(?![^\W\d_{UNSPACED}])"
-_WORD_START = rf"(?<![^\W\d_{UNSPACED}])"
+WORD_START, WORD_END = rf"(?<![^\W\d_{UNSPACED}])", rf"(?![^\W\d_{UNSPACED}])"
+"""No letter of a spaced script before, or after."""
 _NUKTA = re.compile("[\u093c\u09bc]")
 _NEVER = re.compile(r"(?!)")
 
@@ -23,7 +25,9 @@ class NumberWords:
 
     def __init__(self, tag: str) -> None:
         rows = [row for code in dict.fromkeys(("en", tag)) if (row := _row(code))]
-        locales = [found for code in dict.fromkeys(("en_IN", "en", tag)) if (found := _cldr(code))]
+        locales = [
+            found for code in dict.fromkeys(("en-IN", "en", tag)) if (found := locale_of(code))
+        ]
 
         def listed(key: str) -> list[str]:
             return [word for row in rows for word in row.get(key, ())]
@@ -33,7 +37,7 @@ class NumberWords:
             after |= row.get("magnitudes", {})
         self.magnitudes: Mapping[str, int] = {**before, **after}
         """Word → the number that it multiplies by: `millones` 10**6."""
-        self.magnitude = _pattern(" ?", after, f"s?{_WORD_END}")
+        self.magnitude = _pattern(" ?", after, f"s?{WORD_END}")
         """Matches a magnitude after a number, in group 1."""
         self.magnitudes_before: Mapping[str, int] = before
         """Those that stand before the number, as in Swahili: `elfu 3`."""
@@ -42,16 +46,16 @@ class NumberWords:
         for unit, measure in _units(locales):
             self.measures[unit].add(measure)
         # Units are inflected in more forms than CLDR has.
-        inflected = rf"(?:s?\.?{_WORD_END}|(?<=\S{{3}})[^\s\d.,;:]{{1,3}}(?!\w))"
+        inflected = rf"(?:s?\.?{WORD_END}|(?<=\S{{3}})[^\s\d.,;:]{{1,3}}(?!\w))"
         self.unit = _pattern("[ -]?", self.measures, inflected)
         self.conjunction = _pattern(" ?", _conjunctions(locales), " ?")
         self.currency = _pattern("", _currencies(locales), r"\.?")
-        self.minus = _pattern(_WORD_START, listed("minus"), r" ?[$€£¥₹]? ?$")
+        self.minus = _pattern(WORD_START, listed("minus"), r" ?[$€£¥₹]? ?$")
         """Matches a word for minus, and a sign of currency, at the end of a text."""
-        self.half = _pattern(" ?(?:(?:[个個年天月]|小[时時]|時間) ?)?", listed("half"), _WORD_END)
-        self.not_before = _pattern(_WORD_START, listed("not_before"), _WORD_END)
+        self.half = _pattern(" ?(?:(?:[个個年天月]|小[时時]|時間) ?)?", listed("half"), WORD_END)
+        self.not_before = _pattern(WORD_START, listed("not_before"), WORD_END)
         self.not_after = _pattern(
-            rf"[^\d.,;:!?。，、]{{0,8}}?{_WORD_START}", listed("not_after"), ""
+            rf"[^\d.,;:!?。，、]{{0,8}}?{WORD_START}", listed("not_after"), ""
         )
 
 
@@ -78,15 +82,6 @@ def _rows() -> Mapping[str, Any]:
 
 def _row(tag: str) -> Mapping[str, Any]:
     return _rows().get(tag) or _rows().get(tag.split("-")[0], {})
-
-
-def _cldr(tag: str) -> Any:
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        return Locale.parse(tag.replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        return None
 
 
 def _magnitudes(locales: Iterable[Any]) -> tuple[dict[str, int], dict[str, int]]:
