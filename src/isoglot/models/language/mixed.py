@@ -18,18 +18,17 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from isoglot.core.languages import LANGUAGES
+from isoglot.core.languages import LANGUAGES, locale_of
 from isoglot.core.protected import FENCE, SPAN
 from isoglot.core.text import folded
 from isoglot.models.language.code import without_code
 from isoglot.models.language.naive_bayes import load_script_model
-from isoglot.models.language.scripts import script_of
+from isoglot.models.language.scripts import script_of, script_runs
 
 TERMS = frozenset(Path(__file__).with_name("terms.txt").read_text("utf-8").split())
 """Words of computing that most languages also write in Latin letters."""
@@ -111,9 +110,8 @@ def _foreign_share(plain: str, tag: str, others: Sequence[str]) -> float:
 
 
 def _script_runs(text: str) -> list[tuple[str, str]]:
-    """Return each run of letters of one script, after its script."""
-    found = groupby(_MARK.sub("", text), script_of)
-    return [(script, "".join(run)) for script, run in found if script]
+    """Return `script_runs` without accents, which are no letters to count."""
+    return script_runs(_MARK.sub("", text))
 
 
 def _is_foreign(name: str, length: int, script: str) -> bool:
@@ -153,12 +151,8 @@ def _is_kanji(word: str) -> bool:
 @cache
 def _names_by_script(tag: str) -> dict[str, list[str]]:
     """Return the beginnings of the names that a language has for others, by their script."""
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        names = Locale.parse(tag.replace("-", "_")).languages
-    except (UnknownLocaleError, ValueError):
-        return {}
+    locale = locale_of(tag)
+    names = locale.languages if locale else {}
     found: dict[str, list[str]] = {}
     for other in LANGUAGES.values():
         if name := names.get(other.tag.split("-")[0]):
