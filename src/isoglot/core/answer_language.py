@@ -22,7 +22,16 @@ def account_for(
     identifier: LanguageIdentifier, texts: Sequence[str], languages: Sequence[str]
 ) -> list[AnswerLanguage]:
     """Return the account of each text; `languages` are the requested ones (BCP-47)."""
-    tags = identifier.identify(texts)
+    return accounts_of(identifier.identify(texts), identifier, texts, languages)
+
+
+def accounts_of(
+    tags: Sequence[str | None],
+    identifier: LanguageIdentifier,
+    texts: Sequence[str],
+    languages: Sequence[str],
+) -> list[AnswerLanguage]:
+    """Return the account of each text, whose language was identified before."""
     shares = identifier.foreign_shares(texts, languages)
     return [
         _account(tag, share, wanted)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isoglot.core.answer_language import AnswerLanguage, account_for
+from isoglot.core.answer_language import AnswerLanguage, accounts_of
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Completion, FinishReason
 from isoglot.core.stats import interval_mean
@@ -45,7 +45,7 @@ def off_target_rates(
     ordered = sorted(completions, key=lambda c: (c.model, c.language, c.family, c.completion_id))
     texts, wanted = [c.text for c in ordered], [c.language for c in ordered]
     identified = identifier.identify(texts)
-    accounts = account_for(identifier, texts, wanted)
+    accounts = accounts_of(identified, identifier, texts, wanted)
     groups: dict[tuple[str, str], list[tuple[str, float | None]]] = defaultdict(list)
     mixed: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for completion, tag, account in zip(ordered, identified, accounts, strict=True):

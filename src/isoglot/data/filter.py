@@ -44,9 +44,11 @@ def filter_preferences(
     dropped: list[Dropped] = []
     texts = sorted({text for p in preferences for text in (p.chosen_text, p.rejected_text)})
     language_of = dict(zip(texts, identifier.identify(texts), strict=True))
-    shares = identifier.foreign_shares(
-        [row.chosen_text for row in preferences], [row.answer_language for row in preferences]
-    )
+    shares = [0.0] * len(preferences)
+    if "mixed_language" in config.filters:
+        shares = identifier.foreign_shares(
+            [row.chosen_text for row in preferences], [row.answer_language for row in preferences]
+        )
     for row, foreign_share in zip(preferences, shares, strict=True):
         preference = replace(
             row,
