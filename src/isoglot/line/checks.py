@@ -42,10 +42,13 @@ def check_settings(recipe: Recipe, out: Path) -> None:
             check_cross_lingual(task.cross_lingual, recipe.all_languages)
     for round, each in enumerate(recipe.different_rounds):
         _check_round(each, out / f"round-{round}")
-        if not (
-            out / f"round-{round}" / ("train" if each.train else "pair") / "done.json"
-        ).exists():
+        if not is_made(each, out / f"round-{round}"):
             check_memory(each, this_device())
+
+
+def is_made(recipe: Recipe, folder: Path) -> bool:
+    """True if the last stage of a round is done, after which its models are needed no more."""
+    return (folder / ("train" if recipe.train else "pair") / "done.json").exists()
 
 
 def _check_round(recipe: Recipe, out: Path) -> None:

@@ -25,7 +25,7 @@ from isoglot.evals.aggregate import compare, improved_languages
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.execute.siblings import Siblings
-from isoglot.line.checks import check_prompts, check_settings
+from isoglot.line.checks import check_prompts, check_settings, is_made
 from isoglot.line.job import Job, Shards
 from isoglot.line.memory import when_memory_is_full
 from isoglot.line.sources import HUB_PINS, pin_hub_sets
@@ -95,7 +95,7 @@ class Round:
         for stage in STAGES:
             if stage.applies(self.recipe):
                 done = self.make(stage)
-            if stage.name == "prompts" and not (self._folder / "train/done.json").exists():
+            if stage.name == "prompts" and not is_made(self.recipe, self._folder):
                 job = Job(self.recipe, self.number, self.policy)
                 check_prompts(job, self._made["prompts"][1])
         return str(done.folder / "policy") if self.recipe.train else None

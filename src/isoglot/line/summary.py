@@ -124,22 +124,24 @@ def _results(recipe: Recipe, ledger: Ledger, round: int) -> dict[str, list[Resul
 
 def _lengths_in_training(ledger: Ledger, round: int) -> dict[str, Any]:
     """Return the rows by language that a training left out or cut because of their length."""
-    trained = ledger.done.get(f"round-{round}/train")
-    if trained is None:
-        return {}
-    facts = read_json(trained.folder / "train.json", mend=f"delete {trained.folder}")
+    facts = _train_facts(ledger, round)
     return {key: facts[key] for key in ("too_long", "cut") if key in facts}
 
 
 def _choice(ledger: Ledger, round: int) -> CheckpointChoice | None:
     """Return the selected checkpoint of a round, and the checks behind the selection."""
-    trained = ledger.done.get(f"round-{round}/train")
-    if trained is None:
-        return None
-    facts = read_json(trained.folder / "train.json", mend=f"delete {trained.folder}")
+    facts = _train_facts(ledger, round)
     if "curve" not in facts:
         return None
     return CheckpointChoice(chosen_step=facts["chosen_step"], curve=facts["curve"])
+
+
+def _train_facts(ledger: Ledger, round: int) -> dict[str, Any]:
+    """Return the summary of a round's training; empty without one."""
+    trained = ledger.done.get(f"round-{round}/train")
+    if trained is None:
+        return {}
+    return read_json(trained.folder / "train.json", mend=f"delete {trained.folder}")
 
 
 def _mean_changes(recipe: Recipe, ledger: Ledger) -> dict[str, dict[str, MeanChange]]:
