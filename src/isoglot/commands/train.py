@@ -182,48 +182,40 @@ def train_dpo_command(
     _train("dpo", given, settings or (), check=check)
 
 
-@train_app.command("rloo")
-@with_level
-def train_rloo_command(
-    files: _Files,
-    model: _Start,
-    reward: _Reward = None,
-    languages: _Languages = "",
-    language: _Language = "",
-    split: _Split = "train",
-    skip_refused: _SkipRefused = False,
-    settings: _Settings = None,
-    out: _Out = None,
-    seed: _TrainSeed = 1,
-    template: _Template = None,
-    check: _Check = False,
-) -> None:
+def _add_online_command(method: str, text: str) -> None:
+    """Add the command of a method that trains on the model's own answers; `text` is its help."""
+
+    @train_app.command(method, help=text)
+    @with_level
+    def train_online_command(
+        files: _Files,
+        model: _Start,
+        reward: _Reward = None,
+        languages: _Languages = "",
+        language: _Language = "",
+        split: _Split = "train",
+        skip_refused: _SkipRefused = False,
+        settings: _Settings = None,
+        out: _Out = None,
+        seed: _TrainSeed = 1,
+        template: _Template = None,
+        check: _Check = False,
+    ) -> None:
+        given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
+        _train(method, given, settings or (), check=check, rewards=reward or ())
+
+
+_add_online_command(
+    "rloo",
     """Train a model by RLOO on its own answers to prompts; the same command resumes.
 
     Prints the mean reward in each language, and the rate of answers in another one.
 
     Example: isoglot train rloo prompts.jsonl --model ./m --reward language_match --reward ./rm
-    """
-    given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
-    _train("rloo", given, settings or (), check=check, rewards=reward or ())
-
-
-@train_app.command("grpo")
-@with_level
-def train_grpo_command(
-    files: _Files,
-    model: _Start,
-    reward: _Reward = None,
-    languages: _Languages = "",
-    language: _Language = "",
-    split: _Split = "train",
-    skip_refused: _SkipRefused = False,
-    settings: _Settings = None,
-    out: _Out = None,
-    seed: _TrainSeed = 1,
-    template: _Template = None,
-    check: _Check = False,
-) -> None:
+    """,
+)
+_add_online_command(
+    "grpo",
     """Train a model by GRPO on its own answers to prompts; the same command resumes.
 
     Prints the mean reward in each language, and the rate of answers in another one. Answers in
@@ -231,9 +223,8 @@ def train_grpo_command(
     score.gate_reward=0.
 
     Example: isoglot train grpo problems.jsonl --model ./m --reward gold:last_number
-    """
-    given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
-    _train("grpo", given, settings or (), check=check, rewards=reward or ())
+    """,
+)
 
 
 class _Given(NamedTuple):
