@@ -6,13 +6,15 @@ from functools import cache
 import pytest
 from fakes import FakeIdentifier
 
-from isoglot.core.protocols import RewardModelConfig, Sampling
+from isoglot.core.protocols import Sampling
 from isoglot.core.records import Completion, FinishReason, content_id
+from isoglot.core.scorers import RewardModelConfig
 from isoglot.evals.graders import GRADERS
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
 from isoglot.lab.shipped import lab_path
 from isoglot.lab.world import problems, render_problem
-from isoglot.models.load import load_sampler, load_scorers, load_translator, model_config
+from isoglot.models.load import load_sampler, load_translator, model_config
+from isoglot.models.scorers.load import load_scorers
 from isoglot.models.translation.seq2seq import Seq2SeqConfig
 
 NUM = 40

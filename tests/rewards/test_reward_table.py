@@ -13,8 +13,9 @@ from published import is_whole, published, published_rows
 
 from isoglot.core.records import Preference, Prompt
 from isoglot.evals.graders import grade_last_number
-from isoglot.models.load import load_identifier, load_scorers
-from isoglot.models.scorers import GoldScorer
+from isoglot.models.load import load_identifier
+from isoglot.models.scorers.load import load_scorers
+from isoglot.models.scorers.rules import GoldScorer
 from isoglot.rewards.preference_sets import PREFERENCE_SETS, read_preference_set
 from isoglot.rewards.table import Agreement, agreement_of, reward_table, rewarded
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from isoglot.core.protocols import LanguageMatchConfig
 from isoglot.core.records import Completion, Graded, Outcome, Prompt
+from isoglot.core.scorers import LanguageMatchConfig
 from isoglot.core.store import shard_path, write_done, write_json, write_shard
 from isoglot.line.task import task_metrics
 from isoglot.recipe.recipe import load_recipe

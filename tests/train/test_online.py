@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import shard_path, write_shard
-from isoglot.models.scorers import GoldScorer
+from isoglot.models.scorers.rules import GoldScorer
 from isoglot.train.online import spread_of, train_online
 from isoglot.train.policy import Policy
 from isoglot.train.settings import TrainConfig, no_step

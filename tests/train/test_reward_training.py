@@ -7,8 +7,8 @@ import shutil
 import pytest
 from by_hand import LANGUAGES, Killed, largest_difference, log_lines, preference_rows, write_rows
 
-from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.records import Completion, Prompt
+from isoglot.core.scorers import RewardModelConfig
 from isoglot.models.local.reward import RewardModel
 from isoglot.train.policy import Policy
 from isoglot.train.reward import RewardTrainConfig, train_reward

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from isoglot.core.answer_language import AnswerLanguage, account_for
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import LanguageIdentifier, Scorer, ScorerConfig
+from isoglot.core.protocols import LanguageIdentifier, Scorer
 from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.scorers import ScorerConfig
 from isoglot.core.section import Section
 
 Gate = Literal["wrong_language", "mixed_language", "unknown_language", "cut_off", "artefact"]

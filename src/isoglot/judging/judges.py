@@ -16,11 +16,10 @@ from isoglot.models.load import (
     load_identifier,
     load_judge,
     load_sampler,
-    load_scorers,
-    scorer_settings,
     with_cost_cap,
 )
-from isoglot.models.scorers import GoldScorer
+from isoglot.models.scorers.load import load_scorers, scorer_settings
+from isoglot.models.scorers.rules import GoldScorer
 from isoglot.recipe.models import model_of, scorer_of
 
 

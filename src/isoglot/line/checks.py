@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError, require
-from isoglot.core.protocols import AgreementConfig, GoldConfig, ScorerConfig
 from isoglot.core.records import Prompt
+from isoglot.core.scorers import AgreementConfig, GoldConfig, ScorerConfig
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.cross_lingual import check_cross_lingual
 from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
@@ -14,8 +14,9 @@ from isoglot.execute.ray import check_ray
 from isoglot.line.job import Job, Shards
 from isoglot.line.memory import check_memory, this_device
 from isoglot.line.sources import file_revisions
-from isoglot.models.load import check_translator, model_name_of, sampler_revision, scorer_settings
+from isoglot.models.load import check_translator, model_name_of, sampler_revision
 from isoglot.models.member import PolicyMember
+from isoglot.models.scorers.load import scorer_settings
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import RayConfig
 from isoglot.train.launch import check_launch

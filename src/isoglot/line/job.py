@@ -18,13 +18,8 @@ from isoglot.execute.local import ShardCounts, map_shards
 from isoglot.execute.progress import Bar, Bars
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.sources import identifier_of
-from isoglot.models.load import (
-    is_served,
-    load_likelihood,
-    load_sampler,
-    load_scorers,
-    load_translator,
-)
+from isoglot.models.load import is_served, load_likelihood, load_sampler, load_translator
+from isoglot.models.scorers.load import load_scorers
 from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask, RayConfig

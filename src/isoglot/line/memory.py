@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from isoglot.core.environment import accelerator, fast_bfloat16, memory_bytes
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import RewardModelConfig
+from isoglot.core.scorers import RewardModelConfig
 from isoglot.core.store import shard_paths
 from isoglot.line.stages import STAGES
 from isoglot.models.load import PolicyConfig, is_served

@@ -33,7 +33,8 @@ from isoglot.data.score import ScoreConfig
 from isoglot.evals.graders import GRADERS
 from isoglot.line.sources import HUB_PINS, pin_source
 from isoglot.line.training import reward_by, train_by_method
-from isoglot.models.load import load_identifier, load_scorers
+from isoglot.models.load import load_identifier
+from isoglot.models.scorers.load import load_scorers
 from isoglot.recipe.overrides import settings_of
 from isoglot.train.examples import check_rows_in, is_shard, languages_in
 from isoglot.train.folder import INPUTS, check_rows

@@ -18,8 +18,9 @@ from isoglot.line.prompts import make_cross_lingual, make_prompt_translations, m
 from isoglot.line.sources import PromptSources, file_revisions
 from isoglot.line.task import make_evaluation
 from isoglot.line.training import make_policy
-from isoglot.models.load import answer_settings, scorer_settings
+from isoglot.models.load import answer_settings
 from isoglot.models.member import PolicyMember
+from isoglot.models.scorers.load import scorer_settings
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.train.trackers import without_trackers

@@ -3,15 +3,10 @@
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import ScorerConfig
+from isoglot.core.scorers import ScorerConfig
 from isoglot.lab.shipped import lab_path
-from isoglot.models.load import (
-    ModelConfig,
-    PolicyConfig,
-    model_config,
-    scorer_config,
-    split_engine,
-)
+from isoglot.models.load import ModelConfig, PolicyConfig, model_config, split_engine
+from isoglot.models.scorers.load import scorer_config
 
 
 def model_path(text: str) -> str:
@@ -38,7 +33,7 @@ def model_of(text: str, *, plain: bool = False) -> ModelConfig:
 
 
 def scorer_of(text: str) -> ScorerConfig:
-    """Parse a scorer as `models.load.scorer_config` does."""
+    """Parse a scorer as `models.scorers.load.scorer_config` does."""
     return scorer_config(lab_path(text))
 
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import expand
-from isoglot.core.protocols import GoldConfig, LanguageMatchConfig, Scorer, ScorerConfig
+from isoglot.core.protocols import Scorer
 from isoglot.core.records import Preference, Prompt, content_id
 from isoglot.core.rows import read_rows
+from isoglot.core.scorers import GoldConfig, LanguageMatchConfig, ScorerConfig
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.core.version import __version__
 from isoglot.evals.graders import GRADERS
@@ -24,7 +25,8 @@ from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
 from isoglot.execute.lock import locked
 from isoglot.execute.progress import Bars
-from isoglot.models.load import load_identifier, load_scorers, scorer_settings, servers_in
+from isoglot.models.load import load_identifier, servers_in
+from isoglot.models.scorers.load import load_scorers, scorer_settings
 from isoglot.recipe.models import scorer_of
 from isoglot.report.results.rewards import DistributionResult, RewardResult, RewardResults
 from isoglot.rewards.pair_sets import PairSet, name_as_folder, pair_set

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import GoldConfig, Scorer, ScorerConfig
+from isoglot.core.protocols import Scorer
 from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id, prompt_key
+from isoglot.core.scorers import GoldConfig, ScorerConfig
 from isoglot.core.store import read_done, read_shard, shard_paths
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.grading import OFF_TARGET_RATE
 from isoglot.execute.local import map_shards
 from isoglot.line.task import read_graded, task_metrics
-from isoglot.models.load import load_identifier, load_scorers, scorer_settings
+from isoglot.models.load import load_identifier
+from isoglot.models.scorers.load import load_scorers, scorer_settings
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.summary import RunSummary
 from isoglot.study.grid import OracleConfig, StudyJudgeConfig

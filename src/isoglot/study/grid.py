@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.language_sets import expand
-from isoglot.core.protocols import ScorerConfig
+from isoglot.core.scorers import ScorerConfig
 from isoglot.core.section import Section, validated
 from isoglot.recipe.loading import load_yaml
 from isoglot.recipe.models import resolve_paths

@@ -20,7 +20,8 @@ from isoglot.line.checks import check_settings
 from isoglot.line.pipeline import run_recipe
 from isoglot.line.sources import file_revisions
 from isoglot.line.stages import VERSIONS
-from isoglot.models.load import sampler_revision, scorer_settings
+from isoglot.models.load import sampler_revision
+from isoglot.models.scorers.load import scorer_settings
 from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.study.grid import GridCell
 

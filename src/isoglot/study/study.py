@@ -9,7 +9,7 @@ from isoglot.core.store import read_done
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES
 from isoglot.execute.lock import locked
-from isoglot.models.load import scorer_settings
+from isoglot.models.scorers.load import scorer_settings
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.study import Study, StudyCell, StudyFailure, StudyRun
 from isoglot.report.results.summary import RunSummary

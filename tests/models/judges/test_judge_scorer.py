@@ -5,11 +5,12 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from isoglot.core.protocols import JudgeScorerConfig, LengthConfig, Sampled
+from isoglot.core.protocols import Sampled
 from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.scorers import JudgeScorerConfig, LengthConfig
 from isoglot.data.score import ScoreConfig, score
 from isoglot.models.judges.rating import JudgeScorer, RatingConfig
-from isoglot.models.load import load_scorers, scorer_config, scorer_settings
+from isoglot.models.scorers.load import load_scorers, scorer_config, scorer_settings
 
 PROMPT = Prompt.from_text("How many?", language="en", gold="7")
 

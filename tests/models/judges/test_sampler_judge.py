@@ -16,7 +16,7 @@ from isoglot.models.judges.comparison import JudgeConfig, SamplerJudge, ScorerJu
 from isoglot.models.judges.rating import RatingConfig, SamplerRater
 from isoglot.models.load import load_judge
 from isoglot.models.local.config import WeightsConfig
-from isoglot.models.scorers import GoldScorer
+from isoglot.models.scorers.rules import GoldScorer
 
 PROMPT = Prompt.from_text("Je, mji mkuu wa Kenya ni upi?", language="sw", gold="Nairobi")
 

@@ -8,7 +8,7 @@ from published import is_whole, published, rows_in
 from isoglot.core.languages import LANGUAGES
 from isoglot.core.records import Completion, Prompt
 from isoglot.models.load import load_identifier
-from isoglot.models.scorers import LanguageMatch
+from isoglot.models.scorers.rules import LanguageMatch
 
 TWELVE = ("en", "de", "es", "id", "tr", "vi", "ru", "ar", "hi", "ja", "zh-Hans", "th")
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from isoglot.core.protocols import GoldConfig, LanguageMatchConfig, RewardModelConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
-from isoglot.models.load import load_scorers, scorer_config, scorer_settings
+from isoglot.core.scorers import GoldConfig, LanguageMatchConfig, RewardModelConfig
 from isoglot.models.local.reward import RewardModel
-from isoglot.models.scorers import GoldScorer
+from isoglot.models.scorers.load import load_scorers, scorer_config, scorer_settings
+from isoglot.models.scorers.rules import GoldScorer
 
 WORDS = ("apples", "manzanas", "maapulo", "left", "quedan", "yamebaki", "7", "?")
 

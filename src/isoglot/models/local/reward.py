@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import RewardModelConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.scorers import RewardModelConfig
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.template import load_tokenizer
 from isoglot.models.local.weights import load_weights, located, model_name

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.core.errors import InputError
-from isoglot.core.protocols import AgreementConfig
 from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.scorers import AgreementConfig
 from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
-from isoglot.models.agreement import AgreementScorer
-from isoglot.models.load import load_scorers
+from isoglot.models.scorers.agreement import AgreementScorer
+from isoglot.models.scorers.load import load_scorers
 
 ANSWERS = st.sampled_from(["It is 1.", "2", "also 2,0", "３", "no number"])
 FAMILIES = st.dictionaries(

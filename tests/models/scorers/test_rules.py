@@ -1,7 +1,7 @@
 """The language asked for is the reward."""
 
 from isoglot.core.records import Completion, Prompt
-from isoglot.models.scorers import LanguageMatch
+from isoglot.models.scorers.rules import LanguageMatch
 
 
 class Fixed:

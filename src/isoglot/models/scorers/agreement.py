@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from isoglot.core.protocols import AgreementConfig
 from isoglot.core.records import Completion, FinishReason, Prompt, content_id
+from isoglot.core.scorers import AgreementConfig
 
 FinalAnswer = Callable[[str], str | None]
 """Text → its final answer, in one form for all languages; None without one."""

@@ -1,0 +1,95 @@
+"""Settings of scorers, one class for each kind; `models/scorers/` makes scorers of them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from isoglot.core.section import Section
+
+
+class LanguageMatchConfig(Section):
+    """1.0 for an answer in the requested language alone, 0.0 in another or in several."""
+
+    kind: Literal["language_match"] = "language_match"
+    name: str = "language_match"
+    """The key of its rewards in `Completion.rewards`."""
+    weight: float = 1.0
+    """The factor of its reward in the sum."""
+
+
+class GoldConfig(Section):
+    """The grade of the answer against the prompt's gold, 0.0 to 1.0."""
+
+    kind: Literal["gold"] = "gold"
+    grader: str
+    """A name in `evals/graders.GRADERS`."""
+    name: str = "gold"
+    weight: float = 1.0
+
+
+class AgreementConfig(Section):
+    """1.0 for the final answer on which the languages of a family agree, 0.0 for another."""
+
+    kind: Literal["agreement"] = "agreement"
+    grader: str
+    """The grader whose reading of an answer is compared: last_number, exact or sequence."""
+    min_share: float = Field(0.4, ge=0, le=1)
+    """Smallest share of the vote that makes an agreement; without one there is no reward. 0.4 as in
+    isoglot's own design: the published value is not known."""
+    dominant_agrees: bool = True
+    """Take only agreements on what the dominant language answers most often."""
+    control: Literal["none", "shuffled", "dominant_only"] = "none"
+    """`shuffled` rewards the agreement of another family, `dominant_only` takes the vote of the
+    dominant language alone: controls of an experiment."""
+    name: str = "agreement"
+    weight: float = 1.0
+
+
+class LengthConfig(Section):
+    """The number of characters of an answer: the control that a reward model has to beat."""
+
+    kind: Literal["length"] = "length"
+    name: str = "length"
+    weight: float = 1.0
+
+
+class JudgeScorerConfig(Section):
+    """A model that writes a rating from 1 to 10."""
+
+    kind: Literal["judge"] = "judge"
+    model: str
+    """One word, as `isoglot judge --judge` takes it, or a `.yaml` file with its settings."""
+    show_gold: bool = False
+    """Show it the prompt's gold as a reference answer."""
+    name: str = "judge"
+    weight: float = 1.0
+
+
+class RewardModelConfig(Section):
+    """A sequence classification model with one label, run by `transformers` in this process."""
+
+    kind: Literal["reward_model"] = "reward_model"
+    path: str
+    """A local folder or a Hugging Face hub id."""
+    revision: str = "main"
+    """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
+    dtype: str = "auto"
+    """`auto`: the precision in which the checkpoint was saved."""
+    device: str = "auto"
+    """`auto` spreads the model over all accelerators; otherwise as in torch."""
+    batch_tokens: int = Field(16_384, ge=1)
+    """Upper bound of rows * longest row of a batch, in tokens; one row alone may be longer."""
+    name: str = "reward_model"
+    weight: float = 1.0
+
+
+ScorerConfig = Annotated[
+    LanguageMatchConfig
+    | GoldConfig
+    | AgreementConfig
+    | LengthConfig
+    | JudgeScorerConfig
+    | RewardModelConfig,
+    Field(discriminator="kind"),
+]
+"""Any scorer, by its `kind`."""

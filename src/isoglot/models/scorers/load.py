@@ -1,0 +1,113 @@
+"""Load scorers from their configs: the one module that knows every kind."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from isoglot.core.errors import InputError
+from isoglot.core.protocols import LanguageIdentifier, Scorer
+from isoglot.core.scorers import (
+    AgreementConfig,
+    GoldConfig,
+    JudgeScorerConfig,
+    LanguageMatchConfig,
+    LengthConfig,
+    RewardModelConfig,
+    ScorerConfig,
+)
+from isoglot.models.judges.rating import JudgeScorer, RatingConfig
+from isoglot.models.load import answer_settings, load_sampler, model_config
+from isoglot.models.local.reward import RewardModel
+from isoglot.models.local.weights import model_revision
+from isoglot.models.scorers.agreement import AgreementScorer, FinalAnswer
+from isoglot.models.scorers.rules import GoldScorer, LanguageMatch, LengthScorer
+
+Named = TypeVar("Named")
+
+Graders = Mapping[str, Callable[[str, str], float | None]]
+"""Graders by name; each takes a completion and the gold."""
+
+
+def scorer_config(text: str) -> ScorerConfig:
+    """Parse the name of a scorer: `language_match`, `length`, `gold:GRADER`, `judge:MODEL`, or the
+    folder or hub id of a reward model."""
+    if text == "language_match":
+        return LanguageMatchConfig()
+    if text == "length":
+        return LengthConfig()
+    kind, separator, name = text.partition(":")
+    if not separator or kind not in ("gold", "judge"):
+        return RewardModelConfig(path=text)
+    if not name:
+        raise InputError(
+            f"expected {kind}:NAME, got {text!r}; gold:last_number, judge:openai:gpt-4o"
+        )
+    return GoldConfig(grader=name) if kind == "gold" else JudgeScorerConfig(model=name)
+
+
+def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
+    """Return the settings that decide the rewards of a scorer, for fingerprints."""
+    settings = config.model_dump(mode="json", exclude={"path", "device", "batch_tokens"})
+    if isinstance(config, JudgeScorerConfig):
+        return {**settings, "model": answer_settings(model_config(config.model))}
+    if isinstance(config, RewardModelConfig):
+        return {**settings, "revision": model_revision(config.path, config.revision)}
+    return settings
+
+
+def load_scorers(
+    configs: Sequence[ScorerConfig | str],
+    identifier: LanguageIdentifier,
+    graders: Graders | None = None,
+    final_answers: Mapping[str, FinalAnswer] | None = None,
+    dominant_language: str | None = None,
+) -> list[Scorer]:
+    """Load scorers by their configs, or names as in `scorer_config`, in this order.
+
+    `graders` are those that a scorer of kind gold may name, `final_answers` those of kind
+    agreement, which also needs the dominant language of the families. Raises InputError for an
+    unknown one, and as the models do.
+    """
+    read = [scorer_config(each) if isinstance(each, str) else each for each in configs]
+    context = _Context(identifier, graders or {}, final_answers or {}, dominant_language)
+    return [_load_scorer(config, context) for config in read]
+
+
+class _Context(NamedTuple):
+    """Surroundings of a scorer, besides its own settings."""
+
+    identifier: LanguageIdentifier
+    graders: Graders
+    final_answers: Mapping[str, FinalAnswer]
+    dominant_language: str | None
+
+
+def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
+    match config:
+        case LanguageMatchConfig():
+            return LanguageMatch(context.identifier)
+        case GoldConfig():
+            return GoldScorer(_grader(config, context.graders), config.grader)
+        case AgreementConfig():
+            if context.dominant_language is None:
+                raise InputError(
+                    f"the scorer {config.name!r} compares the languages of a family: expected a "
+                    "recipe with parallel prompts, got prompts alone"
+                )
+            read = _grader(config, context.final_answers)
+            return AgreementScorer(config, read, context.dominant_language)
+        case LengthConfig():
+            return LengthScorer()
+        case JudgeScorerConfig():
+            sampler = load_sampler(model_config(config.model))
+            return JudgeScorer(sampler, RatingConfig(show_gold=config.show_gold))
+        case RewardModelConfig():
+            return RewardModel(config)
+
+
+def _grader(config: GoldConfig | AgreementConfig, known: Mapping[str, Named]) -> Named:
+    if config.grader not in known:
+        raise InputError(
+            f"expected a grader among {', '.join(known) or '(none)'}, got {config.grader!r}; "
+            f"correct `grader` of the scorer {config.name!r}"
+        )
+    return known[config.grader]
