@@ -31,6 +31,7 @@ from isoglot.models.local.prefix_tree import TokenSequence
 from isoglot.models.local.transformers import TransformersSampler
 from isoglot.models.server.completions import completion_body, likelihood_of, read_completion
 from isoglot.models.server.http import NoReply
+from isoglot.models.server.process import ServerProcess, logging_to
 from isoglot.models.server.vllm import VLLMModel, server_command
 
 DOUBLE = [sys.executable, vllm_double.__file__, "serve"]
@@ -125,6 +126,15 @@ def test_samples_come_again_with_their_seed_in_any_company(served):
     assert any(one != other for one, other in first)
     other = served.sample(asked, WARM.model_copy(update={"seed": 6}))
     assert other != first
+
+
+@pytest.mark.slow
+def test_samples_of_more_prompt_tokens_than_a_batch_holds(served):
+    """vLLM's processor backend died where it read a prompt with a seed in two parts."""
+    long = [Prompt.from_text(f"{i} " + "one two " * 50, language="en") for i in range(48)]
+    found = served.sample(long, WARM)
+    assert [len(samples) for samples in found] == [2] * 48
+    assert served.sample(long[40:], WARM) == found[40:]
 
 
 @pytest.mark.slow
@@ -337,11 +347,28 @@ def test_the_command_line(tiny_model):
         f"vllm serve {tiny_model} --dtype float32 --tensor-parallel-size 2 "
         "--gpu-memory-utilization 0.5 --max-model-len auto --quantization fp8 "
         "--generation-config vllm --disable-log-stats --disable-uvicorn-access-log "
-        "--served-model-name model --enforce-eager "
+        "--served-model-name model --no-enable-chunked-prefill --enforce-eager "
         "--no-enable-prefix-caching --seed 3"
     )
     as_saved = WeightsConfig(path=str(tiny_model))
     assert "--dtype float32" in " ".join(server_command(as_saved, PromptEncoder(as_saved)))
+
+
+def test_the_errors_in_a_log_are_shown_and_not_what_follows_them(tmp_path):
+    with logging_to(tmp_path):
+        process = ServerProcess(["vllm"], "log", key_variable="K", environment={}, start_seconds=1)
+    process.log.write_text(
+        "(Worker pid=7) ERROR 12-01 12:46 [x.py:1] RuntimeError: CPU Generator has no offset\n"
+        "(Worker pid=7) ERROR 12-01 12:46 [x.py:1] RuntimeError: CPU Generator has no offset\n"
+        "(Engine pid=8) ERROR 12-01 12:46 [y.py:2] v.EngineDeadError: the engine is dead\n"
+        + ' - leaked function "create"\n'
+        * 20
+    )
+    assert process.log_end() == (
+        "RuntimeError: CPU Generator has no offset | EngineDeadError: the engine is dead"
+    )
+    process.log.write_text("not enough memory\n\n\033[31mended\n")
+    assert process.log_end() == "not enough memory | [31mended"
 
 
 def test_the_body_of_a_request():

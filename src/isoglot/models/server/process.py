@@ -5,6 +5,7 @@ for how it ends.
 """
 
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -23,7 +24,9 @@ from isoglot.core.errors import InputError, RunError
 _WATCH = "isoglot.models.server.watch"
 _POLL_SECONDS = 0.25
 _STOP_SECONDS = 60
-_LOG_LINES, _LOG_BYTES = 12, 4000
+_LOG_LINES, _LOG_ERRORS, _LOG_BYTES = 12, 3, 100_000
+_ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b: .*\S")
+"""The last line of a traceback, after the prefix of a logger."""
 _logs: list[Path] = []
 """The folders of `logging_to`, the innermost last."""
 
@@ -133,15 +136,19 @@ class ServerProcess:
             process.wait()
 
     def log_end(self) -> str:
-        """Return the last lines of the log in one line, without control characters."""
+        """Return the last errors in the log, else its last lines, without control characters.
+
+        What a server prints while it ends, such as leaked objects, stands after its errors.
+        """
         try:
             with self.log.open("rb") as log:
                 log.seek(max(0, self.log.stat().st_size - _LOG_BYTES))
                 lines = log.read().decode(errors="replace").replace(self.key, "***").splitlines()
         except OSError:
             return ""
-        told = [" ".join(line.split()) for line in lines if line.strip()]
-        text = " | ".join(told[-_LOG_LINES:])
+        errors = dict.fromkeys(found[0] for line in lines if (found := _ERROR.search(line)))
+        told = list(errors)[-_LOG_ERRORS:] or [line for line in lines if line.strip()][-_LOG_LINES:]
+        text = " | ".join(" ".join(line.split()) for line in told)
         return "".join(char for char in text if char.isprintable())
 
     def _failure(self, what: str) -> str:

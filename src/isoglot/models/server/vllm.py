@@ -68,8 +68,9 @@ class _Replica:
             if self.process.num_starts >= self.max_starts:
                 raise RunError(
                     f"vLLM ended {self.process.num_starts} times: {self.process.log_end()} (log: "
-                    f"{self.process.log}); lower vllm.gpu_memory_utilization, vllm.max_model_len "
-                    "or vllm.max_concurrency; the same command resumes"
+                    f"{self.process.log}); where memory is short, lower "
+                    "vllm.gpu_memory_utilization, vllm.max_model_len or vllm.max_concurrency; "
+                    "the same command resumes"
                 )
             await asyncio.to_thread(self.process.start)
             await asyncio.to_thread(self.process.wait_until_healthy)
@@ -245,6 +246,8 @@ def _replica(
 
 def server_command(config: WeightsConfig, encoder: PromptEncoder) -> list[str]:
     """Return the command of a server, without its address."""
+    import torch
+
     path, hub, adapters = encoder.weights
     settings, revision = config.vllm, hub.get("revision")
     arguments: dict[str, Any] = {
@@ -261,6 +264,9 @@ def server_command(config: WeightsConfig, encoder: PromptEncoder) -> list[str]:
         "disable_uvicorn_access_log": True,
         "served_model_name": "base" if adapters else _NAME,
     }
+    if not torch.cuda.is_available():
+        # vLLM's processor backend dies at a request with a seed whose prompt it reads in parts.
+        arguments["enable_chunked_prefill"] = False
     if adapters:
         rank = json.loads((Path(adapters) / "adapter_config.json").read_text("utf-8"))["r"]
         arguments |= {
