@@ -21,6 +21,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from isoglot.benchmarks.benchmark import literals
+from isoglot.core.text import folded
 
 UNDETERMINED = "und"
 """Key of the English words for languages without words of their own."""
@@ -79,7 +80,7 @@ class _Answer:
     @cached_property
     def spans(self) -> list[tuple[int, int, set[str]]]:
         """Start, end and labels of each option in the text, the longest first."""
-        return _spans(_folded(self.plain), self.options.texts)
+        return _spans(_lowered(self.plain), self.options.texts)
 
     def label(self, found: re.Match[str], group: str = "letter") -> str:
         return self.options.letters[self.reader.letter_of[found[group].upper()]]
@@ -184,7 +185,7 @@ def _spans(folded: str, texts: Mapping[str, Sequence[str]]) -> list[tuple[int, i
     labels_of: dict[str, set[str]] = {}
     for label, forms in texts.items():
         for form in forms:
-            whole = _folded(_plain(form))
+            whole = _lowered(_plain(form))
             labels_of.setdefault(whole.rstrip(_FINAL) or whole, set()).add(label)
     spans: list[tuple[int, int, set[str]]] = []
     for option in sorted(filter(None, labels_of), key=lambda option: (-len(option), option)):
@@ -224,7 +225,7 @@ def _joins(char: str) -> bool:
 
 def _plain(text: str) -> str:
     """Undo compatibility forms, Markdown and runs of blanks, but keep lines."""
-    plain = _MARKDOWN.sub("", unicodedata.normalize("NFKC", text)).replace("’", "'")
+    plain = _MARKDOWN.sub("", folded(text)).replace("’", "'")
     return "\n".join(" ".join(line.split()) for line in plain.splitlines()).strip()
 
 
@@ -235,7 +236,7 @@ def _first_answer(plain: str, language: str) -> str:
     return plain
 
 
-def _folded(text: str) -> str:
+def _lowered(text: str) -> str:
     """Return lower case of the same length: only İ would grow."""
     return text.replace("İ", "i").lower()
 

@@ -3,15 +3,15 @@
 from functools import cache
 from typing import Any
 
-from isoglot.core.text import composed
+from isoglot.core.text import folded
 
 
 def chrf(text: str, reference: str) -> float:
     """Return sacreBLEU's chrF++ of a sentence, 0 to 1: character 6-grams and word 2-grams.
 
-    Both texts are compared in Unicode form NFC.
+    Both texts are compared as `core.text.folded`.
     """
-    return chrf_scorer().sentence_score(composed(text), [composed(reference)]).score / 100
+    return chrf_scorer().sentence_score(folded(text), [folded(reference)]).score / 100
 
 
 @cache

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.core.languages import LANGUAGES
+from isoglot.core.text import folded
 
 Grams = NDArray[np.uint32]
 """The distinct hashed n-grams of a text, sorted."""
@@ -42,9 +43,9 @@ def bare(text: str) -> NDArray[np.uint32]:
     Unicode NFKC, case folded (Turkish dotless and dotted i are one), without blanks, punctuation
     and invisible characters. Digits, symbols such as + and vowel signs are kept.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    folded = unicodedata.normalize("NFKC", folded).replace("ı", "i").replace("i\u0307", "i")
-    points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    plain = unicodedata.normalize("NFKC", folded(text)).casefold()
+    plain = unicodedata.normalize("NFKC", plain).replace("ı", "i").replace("i\u0307", "i")
+    points = np.frombuffer(plain.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     return points[_is_kept()[np.minimum(points, _LAST)]]
 
 

@@ -12,15 +12,15 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from isoglot.core.errors import InputError
-from isoglot.core.text import composed
+from isoglot.core.text import folded
 
 Message = Mapping[str, str]
 """One turn of a conversation: `{"role": "user" | "assistant" | "system", "content": text}`."""
 
 
 def content_id(*parts: str) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of the parts in Unicode form NFC."""
-    return hashlib.sha256(composed("\x1f".join(parts)).encode()).hexdigest()[:16]
+    """Return the first 16 hexadecimal digits of the SHA-256 of the parts, `folded`."""
+    return hashlib.sha256(folded("\x1f".join(parts)).encode()).hexdigest()[:16]
 
 
 PromptKey = tuple[str, str]

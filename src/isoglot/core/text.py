@@ -20,14 +20,16 @@ def folded(text: str) -> str:
 
     The form is Unicode's NFKC (full-width letters, ligatures and Arabic presentation forms become
     plain letters) without invisible characters: soft hyphens, joiners, direction marks, variation
-    selectors. Exponents, indices, fractions and circled numbers stay: `10²` is not `102`.
-    Case and white space stay, too. A text, its NFC, NFD and folded form have the same folded form.
+    selectors. Exponents, indices, fractions and circled numbers stay: `10²` is not `102`. The am of
+    Thai and Lao stays one letter, as it is typed, and so do case and white space. A text, its NFC,
+    NFD and folded form have the same folded form.
     """
     if text.isascii():
         return text
     parts = _raised().split(_INVISIBLE.sub("", text))
     parts[::2] = [unicodedata.normalize("NFKC", part) for part in parts[::2]]
-    return unicodedata.normalize("NFC", "".join(parts))
+    plain = unicodedata.normalize("NFC", "".join(parts))
+    return plain.replace("\u0e4d\u0e32", "ำ").replace("\u0ecd\u0eb2", "ຳ")
 
 
 @cache
@@ -38,14 +40,9 @@ def _raised() -> re.Pattern[str]:
     return re.compile("([" + re.escape("".join(set(chars) - set("ªº™℠"))) + "]+)")
 
 
-def composed(text: str) -> str:
-    """Return the text in Unicode form NFC, in which canonically equal texts are the same."""
-    return unicodedata.normalize("NFC", text)
-
-
 def normalise(text: str) -> str:
     """Return the text in Unicode form NFC, every run of white space one blank, none at the ends."""
-    return " ".join(composed(text).split())
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def same_text(one: str, other: str) -> bool:

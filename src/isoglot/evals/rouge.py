@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 
 from isoglot.core.records import Prompt
-from isoglot.core.text import composed
+from isoglot.core.text import folded
 from isoglot.evals.metric import Metric, mean_of, reference_of
 
 _ENGLISH = re.compile(r"[a-z0-9]+")
@@ -27,7 +27,7 @@ _UNSPACED = (
 @lru_cache(maxsize=4096)
 def tokens(text: str, tag: str) -> tuple[str, ...]:
     """Split a text into lower-case words, or into characters where it has no words."""
-    lowered = composed(text).lower()
+    lowered = folded(text).lower()
     if tag == "en":
         return tuple(_ENGLISH.findall(lowered))
     return tuple(_words().findall(lowered) or "".join(lowered.split()))
@@ -78,11 +78,11 @@ def _sides(prompt: Prompt, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]
 def _words() -> re.Pattern[str]:
     r"""Match a character of an unspaced script with its marks, or a run of letters and digits.
 
-    `\w` leaves out marks such as the vowel signs of Devanagari; joiners are part of words.
+    `\w` leaves out marks such as the vowel signs of Devanagari.
     """
     characters = map(chr, range(0x300, 0x1F000))
     marks = "".join(char for char in characters if unicodedata.category(char).startswith("M"))
-    mark = rf"[{re.escape(marks)}\u200c\u200d]"
+    mark = rf"[{re.escape(marks)}]"
     letter = rf"(?![{_UNSPACED}])[^\W_]"
     return re.compile(rf"(?=\w)[{_UNSPACED}]{mark}*|{letter}(?:{letter}|{mark})*")
 

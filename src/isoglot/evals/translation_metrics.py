@@ -2,8 +2,8 @@
 
 Each keeps the statistics of every answer, and its value is a function of their sum. So the
 bootstrap resamples sums, and the value of a set is that of sacreBLEU (Post 2018, arXiv:1804.08771)
-and not a mean over sentences. Answers and references are compared in Unicode form NFC, as the
-signature says (`forms:nfc`): for texts in it, all numbers are sacreBLEU's.
+and not a mean over sentences. Answers and references are compared as `core.text.folded`, as
+the signature says (`forms:nfkc`): for texts in that form, all numbers are sacreBLEU's.
 """
 
 import warnings
@@ -15,7 +15,7 @@ import numpy as np
 from isoglot.core.chrf import chrf_scorer
 from isoglot.core.languages import language
 from isoglot.core.records import Prompt
-from isoglot.core.text import composed
+from isoglot.core.text import folded
 from isoglot.evals.metric import Metric, Statistics, reference_of
 
 _CHRF_BETA = 2
@@ -37,7 +37,7 @@ def bleu_tokeniser(tag: str) -> str:
 def _statistics(scorer: Any, text: str, prompt: Prompt) -> Statistics | None:
     if scorer is None:
         return None
-    texts, references = [composed(text)], [[composed(reference_of(prompt))]]
+    texts, references = [folded(text)], [[folded(reference_of(prompt))]]
     return tuple(map(float, scorer._extract_corpus_statistics(texts, references)[0]))
 
 

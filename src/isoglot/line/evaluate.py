@@ -48,7 +48,7 @@ from isoglot.recipe.tasks import left_out_languages, task_languages
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.rows import RESULTS_FILE, GroupRow, ResultRow
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raise it when an evaluation writes something else."""
 
 DOMINANT = "en"

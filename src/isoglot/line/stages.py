@@ -177,7 +177,7 @@ def _makes_demonstrations(recipe: Recipe) -> bool:
 STAGES = (
     Stage(
         name="prompts",
-        version=2,
+        version=3,
         reads=(),
         writes=Prompt,
         run=make_prompts,
@@ -288,7 +288,7 @@ STAGES = (
 
 EVALUATE = Stage(
     name="evaluate",
-    version=4,
+    version=5,
     reads=(),
     writes=Graded,
     run=make_evaluation,

@@ -294,5 +294,5 @@ def _signature(measurement: Measurement, identifier: str, out: Path) -> str:
     )
     return (
         f"{task.name}|{prompts}|n:{selection.num_families or 'all'}|shots:{shots}|{answers}"
-        f"|forms:nfc|seed:{selection.seed}|v:{__version__}"
+        f"|forms:nfkc|seed:{selection.seed}|v:{__version__}"
     )
