@@ -2,7 +2,7 @@
 
 import resource
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -182,6 +182,14 @@ def test_missing_column_is_named(tmp_path):
     pq.write_table(pq.ParquetFile(path).read().drop_columns(["gold", "source"]), path)
     with pytest.raises(ValueError, match="column missing: gold, source"):
         read_shard(path, Prompt)
+
+
+def test_completions_of_earlier_versions_have_no_thought(tmp_path):
+    path = tmp_path / "part"
+    write_shard(path, [replace(COMPLETION, thought="Tatu.")], Completion)
+    assert read_shard(path, Completion)[0].thought == "Tatu."
+    pq.write_table(pq.ParquetFile(path).read().drop_columns(["thought"]), path)
+    assert read_shard(path, Completion) == [COMPLETION]
 
 
 def test_column_of_another_type_is_refused(tmp_path):

@@ -137,3 +137,24 @@ def test_one_reader_for_all_sources(case, tmp_path):
         prompt = Prompt("1", "1", "de", [{"role": "user", "content": "?"}], "de")
         answer = sampler.sample([prompt], Sampling())[0][0].text
     assert (answer or None) in case.right
+
+
+def test_marks_of_a_family_and_of_ones_own():
+    own = ("<<why>>", "<<so>>")
+    assert split_thinking("<<why>>2 + 3<<so>>5 apples", marks=own) == ("2 + 3", "5 apples")
+    assert split_thinking("2 + 3<<so>>5 apples", marks=own) == ("2 + 3", "5 apples")
+    assert split_thinking("2 + 3", marks=own) == ("", "2 + 3")
+    assert split_thinking("2 + 3", marks=own, opened=True) == ("2 + 3", None)
+    assert split_thinking("<<why>>2 + 3", marks=own) == ("2 + 3", None)
+    assert split_thinking("<think>2</think>5", marks=own) == ("", "<think>2</think>5")
+    assert split_thinking("[THINK]2[/THINK]5", marks="magistral") == ("2", "5")
+    assert split_thinking("[THINK]2[/THINK]5", marks="qwen") == ("", "[THINK]2[/THINK]5")
+    channels = "<|channel|>analysis<|message|>2<|end|><|channel|>final<|message|>5"
+    assert split_thinking(channels, marks="gpt-oss") == ("2", "5")
+    assert split_thinking("<think>2</think>5", marks="gpt-oss") == ("", "<think>2</think>5")
+    command_a = "<|START_THINKING|>2<|END_THINKING|><|START_RESPONSE|>5<|END_RESPONSE|>"
+    assert split_thinking(command_a, marks="command-a") == ("2", "5")
+    assert opens_thinking("user: 2 + 3?\nmodel: <<why>>\n", own)
+    assert not opens_thinking("user: 2 + 3?\nmodel: <think>\n", own)
+    assert is_thinking_mark("<<so>>", own)
+    assert not is_thinking_mark("<think>", own)

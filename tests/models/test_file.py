@@ -10,6 +10,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt, content_id
 from isoglot.core.row_sources import FileRowsConfig
+from isoglot.data.generate import generate
 from isoglot.data.prompts import read_prompts
 from isoglot.models.file import FileSampler, FileSamplerConfig
 
@@ -57,6 +58,30 @@ def test_rows_join_and_missing_is_an_error(tmp_path, suffix):
     ]
     assert ticks == [(1, "sw")] * 3
     assert sampler.name.startswith("answers@")
+
+
+@pytest.mark.parametrize(
+    ("cells", "settings"),
+    [
+        ({"completion": "<think>Tatu.</think>saba"}, {}),
+        ({"completion": "(why) Tatu. (so) saba"}, {"thought_marks": ("(why)", "(so)")}),
+        ({"completion": "saba", "why": "Tatu."}, {"thought_column": "why"}),
+        (
+            {
+                "completion": [
+                    {"role": "assistant", "content": "saba", "reasoning_content": "Tatu."}
+                ]
+            },
+            {},
+        ),
+    ],
+    ids=["marks", "own marks", "column", "turn"],
+)
+def test_the_thought_is_kept_apart(tmp_path, cells, settings):
+    path = write(tmp_path, ".jsonl", [{"prompt_id": prompt(1).prompt_id, **cells}])
+    sampler = FileSampler(FileSamplerConfig(path=path, **settings))
+    ((completion,),) = [generate([prompt(1)], sampler, Sampling())]
+    assert (completion.text, completion.thought) == ("saba", "Tatu.")
 
 
 def test_a_null_completion_is_an_error(tmp_path):

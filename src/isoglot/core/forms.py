@@ -276,15 +276,15 @@ def _with_context(
     return prompt
 
 
-def read_answer(row: Row, column: str) -> str | None:
-    """Return an answer without its thought: a text, or a conversation of one turn."""
+def answer_text(row: Row, column: str) -> str:
+    """Return an answer as the model wrote it: a text, or a conversation of one turn."""
     value = column_value(row, column)
     if value is None or isinstance(value, str):
-        return _spoken(column_text(row, column) or "")
+        return column_text(row, column) or ""
     if isinstance(value, list | Mapping):
         turns = turns_of(value, column)
         if len(turns) == 1 and turns[0]["role"] == "assistant":
-            return _spoken(turns[0]["content"])
+            return turns[0]["content"]
     raise RefusedRow(
         f"expected text in column {column!r}, or one turn of the assistant, came {value!r:.60}; "
         "name the column that holds the answer",
@@ -318,7 +318,7 @@ def _with_answer(row: Row, columns: RowColumns, facts: Mapping[str, Any]) -> Row
         completion = None
     prompt = _with_context(row, columns, prompt)
     if columns.completion:
-        completion = read_answer(row, columns.completion)
+        completion = _spoken(answer_text(row, columns.completion))
     label = _label(row, columns.label) if columns.label else None
     name = "prompt-only" if completion is None else "prompt-completion"
     form = _form_name(name if label is None else "unpaired preference", columns, is_conversation)

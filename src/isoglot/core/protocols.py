@@ -1,13 +1,14 @@
 """The models that stages call, each a protocol of one method; stages import no model."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol, Self
 
 from pydantic import Field
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Completion, Prompt
+from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.section import Section
+from isoglot.core.thinking import ThoughtMarks, split_thinking
 
 
 class Tick(Protocol):
@@ -46,13 +47,33 @@ class Sampling(Section):
 
 
 class Sampled(NamedTuple):
-    """One answer of a model: its text and why it ended (`stop`, `length`, `error`)."""
+    """One answer of a model: its text without its thought, and why it ended (`stop`, `length`,
+    `error`)."""
 
     text: str
     finish_reason: str
     log_probability: float | None = None
     """Natural logarithm of the model's own probability, mean over the tokens; None if not known:
     only translators of kind seq2seq give it."""
+    thought: str | None = None
+    """The thought before the answer; None of a model that does not think or does not tell it."""
+
+    @classmethod
+    def of_text(
+        cls,
+        text: str,
+        finish_reason: str,
+        *,
+        opened: bool = False,
+        marks: ThoughtMarks = "auto",
+    ) -> Self:
+        """Split the thought from what a model wrote; one that never ends is cut off.
+
+        `opened`, `marks`: see `split_thinking`.
+        """
+        thought, answer = split_thinking(text, opened=opened, marks=marks)
+        reason = FinishReason.LENGTH if answer is None else finish_reason
+        return cls(answer or "", reason, thought=thought or None)
 
 
 class Sampler(Protocol):

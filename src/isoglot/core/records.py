@@ -126,6 +126,8 @@ class Completion:
     """Mean log-probability of a token by the translator; None if it is not known."""
     artefact: str | None = None
     """The first fault found in a translation (`data/artefacts.py`); None without, or unchecked."""
+    thought: str | None = None
+    """The thought before the answer; None of a model that does not think or does not tell it."""
     rewards: Mapping[str, float | None] = field(default_factory=dict)
 
     @classmethod

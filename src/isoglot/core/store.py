@@ -30,7 +30,7 @@ from isoglot.core.records import (
 DROPPED = "dropped"
 """The folder in a stage's folder that holds the `Dropped` rows, in parts of the same names."""
 
-LATER = {"completion", "translation_log_probability"}
+LATER = {"completion", "translation_log_probability", "thought"}
 """Columns that shards of earlier versions may lack; they are read as None."""
 
 _DONE = "done.json"

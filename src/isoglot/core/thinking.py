@@ -2,7 +2,23 @@
 
 import re
 import unicodedata
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+ThoughtFamily = Literal["auto", "qwen", "deepseek", "magistral", "command-a", "gpt-oss"]
+
+ThoughtMarks = ThoughtFamily | tuple[str, str]
+"""The marks around a thought: of any model (`auto`), of one family, or a pair of one's own."""
+
+_PAIRS: Mapping[str, tuple[str, str]] = {
+    "qwen": ("<think>", "</think>"),
+    "deepseek": ("<think>", "</think>"),
+    "magistral": ("[THINK]", "[/THINK]"),
+    "command-a": ("<|START_THINKING|>", "<|END_THINKING|>"),
+}
+
+THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking")
+"""The key of the thought in a message: of DeepSeek, Qwen and vLLM, of OpenRouter, of Ollama."""
 
 _WORD = r"(?:(?!end)\w+[:_])?(?:think(?:ing)?|thoughts?|reasoning|scratch_?pad)"
 _B, _U = "[|\uff5c]", "[_\u2581 ]"
@@ -81,33 +97,32 @@ class Thinking(NamedTuple):
     """None if the thought never ends: there is no answer."""
 
 
-def split_thinking(text: str, *, opened: bool = False) -> Thinking:
+def split_thinking(text: str, *, opened: bool = False, marks: ThoughtMarks = "auto") -> Thinking:
     """Split the thought at the beginning of a text from the answer after it.
 
     A thought begins with a mark such as `<think>`, `[THINK]` or a channel of gpt-oss, or before the
     text (`opened`: the prompt ended in the mark). A closing mark alone ends a thought, too, unless
-    it stands within a sentence, a quotation or code: then the text is about marks. A text without a
-    thought stays unchanged.
+    it stands within a sentence, a quotation or code: then the text is about marks. Of given `marks`
+    the first closing one ends the thought wherever it stands. A text without a thought stays
+    unchanged.
 
     Example:
         >>> split_thinking("<think>2 + 3</think>The answer is 5.")
         Thinking(thought='2 + 3', answer='The answer is 5.')
     """
-    if opened and _CHANNEL.search(text):
-        text = f"<|channel|>analysis<|message|>{text}"
-    if _CHANNELS.match(text):
-        return _of_channels(_CHANNEL.findall(text))
-    if bare := _BARE_CHANNELS.match(text):
-        return Thinking(bare[1].strip(), bare[2].lstrip())
-    if _BARE_CHANNEL.match(text):
-        return Thinking(text.removeprefix("analysis"), None)
+    if pair := marks if isinstance(marks, tuple) else _PAIRS.get(marks):
+        return _between(text, pair, opened=opened)
+    if found := _in_channels(text, opened=opened):
+        return found
+    if marks == "gpt-oss":
+        return Thinking(text, None) if opened else Thinking("", text)
     thoughts: list[str] = []
     while True:
         begun = _BEGUN.match(text)
         start = begun.end() if begun else 0
         if begun or opened:
-            marks = _CLOSED.finditer(text, start)
-            closed = next((mark for mark in marks if not _is_quoted(mark)), None)
+            ends = _CLOSED.finditer(text, start)
+            closed = next((mark for mark in ends if not _is_quoted(mark)), None)
             if closed is None:
                 return Thinking("\n".join([*thoughts, text[start:].strip()]), None)
         else:
@@ -119,14 +134,57 @@ def split_thinking(text: str, *, opened: bool = False) -> Thinking:
     return Thinking("\n".join(thoughts), _unwrapped(text) if thoughts else text)
 
 
-def opens_thinking(prompt: str) -> bool:
+def opens_thinking(prompt: str, marks: ThoughtMarks = "auto") -> bool:
     """True if a rendered prompt ends inside the model's thinking."""
+    if isinstance(marks, tuple):
+        return prompt.rstrip().endswith(marks[0])
     return _ENDS_OPEN.search(prompt) is not None
 
 
-def is_thinking_mark(token: str) -> bool:
+def is_thinking_mark(token: str, marks: ThoughtMarks = "auto") -> bool:
     """True for a token that marks a thought or an answer, which decoding must keep."""
-    return _MARK.fullmatch(token) is not None
+    return token in marks if isinstance(marks, tuple) else _MARK.fullmatch(token) is not None
+
+
+def thought_of_message(message: Mapping[str, Any]) -> str | None:
+    """Return the thought that a message has apart from its content; None without one.
+
+    It is under a key of `THOUGHT_KEYS`, or in parts of the content that hold thinking.
+    """
+    found = [message.get(key) for key in THOUGHT_KEYS]
+    if isinstance(parts := message.get("content"), list):
+        found += [part.get("thinking") for part in parts if isinstance(part, Mapping)]
+    return next(filter(None, map(_thought_text, found)), None)
+
+
+def _thought_text(thought: Any) -> str | None:
+    """Read a thought that is a text, or a list of parts with texts, as Magistral's."""
+    if isinstance(thought, list):
+        texts = [part.get("text") for part in thought if isinstance(part, Mapping)]
+        thought = "".join(text for text in texts if isinstance(text, str))
+    return thought.strip() or None if isinstance(thought, str) else None
+
+
+def _between(text: str, marks: tuple[str, str], *, opened: bool) -> Thinking:
+    """Split by one pair of marks, taken literally."""
+    opening, closing = marks
+    begun = text.lstrip().startswith(opening)
+    text = text.lstrip().removeprefix(opening) if begun else text
+    thought, closed, answer = text.partition(closing)
+    if closed:
+        return Thinking(thought.strip(), _unwrapped(answer.lstrip()))
+    return Thinking(text.strip(), None) if begun or opened else Thinking("", text)
+
+
+def _in_channels(text: str, *, opened: bool) -> Thinking | None:
+    """Split what gpt-oss writes; None where no channel begins the text."""
+    if opened and _CHANNEL.search(text):
+        text = f"<|channel|>analysis<|message|>{text}"
+    if _CHANNELS.match(text):
+        return _of_channels(_CHANNEL.findall(text))
+    if bare := _BARE_CHANNELS.match(text):
+        return Thinking(bare[1].strip(), bare[2].lstrip())
+    return Thinking(text.removeprefix("analysis"), None) if _BARE_CHANNEL.match(text) else None
 
 
 def _of_channels(messages: list[tuple[str, str]]) -> Thinking:

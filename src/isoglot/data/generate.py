@@ -23,7 +23,10 @@ def generate(
     """
     completions = sampler.sample(prompts, sampling, tick)
     return [
-        Completion(*of_prompt, sampler.name, index, sampled.text, sampled.finish_reason)
+        Completion(
+            *(*of_prompt, sampler.name, index, sampled.text, sampled.finish_reason),
+            thought=sampled.thought,
+        )
         for prompt, samples in zip(prompts, completions, strict=True)
         for of_prompt in [(*prompt_key(prompt), prompt.answer_language)]
         for index, sampled in enumerate(samples)

@@ -79,7 +79,7 @@ class Job:
         """Return the policy that the training of the round starts from."""
         first = self.recipe.policy
         revision = first.revision if self.policy == first.path else "main"  # of the run's own: none
-        return Policy(self.policy, revision, first.chat_template)
+        return Policy(self.policy, revision, first.chat_template, first.thought_marks)
 
     def translator_config(self, place: int = 0) -> Any:
         """The config of a translator of the recipe, or of the policy, which translates without."""

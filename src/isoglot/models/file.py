@@ -8,12 +8,12 @@ from isoglot.core.cells import cell_id, cell_text
 from isoglot.core.endings import read_ending
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
-from isoglot.core.forms import read_answer
+from isoglot.core.forms import answer_text
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.core.rows import Row, errors_at, read_rows
 from isoglot.core.section import Section
-from isoglot.core.thinking import split_thinking
+from isoglot.core.thinking import ThoughtMarks, thought_of_message
 from isoglot.core.verbosity import tell
 
 
@@ -33,6 +33,11 @@ class FileSamplerConfig(Section):
     """The model that wrote the completion; by default the name of the file stands for it."""
     sampler: str | None = None
     """The model to read if `sampler_column` has several."""
+    thought_column: str | None = None
+    """The thought before the completion; by default it is read from the completion by its marks, or
+    from `reasoning_content`, `reasoning` or `thinking` of a turn."""
+    thought_marks: ThoughtMarks = "auto"
+    """The marks around a thought in the completion, as in the config of a local model."""
 
 
 class FileSampler:
@@ -118,9 +123,11 @@ def _sampled(row: Row, config: FileSamplerConfig) -> Sampled:
     if value is None:
         return Sampled("", FinishReason.ERROR)
     if isinstance(value, list | Mapping):
-        text = read_answer(row, column)
+        turn = value if isinstance(value, Mapping) else next(iter(value), {})
+        text = answer_text(row, column)
+        told = thought_of_message(turn) if isinstance(turn, Mapping) else None
     else:
-        text = split_thinking(cell_text(value, column)).answer
+        text, told = cell_text(value, column), None
     reason = FinishReason.STOP
     if config.finish_reason_column is not None:
         ending = read_ending(row[config.finish_reason_column])
@@ -130,11 +137,15 @@ def _sampled(row: Row, config: FileSamplerConfig) -> Sampled:
                 f"{row[config.finish_reason_column]!r:.60}; rename it in the file"
             )
         reason = ending.reason
-    return Sampled("", FinishReason.LENGTH) if text is None else Sampled(text, reason)
+    sampled = Sampled.of_text(text, reason, marks=config.thought_marks)
+    name = config.thought_column
+    if name is not None and row[name] is not None:
+        told = cell_text(row[name], name).strip()
+    return sampled._replace(thought=told) if told else sampled
 
 
 def _require_columns(row: Row, config: FileSamplerConfig) -> None:
-    optional = (config.finish_reason_column, config.sampler_column)
+    optional = (config.finish_reason_column, config.sampler_column, config.thought_column)
     id_columns = config.id_columns or ("prompt_id",)
     for column in (*id_columns, config.text_column, *filter(None, optional)):
         if column not in row:

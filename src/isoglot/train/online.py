@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
+from isoglot.core.protocols import Sampled
 from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
 from isoglot.core.store import LATER
-from isoglot.core.thinking import opens_thinking, split_thinking
-from isoglot.models.local.encoder import decode_answer
-from isoglot.models.local.template import render_chat
+from isoglot.core.thinking import ThoughtMarks
+from isoglot.models.local.encoder import PromptEncoder
 from isoglot.train.adapters import adapter_arguments
 from isoglot.train.examples import load_columns
 from isoglot.train.order import LanguageBalanced, Repeated
@@ -66,7 +66,7 @@ def train_online(
                 _fitting(rows, tokenizer, policy, args),
                 tokenizer,
                 on_step,
-                reward_funcs=Rewarder(reward, identify, tokenizer),
+                reward_funcs=Rewarder(reward, identify, tokenizer, policy.thought_marks),
                 **adapter_arguments(config.lora, config.quantization),
             )
 
@@ -80,10 +80,16 @@ class Rewarder:
 
     __name__ = "reward"
 
-    def __init__(self, reward: Reward, identify: Identify, tokenizer: Any) -> None:
+    def __init__(
+        self,
+        reward: Reward,
+        identify: Identify,
+        tokenizer: Any,
+        thought_marks: ThoughtMarks = "auto",
+    ) -> None:
         self._reward = reward
         self._identify = identify
-        self._tokenizer = tokenizer
+        self._encoder = PromptEncoder.of_tokenizer(tokenizer, "policy", thought_marks)
         self.eos_ids: Sequence[int] = ()
         self.seen: dict[str, list[float]] = {}
         """Values of the completions by column; NaN where one has none."""
@@ -112,14 +118,14 @@ class Rewarder:
 
     def _completion(self, prompt: Prompt, sample: int, ids: list[int]) -> Completion:
         # The end may be a mark of thoughts, too, as `<|end|>` is, which `decode_answer` keeps.
-        ends = set(self.eos_ids).intersection(self._tokenizer.all_special_ids)
-        text = decode_answer(self._tokenizer, [token for token in ids if token not in ends])
-        opened = opens_thinking(render_chat(self._tokenizer, prompt.prompt))
-        answer = split_thinking(text, opened=opened).answer
-        is_whole = answer is not None and bool(ids) and ids[-1] in self.eos_ids
-        key = (*prompt_key(prompt), prompt.answer_language, "policy")
-        reason = FinishReason.STOP if is_whole else FinishReason.LENGTH
-        return Completion(*key, sample, answer or "", reason)
+        encoder = self._encoder
+        ends = set(self.eos_ids).intersection(encoder.tokenizer.all_special_ids)
+        text = encoder.decode([token for token in ids if token not in ends])
+        reason = FinishReason.STOP if ids and ids[-1] in self.eos_ids else FinishReason.LENGTH
+        opened = encoder.opens_thinking(encoder.render(prompt))
+        sampled = Sampled.of_text(text, reason, opened=opened, marks=encoder.marks)
+        key = (*prompt_key(prompt), prompt.answer_language, "policy", sample)
+        return Completion(*key, sampled.text, sampled.finish_reason, thought=sampled.thought)
 
 
 class PerLanguageOnline(PerLanguage):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.template import save_tokenizer
@@ -18,6 +19,7 @@ class Policy(NamedTuple):
     """Branch, tag or commit of a hub id; a local folder has none."""
     template: str | None = None
     """A file with a chat template in place of its own."""
+    thought_marks: ThoughtMarks = "auto"
 
     @property
     def arguments(self) -> dict[str, str]:

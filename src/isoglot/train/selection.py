@@ -180,7 +180,10 @@ class CheckpointSelection:
     def _rows(self, prompts: Sequence[Prompt]) -> list[tuple[str, LogRow]]:
         samples = self._sample(prompts)
         completions = [
-            Completion(*prompt_key(p), p.answer_language, "policy", 0, s.text, s.finish_reason)
+            Completion(
+                *(*prompt_key(p), p.answer_language, "policy", 0, s.text, s.finish_reason),
+                thought=s.thought,
+            )
             for p, s in zip(prompts, samples, strict=True)
         ]
         rewards = self._held_out.reward(prompts, completions)

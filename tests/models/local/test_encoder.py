@@ -43,3 +43,21 @@ def test_other_special_tokens_are_left_out():
     ids = encoder.tokenizer("<|tool|>5 apples", add_special_tokens=False)["input_ids"]
     plain = encoder.tokenizer.decode(ids, skip_special_tokens=True)
     assert decode_answer(encoder.tokenizer, ids) == plain
+
+
+def test_the_thought_is_kept_apart():
+    encoder = encoder_with(["<think>", "</think>", "<why>", "<so>"])
+    eos = encoder.tokenizer.eos_token_id
+
+    def parts(text, **how):
+        ids = encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
+        sampled = encoder.answer([*ids, eos], [eos], **how)
+        return sampled.thought, sampled.text, sampled.finish_reason
+
+    assert parts("<think>2 + 3</think>5") == ("2 + 3", "5", "stop")
+    assert parts("2 + 3</think>5", thinks=True) == ("2 + 3", "5", "stop")
+    assert parts("<think></think>5") == (None, "5", "stop")
+    assert parts("<think>2 + 3") == ("2 + 3", "", "length")
+    encoder.marks = ("<why>", "<so>")
+    assert parts("<why>2 + 3<so>5") == ("2 + 3", "5", "stop")
+    assert encoder.opens_thinking("user: 2 + 3?<why>")

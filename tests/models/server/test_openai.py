@@ -217,12 +217,16 @@ PARTS = [{"type": "thinking", "thinking": "Hmm"}, {"type": "text", "text": "saba
         (answer("saba", finish_reason="length"), Sampled("saba", "length")),
         (answer("", finish_reason="content_filter"), Sampled("", "error")),
         (answer("saba", finish_reason=None), Sampled("saba", "stop")),
-        (answer("x", message={"content": None, "reasoning_content": "Hmm"}), Sampled("", "length")),
+        (
+            answer("x", message={"content": None, "reasoning_content": "Hmm"}),
+            Sampled("", "length", thought="Hmm"),
+        ),
+        (answer("<think>Hmm</think>saba"), Sampled("saba", "stop", thought="Hmm")),
         (answer("", message={"tool_calls": []}, finish_reason="tool_calls"), Sampled("", "error")),
-        (answer("x", message={"content": PARTS}), Sampled("saba", "stop")),
+        (answer("x", message={"content": PARTS}), Sampled("saba", "stop", thought="Hmm")),
         (answer("saba 🌍 \ud83c", usage=None), Sampled("saba 🌍 \ufffd", "stop")),
     ],
-    ids=["stop", "length", "filter", "none", "thinking", "tools", "parts", "half emoji"],
+    ids=["stop", "length", "filter", "none", "thinking", "marks", "tools", "parts", "half emoji"],
 )  # fmt: skip
 def test_answers(make, behaviour, expected):
     with Misbehaving(default=behaviour).serve() as url:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from isoglot.core.section import Section
+from isoglot.core.thinking import ThoughtMarks
 
 
 class VLLMSettings(Section):
@@ -65,5 +66,9 @@ class WeightsConfig(Section):
     keeps it.
     One that begins with `{% set enable_thinking = false %}` and continues as Qwen3's does not
     think."""
+    thought_marks: ThoughtMarks = "auto"
+    """The marks around the model's thought: by default those of any known model; `qwen`,
+    `deepseek`, `magistral`, `command-a` and `gpt-oss` name a family, `[<reason>, </reason>]` is a
+    pair of one's own."""
     vllm: VLLMSettings = VLLMSettings()
     """Settings of engine vllm."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled
 from isoglot.core.records import FinishReason, Prompt
-from isoglot.core.thinking import is_thinking_mark, split_thinking
+from isoglot.core.thinking import ThoughtMarks, is_thinking_mark, opens_thinking
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.prefix_tree import TokenSequence
@@ -27,14 +27,14 @@ class Weights(NamedTuple):
     """A folder of adapters on these weights."""
 
 
-def decode_answer(tokenizer: Any, ids: Sequence[int]) -> str:
+def decode_answer(tokenizer: Any, ids: Sequence[int], marks: ThoughtMarks = "auto") -> str:
     """Return the text of tokens, without special ones but those that mark a thought."""
     special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
     special |= set(tokenizer.all_special_ids)
     names = {i: tokenizer.convert_ids_to_tokens(i) for i in special.intersection(ids)}
-    marks = {i for i, name in names.items() if is_thinking_mark(name)}
-    kept = [i for i in ids if i not in special or i in marks]
-    return tokenizer.decode(kept, skip_special_tokens=not marks, clean_up_tokenization_spaces=False)
+    found = {i for i, name in names.items() if is_thinking_mark(name, marks)}
+    kept = [i for i in ids if i not in special or i in found]
+    return tokenizer.decode(kept, skip_special_tokens=not found, clean_up_tokenization_spaces=False)
 
 
 class PromptEncoder:
@@ -46,7 +46,7 @@ class PromptEncoder:
     def __init__(self, config: WeightsConfig) -> None:
         path, hub = located(config.path, config.revision)
         self.name = model_name(config.path, hub.get("revision", config.revision))
-        self.format = config.format
+        self.format, self.marks = config.format, config.thought_marks
         base, adapters = base_of(path), None
         if base:
             adapters = path
@@ -63,10 +63,13 @@ class PromptEncoder:
             )
 
     @classmethod
-    def of_tokenizer(cls, tokenizer: Any, name: str) -> "PromptEncoder":
+    def of_tokenizer(
+        cls, tokenizer: Any, name: str, marks: ThoughtMarks = "auto"
+    ) -> "PromptEncoder":
         """Wrap a tokenizer in memory, with its chat template."""
         encoder = cls.__new__(cls)
         encoder.tokenizer, encoder.name, encoder.format = tokenizer, name, "chat"
+        encoder.marks = marks
         return encoder
 
     def render(self, prompt: Prompt) -> str:
@@ -88,7 +91,11 @@ class PromptEncoder:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of tokens; see `decode_answer`."""
-        return decode_answer(self.tokenizer, ids)
+        return decode_answer(self.tokenizer, ids, self.marks)
+
+    def opens_thinking(self, text: str) -> bool:
+        """True if a rendered prompt ends inside the model's thinking."""
+        return opens_thinking(text, self.marks)
 
     def answer(
         self,
@@ -98,16 +105,16 @@ class PromptEncoder:
         *,
         thinks: bool = False,
     ) -> Sampled:
-        """Return the answer in the tokens after a prompt, up to an EOS id or a stop string.
+        """Return thought and answer in the tokens after a prompt, up to an EOS id or a stop string.
 
-        `thinks` says that the prompt opens the thinking, which is no part of the answer.
+        `thinks` says that the prompt opens the thinking.
         """
         end = next((i for i, token in enumerate(ids) if token in eos_ids), None)
         text = self.decode(ids[:end])
         cuts = [text.index(string) for string in stop if string in text]
         reason = FinishReason.LENGTH if end is None and not cuts else FinishReason.STOP
-        answer = split_thinking(text[: min(cuts, default=None)], opened=thinks).answer
-        return Sampled("", FinishReason.LENGTH) if answer is None else Sampled(answer, reason)
+        text = text[: min(cuts, default=None)]
+        return Sampled.of_text(text, reason, opened=thinks, marks=self.marks)
 
     def sequences(
         self,

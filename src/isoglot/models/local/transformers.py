@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
-from isoglot.core.thinking import opens_thinking
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.encoder import PromptEncoder
@@ -113,7 +112,7 @@ class TransformersSampler:
         rows = []
         for i, (ids, text) in enumerate(zip(self.encoder.encode(texts), texts, strict=True)):
             room = max_new_tokens if window is None else window - len(ids)
-            rows.append(_Row(i, ids, min(max_new_tokens, room), opens_thinking(text)))
+            rows.append(_Row(i, ids, min(max_new_tokens, room), self.encoder.opens_thinking(text)))
         return sorted(rows, key=lambda row: len(row.ids))
 
     def _batches(self, rows: Sequence[_Row], num_samples: int) -> Iterator[list[_Row]]:

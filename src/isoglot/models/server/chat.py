@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 from isoglot.core.endings import read_ending
 from isoglot.core.records import FinishReason
 from isoglot.core.text import whole_characters
-from isoglot.core.thinking import split_thinking
+from isoglot.core.thinking import ThoughtMarks, split_thinking, thought_of_message
 from isoglot.models.server.http import NoReply
 
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
-"""The key of the thought in a message: of DeepSeek and vLLM, OpenRouter, Ollama."""
 _ENDINGS = ("finish_reason", "finishReason", "stop_reason", "done_reason")
 """The key of the finish reason, in the choice or the body: of OpenAI, Google, Anthropic, Ollama."""
 
@@ -32,13 +30,13 @@ class ChatReply(NamedTuple):
     """The thought before the answer; empty where the server does not tell it."""
 
 
-def read_chat(answer: bytes) -> ChatReply:
+def read_chat(answer: bytes, marks: ThoughtMarks = "auto") -> ChatReply:
     """Parse a body; raise NoReply if it does not follow the API."""
     try:
         body = json.loads(answer)
         choice = body["choices"][0]
         message = choice["message"]
-        content, thought = _text(message.get("content")), _thought(message)
+        content, thought = _text(message.get("content")), thought_of_message(message)
         reported = (part.get(key) for part in (choice, body) for key in _ENDINGS)
         ending = read_ending(next(filter(None, reported), None))
         usage = body.get("usage") or {}
@@ -47,7 +45,7 @@ def read_chat(answer: bytes) -> ChatReply:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise NoReply("nonsense", again=True) from None
     reply = ChatReply(content, ending.reason, num_read, num_written, top, ending.word)
-    return _without_thought(reply, thought)
+    return _without_thought(reply, whole_characters(thought or ""), marks)
 
 
 def cached_reply(known: Mapping[str, Any]) -> ChatReply:
@@ -56,20 +54,14 @@ def cached_reply(known: Mapping[str, Any]) -> ChatReply:
     return reply if "thought" in known else _without_thought(reply)
 
 
-def _without_thought(reply: ChatReply, thought: str = "") -> ChatReply:
+def _without_thought(
+    reply: ChatReply, thought: str = "", marks: ThoughtMarks = "auto"
+) -> ChatReply:
     """Split the thought from the text, unless the server did; one that never ends is cut off."""
-    found = split_thinking(reply.text)
+    found = split_thinking(reply.text, marks=marks)
     if found.answer is None or (thought and not found.answer):
         reply = reply._replace(finish_reason=FinishReason.LENGTH)
     return reply._replace(text=found.answer or "", thought=thought or found.thought)
-
-
-def _thought(message: Mapping[str, Any]) -> str:
-    """Return the thought that a server has taken out of the text; empty without one."""
-    found = [message.get(key) for key in _THOUGHTS]
-    if isinstance(parts := message.get("content"), list):
-        found += [part.get("thinking") for part in parts if isinstance(part, Mapping)]
-    return next(filter(None, (_text(text) for text in found if isinstance(text, str | list))), "")
 
 
 def _text(content: Any) -> str:

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue, field_validator, model_valida
 
 from isoglot.core.errors import InputError
 from isoglot.core.section import Section
+from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.server.key import KeyVariable
 
 _VENDOR = "api.openai.com"
@@ -47,6 +48,9 @@ class OpenAIConfig(Section):
     name and of the cache key. By default the address."""
     extra: dict[str, JsonValue] = Field(default_factory=dict)
     """Added to every request as it is; null removes a setting that the server does not know."""
+    thought_marks: ThoughtMarks = "auto"
+    """The marks around a thought in the text of an answer, as in the config of a local model, where
+    the server does not tell it apart (`reasoning_content`, `reasoning`, `thinking`)."""
     prefill: dict[str, JsonValue] = Field(default_factory=dict)
     """Added to a request whose last turn is the assistant's, so that the server continues it.
     vLLM and SGLang: `{add_generation_prompt: false, continue_final_message: true}`; llama.cpp

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any, NamedTuple
 
 from isoglot.core.endings import read_ending
@@ -52,6 +53,7 @@ class OpenAISampler:
             config.max_cost_usd,
         )
         self._server = HttpServer(config, self._meter)
+        self._read = partial(read_chat, marks=config.thought_marks)
         self._requests = Requests(self._reply, config.max_concurrency)
         cache = user_cache() if config.cache == "user" else config.cache
         self._cache = None if cache is None else AnswerCache(cache)
@@ -90,7 +92,8 @@ class OpenAISampler:
                     last = prompts[row].prompt[-1]
                     is_begun = last["role"] == "assistant" and not self._config.prefill
                     text = reply.text.removeprefix(last["content"]) if is_begun else reply.text
-                    answers[row][i] = Sampled(text, reply.finish_reason)
+                    thought = reply.thought or None
+                    answers[row][i] = Sampled(text, reply.finish_reason, thought=thought)
                 missing[row] -= 1
                 num_tokens = (reply.completion_tokens or 0) if reply is not None else 0
                 tick(int(not missing[row]), prompts[row].language, num_tokens)
@@ -143,6 +146,8 @@ class OpenAISampler:
         """
         indices: dict[str, list[int]] = {}
         revision = server_revision(self._config)
+        if self._config.thought_marks != "auto":  # the cache holds thought and answer apart
+            revision = "\n".join((revision, *self._config.thought_marks))
         for index, request in enumerate(requests):
             key = answer_key(revision, request.body, request.sample)
             indices.setdefault(key, []).append(index)
@@ -166,7 +171,7 @@ class OpenAISampler:
             return None
         try:
             reply = await self._server.post(
-                "chat/completions", request.body, request.charge, stop, read_chat
+                "chat/completions", request.body, request.charge, stop, self._read
             )
         except NoReply as failure:
             if not stop.is_set():

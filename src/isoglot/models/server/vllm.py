@@ -17,7 +17,6 @@ from typing import Any
 from isoglot.core.errors import RunError
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
-from isoglot.core.thinking import opens_thinking
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.encoder import PromptEncoder
 from isoglot.models.local.template import eos_ids
@@ -145,7 +144,7 @@ class VLLMModel:
             row, i = places[place]
             num_tokens = 0
             if reply is not None and reply.is_whole:
-                thinks = opens_thinking(texts[row])
+                thinks = self.encoder.opens_thinking(texts[row])
                 answers[row][i] = self.encoder.answer(
                     reply.ids, self._eos_ids, sampling.stop, thinks=thinks
                 )
