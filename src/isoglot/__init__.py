@@ -320,7 +320,7 @@ def train_policy(
         settings: keys of a recipe's `train:` with dots (`lora.r`), or arguments of TRL's config.
         out: the folder of the training; default: `runs/METHOD`.
         rewards: the scorers of rloo and grpo: `language_match`, `length`, `gold:GRADER`,
-            `judge:MODEL`, or the folder or hub id of a reward model.
+            `judge:MODEL`, `python:MODULE:NAME`, or the folder or hub id of a reward model.
         languages: tags and sets to train on; default: all of the rows.
         language: the language of rows that name none; default: it is identified.
         skip_refused: leave out rows that make no example, instead of refusing the first one.

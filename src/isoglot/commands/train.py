@@ -124,7 +124,8 @@ _Reward = Annotated[
     list[str] | None,
     typer.Option(
         help="Scorers whose rewards are added: language_match, length, gold:GRADER, "
-        "judge:MODEL, or the folder or hub id of a reward model."
+        "judge:MODEL, python:MODULE:NAME (your own code), or the folder or hub id of a reward "
+        "model."
     ),
 ]
 _TrainSeed = Annotated[int, typer.Option(help="Seed of the mixture and of the order.")]

@@ -83,13 +83,29 @@ class RewardModelConfig(Section):
     weight: float = 1.0
 
 
+class PythonConfig(Section):
+    """A function of your own, which is imported and run: name none that you did not read.
+
+    It takes the prompts and the completions of whole families, `prompts[i]` being that of
+    `completions[i]`, and returns a list with a number or None for each completion. Online training
+    calls it with the completions of a batch.
+    """
+
+    kind: Literal["python"] = "python"
+    path: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    """`package.module:name`; the module is installed, or in a folder of PYTHONPATH."""
+    name: str = "python"
+    weight: float = 1.0
+
+
 ScorerConfig = Annotated[
     LanguageMatchConfig
     | GoldConfig
     | AgreementConfig
     | LengthConfig
     | JudgeScorerConfig
-    | RewardModelConfig,
+    | RewardModelConfig
+    | PythonConfig,
     Field(discriminator="kind"),
 ]
 """Any scorer, by its `kind`."""

@@ -6,13 +6,12 @@ from typing import Any
 
 from isoglot.core.errors import InputError, require
 from isoglot.core.records import Prompt
-from isoglot.core.scorers import AgreementConfig, GoldConfig, ScorerConfig
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.cross_lingual import check_cross_lingual
-from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
 from isoglot.execute.ray import check_ray
 from isoglot.line.job import Job, Shards
 from isoglot.line.memory import check_memory, this_device
+from isoglot.line.scorers import check_scorer
 from isoglot.line.sources import file_revisions
 from isoglot.models.load import check_translator, model_name_of, sampler_revision
 from isoglot.models.member import PolicyMember
@@ -64,33 +63,13 @@ def _check_round(recipe: Recipe, out: Path) -> None:
             check_translator(translator, recipe.translated_languages(place))
     for scorer in recipe.score.scorers if recipe.score else ():
         scorer_settings(scorer)
-        _check_scorer(scorer, recipe)
+        check_scorer(scorer, recipe)
     if recipe.prompts.cross_lingual:
         check_cross_lingual(recipe.prompts.cross_lingual, recipe.languages)
     if recipe.train and not (out / "train/done.json").exists():
         check_training(recipe.train)
         if recipe.launch:
             check_launch(recipe.launch, recipe.train)
-
-
-def _check_scorer(scorer: ScorerConfig, recipe: Recipe) -> None:
-    if isinstance(scorer, GoldConfig | AgreementConfig):
-        known = list(GRADERS if isinstance(scorer, GoldConfig) else FINAL_ANSWERS)
-        if scorer.grader not in known:
-            raise InputError(
-                f"score.scorers: no grader {scorer.grader!r} for {scorer.kind}; expected one of "
-                f"{', '.join(known)}"
-            )
-    if isinstance(scorer, AgreementConfig) and recipe.is_online:
-        raise InputError(
-            "score.scorers: agreement needs the answers of all languages at once, and method "
-            f"{recipe.train.method if recipe.train else ''} sees a prompt at a time; pair by it"
-        )
-    if isinstance(scorer, AgreementConfig) and len(recipe.languages) < 2:
-        raise InputError(
-            f"score.scorers: agreement compares languages; expected two or more, got "
-            f"{recipe.languages[0]}"
-        )
 
 
 def _check_names(section: str, models: Sequence[Any]) -> None:

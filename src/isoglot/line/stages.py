@@ -234,6 +234,7 @@ STAGES = (
         run=make_scores,
         depends_on=_reward,
         applies=lambda recipe: _makes_completions(recipe) and recipe.score is not None,
+        holds_model=True,
         role="completions",
     ),
     Stage(

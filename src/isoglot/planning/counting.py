@@ -351,6 +351,9 @@ class Counting:
         return assume_prompts(languages, task.num_families, self.table), 1.0
 
     def _note_engines(self) -> None:
+        self.notes += [
+            f"{path}: CODE OF YOUR OWN, which a run executes" for path in self.recipe.own_code
+        ]
         engines = {work.engine for work in self.works if work.engine}
         for name in sorted({each.name for each in engines if not each.is_sized}):
             self.notes.append(

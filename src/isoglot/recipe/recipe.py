@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from isoglot.core.errors import InputError
 from isoglot.core.language_sets import Tags, expanded
 from isoglot.core.languages import language
+from isoglot.core.scorers import PythonConfig
 from isoglot.core.section import Section, validated
 from isoglot.data.clean import CleanConfig
 from isoglot.data.filter import FilterConfig
@@ -190,6 +191,13 @@ class Recipe(Section):
     @property
     def _scorer_names(self) -> list[str]:
         return [scorer.name for scorer in self.score.scorers] if self.score else []
+
+    @property
+    def own_code(self) -> tuple[str, ...]:
+        """The functions of the user's that reward completions, in any round."""
+        scores = [each.score for each in self.different_rounds if each.score]
+        paths = [s.path for score in scores for s in score.scorers if isinstance(s, PythonConfig)]
+        return tuple(dict.fromkeys(paths))
 
     @property
     def translates_one_way(self) -> bool:

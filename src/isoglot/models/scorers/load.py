@@ -11,14 +11,17 @@ from isoglot.core.scorers import (
     JudgeScorerConfig,
     LanguageMatchConfig,
     LengthConfig,
+    PythonConfig,
     RewardModelConfig,
     ScorerConfig,
 )
+from isoglot.core.section import validated
 from isoglot.models.judges.rating import JudgeScorer, RatingConfig
 from isoglot.models.load import answer_settings, load_sampler, model_config
 from isoglot.models.local.reward import RewardModel
 from isoglot.models.local.weights import model_revision
 from isoglot.models.scorers.agreement import AgreementScorer, FinalAnswer
+from isoglot.models.scorers.python import PythonScorer, python_revision
 from isoglot.models.scorers.rules import GoldScorer, LanguageMatch, LengthScorer
 
 Named = TypeVar("Named")
@@ -28,19 +31,22 @@ Graders = Mapping[str, Callable[[str, str], float | None]]
 
 
 def scorer_config(text: str) -> ScorerConfig:
-    """Parse the name of a scorer: `language_match`, `length`, `gold:GRADER`, `judge:MODEL`, or the
-    folder or hub id of a reward model."""
+    """Parse the name of a scorer: `language_match`, `length`, `gold:GRADER`, `judge:MODEL`,
+    `python:MODULE:NAME`, or the folder or hub id of a reward model."""
     if text == "language_match":
         return LanguageMatchConfig()
     if text == "length":
         return LengthConfig()
     kind, separator, name = text.partition(":")
-    if not separator or kind not in ("gold", "judge"):
+    if not separator or kind not in ("gold", "judge", "python"):
         return RewardModelConfig(path=text)
     if not name:
         raise InputError(
-            f"expected {kind}:NAME, got {text!r}; gold:last_number, judge:openai:gpt-4o"
+            f"expected {kind}:NAME, got {text!r}; gold:last_number, judge:openai:gpt-4o, "
+            "python:mylab.rewards:score"
         )
+    if kind == "python":
+        return validated(PythonConfig, {"path": name}, f"scorer {text}")
     return GoldConfig(grader=name) if kind == "gold" else JudgeScorerConfig(model=name)
 
 
@@ -51,6 +57,8 @@ def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
         return {**settings, "model": answer_settings(model_config(config.model))}
     if isinstance(config, RewardModelConfig):
         return {**settings, "revision": model_revision(config.path, config.revision)}
+    if isinstance(config, PythonConfig):
+        return {**settings, "revision": python_revision(config)}
     return settings
 
 
@@ -102,6 +110,8 @@ def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
             return JudgeScorer(sampler, RatingConfig(show_gold=config.show_gold))
         case RewardModelConfig():
             return RewardModel(config)
+        case PythonConfig():
+            return PythonScorer(config)
 
 
 def _grader(config: GoldConfig | AgreementConfig, known: Mapping[str, Named]) -> Named:

@@ -6,6 +6,14 @@ from isoglot.report.results.names import language_name
 from isoglot.report.results.summary import RunSummary
 
 
+def own_code(summary: RunSummary) -> list[str]:
+    """A line for each function of the user's that rewarded completions."""
+    return [
+        f"Rewards by code of the run's own, which isoglot does not know: {path}"
+        for path in summary.own_code
+    ]
+
+
 def empty_languages(summary: RunSummary) -> list[str]:
     """A line for each round in which languages have no demonstration."""
     return [

@@ -254,6 +254,8 @@ class RunSummary(Document):
     seed: int | None = None
     method: str | None = None
     dominant_language: str = "en"
+    own_code: Sequence[str] = ()
+    """The functions of the user's that rewarded completions: `package.module:name`."""
     validation: str | None = None
     """The task of the stop rule, whose numbers are no results."""
     stopped: str | None = None
