@@ -50,6 +50,15 @@ def test_unknown_is_counted_and_kept_out_of_the_rate():
     assert (translated.mixed, unsure.mixed) == (0.0, None)
 
 
+def test_thoughts_are_counted_apart_and_unsure_ones_left_out():
+    thoughts = ["en: hm", "de: hm", "hm", None]
+    rows = [answer(str(i), "de: ja", thought=text) for i, text in enumerate(thoughts)]
+    (rate,) = off_target_rates(rows, Prefix())
+    assert (rate.value, rate.thought_off_target_rate, rate.num_thoughts) == (0.0, 0.5, 2)
+    (without,) = off_target_rates(rows[3:], Prefix())
+    assert (without.thought_off_target_rate, without.num_thoughts) == (None, 0)
+
+
 def test_the_order_of_rows_decides_nothing():
     shuffled = random.Random(1).sample(ROWS, len(ROWS))
     assert off_target_rates(shuffled, Prefix()) == off_target_rates(ROWS, Prefix())

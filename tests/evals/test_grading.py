@@ -1,5 +1,7 @@
 """Grades of answers: what they are worth, their language, and what is unknown."""
 
+from dataclasses import replace
+
 import pytest
 
 from isoglot.core.records import Choice, Completion, Prompt
@@ -27,7 +29,7 @@ def answer(text, reason="stop", prompt=PROMPT):
 
 def graded(text, reason="stop", **keys):
     metrics = [grader_metric("accuracy", "last_number")]
-    value, off_target = grade_completions(
+    value, off_target, _ = grade_completions(
         [PROMPT], [answer(text, reason)], Prefix(), metrics, **keys
     )
     assert (value.metric, off_target.metric) == ("accuracy", "off_target_rate")
@@ -83,14 +85,36 @@ def test_choices_are_graded_by_name():
 def test_lc_acc_is_right_and_in_the_requested_language(text: str, value: float | None) -> None:
     metrics = [ACCURACY, in_language(ACCURACY)]
     graded = grade_completions([PROMPT], [answer(text)], Prefix(), metrics)
-    assert [row.metric for row in graded] == ["accuracy", "lc_accuracy", "off_target_rate"]
+    assert [row.metric for row in graded[:3]] == ["accuracy", "lc_accuracy", "off_target_rate"]
     assert graded[1].value == value
 
 
 def test_lc_acc_of_an_answer_that_is_cut_off_is_treated_as_its_accuracy() -> None:
     cut = answer("de: 7", "length")
     for cut_off, value in (("unknown", None), ("wrong", 0.0), ("graded", 1.0)):
-        _, found, _ = grade_completions(
+        _, found, *_ = grade_completions(
             [PROMPT], [cut], Prefix(), [ACCURACY, in_language(ACCURACY)], cut_off=cut_off
         )
         assert found.value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "value", "off_target"),
+    [
+        ("de: 7", "de: 3 und 4", 1.0, 0.0),
+        ("de: 7", "en: 3 and 4", 0.0, 1.0),  # right, by a thought in another language
+        ("fr: 7", "de: 3 und 4", 0.0, 0.0),
+        ("de: 7", "3 + 4 = 7", 1.0, None),  # a formula has no language
+        ("7", "en: 3 and 4", 0.0, 1.0),
+        ("de: 7", "of no language that is known", None, None),
+        ("fr: 7", "of no language that is known", 0.0, None),
+        ("de: 8", "en: 3 and 4", 0.0, 1.0),
+    ],
+)
+def test_lc_acc_takes_the_thought_into_account(text, thought, value, off_target):
+    completion = replace(answer(text), thought=thought)
+    accuracy, found, _, rate = grade_completions(
+        [PROMPT], [completion], Prefix(), [ACCURACY, in_language(ACCURACY)]
+    )
+    assert accuracy.value == float(text.endswith("7"))
+    assert (rate.metric, found.value, rate.value) == ("thought_off_target_rate", value, off_target)

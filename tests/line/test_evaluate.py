@@ -116,6 +116,45 @@ def test_off_target_stands_beside_the_accuracy(data, tmp_path):
     assert (off_target["de"].value, off_target["sw"].value) == (1.0, 0.0)
 
 
+@pytest.fixture(scope="module")
+def thinking(data, tmp_path_factory):
+    """Answers of a model that is right in every language, and thinks in German alone."""
+    folder = tmp_path_factory.mktemp("thinking")
+    asked = completions(folder, data, lambda _: "?")
+    evaluate_model(asked, request(data, "mgsm"), folder / "asked")
+    gold = gold_of(folder / "asked")
+    answers = {
+        "de": "<think>Ich zähle die Äpfel zusammen, <b>einen</b> nach dem anderen.</think>",
+        "sw": "<think>Ich zähle die Äpfel zusammen, einen nach dem anderen.</think>",
+    }
+    right = {"de": "Sie hat insgesamt {} Äpfel.", "sw": "Kwa jumla ana maapulo {} sasa."}
+
+    def answer(row):
+        number = gold[row["prompt_id"]]
+        return answers[row["language"]] + right[row["language"]].format(number)
+
+    results = evaluate_model(
+        completions(folder, data, answer, "thinking"), request(data, "mgsm"), folder / "thinking"
+    )
+    return folder / "thinking", results
+
+
+def test_a_thought_in_another_language_is_off_target_and_no_lc_acc(thinking):
+    _, results = thinking
+    values = {
+        metric: {tag: row.value for tag, row in rows_of(results, metric).items()}
+        for metric in ("accuracy", "lc_accuracy", "off_target_rate", "thought_off_target_rate")
+    }
+    assert values == {
+        "accuracy": {"de": 1.0, "sw": 1.0},
+        "lc_accuracy": {"de": 1.0, "sw": 0.0},
+        "off_target_rate": {"de": 0.0, "sw": 0.0},
+        "thought_off_target_rate": {"de": 0.0, "sw": 1.0},
+    }
+    heads = [column.title for column in task_table(results, "mgsm").columns]
+    assert "mgsm thoughts off-target" in heads
+
+
 def test_choices_by_likelihood_and_the_folder(data, tmp_path, tiny_model):
     model = WeightsConfig(path=str(tiny_model), device="cpu")
     results = evaluate_model(model, request(data, "xcopa", languages=("sw",)), tmp_path)

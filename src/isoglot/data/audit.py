@@ -28,6 +28,10 @@ class OffTargetRate:
     mixed: float | None
     """Share of the completions, 0 to 1, that are not wrong as a whole but hold letters of another
     language; of those that are right, wrong or mixed. None without any."""
+    thought_off_target_rate: float | None
+    """Share of the thoughts in a wrong language, of those identified; None without any."""
+    num_thoughts: int
+    """Thoughts whose language was identified."""
 
 
 def off_target_rates(
@@ -46,6 +50,7 @@ def off_target_rates(
     texts, wanted = [c.text for c in ordered], [c.language for c in ordered]
     identified = identifier.identify(texts)
     accounts = accounts_of(identified, identifier, texts, wanted)
+    thoughts = _thoughts_off_target(ordered, identifier)
     groups: dict[tuple[str, str], list[tuple[str, float | None]]] = defaultdict(list)
     mixed: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for completion, tag, account in zip(ordered, identified, accounts, strict=True):
@@ -59,7 +64,6 @@ def off_target_rates(
     for (sampler, tag), group in groups.items():
         known = [(family, value) for family, value in group if value is not None]
         in_several = mixed[sampler, tag]
-        share = sum(in_several) / len(in_several) if in_several else None
         mean = low = high = None
         if known:
             families, values = [family for family, _ in known], [value for _, value in known]
@@ -68,8 +72,31 @@ def off_target_rates(
             )
             mean = sum(values) / len(values)
         unknown = len(group) - len(known)
-        rows.append(OffTargetRate(sampler, tag, mean, low, high, len(known), unknown, share))
+        off_target = thoughts[sampler, tag]
+        rows.append(
+            OffTargetRate(
+                *(sampler, tag, mean, low, high, len(known), unknown, _share(in_several)),
+                *(_share(off_target), len(off_target)),
+            )
+        )
     return rows
+
+
+def _thoughts_off_target(
+    completions: Sequence[Completion], identifier: LanguageIdentifier
+) -> dict[tuple[str, str], list[bool]]:
+    """Return by model and language which of the thoughts that are identified are off target."""
+    rows = [row for row in completions if row.thought]
+    found: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    tags = identifier.identify([row.thought or "" for row in rows])
+    for row, tag in zip(rows, tags, strict=True):
+        if tag is not None:
+            found[row.model, row.language].append(tag != row.language)
+    return found
+
+
+def _share(flags: Sequence[bool]) -> float | None:
+    return sum(flags) / len(flags) if flags else None
 
 
 def _has_failed(completion: Completion) -> bool:

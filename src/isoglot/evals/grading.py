@@ -22,6 +22,7 @@ from isoglot.core.section import Section
 from isoglot.core.stats import ratio
 from isoglot.evals.graders import GRADERS, GraderName
 from isoglot.evals.metric import Metric, Statistics, mean_of
+from isoglot.report.results.rows import THOUGHT_OFF_TARGET
 
 _MAX_CHARS_OF_NO_LANGUAGE = 15
 
@@ -35,6 +36,10 @@ OFF_TARGET_RATE = Metric(
 )
 """Share of answers in another language than the one requested; unknown where the identifier is
 unsure. `grade_completions` grades it with the language identifier."""
+
+THOUGHT_OFF_TARGET_RATE = OFF_TARGET_RATE._replace(name=THOUGHT_OFF_TARGET)
+"""Share of thoughts in another language than the one requested of the answer; unknown where the
+identifier is unsure, and for an answer without a thought."""
 
 
 class TaskConfig(Section):
@@ -74,13 +79,14 @@ def grade_completions(
     *,
     cut_off: CutOff = "graded",
 ) -> list[Graded]:
-    """Return one row per completion for each metric and for the off-target rate.
+    """Return one row per completion for each metric and for the off-target rates of answer and
+    thought.
 
     A row has the language of its prompt; off target is by the language requested of the answer.
     The language of a cut-off answer counts, that of a failed one does not. An answer of a letter, a
     number or a formula is in every language (PolyMath: up to 15 characters beside formulas, Wang
-    et al. 2025, arXiv:2504.18428); a right one whose language is unsure has no value by a metric
-    that needs the language.
+    et al. 2025, arXiv:2504.18428). By a metric that needs the language a right answer is wrong
+    where itself or its thought is in another one, and has no value where one of them is unsure.
 
     Raises:
         InputError: a prompt has no completion.
@@ -88,18 +94,20 @@ def grade_completions(
     prompt_of = {prompt_key(prompt): prompt for prompt in prompts}
     _check_complete(prompt_of, set(map(prompt_key, completions)))
     identified = identifier.identify([completion.text for completion in completions])
+    thoughts = identifier.identify([completion.thought or "" for completion in completions])
     graded = []
-    for completion, tag in zip(completions, identified, strict=True):
+    for completion, tag, of_thought in zip(completions, identified, thoughts, strict=True):
         prompt = prompt_of[prompt_key(completion)]
         for metric in (each for each in metrics if each.applies(prompt)):
             statistics = _statistics(prompt, completion, metric, cut_off)
             if metric.needs_language and statistics and statistics[0]:
-                is_right = _is_in_language(completion, tag)
+                is_right = _is_in_language(completion, tag, of_thought)
                 statistics = {True: statistics, False: metric.worst, None: None}[is_right]
             graded.append(_graded(prompt, metric, statistics))
         failed = completion.finish_reason == FinishReason.ERROR
-        known = None if failed or tag is None else (float(tag != completion.language), 1.0)
-        graded.append(_graded(prompt, OFF_TARGET_RATE, known))
+        for rate, found in ((OFF_TARGET_RATE, tag), (THOUGHT_OFF_TARGET_RATE, of_thought)):
+            known = None if failed or found is None else (float(found != completion.language), 1.0)
+            graded.append(_graded(prompt, rate, known))
     return graded
 
 
@@ -133,12 +141,18 @@ def grade_choices(
     ]
 
 
-def _is_in_language(completion: Completion, tag: str | None) -> bool | None:
-    """Return None where the language is unsure and the answer long enough to have one."""
-    if tag is None:
-        beside = without_formulas(completion.text)
-        return True if len(beside.strip()) <= _MAX_CHARS_OF_NO_LANGUAGE else None
-    return tag == completion.language
+def _is_in_language(completion: Completion, tag: str | None, of_thought: str | None) -> bool | None:
+    """Return None where a language is unsure and the text long enough to have one."""
+    sides = [
+        tag == completion.language if tag is not None else True if _has_none(text) else None
+        for text, tag in ((completion.text, tag), (completion.thought or "", of_thought))
+    ]
+    return False if False in sides else None if None in sides else True
+
+
+def _has_none(text: str) -> bool:
+    """True for a text that is too short to have a language."""
+    return len(without_formulas(text).strip()) <= _MAX_CHARS_OF_NO_LANGUAGE
 
 
 def _check_complete(prompt_of: Mapping[PromptKey, Prompt], answered: Set[PromptKey]) -> None:

@@ -206,7 +206,7 @@ STAGES = (
     ),
     Stage(
         name="generate",
-        version=3,
+        version=4,
         reads=("prompts",),
         writes=Completion,
         run=make_completions,
@@ -289,7 +289,7 @@ STAGES = (
 
 EVALUATE = Stage(
     name="evaluate",
-    version=5,
+    version=6,
     reads=(),
     writes=Graded,
     run=make_evaluation,

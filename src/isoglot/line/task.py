@@ -21,6 +21,7 @@ from isoglot.core.version import __version__
 from isoglot.evals.aggregate import aggregate
 from isoglot.evals.grading import (
     OFF_TARGET_RATE,
+    THOUGHT_OFF_TARGET_RATE,
     cut_off_by_language,
     grade_choices,
     grade_completions,
@@ -115,6 +116,7 @@ def grade_task(
     task, metrics = measurement.task, task_metrics(measurement.task, identifier)
     graded: list[Graded] = []
     cut_off: Counter[str] = Counter()
+    thinks = False
     for folder in (out, *sorted(out.glob("turn-*"))):
         for path in shard_paths(folder / "prompts"):
             prompts = read_shard(path, Prompt)
@@ -124,9 +126,12 @@ def grade_task(
             else:
                 answers = read_shard(folder / "completions" / path.name, Completion)
                 cut_off += cut_off_by_language(prompts, answers)
+                thinks |= any(answer.thought for answer in answers)
                 graded += grade_completions(
-                    prompts, answers, identifier, metrics[:-1], cut_off=task.cut_off
+                    prompts, answers, identifier, metrics[:-2], cut_off=task.cut_off
                 )
+    if not thinks:
+        graded = [row for row in graded if row.metric != THOUGHT_OFF_TARGET_RATE.name]
     write_shard(out / "graded.parquet", graded, Graded)
 
     def rows_of(graded: Sequence[Graded]) -> list[ResultRow]:
@@ -154,12 +159,13 @@ def grade_task(
 def task_metrics(
     task: EvaluationTask, identifier: LanguageIdentifier = NO_IDENTIFIER
 ) -> list[Metric]:
-    """Return the metrics of a task, the main one first and the off-target rate last; to read grades
-    they need no identifier."""
+    """Return the metrics of a task, the main one first and the off-target rates last; to read
+    grades they need no identifier."""
+    rates = OFF_TARGET_RATE, THOUGHT_OFF_TARGET_RATE
     if isinstance(task.prompts, AnyBenchmark):
-        return [*metrics_of(task.prompts, identifier), OFF_TARGET_RATE]
+        return [*metrics_of(task.prompts, identifier), *rates]
     own = grader_metric(task.metric, task.grader)
-    return [own, in_language(own), OFF_TARGET_RATE]
+    return [own, in_language(own), *rates]
 
 
 def read_graded(folder: Path) -> list[Graded]:

@@ -3,9 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from isoglot.core.errors import InputError
-from isoglot.report.cells import Column, Scale
+from isoglot.report.cells import Cell, Column, Scale
 from isoglot.report.results.names import language_name, without_revisions
-from isoglot.report.results.rows import Known
+from isoglot.report.results.rows import (
+    OFF_TARGET,
+    THOUGHT_OFF_TARGET,
+    Known,
+    Measure,
+    ResultRow,
+    rows_of,
+)
 from isoglot.report.results.summary import AuditRow, RunSummary
 from isoglot.report.table import Table, TableRow
 
@@ -22,15 +29,24 @@ def _audit_rows(summary: RunSummary) -> list[AuditRow]:
             high=row.high,
             n=row.n,
             unknown=row.unknown,
+            thought_off_target_rate=thoughts.value if thoughts else None,
+            num_thoughts=thoughts.n if thoughts else 0,
         )
         for entry in summary.rounds
         for row in entry.results
-        if row.measure.is_off_target
+        if row.metric == OFF_TARGET
+        for thoughts in [_thoughts(entry.results, row)]
     ]
 
 
+def _thoughts(rows: Sequence[ResultRow], answers: ResultRow) -> ResultRow | None:
+    """The row of the thoughts of the same answers; None where the policy does not think."""
+    found = rows_of(rows, Measure(answers.task, THOUGHT_OFF_TARGET))
+    return found.get(answers.language)
+
+
 def audit_tables(summary: RunSummary) -> list[Table]:
-    """The off-target rates, and the mixed ones where there are any.
+    """The off-target rates, and those of mixed answers and of thoughts where there are any.
 
     Models down, languages across, rate in percent; `?` where no language was identified.
 
@@ -43,6 +59,9 @@ def audit_tables(summary: RunSummary) -> list[Table]:
     tables = [_matrix("Off-target rate, %", rows, lambda row: row.off_target_rate)]
     if counted := [row for row in rows if row.mixed is not None]:
         tables.append(_matrix("Mixed answers, %", counted, lambda row: row.mixed))
+    if thinking := [row for row in rows if row.num_thoughts]:
+        title = "Off-target rate of thoughts, %"
+        tables.append(_matrix(title, thinking, lambda row: row.thought_off_target_rate))
     return tables
 
 
@@ -73,12 +92,11 @@ def audit_list(rows: Sequence[AuditRow]) -> Table:
     """A row for each model and language, with intervals and counts."""
     columns = [Column("Model"), Column("Language", is_text=True)]
     columns += [Column(name) for name in ("Off-target, %", "n", "Unknown", "Mixed, %")]
-    return Table(
-        "Off-target rate of each model",
-        columns,
-        [
-            TableRow(r.sampler, [language_name(r.language), r.interval, r.n, r.unknown, r.mixed])
-            for r in rows
-        ],
-        is_open=False,
-    )
+    thinks = any(row.num_thoughts for row in rows)
+    columns += [Column(name) for name in ("Thoughts off-target, %", "n")] * thinks
+    listed = []
+    for r in rows:
+        cells: list[Cell] = [language_name(r.language), r.interval, r.n, r.unknown, r.mixed]
+        cells += (r.thought_off_target_rate, r.num_thoughts) if thinks else ()
+        listed.append(TableRow(r.sampler, cells))
+    return Table("Off-target rate of each model", columns, listed, is_open=False)

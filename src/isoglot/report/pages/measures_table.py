@@ -10,6 +10,7 @@ from isoglot.report.results.judging import Ratings
 from isoglot.report.results.names import count_of, metric_name, tier
 from isoglot.report.results.rows import (
     OFF_TARGET,
+    THOUGHT_OFF_TARGET,
     GroupRow,
     Measure,
     ResultRow,
@@ -26,6 +27,7 @@ from isoglot.report.results.rows import (
 from isoglot.report.table import Table, TableRow
 
 _COUNTS = {"n": "n", "unknown": "Unknown", "invalid": "Unreadable", "unanswered": "Not answered"}
+_RATES = {OFF_TARGET: "Off-target", THOUGHT_OFF_TARGET: "Thoughts off-target"}
 _WIDE = 2
 """Most measures for which a terminal shows both bounds instead of ±."""
 
@@ -87,14 +89,16 @@ def _cells(
 
 def measure_table(results: Evaluation, measure: Measure) -> Table:
     """Tabulate a measure of an evaluation, with LC&Acc and its off-target rates: for a page."""
-    columns, rates = {measure: Column("Value, %")}, Measure(measure.task, OFF_TARGET)
+    columns = {measure: Column("Value, %")}
     caption = ""
     if rows_of(results.results, measure.in_language):
         name = metric_name(measure.in_language.metric)
         columns[measure.in_language] = Column(f"{name}, %")
         caption = f"{name}: right and in the language asked for"
-    if rates != measure and rows_of(results.results, rates):
-        columns[rates] = Column("Off-target, %")
+    for rate, title in _RATES.items():
+        rates = Measure(measure.task, rate)
+        if rates != measure and rows_of(results.results, rates):
+            columns[rates] = Column(f"{title}, %")
     return measures_table(measure.title, results, columns, counts=("n", "unknown"), caption=caption)
 
 
@@ -106,8 +110,9 @@ def task_table(results: Evaluation, task: str) -> Table:
         m: Column(f"{task} {metric_name(m.metric)}", form="brackets" if is_wide else "half")
         for m in measures_of(rows)
     }
-    if rows_of(rows, rates := Measure(task, OFF_TARGET)):
-        columns[rates] = Column(f"{task} off-target", form="value")
+    for rate, title in _RATES.items():
+        if rows_of(rows, rates := Measure(task, rate)):
+            columns[rates] = Column(f"{task} {title.lower()}", form="value")
     parts = ["95 % intervals" if is_wide else "± half the 95 % interval"]
     if results.baseline:
         parts.append("in brackets: points from the baseline, * beyond their interval")
@@ -117,7 +122,7 @@ def task_table(results: Evaluation, task: str) -> Table:
 
 
 def _scored(rows: Sequence[ResultRow]) -> list[ResultRow]:
-    return [row for row in rows if row.metric != OFF_TARGET]
+    return [row for row in rows if not row.measure.is_off_target]
 
 
 def rating_measures(ratings: Ratings) -> list[Measure]:

@@ -29,6 +29,7 @@ _METRIC_NAMES = {
     "chrf++": "chrF++",
     "lc_accuracy": "LC&Acc",
     "off_target_rate": "Off-target rate",
+    "thought_off_target_rate": "Off-target rate of thoughts",
     "win_rate": "Win-rate",
     "discrete_win_rate": "Discrete win-rate",
     "length_controlled_win_rate": "Length-controlled win-rate",

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from isoglot.report.results.names import language_name
-from isoglot.report.results.rows import OFF_TARGET, Interval, Measure, difference
+from isoglot.report.results.rows import (
+    OFF_TARGET,
+    THOUGHT_OFF_TARGET,
+    Interval,
+    Measure,
+    difference,
+)
 from isoglot.report.results.summary import PairCounts, RunSummary
 
 GROUPS = ("dominant", "trained", "never trained")
@@ -31,7 +37,7 @@ class Progress:
         """
         rows = (row for _, row in self.summary.results if row.task != self.summary.validation)
         found = dict.fromkeys(row.measure for row in rows if row.value is not None)
-        rank = {"accuracy": 0, OFF_TARGET: 2}
+        rank = {"accuracy": 0, OFF_TARGET: 2, THOUGHT_OFF_TARGET: 3}
         return sorted(found, key=lambda measure: rank.get(measure.metric, 1))
 
     @property

@@ -31,6 +31,9 @@ from isoglot.report.results.names import (
 
 RESULTS_FILE = "results.json"
 OFF_TARGET = "off_target_rate"
+THOUGHT_OFF_TARGET = "thought_off_target_rate"
+OFF_TARGETS = (OFF_TARGET, THOUGHT_OFF_TARGET)
+"""The rates of answers and of thoughts in another language than requested."""
 RATING = "rating"
 MEAN = "mean"
 """Name of the group of all languages; also stands in place of a language tag."""
@@ -100,7 +103,7 @@ class Measure(NamedTuple):
 
     @property
     def is_off_target(self) -> bool:
-        return self.metric == OFF_TARGET
+        return self.metric in OFF_TARGETS
 
     @property
     def in_language(self) -> "Measure":

@@ -13,7 +13,7 @@ from isoglot.report.results.judging import JudgedComparison, Ratings
 from isoglot.report.results.names import without_revisions
 from isoglot.report.results.rewards import RewardResults
 from isoglot.report.results.rows import (
-    OFF_TARGET,
+    OFF_TARGETS,
     RESULTS_FILE,
     GroupRow,
     Measure,
@@ -88,7 +88,7 @@ class Comparison:
     def measures(self) -> list[Measure]:
         """Scores first, then off-target rates."""
         rows = self.runs[0].rows
-        rates = [Measure(task, OFF_TARGET) for task in task_names(rows)]
+        rates = [Measure(task, rate) for task in task_names(rows) for rate in OFF_TARGETS]
         return [*measures_of(rows), *(m for m in rates if rows_of(rows, m))]
 
     @property

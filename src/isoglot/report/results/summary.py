@@ -223,7 +223,8 @@ class MeanChange(ResultPart):
 
 
 class AuditRow(ResultPart):
-    """Rate of answers in another language than that of the prompt, and of mixed ones."""
+    """Rates of answers and of thoughts in another language than that of the prompt, and of mixed
+    answers."""
 
     sampler: str
     language: str
@@ -233,6 +234,9 @@ class AuditRow(ResultPart):
     n: int | None = None
     unknown: int | None = None
     mixed: Known = None
+    thought_off_target_rate: Known = None
+    num_thoughts: int = 0
+    """Thoughts whose language was identified."""
 
     @property
     def interval(self) -> Interval:
