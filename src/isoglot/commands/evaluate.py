@@ -128,6 +128,8 @@ def evaluate_command(
     result = isoglot.evaluate(model, listed(tasks), listed(languages), seed=seed, **kept, **options)
     for table in result.tables():
         console().print(table.to_rich())
+    for note in result.results.notes:
+        console().print(note, markup=False)
     print_path("report", result.report)
     print_next(
         f"isoglot compare OTHER {result.folder}",

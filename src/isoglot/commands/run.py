@@ -88,7 +88,7 @@ def _show(run: "Run") -> None:
     from isoglot.report.pages.audit import audit_tables
     from isoglot.report.pages.headline import Headline
     from isoglot.report.pages.run_data import data_tables, languages_without_route
-    from isoglot.report.pages.run_notes import empty_languages, lengths_in_training, own_code
+    from isoglot.report.pages.run_notes import notes_of
     from isoglot.report.pages.run_results import direction_tables, language_table
     from isoglot.report.results.progress import Progress
 
@@ -100,8 +100,7 @@ def _show(run: "Run") -> None:
     for table in data_tables(summary):
         many = f"{table.title}: {len(table.rows)} rows, all on the page"
         screen.print(table.to_rich() if len(table.rows) <= MAX_ROWS else many)
-    notes = own_code, languages_without_route, empty_languages, lengths_in_training
-    for line in (line for of_run in notes for line in of_run(summary)):
+    for line in (*notes_of(summary), *languages_without_route(summary)):
         screen.print(line, markup=False)
     if progress.rounds:
         screen.print(language_table(progress).to_rich())

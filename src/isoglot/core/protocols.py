@@ -57,6 +57,8 @@ class Sampled(NamedTuple):
     only translators of kind seq2seq give it."""
     thought: str | None = None
     """The thought before the answer; None of a model that does not think or does not tell it."""
+    failure: str | None = None
+    """The reason why a server gave no answer, such as `time-out`; None where it gave one."""
 
     @classmethod
     def of_text(

@@ -128,6 +128,8 @@ class Completion:
     """The first fault found in a translation (`data/artefacts.py`); None without, or unchecked."""
     thought: str | None = None
     """The thought before the answer; None of a model that does not think or does not tell it."""
+    failure: str | None = None
+    """The reason why a server gave no answer, such as `time-out`; None where it gave one."""
     rewards: Mapping[str, float | None] = field(default_factory=dict)
 
     @classmethod

@@ -30,7 +30,7 @@ from isoglot.core.records import (
 DROPPED = "dropped"
 """The folder in a stage's folder that holds the `Dropped` rows, in parts of the same names."""
 
-LATER = {"completion", "translation_log_probability", "thought"}
+LATER = {"completion", "translation_log_probability", "thought", "failure"}
 """Columns that shards of earlier versions may lack; they are read as None."""
 
 _DONE = "done.json"
@@ -144,6 +144,20 @@ def read_shard(path: Path, record_type: type[_R]) -> list[_R]:
             raise _unreadable(path, error) from error
     columns = [_values(table.column(name)) for name in schema.names]
     return [record_type(*values) for values in zip(*columns, strict=True)]
+
+
+def read_columns(path: Path, record_type: type, *names: str) -> list[tuple[Any, ...]]:
+    """Read some columns of a shard, row by row; raises as `read_shard` does."""
+    schema = SCHEMAS[record_type]
+    with _open_shard(path, schema) as file:
+        present = [name for name in names if name in file.schema_arrow.names]
+        try:
+            table = file.read(columns=present)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _unreadable(path, error) from error
+    values = {name: _values(table.column(name)) for name in present}
+    columns = (values.get(name, [None] * len(table)) for name in names)
+    return list(zip(*columns, strict=True))
 
 
 def count_rows(path: Path, record_type: type) -> int:

@@ -26,6 +26,7 @@ def generate(
         Completion(
             *(*of_prompt, sampler.name, index, sampled.text, sampled.finish_reason),
             thought=sampled.thought,
+            failure=sampled.failure,
         )
         for prompt, samples in zip(prompts, completions, strict=True)
         for of_prompt in [(*prompt_key(prompt), prompt.answer_language)]

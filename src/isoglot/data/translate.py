@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from isoglot.core.failures import NO_ANSWER, may_pass
 from isoglot.core.protocols import Sampled, Tick, Translation, TranslationCheck, Translator, no_tick
 from isoglot.core.records import (
     Completion,
@@ -68,6 +69,7 @@ def translate_completions(
             text=sampled.text,
             finish_reason=sampled.finish_reason,
             translation_log_probability=sampled.log_probability,
+            failure=sampled.failure,
         )
     if check is not None:
         whole = [i for i, row in enumerate(rows) if _is_whole(row)]
@@ -101,9 +103,9 @@ def translate_prompts(
     """Translate from `source` the prompts that families lack in `languages`.
 
     Returns the prompts and their translations, which keep the gold answers, and what was dropped:
-    failed translations and those in which `check` finds a fault (pair type `prompt`), and prompts
-    for whose last user turn `exclude` has a reason, as `untranslatable_…`. Families without a
-    prompt in `source` stay as they are.
+    translations that failed, or that a server in trouble did not make, and those in which `check`
+    finds a fault (pair type `prompt`), and prompts for whose last user turn `exclude` has a reason,
+    as `untranslatable_…`. Families without a prompt in `source` stay as they are.
     """
     families = prompts_by_language(prompts)
     missing = [
@@ -123,7 +125,7 @@ def translate_prompts(
     turns = [(turn["content"], tag) for prompt, tag in todo for turn in _translatable(prompt)]
     texts, targets = [text for text, _ in turns], [tag for _, tag in turns]
     sampled = translator.translate(texts, [source] * len(texts), targets, tick)
-    faults = [None if _is_whole(each) else "translation_failed" for each in sampled]
+    faults = [None if _is_whole(each) else _lost(each) for each in sampled]
     whole = [i for i, fault in enumerate(faults) if fault is None]
     if check is not None and whole:
         translations = [
@@ -142,6 +144,11 @@ def translate_prompts(
         else:
             dropped.append(_dropped(prompt, tag, reason, found[-1][0].text))
     return [*prompts, *made], dropped
+
+
+def _lost(translation: Sampled) -> str:
+    """Name the reason of a translation without text."""
+    return NO_ANSWER if may_pass(translation.failure) else "translation_failed"
 
 
 def _dropped(prompt: Prompt, tag: str, reason: str, translation: str) -> Dropped:

@@ -16,14 +16,19 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from isoglot.core.documents import read_json
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, RunError
+from isoglot.core.failures import Failures, num_passing
 from isoglot.core.store import read_done, write_done, write_json
+from isoglot.core.verbosity import tell
 from isoglot.execute.siblings import Siblings
+
+_COSTLY = "train"
+"""The stage that is not made again for a few answers more, unless the user says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Done:
     fingerprint: str
     counts: Mapping[str, Any]
     seconds: float
+    failures: Failures = field(default_factory=dict)
+    """Answers that it lacks, because a server gave none."""
 
 
 class Ledger:
@@ -60,11 +67,20 @@ class Ledger:
         self.siblings = siblings
         self.done: dict[str, Done] = {}
         """By name, in the order of the line."""
+        self._renewed: set[str] = set()
+        """Fingerprints of stages that siblings may have made from fewer answers."""
 
     def once(
-        self, name: str, depends_on: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
+        self,
+        name: str,
+        depends_on: Mapping[str, Any],
+        make: Callable[[Path], Mapping[str, Any]],
+        failures: Callable[[Path], Failures] | None = None,
     ) -> Done:
         """Return the stage `name` (its folder in the run), made by `make(folder)` unless done.
+
+        `failures(folder)` counts the answers that it lacks. Where they may come by now, `make` is
+        called again for a finished stage, and what was made from it is deleted if some did.
 
         Raises:
             InputError: it was begun with other settings; names the keys that differ.
@@ -77,7 +93,7 @@ class Ledger:
             self._check_settings(name, folder, plain)
             write_json(self.run / self.record_name, self.record)
             with self.siblings.alone(fingerprint) if self.siblings else nullcontext():
-                siblings = self.siblings
+                siblings = self.siblings if fingerprint not in self._renewed else None
                 done = siblings.take(name, fingerprint, folder) if siblings else None
                 if done is None:
                     begun = {"fingerprint": fingerprint, "depends_on": plain}
@@ -86,9 +102,65 @@ class Ledger:
                     counts = dict(make(folder))
                     seconds = round(time.monotonic() - start, 2)
                     done = {"fingerprint": fingerprint, "counts": counts, "seconds": seconds}
+                    if failures and (lacking := failures(folder)):
+                        done["failures"] = lacking
                     write_done(folder, done)
-        self.done[name] = Done(folder, fingerprint, done["counts"], done["seconds"])
+        elif failures and num_passing(done.get("failures", {})):
+            done = self._completed(name, done, make, failures)
+        self.done[name] = Done(
+            folder, fingerprint, done["counts"], done["seconds"], done.get("failures", {})
+        )
         return self.done[name]
+
+    def _completed(
+        self,
+        name: str,
+        done: dict[str, Any],
+        make: Callable[[Path], Mapping[str, Any]],
+        failures: Callable[[Path], Failures],
+    ) -> dict[str, Any]:
+        """Ask again for what a finished stage lacks, and return its record."""
+        folder, num = self.run / name, num_passing(done["failures"])
+        made_from = self._made_from(done["fingerprint"])
+        if not self.redo and any(each.name == _COSTLY for each in made_from.values()):
+            tell(
+                f"{name} lacks {num:,} answers that may come by now, and a policy was trained "
+                "without them; --redo asks for them again and trains again"
+            )
+            return done
+        counts = done["counts"]
+        try:
+            counts = dict(make(folder))
+        except (InputError, RunError) as error:
+            tell(f"{name} still lacks answers, and is taken as it is: {error}")
+        lacking = failures(folder)
+        if lacking == done["failures"]:
+            return done
+        for each in made_from.values():
+            shutil.rmtree(each)
+        for parent in {each.parent for each in (folder, *made_from.values())}:
+            _forget_small_results(parent)
+        self._renewed |= made_from.keys()
+        done = {**done, "counts": counts, "failures": lacking}
+        write_done(folder, done)
+        return done
+
+    def _made_from(self, fingerprint: str) -> dict[str, Path]:
+        """Fingerprint → folder of each stage on disk that was made from one, the latest first."""
+        stages: dict[str, tuple[Path, set[str]]] = {}
+        for path in self.run.rglob("stage.json"):
+            begun = read_json(path, mend=f"delete {path.parent} and run again")
+            on = begun.get("depends_on") or {}
+            stages[begun.get("fingerprint", "")] = (path.parent, _made_of(on))
+        found = {fingerprint: self.run}
+        while more := {
+            key: folder
+            for key, (folder, inputs) in stages.items()
+            if key not in found and inputs & found.keys()
+        }:
+            found = {**more, **found}
+        del found[fingerprint]
+        return found
 
     def amend(
         self, name: str, changed: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
@@ -149,6 +221,19 @@ def read_made(path: Path, made_from: Any = None) -> dict[str, Any] | None:
 def write_made(path: Path, content: Mapping[str, Any], made_from: Any = None) -> None:
     """Write a small result with what it was made from; see the module's text."""
     write_json(path, content if made_from is None else {"made_from": made_from, **content})
+
+
+def _forget_small_results(folder: Path) -> None:
+    """Delete what `make_once` has made from the stages in a folder."""
+    for path in folder.glob("*.json"):
+        if "made_from" in read_json(path, mend="delete it"):
+            path.unlink()
+
+
+def _made_of(depends_on: Mapping[str, Any]) -> set[str]:
+    """The fingerprints of the stages that a stage was made from; a first policy has none."""
+    inputs, policy = depends_on.get("inputs") or {}, depends_on.get("policy")
+    return {*inputs.values(), *([policy] if isinstance(policy, str) else [])}
 
 
 def _fingerprint(plain: Mapping[str, Any]) -> str:

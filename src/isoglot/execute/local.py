@@ -15,6 +15,8 @@ from isoglot.execute.progress import Bar
 _R = TypeVar("_R")
 Input = tuple[Path, type]
 """A stage's folder of shards, and the record class of their rows."""
+IsFinal = Callable[[Path], bool]
+"""False for a shard that making it again may improve, such as one that lacks answers."""
 
 
 class ShardCounts(NamedTuple):
@@ -49,8 +51,9 @@ def map_shards(
     bar: Bar | None = None,
     ticks: bool = False,
     num_at_once: int = 1,
+    is_final: IsFinal | None = None,
 ) -> ShardCounts:
-    """Make the missing shards of a stage.
+    """Make the missing shards of a stage, and again those that are not `is_final`.
 
     `num_at_once` shards are in memory, made by threads: more than one for a server, which else
     would have little to do while the last answers of a shard are written.
@@ -64,7 +67,7 @@ def map_shards(
     Raises:
         InputError: an input without shards, parts that do not match, an unreadable input.
     """
-    task = ShardTask(function, inputs, out, output, load)
+    task = ShardTask(function, inputs, out, output, load, is_final)
     shown = ShardBar(bar, task)
     if shown.missing:
         arguments = shown.load(ticks)
@@ -147,6 +150,7 @@ class ShardTask:
     out: Path
     output: type
     load: Callable[[], Any] | None = None
+    is_final: IsFinal | None = None
 
     def parts(self) -> list[str]:
         """List the names of the shards, which every input has; raises as `map_shards` does."""
@@ -172,11 +176,13 @@ class ShardTask:
         return count_rows(folder / part, kind)
 
     def size(self, part: str) -> ShardSize | None:
-        """Return the size of a part that is made; None if it is missing or damaged."""
+        """Return the size of a part that is made; None if it is missing, damaged or not final."""
         if not (self.out / part).exists():
             return None
         dropped = self.out / DROPPED / part
         try:
+            if self.is_final is not None and not self.is_final(self.out / part):
+                return None
             num_dropped = count_rows(dropped, Dropped) if dropped.exists() else 0
             return ShardSize(count_rows(self.out / part, self.output), num_dropped)
         except InputError:

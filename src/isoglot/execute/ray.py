@@ -21,7 +21,7 @@ from typing import Any
 
 from isoglot.core.errors import Failure, InputError, RunError, require
 from isoglot.core.protocols import Tick
-from isoglot.execute.local import Input, ShardBar, ShardCounts, ShardSize, ShardTask
+from isoglot.execute.local import Input, IsFinal, ShardBar, ShardCounts, ShardSize, ShardTask
 from isoglot.execute.progress import Bar
 
 _MAX_DEATHS = 3
@@ -54,6 +54,7 @@ def map_shards_on_ray(
     ticks: bool = False,
     num_workers: int | None = None,
     address: str = "local",
+    is_final: IsFinal | None = None,
 ) -> ShardCounts:
     """Make the missing shards of a stage by workers, in any order; otherwise as `map_shards`.
 
@@ -68,7 +69,7 @@ def map_shards_on_ray(
         RunError: workers that die on one shard, or a Ray that does not start in time.
         RuntimeError: a bug in the stage; the notes hold the traceback of the worker.
     """
-    task = ShardTask(function, inputs, out, output, load)
+    task = ShardTask(function, inputs, out, output, load, is_final)
     shown = ShardBar(bar, task)
     if shown.missing:
         _connect(address)

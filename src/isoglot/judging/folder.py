@@ -210,11 +210,17 @@ class JudgedFolder(Generic[_R]):
 
     def _is_missing(self, item: JudgedItem, records: Mapping[PromptKey, _R], retry: bool) -> bool:
         record = records.get(item.key)
-        is_done = record is not None and not (retry and not self._is_readable(record))
+        is_done = record is not None and self._has_come(record)
+        if record is not None and retry:
+            is_done = self._is_readable(record)
         return is_answered(*item.answers) and not is_done
 
     def _is_readable(self, record: _R) -> bool:
         return all(reply.is_readable for reply in self._kind.replies(record))
+
+    def _has_come(self, record: _R) -> bool:
+        """False if a reply has no text, as where the judge's server was in trouble."""
+        return all(reply.text or reply.is_readable for reply in self._kind.replies(record))
 
     def _parts(self) -> range:
         """The parts whose files are all there; that of the last side is written last."""

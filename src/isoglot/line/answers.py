@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, RunError
+from isoglot.core.failures import completion_failures, has_answers, is_translated, reasons
 from isoglot.core.protocols import Sampling, Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import read_shard, shard_paths
@@ -37,7 +38,13 @@ def run_sampler(
     silent: bool = False,
     executor: MapShards = map_shards,
 ) -> Mapping[str, Any]:
-    """Write the completions of a folder of prompts, or of those that `serves` selects, by shard."""
+    """Write the completions of a folder of prompts, or of those that `serves` selects, by shard.
+
+    Shards that lack answers because of a server in trouble are made again.
+
+    Raises:
+        RunError: the server gave no answer at all; its shards are deleted.
+    """
 
     def stage(rows: list[Prompt], sampler: Any, tick: Tick) -> list[Completion]:
         served = rows if serves is None else [row for row in rows if serves(row)]
@@ -46,7 +53,17 @@ def run_sampler(
     inputs = Shards(prompts, Prompt)
     with Bars(silent=silent) as bars:
         bar = bars.bar(title, inputs.num_rows)
-        counts = executor(stage, [inputs], out, Completion, load=load, bar=bar, ticks=True)
+        counts = executor(
+            stage,
+            [inputs],
+            out,
+            Completion,
+            load=load,
+            bar=bar,
+            ticks=True,
+            is_final=has_answers,
+        )
+    _check_any_answer(out, counts.num_rows)
     return {"rows": counts.num_rows}
 
 
@@ -73,7 +90,8 @@ def make_completions(job: Job, out: Path) -> Mapping[str, Any]:
     for place, folder in enumerate(folders):
         _check_answered(folder, place)
     completions = [(folder, Completion) for folder in folders]
-    together = map_shards(merge_completions, [prompts, *completions], out, Completion)
+    inputs = [prompts, *completions]
+    together = map_shards(merge_completions, inputs, out, Completion, is_final=has_answers)
     return {"rows": together.num_rows}
 
 
@@ -86,7 +104,8 @@ def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
     if len(folders) == 1:
         return counts
     inputs = [job.inputs["generate"], *((folder, Completion) for folder in folders)]
-    return {"rows": map_shards(all_translations, inputs, out, Completion).num_rows}
+    together = map_shards(all_translations, inputs, out, Completion, is_final=is_translated)
+    return {"rows": together.num_rows}
 
 
 def _translate(job: Job, place: int, out: Path) -> Mapping[str, Any]:
@@ -120,7 +139,16 @@ def _translate(job: Job, place: int, out: Path) -> Mapping[str, Any]:
     title = f"translate {place + 1}/{num}" if num > 1 else "translate"
     inputs = job.shards("prompts", "generate")
     with job.bar(title, _num_texts(job, place)) as bar:
-        counts = executor(stage, inputs, out, Completion, load=load, bar=bar, ticks=True)
+        counts = executor(
+            stage,
+            inputs,
+            out,
+            Completion,
+            load=load,
+            bar=bar,
+            ticks=True,
+            is_final=is_translated,
+        )
     return {"rows": counts.num_rows}
 
 
@@ -137,6 +165,20 @@ def _folders(num: int, inside: Path) -> list[Path]:
     if num == 1:
         return [inside.parent]
     return [inside / f"{place:02d}" for place in range(num)]
+
+
+def _check_any_answer(folder: Path, num_rows: int) -> None:
+    """Raise RunError for a server that answered nothing, and delete its shards."""
+    failures = completion_failures(folder)
+    if not num_rows or num_rows > sum(sum(counts.values()) for counts in failures.values()):
+        return
+    for path in shard_paths(folder):
+        path.unlink()
+    model, counts = next(iter(failures.items()))
+    raise RunError(
+        f"{model} gave no answer to any of {num_rows:,} requests ({reasons(counts)}); mend the "
+        "server and give the same command, which asks again"
+    )
 
 
 def _check_answered(folder: Path, place: int) -> None:

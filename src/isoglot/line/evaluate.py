@@ -17,6 +17,7 @@ from isoglot.core.day import day, day_kept
 from isoglot.core.documents import read_json
 from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
+from isoglot.core.failures import Failures, evaluation_failures
 from isoglot.core.records import Prompt
 from isoglot.core.store import read_done, read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
@@ -107,7 +108,7 @@ def evaluate_model(
             evaluate_model(baseline, request, out / "baseline", regrade=regrade, redo=redo)
         baseline = out / "baseline"
     with locked(out), day_kept(out / RECORD), servers_in(out):
-        _measure(model, request, out, regrade=regrade, redo=redo)
+        failures = _measure(model, request, out, regrade=regrade, redo=redo)
         rows, groups = _results(request, out, baseline)
         results = Evaluation(
             model=model_name_of(model),
@@ -117,6 +118,7 @@ def evaluate_model(
             groups=groups,
             left_out=_left_out(request, rows) or None,
             without_answer=_without_answer(model, request, out) or None,
+            failures=failures or None,
         )
         results.write(out / RESULTS_FILE)
     return results
@@ -162,8 +164,8 @@ def _measurement(
 
 def _measure(
     model: ModelConfig, request: EvaluationRequest, out: Path, *, regrade: bool, redo: bool
-) -> None:
-    """Make the folder of each task: prompts, answers, grades."""
+) -> dict[str, Failures]:
+    """Make the folder of each task: prompts, answers, grades; return the answers that they lack."""
     name = model_name_of(model)
     _check_owner(out, name)
     options = {"languages": request.languages, "seed": request.seed}
@@ -193,7 +195,10 @@ def _measure(
                 "code_version": CODE_VERSION,
             },
             partial(measure_task, measurement, load(task.name), identifier),
+            evaluation_failures,
         )
+    lacking = {task.name: evaluation_failures(out / task.name) for task in request.tasks}
+    return {task: failures for task, failures in lacking.items() if failures}
 
 
 def _check_regrade(folder: Path, now: Mapping[str, Any]) -> None:

@@ -32,7 +32,7 @@ from isoglot.line.sources import HUB_PINS, pin_hub_sets
 from isoglot.line.stages import EVALUATE, STAGES, Stage, evaluation_folder
 from isoglot.line.summary import write_summary
 from isoglot.line.task import read_graded, task_metrics
-from isoglot.models.load import answer_settings, servers_in
+from isoglot.models.load import answer_settings, servers_in, spending_in
 from isoglot.recipe.recipe import Recipe, resolved
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.summary import RunSummary
@@ -57,7 +57,7 @@ def run_recipe(
     path = out / HUB_PINS
     recipe, pins = pin_hub_sets(recipe, read_json(path, mend="delete it") if path.exists() else {})
     check_settings(recipe, out)
-    with locked(out), day_kept(out / "run.json") as day:
+    with locked(out), spending_in(out), day_kept(out / "run.json") as day:
         if pins:
             write_json(path, pins)
         record = {"recipe": resolved(recipe), "versions": versions(), "day": day}
@@ -144,7 +144,7 @@ class Round:
         make = run if stage.holds_model else stage.run
         folder = f"round-{self.number}/{name}"
         try:
-            done = self.ledger.once(folder, depends_on, partial(make, job))
+            done = self.ledger.once(folder, depends_on, partial(make, job), stage.failures)
         except (RuntimeError, MemoryError) as error:
             if not is_memory_full(error):
                 raise

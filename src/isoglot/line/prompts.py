@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.failures import are_prompts_translated
 from isoglot.core.own_rows import describe_rows
 from isoglot.core.protocols import Tick
 from isoglot.core.records import Dropped, Prompt
@@ -52,7 +53,16 @@ def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
     inputs = job.shards("prompts")
     with job.bar("translate prompts", inputs[0].num_rows * (len(recipe.languages) - 1)) as bar:
         executor = job.executor(job.translator_config())
-        counts = executor(stage, inputs, out, Prompt, load=load, bar=bar, ticks=True)
+        counts = executor(
+            stage,
+            inputs,
+            out,
+            Prompt,
+            load=load,
+            bar=bar,
+            ticks=True,
+            is_final=are_prompts_translated,
+        )
     return {"rows": counts.num_rows, "dropped": counts.num_dropped}
 
 

@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.failures import (
+    Failures,
+    completion_failures,
+    evaluation_failures,
+    prompt_failures,
+    translation_failures,
+)
 from isoglot.core.records import Completion, Demonstration, Graded, Preference, Prompt
 from isoglot.line.answers import make_completions, make_translations
 from isoglot.line.demonstrations import make_clean, make_demonstrations
@@ -47,6 +54,8 @@ class Stage:
     applies: Callable[[Recipe], bool] = lambda recipe: True  # noqa: ARG005
     holds_model: bool = False
     """True if it loads a language model; it runs in a child process if there is an accelerator."""
+    failures: Callable[[Path], Failures] | None = None
+    """Counts the answers that its folder lacks because a server gave none."""
     role: str = ""
     """Prompts or completions: later stages read the latest rows of a role."""
     also_reads: Callable[[Recipe], tuple[str, ...]] = lambda recipe: ()  # noqa: ARG005
@@ -192,6 +201,7 @@ STAGES = (
         depends_on=_translation,
         applies=lambda recipe: recipe.prompts.translate_from is not None,
         holds_model=True,
+        failures=prompt_failures,
         role="prompts",
     ),
     Stage(
@@ -213,6 +223,7 @@ STAGES = (
         depends_on=_generation,
         applies=_makes_completions,
         holds_model=True,
+        failures=completion_failures,
         role="completions",
     ),
     Stage(
@@ -224,6 +235,7 @@ STAGES = (
         depends_on=_translation,
         applies=lambda recipe: _makes_completions(recipe) and recipe.translates_answers,
         holds_model=True,
+        failures=translation_failures,
         role="completions",
     ),
     Stage(
@@ -295,6 +307,7 @@ EVALUATE = Stage(
     run=make_evaluation,
     depends_on=_evaluation,
     holds_model=True,
+    failures=evaluation_failures,
 )
 """Every policy, M0 too, on one task of the recipe; its folder is `evaluate/TASK`."""
 

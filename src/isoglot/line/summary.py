@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isoglot.core.documents import read_json
+from isoglot.core.failures import Failures
 from isoglot.core.records import Completion, Dropped, FinishReason, Graded, Preference, Prompt
 from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.core.version import __version__
@@ -69,6 +70,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
                 demonstrations=_demonstrations(ledger, round),
                 choice=_choice(ledger, round),
                 **_lengths_in_training(ledger, round),
+                failures=_failures(ledger, round),
                 training=_training(ledger, round),
             )
         )
@@ -127,6 +129,16 @@ def _lengths_in_training(ledger: Ledger, round: int) -> dict[str, Any]:
     """Return the rows by language that a training left out or cut because of their length."""
     facts = _train_facts(ledger, round)
     return {key: facts[key] for key in ("too_long", "cut") if key in facts}
+
+
+def _failures(ledger: Ledger, round: int) -> dict[str, Failures]:
+    """Return the answers that the stages of a round lack, by stage."""
+    prefix = f"round-{round}/"
+    return {
+        name.removeprefix(prefix): done.failures
+        for name, done in ledger.done.items()
+        if name.startswith(prefix) and done.failures
+    }
 
 
 def _choice(ledger: Ledger, round: int) -> CheckpointChoice | None:

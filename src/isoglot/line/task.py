@@ -248,7 +248,17 @@ def _complete(measurement: Measurement, load: Load, out: Path) -> None:
             (before / "completions", Completion),
             (folder / "asked", Prompt),
         ]
+        _forget_outdated(inputs, folder)
         map_shards(_next_turns, inputs, folder / "prompts", Prompt)
+
+
+def _forget_outdated(inputs: Sequence[tuple[Path, type]], folder: Path) -> None:
+    """Delete the shards of a turn whose answers before it came later."""
+    for path in shard_paths(folder / "prompts"):
+        rows: list[Any] = [read_shard(each / path.name, record) for each, record in inputs]
+        if read_shard(path, Prompt) != _next_turns(*rows):
+            (folder / "completions" / path.name).unlink(missing_ok=True)
+            path.unlink()
 
 
 def _next_turns(

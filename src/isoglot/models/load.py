@@ -33,6 +33,7 @@ from isoglot.models.server.config import (
 )
 from isoglot.models.server.openai import OpenAISampler
 from isoglot.models.server.process import logging_to
+from isoglot.models.server.spending import spending_in
 from isoglot.models.server.vllm import VLLMModel
 from isoglot.models.source import SOURCE, SourceConfig, SourceSampler
 from isoglot.models.translation.google import (
@@ -144,8 +145,11 @@ def _engine(config: TranslatorConfig | SourceConfig) -> _Engine:
 
 @contextmanager
 def servers_in(run: Path) -> Iterator[None]:
-    """Log the servers that the block starts in `run/logs`, and end them with the block."""
-    with logging_to(run / "logs"):
+    """Log the servers that the block starts in `run/logs`, and end them with the block.
+
+    What the models of the block cost is recorded in `run`.
+    """
+    with logging_to(run / "logs"), spending_in(run):
         try:
             yield
         finally:

@@ -35,7 +35,7 @@ def put_elsewhere(path, name, num):
 
 
 @given(answers=st.dictionaries(st.text(), st.text() | st.none() | st.integers()))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_an_answer_comes_back_as_it_was(tmp_path_factory, answers):
     path = tmp_path_factory.mktemp("cache") / "new" / "answers.sqlite"
     for _ in range(2):  # made, then found

@@ -33,6 +33,7 @@ from isoglot.models.local.transformers import TransformersSampler
 from isoglot.models.server.config import OPENAI_OPERATION, OpenAIConfig, server_revision
 from isoglot.models.server.meter import CostCapReached
 from isoglot.models.server.openai import OpenAISampler
+from isoglot.models.server.spending import spending_in
 
 KEY = "sk-test-0123456789abcdef"
 ONE = Sampling(max_new_tokens=20)
@@ -40,6 +41,10 @@ ONE = Sampling(max_new_tokens=20)
 
 def prompts(num, *, prefix="p"):
     return [Prompt.from_text(f"{prefix}{i}", language="sw") for i in range(num)]
+
+
+def failed(text, reason):
+    return Sampled(text, "error", failure=reason)
 
 
 def config(url, **values):
@@ -215,14 +220,14 @@ PARTS = [{"type": "thinking", "thinking": "Hmm"}, {"type": "text", "text": "saba
     [
         (answer("saba"), Sampled("saba", "stop")),
         (answer("saba", finish_reason="length"), Sampled("saba", "length")),
-        (answer("", finish_reason="content_filter"), Sampled("", "error")),
+        (answer("", finish_reason="content_filter"), failed("", "content_filter")),
         (answer("saba", finish_reason=None), Sampled("saba", "stop")),
         (
             answer("x", message={"content": None, "reasoning_content": "Hmm"}),
             Sampled("", "length", thought="Hmm"),
         ),
         (answer("<think>Hmm</think>saba"), Sampled("saba", "stop", thought="Hmm")),
-        (answer("", message={"tool_calls": []}, finish_reason="tool_calls"), Sampled("", "error")),
+        (answer("", message={"tool_calls": []}, finish_reason="tools"), failed("", "tools")),
         (answer("x", message={"content": PARTS}), Sampled("saba", "stop", thought="Hmm")),
         (answer("saba 🌍 \ud83c", usage=None), Sampled("saba 🌍 \ufffd", "stop")),
     ],
@@ -271,13 +276,13 @@ def test_failures_are_errors_and_never_cached(make, capsys):
     server = Misbehaving(default=answer(status=500))
     with server.serve() as url:
         sampler = make(url)
-        assert sampler.sample(prompts(2), ONE) == [[Sampled("", "error")], [Sampled("", "error")]]
+        assert sampler.sample(prompts(2), ONE) == [[failed("", "HTTP 500")]] * 2
         assert len(server.asked) == 8  # max_attempts each
         assert sampler.usage.failures == {"HTTP 500": 2}
         server.default = answer("")
         assert sampler.sample(prompts(1), ONE) == [[Sampled("", "stop")]]
         server.default = answer(finish_reason="content_filter")
-        assert sampler.sample(prompts(1), ONE) == [[Sampled("P0", "error")]]
+        assert sampler.sample(prompts(1), ONE) == [[failed("P0", "content_filter")]]
         assert sampler.usage.failures == {"HTTP 500": 2, "content_filter": 1}
         assert "left requests without an answer: content_filter 1" in capsys.readouterr().err
         server.default = answer()
@@ -372,7 +377,7 @@ def test_a_server_that_goes_and_comes_back(make):
     with server.serve(port) as url:
         sampler = make(url, max_attempts=3)
         sampler.sample(prompts(1), ONE)
-    assert sampler.sample(prompts(1, prefix="q"), ONE) == [[Sampled("", "error")]]
+    assert sampler.sample(prompts(1, prefix="q"), ONE) == [[failed("", "no connection")]]
     with server.serve(port):
         assert sampler.sample(prompts(1, prefix="q"), ONE) == [[Sampled("Q0", "stop")]]
 
@@ -394,7 +399,9 @@ def test_a_prompt_that_is_too_long_is_its_own_error(make):
     server = Misbehaving(answer(status=400, body=too_long))
     with server.serve() as url:
         sampler = make(url, max_concurrency=1)
-        assert sampler.sample(prompts(2), ONE) == [[Sampled("", "error")], [Sampled("P1", "stop")]]
+        (lost,), (good,) = sampler.sample(prompts(2), ONE)
+        assert lost.failure.startswith("refused: This model's maximum context length")
+        assert (lost.finish_reason, good) == ("error", Sampled("P1", "stop"))
     assert len(server.asked) == 2
 
 
@@ -419,6 +426,25 @@ def test_the_cap_is_never_passed_and_a_higher_one_goes_on(make):
         assert len(server.asked) == 40  # each once over both runs
         assert higher.usage.cached_cost_usd == pytest.approx(num * COST)
         assert higher.usage.cost_usd == pytest.approx((40 - num) * COST)
+
+
+def test_the_cap_holds_for_all_commands_of_a_folder(tmp_path):
+    server = Misbehaving()
+    spent = []
+    with server.serve() as url:
+        for time in range(3):
+            with spending_in(tmp_path / "run"):
+                sampler = OpenAISampler(config(url, max_cost_usd=9, max_concurrency=1, **PRICES))
+            with pytest.raises(CostCapReached, match=r"9 and \d.* in this folder"):
+                sampler.sample(prompts(40, prefix=f"{time} "), ONE)
+            spent.append(sampler.usage.cost_usd)
+            sampler.close()
+            with (tmp_path / "run" / "spending.jsonl").open("a") as file:
+                file.write('{"model": "m@ki')  # killed while it wrote
+                file.write("\n")
+    assert 6 < spent[0] <= 9
+    assert spent[1:] == [0, 0]
+    assert sum(spent) == pytest.approx(len(server.asked) * COST)
 
 
 def test_extra_cannot_pass_the_cap(make):
@@ -527,7 +553,7 @@ def test_what_decides_an_answer_is_in_its_key(make):
     assert make(url).name.startswith("m@127.0.0.1:")
     assert moved.name == "m@r1"
     assert set(OpenAIConfig.model_fields) - OPENAI_OPERATION == {
-        "engine", "model", "revision", "extra", "prefill",
+        "engine", "model", "revision", "extra", "prefill", "thought_marks",
     }  # fmt: skip
     assert server_revision(OpenAIConfig(model="m")) == "api.openai.com"
 

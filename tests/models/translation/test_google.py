@@ -113,7 +113,7 @@ print("the house")
 def test_what_must_be_kept_never_leaves_and_comes_back():
     google = Google()
     with google.serve() as url:
-        ((text, reason, _),) = from_english(GoogleTranslator(config(url)), [TEXT])
+        ((text, reason, *_),) = from_english(GoogleTranslator(config(url)), [TEXT])
     assert reason == "stop"
     assert protected(text) == protected(TEXT)
     assert text.startswith("SEE https://a.example")
@@ -143,7 +143,7 @@ def test_a_lost_mask_is_an_error_and_a_stretch_that_is_too_long_too():
     with google.serve() as url:
         translator = GoogleTranslator(config(url))
         found = from_english(translator, ["see `x`", "fine", "a" * 30_001])
-    assert [reason for _, reason, _ in found] == ["error", "stop", "error"]
+    assert [reason for _, reason, *_ in found] == ["error", "stop", "error"]
     assert sum(len(asked["q"]) for asked in google.asked) == 2
 
 

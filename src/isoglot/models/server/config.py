@@ -71,7 +71,8 @@ class OpenAIConfig(Section):
     usd_per_million_prompt_tokens: float | None = Field(None, ge=0)
     usd_per_million_completion_tokens: float | None = Field(None, ge=0)
     max_cost_usd: float | None = Field(None, gt=0)
-    """No request starts that could exceed it; cached answers are free."""
+    """No request starts that could exceed it, together with what the model has cost in the same
+    output folder before; cached answers are free."""
 
     @field_validator("base_url")
     @classmethod

@@ -24,6 +24,8 @@ _MAX_WAIT_SECONDS = 600
 """A server that wants a longer wait has a quota, and the run ends."""
 _MAX_BACKOFF_SECONDS = 60
 _CONNECT_SECONDS = 10
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""A longer answer is none: 64 MiB hold more than any context window."""
 _PROMPT_AT_FAULT = re.compile(
     r"context.?(length|window|size)|too long|content.?(filter|policy|management)", re.IGNORECASE
 )
@@ -31,6 +33,7 @@ _PROMPT_AT_FAULT = re.compile(
 NO_LOG_PROBABILITIES = "no log-probabilities"
 _TIME_OUT = "time-out"
 _BROKEN_OFF = "broken off"
+_ENDLESS = "endless"
 
 
 class Reply(Protocol):
@@ -82,7 +85,11 @@ class HttpServer:
         self._reached = key is not None
         timeout, connections = config.timeout_seconds, config.max_concurrency
         self._client = httpx2.AsyncClient(
-            headers={"User-Agent": "isoglot", "Content-Type": "application/json"}
+            headers={
+                "User-Agent": "isoglot",
+                "Content-Type": "application/json",
+                "Accept-Encoding": "identity",  # a few bytes could hold gigabytes
+            }
             | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
             timeout=httpx2.Timeout(None, connect=min(timeout, _CONNECT_SECONDS)),
             limits=httpx2.Limits(
@@ -152,7 +159,7 @@ class HttpServer:
                 return reply
             raise self._refusal(url, status, headers, answer, str(body.get("model")))
         except NoReply as failure:
-            if failure.reason in (_TIME_OUT, _BROKEN_OFF):
+            if failure.reason in (_TIME_OUT, _BROKEN_OFF, _ENDLESS):
                 spent = (None, None)  # the server may have written an answer, and billed it
             raise
         finally:
@@ -169,10 +176,13 @@ class HttpServer:
         import httpx2
 
         try:
-            async with asyncio.timeout(self._config.timeout_seconds):
-                response = await self._client.post(url, content=content)
+            async with (
+                asyncio.timeout(self._config.timeout_seconds),
+                self._client.stream("POST", url, content=content) as response,
+            ):
                 self._reached = True
-                return response.status_code, response.headers, response.content
+                self._client.cookies.clear()  # each request stands alone
+                return response.status_code, response.headers, await _body(response)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             if self._reached:
                 raise NoReply("no connection", again=True) from None
@@ -237,6 +247,18 @@ class HttpServer:
             text = text.replace(self._key, "***")
         printable = "".join(char if char.isprintable() else " " for char in text)
         return " ".join(printable.split())[:200]
+
+
+async def _body(response: Any) -> bytes:
+    """Read a body within bounds; raise NoReply for one beyond them."""
+    if response.headers.get("content-encoding", "identity") not in ("identity", "gzip"):
+        raise NoReply("nonsense", again=True)  # of others, one chunk could fill the memory
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > _MAX_ANSWER_BYTES:
+            raise NoReply(_ENDLESS, again=True)
+    return bytes(body)
 
 
 def _is_loopback(url: str) -> bool:

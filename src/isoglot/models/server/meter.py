@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from isoglot.core.errors import InputError
 from isoglot.models.server.requests import stopped_within
+from isoglot.models.server.spending import Spending
 
 _POLL_SECONDS = 0.1
 
@@ -62,11 +63,14 @@ class Meter:
         usd_per_million_prompt_tokens: float | None = None,
         usd_per_million_completion_tokens: float | None = None,
         max_cost_usd: float | None = None,
+        spending: Spending | None = None,
     ) -> None:
+        """`spending` is what counts for the cap: by default, that of this meter alone."""
         prices = (usd_per_million_prompt_tokens, usd_per_million_completion_tokens)
         self._priced = prices != (None, None)
         self._prices = tuple((price or 0.0) / 1e6 for price in prices)
         self._cap = max_cost_usd
+        self._spending = spending or Spending("")
         self._held = 0.0
         zero = 0.0 if self._priced else None
         self.usage = Usage(cost_usd=zero, cached_cost_usd=zero)
@@ -78,13 +82,13 @@ class Meter:
         even if those requests cost nothing.
         """
         bound = self._usd(*charge)
-        while self._cap is not None and self._spent + self._held + bound > self._cap:
-            if self._spent + bound > self._cap:
+        while self._cap is not None and self._spending.usd + self._held + bound > self._cap:
+            if self._spending.usd + bound > self._cap:
                 raise CostCapReached(
-                    f"max_cost_usd is {self._cap:g} and {self._spent:.4f} USD are spent on "
-                    f"{self.usage.num_requests} requests, and the next may cost up to "
-                    f"{bound:.4f} USD; with `cache` on, the same command with a higher "
-                    f"max_cost_usd continues from here"
+                    f"max_cost_usd is {self._cap:g} and {self._spending.usd:.4f} USD are spent in "
+                    f"this folder, on {self.usage.num_requests} requests of this command and all "
+                    f"of those before, and the next may cost up to {bound:.4f} USD; with `cache` "
+                    "on, the same command with a higher max_cost_usd continues from here"
                 )
             if await stopped_within(stop, _POLL_SECONDS):
                 return False
@@ -106,6 +110,7 @@ class Meter:
             cost = self._usd(prompt_tokens, completion_tokens)
         if self.usage.cost_usd is not None:
             self.usage.cost_usd += cost
+        self._spending.add(cost)
 
     def release(self, charge: Charge) -> None:
         """Release the charge of a request that the server refused: it cost nothing."""
@@ -120,10 +125,6 @@ class Meter:
     def count_failure(self, reason: str) -> None:
         """Record a request without an answer."""
         self.usage.failures[reason] += 1
-
-    @property
-    def _spent(self) -> float:
-        return self.usage.cost_usd or 0.0
 
     def _usd(self, prompt_tokens: int, completion_tokens: int) -> float:
         return self._prices[0] * prompt_tokens + self._prices[1] * completion_tokens

@@ -19,6 +19,7 @@ from isoglot.models.server.http import NO_LOG_PROBABILITIES, HttpServer, NoReply
 from isoglot.models.server.labels import label_likelihoods
 from isoglot.models.server.meter import Charge, Meter, Usage
 from isoglot.models.server.requests import Requests
+from isoglot.models.server.spending import Spending
 
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _TOP_LOGPROBS = 20
@@ -51,6 +52,7 @@ class OpenAISampler:
             config.usd_per_million_prompt_tokens,
             config.usd_per_million_completion_tokens,
             config.max_cost_usd,
+            Spending(self.name),
         )
         self._server = HttpServer(config, self._meter)
         self._read = partial(read_chat, marks=config.thought_marks)
@@ -88,14 +90,13 @@ class OpenAISampler:
         with closing(self._replies(requests)) as replies:
             for index, reply in replies:
                 row, i = divmod(index, num_samples)
-                if reply is not None:
-                    last = prompts[row].prompt[-1]
-                    is_begun = last["role"] == "assistant" and not self._config.prefill
-                    text = reply.text.removeprefix(last["content"]) if is_begun else reply.text
-                    thought = reply.thought or None
-                    answers[row][i] = Sampled(text, reply.finish_reason, thought=thought)
+                num_tokens = 0
+                if isinstance(reply, NoReply):
+                    answers[row][i] = answers[row][i]._replace(failure=reply.reason)
+                else:
+                    answers[row][i] = self._sampled(prompts[row], reply)
+                    num_tokens = reply.completion_tokens or 0
                 missing[row] -= 1
-                num_tokens = (reply.completion_tokens or 0) if reply is not None else 0
                 tick(int(not missing[row]), prompts[row].language, num_tokens)
         self._tell(self.usage.failures - failures, self.usage.unknown_endings - endings)
         return answers
@@ -117,10 +118,19 @@ class OpenAISampler:
         requests = [self._request(prompt, decoding, 1, 0) for prompt in prompts]
         with closing(self._replies(requests)) as replies:
             for i, reply in replies:
-                if reply is not None and reply.top:
+                if isinstance(reply, ChatReply) and reply.top:
                     answers[i] = label_likelihoods(continuations[i], reply.top)
                 tick(1, prompts[i].language)
         return answers
+
+    def _sampled(self, prompt: Prompt, reply: ChatReply) -> Sampled:
+        """Return the answer of a reply, without a prefill that the server repeats."""
+        last = prompt.prompt[-1]
+        is_begun = last["role"] == "assistant" and not self._config.prefill
+        text = reply.text.removeprefix(last["content"]) if is_begun else reply.text
+        has_failed = reply.finish_reason == FinishReason.ERROR
+        failure = reply.ended if has_failed else None
+        return Sampled(text, reply.finish_reason, thought=reply.thought or None, failure=failure)
 
     def _request(
         self, prompt: Prompt, decoding: Mapping[str, Any], max_tokens: int, sample: int
@@ -139,8 +149,8 @@ class OpenAISampler:
         most = max(limits, default=max_tokens)  # `extra` may hold another
         return _Request(body, sample, Charge(num_bytes + template, most))
 
-    def _replies(self, requests: Sequence[_Request]) -> Generator[tuple[int, ChatReply | None]]:
-        """Yield the index of each request with its reply, or None, as the replies arrive.
+    def _replies(self, requests: Sequence[_Request]) -> Generator[tuple[int, ChatReply | NoReply]]:
+        """Yield the index of each request with its reply, or why there is none, as they arrive.
 
         Equal requests are sent once.
         """
@@ -158,7 +168,7 @@ class OpenAISampler:
                 for index in equals[place]:
                     yield index, reply
 
-    async def _reply(self, keyed: tuple[str, _Request], stop: asyncio.Event) -> ChatReply | None:
+    async def _reply(self, keyed: tuple[str, _Request], stop: asyncio.Event) -> ChatReply | NoReply:
         key, request = keyed
         if self._cache is not None:
             known = await asyncio.to_thread(self._cache.get, key)
@@ -168,7 +178,7 @@ class OpenAISampler:
                 return reply
         wants_top = "logprobs" in request.body
         if wants_top and self._has_log_probabilities is False:
-            return None
+            return NoReply(NO_LOG_PROBABILITIES, again=False)
         try:
             reply = await self._server.post(
                 "chat/completions", request.body, request.charge, stop, self._read
@@ -176,7 +186,7 @@ class OpenAISampler:
         except NoReply as failure:
             if not stop.is_set():
                 self._count_failure(failure)
-            return None
+            return failure
         reply = self._ended(reply, request.charge.completion_tokens)
         is_answer = reply.finish_reason != FinishReason.ERROR and (reply.top or reply.text)
         if self._cache is not None and is_answer and (reply.top or not wants_top):

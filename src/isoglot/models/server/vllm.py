@@ -122,7 +122,7 @@ class VLLMModel:
     def sample(
         self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
     ) -> list[list[Sampled]]:
-        """See `Sampler.sample`. A prompt that fills the context window has reason `error`."""
+        """See `Sampler.sample`. A prompt that fills the context window gets no answer."""
         sampling.require_distinct_samples()
         num = sampling.num_samples
         texts = [self.encoder.render(prompt) for prompt in prompts]
@@ -132,6 +132,7 @@ class VLLMModel:
         for row, ids in enumerate(self.encoder.encode(texts)):
             room = min(sampling.max_new_tokens, self._window - len(ids))
             if room < 1:
+                answers[row] = [each._replace(failure="context window") for each in answers[row]]
                 tick(1, prompts[row].language)
                 continue
             first = int(content_id(str(sampling.seed), prompts[row].prompt_id), 16) % _SEEDS
@@ -143,7 +144,9 @@ class VLLMModel:
         for place, reply in self._replies(bodies):
             row, i = places[place]
             num_tokens = 0
-            if reply is not None and reply.is_whole:
+            if isinstance(reply, NoReply):
+                answers[row][i] = answers[row][i]._replace(failure=reply.reason)
+            elif reply.is_whole:
                 thinks = self.encoder.opens_thinking(texts[row])
                 answers[row][i] = self.encoder.answer(
                     reply.ids, self._eos_ids, sampling.stop, thinks=thinks
@@ -171,7 +174,7 @@ class VLLMModel:
                 tick(1, prompt.language)
         for place, reply in self._replies([likelihood_body(each.ids) for each in sequences]):
             sequence = sequences[place]
-            if reply is not None:
+            if isinstance(reply, TokensReply):
                 answers[sequence.prompt][sequence.choice] = likelihood_of(sequence, reply)
             missing[sequence.prompt] -= 1
             if not missing[sequence.prompt]:
@@ -180,13 +183,13 @@ class VLLMModel:
 
     def _replies(
         self, bodies: Sequence[dict[str, Any]]
-    ) -> Iterator[tuple[int, TokensReply | None]]:
+    ) -> Iterator[tuple[int, TokensReply | NoReply]]:
         with closing(self._requests.replies(bodies)) as replies:
             yield from replies
 
-    async def _reply(self, body: dict[str, Any], stop: asyncio.Event) -> TokensReply | None:
-        """Send a request to the replica with the fewest in flight; None after all attempts."""
-        reason = ""
+    async def _reply(self, body: dict[str, Any], stop: asyncio.Event) -> TokensReply | NoReply:
+        """Send a request to the replica with the fewest in flight, as often as that may help."""
+        no_reply = NoReply("", again=False)
         for _ in range(_ATTEMPTS):
             replica = min(self._replicas, key=lambda each: each.num_in_flight)
             replica.num_in_flight += 1
@@ -198,11 +201,11 @@ class VLLMModel:
                 self._num_failed_in_a_row = 0
                 return reply
             except NoReply as failure:
-                reason = failure.reason
+                no_reply = failure
                 if self.is_closed:  # no answer is an error because of an interruption
                     raise RunError("the servers of vLLM were ended") from None
                 if stop.is_set():
-                    return None
+                    return failure
                 if not failure.again:
                     break
             finally:
@@ -211,10 +214,11 @@ class VLLMModel:
         self._num_failed_in_a_row += 1
         if self._num_failed_in_a_row >= max(_GIVE_UP_AFTER, 2 * self._limit):
             raise RunError(
-                f"vLLM gave no answer to {self._num_failed_in_a_row} prompts in a row ({reason}); "
+                f"vLLM gave no answer to {self._num_failed_in_a_row} prompts in a row "
+                f"({no_reply.reason}); "
                 f"see {self._replicas[0].process.log}; the same command resumes"
             )
-        return None
+        return no_reply
 
 
 def _replica(

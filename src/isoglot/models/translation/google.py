@@ -17,6 +17,7 @@ from isoglot.core.section import Section
 from isoglot.models.batches import split_batches
 from isoglot.models.server.key import KeyVariable, read_key
 from isoglot.models.server.meter import CostCapReached
+from isoglot.models.server.spending import Spending
 from isoglot.models.translation.codes import names_of
 
 _VENDOR = "https://translation.googleapis.com"
@@ -57,7 +58,8 @@ class GoogleConfig(Section):
     usd_per_million_characters: float = Field(20.0, ge=0)
     """Price of `nmt` beyond 500,000 characters a month (cloud.google.com/translate/pricing)."""
     max_cost_usd: float | None = Field(None, gt=0)
-    """Cap for this process: no request starts that could exceed it."""
+    """No request starts that could exceed it, together with what the service has cost in the same
+    output folder before."""
 
 
 class GoogleTranslator:
@@ -72,6 +74,7 @@ class GoogleTranslator:
         self.name = google_name(config)
         self.num_characters = 0
         """Characters sent so far, which are billed."""
+        self._spending = Spending(self.name)
         self._config = config
         self._client = _client(config)
         rows = self._retry(lambda: self._client.get_languages(target_language="en"))
@@ -132,11 +135,12 @@ class GoogleTranslator:
     def _request(self, texts: list[str], source: str, target: str) -> list[str]:
         num = sum(map(len, texts))
         cap, price = self._config.max_cost_usd, self._config.usd_per_million_characters / 1e6
-        if cap is not None and (self.num_characters + num) * price > cap:
+        if cap is not None and self._spending.usd + num * price > cap:
             raise CostCapReached(
-                f"max_cost_usd is {cap:g} and {self.num_characters * price:.4f} USD are spent on "
-                f"{self.num_characters:,} characters; finished shards are kept, and the same "
-                "command with a higher max_cost_usd continues from there"
+                f"max_cost_usd is {cap:g} and {self._spending.usd:.4f} USD are spent in this "
+                f"folder, on {self.num_characters:,} characters of this command and all of those "
+                "before; finished shards are kept, and the same command with a higher max_cost_usd "
+                "continues from there"
             )
         rows = self._retry(
             lambda: self._client.translate(
@@ -148,6 +152,7 @@ class GoogleTranslator:
             )
         )
         self.num_characters += num
+        self._spending.add(num * price)
         return [row["translatedText"] for row in rows]
 
     def _retry(self, call: Callable[[], Any]) -> Any:

@@ -12,7 +12,7 @@ from isoglot.report.pages.run_data_sections import (
     training_section,
     translation_sections,
 )
-from isoglot.report.pages.run_notes import empty_languages, lengths_in_training, own_code
+from isoglot.report.pages.run_notes import notes_of
 from isoglot.report.pages.run_sections import audit_section, pair_sections, result_sections
 from isoglot.report.results.facts import read_run_facts
 from isoglot.report.results.progress import Progress
@@ -57,11 +57,7 @@ def write_report(run: Path) -> Path:
         tiles=tiles,
         fine=[*(fine if tiles else []), " · ".join(made)],
         notices=[
-            *stopped,
-            *own_code(summary),
-            *empty_languages(summary),
-            *lengths_in_training(summary),
-            *notes,
+            *(*stopped, *notes_of(summary), *notes),
         ],
         results=[(f"M{index}", row) for index, row in summary.results],
         order=progress.languages,

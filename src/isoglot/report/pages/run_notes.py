@@ -2,8 +2,23 @@
 
 from collections.abc import Mapping
 
-from isoglot.report.results.names import language_name
+from isoglot.report.results.names import failures_sentence, language_name
 from isoglot.report.results.summary import RunSummary
+
+
+def notes_of(summary: RunSummary) -> list[str]:
+    """The lines about a run: what its numbers rest on, and what is missing."""
+    parts = own_code, missing_answers, empty_languages, lengths_in_training
+    return [line for part in parts for line in part(summary)]
+
+
+def missing_answers(summary: RunSummary) -> list[str]:
+    """A line for each model that gave no answer to some requests of a stage, with the reasons."""
+    return [
+        f"Round {entry.round}, {stage}: {failures_sentence(failures)}"
+        for entry in summary.rounds
+        for stage, failures in entry.failures.items()
+    ]
 
 
 def own_code(summary: RunSummary) -> list[str]:

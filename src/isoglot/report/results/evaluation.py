@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from isoglot.core.documents import Document
-from isoglot.report.results.names import language_name
+from isoglot.core.failures import Failures
+from isoglot.report.results.names import failures_sentence, language_name
 from isoglot.report.results.rows import ResultRow, Results
 
 
@@ -22,7 +23,7 @@ class TaskResults(Document):
 class Evaluation(Results):
     """One model on several tasks, compared with a baseline where there is one."""
 
-    LEFT_OUT = frozenset({"left_out", "without_answer"})
+    LEFT_OUT = frozenset({"left_out", "without_answer", "failures"})
 
     model: str = ""
     baseline: str | None = None
@@ -30,6 +31,9 @@ class Evaluation(Results):
     """Task → languages that were wanted and have no rows."""
     without_answer: Mapping[str, Mapping[str, int]] | None = None
     """Task → language → questions that the file of completions, evaluated as a model, lacks."""
+
+    failures: Mapping[str, Failures] | None = None
+    """Task → the answers that a server did not give."""
 
     @property
     def notes(self) -> list[str]:
@@ -43,7 +47,11 @@ class Evaluation(Results):
             f"({', '.join(f'{num} {tag}' for tag, num in nums.items())}); they have no value"
             for task, nums in (self.without_answer or {}).items()
         ]
-        return [*left_out, *lacking]
+        failed = [
+            f"{task}: {failures_sentence(failures)}"
+            for task, failures in (self.failures or {}).items()
+        ]
+        return [*left_out, *lacking, *failed]
 
     @property
     def title(self) -> str:

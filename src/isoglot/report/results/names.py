@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from isoglot.core.failures import Failures, num_passing, reasons
 from isoglot.core.languages import ALIASES, LANGUAGES
 
 IN_LANGUAGE = "lc_"
@@ -85,6 +86,15 @@ def metric_name(metric: str) -> str:
 def in_sentence(name: str) -> str:
     """A title within a sentence: lower case, except for an acronym."""
     return name if name[1:2].isupper() or name[:1].islower() else name[:1].lower() + name[1:]
+
+
+def failures_sentence(failures: Failures) -> str:
+    """`gpt@api gave no answer to 12 requests (time-out 9, HTTP 503 3); …`, with the way out."""
+    named = "; ".join(
+        f"{model} gave no answer to {count_of(sum(counts.values()), 'request')} ({reasons(counts)})"
+        for model, counts in failures.items()
+    )
+    return f"{named}; the same command asks again" if num_passing(failures) else named
 
 
 def count_of(count: int, noun: str) -> str:

@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import ConfigDict
 
 from isoglot.core.documents import Document
+from isoglot.core.failures import Failures
 from isoglot.report.results.rows import HasFields, Interval, Known, ResultPart, ResultRow
 
 SUMMARY_FILE = "summary.json"
@@ -205,6 +206,8 @@ class RoundSummary(ResultPart):
     """Rows by language that the training left out because of their length."""
     cut: Mapping[str, int] = {}
     """Rows by language of which the training read the beginning only."""
+    failures: Mapping[str, Failures] = {}
+    """Stage → the answers that it lacks, because a server gave none."""
     training: Sequence[TrainingLine] = ()
     """The log of the training, of a long one some lines."""
 
