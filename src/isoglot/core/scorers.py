@@ -1,9 +1,10 @@
 """Settings of scorers, one class for each kind; `models/scorers/` makes scorers of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from isoglot.core.errors import InputError
 from isoglot.core.section import Section
 
 
@@ -65,6 +66,35 @@ class JudgeScorerConfig(Section):
     weight: float = 1.0
 
 
+class SiblingsConfig(Section):
+    """The win rate of an answer against the other answers to its prompt, by a judge, 0 to 1.
+
+    n answers to a prompt take n * (n - 1) calls of the judge: every two in both orders.
+    """
+
+    kind: Literal["siblings"] = "siblings"
+    model: str
+    """The judge: one word, as `isoglot judge --judge` takes it, or a `.yaml` file."""
+    reference: Literal["none", "dominant", "another_family"] = "none"
+    """`dominant` shows the judge the answer in the dominant language; `another_family` that of
+    another family: a control of an experiment."""
+    template: str | None = None
+    """The request to the judge in place of isoglot's, with `{prompt}`, `{first}`, `{second}` and
+    `{language}`, and with `{reference}` where there is one."""
+    name: str = "siblings"
+    weight: float = 1.0
+
+    @model_validator(mode="after")
+    def _shows_its_reference(self) -> Self:
+        shows = self.template is not None and "{reference}" in self.template
+        if self.template is not None and shows != (self.reference != "none"):
+            raise InputError(
+                f"expected {{reference}} in the template if and only if a reference is shown, got "
+                f"reference {self.reference}; change one of them"
+            )
+        return self
+
+
 class RewardModelConfig(Section):
     """A sequence classification model with one label, run by `transformers` in this process."""
 
@@ -104,8 +134,12 @@ ScorerConfig = Annotated[
     | AgreementConfig
     | LengthConfig
     | JudgeScorerConfig
+    | SiblingsConfig
     | RewardModelConfig
     | PythonConfig,
     Field(discriminator="kind"),
 ]
 """Any scorer, by its `kind`."""
+
+FAMILY_KINDS = ("agreement", "siblings")
+"""Kinds that may look at the dominant language of a family."""

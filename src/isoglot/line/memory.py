@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from isoglot.core.environment import accelerator, fast_bfloat16, memory_bytes
 from isoglot.core.errors import InputError
-from isoglot.core.scorers import RewardModelConfig
+from isoglot.core.scorers import JudgeScorerConfig, RewardModelConfig, SiblingsConfig
 from isoglot.core.store import shard_paths
 from isoglot.line.stages import STAGES
-from isoglot.models.load import PolicyConfig, is_served
+from isoglot.models.load import PolicyConfig, is_served, model_config
 from isoglot.models.member import PolicyMember
 from isoglot.models.memory import (
     GIB,
@@ -150,6 +150,11 @@ def _of_round(
                 dtype = shape.dtype if scorer.dtype == "auto" else scorer.dtype
                 memory = reading_memory(shape, dtype, scorer.batch_tokens)
                 yield StageMemory("score", scorer.path, "reads", memory, 1, scorer.batch_tokens)
+        elif isinstance(scorer, JudgeScorerConfig | SiblingsConfig):
+            judge = model_config(scorer.model)
+            if isinstance(judge, PolicyConfig):
+                length = PROMPT_TOKENS + 3 * recipe.generate.sampling.max_new_tokens
+                yield from _sampling("score", judge, device, length, served, fetch=fetch)
     if recipe.train:
         yield from _training(recipe, recipe.train, device, fetch=fetch)
 

@@ -17,6 +17,7 @@ from isoglot.core.failures import (
     translation_failures,
 )
 from isoglot.core.records import Completion, Demonstration, Graded, Preference, Prompt
+from isoglot.core.scorers import FAMILY_KINDS
 from isoglot.line.answers import make_completions, make_translations
 from isoglot.line.demonstrations import make_clean, make_demonstrations
 from isoglot.line.job import Job
@@ -117,8 +118,12 @@ def _translation(job: Job) -> Settings:
 
 
 def _reward(job: Job) -> Settings:
-    score = job.recipe.score
-    return {"score": score, "scorers": list(map(scorer_settings, score.scorers if score else ()))}
+    score, recipe = job.recipe.score, job.recipe
+    scorers = score.scorers if score else ()
+    settings: dict[str, Any] = {"score": score, "scorers": list(map(scorer_settings, scorers))}
+    if any(scorer.kind in FAMILY_KINDS for scorer in scorers):
+        settings["dominant_language"] = recipe.dominant_language
+    return settings
 
 
 def _pairing(job: Job) -> Settings:

@@ -24,7 +24,7 @@ from isoglot.line.sources import (
 from isoglot.line.stages import STAGES
 from isoglot.models.member import MemberConfig, PolicyMember
 from isoglot.models.translation.prompted import PromptTranslatorConfig
-from isoglot.planning.engines import Engine, engine_of, sized_engine
+from isoglot.planning.engines import Engine, engine_of
 from isoglot.planning.pairing import answered, num_examples, num_samples, translations
 from isoglot.planning.prompts import (
     PromptCounts,
@@ -37,6 +37,7 @@ from isoglot.planning.prompts import (
     measure_prompts,
     missing_files,
 )
+from isoglot.planning.scoring import Scored, scorer_works
 from isoglot.planning.throughput import Throughput
 from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of, processes_of
 from isoglot.planning.work import CompletionCounts, Work, read_with_prompts, tokens_of
@@ -152,9 +153,13 @@ class Counting:
 
     def count_scores(self) -> None:
         """Count the rewards of all completions."""
-        num = sum(each.num for each in self._completions)
+        answers: Counter[str] = Counter()
+        for tag, num, _ in self._completions:
+            answers[tag] += num
+        prompts = self._prompts.by_language
+        pairs = sum(num * (num / prompts[tag] - 1) for tag, num in answers.items())
         read = read_with_prompts(self._prompts, self._completions)
-        self._score("score", num, read, self._prompts.exact)
+        self._score("score", Scored(answers.total(), read, round(pairs), self._prompts.exact))
 
     def count_pairs(self) -> None:
         """Count the pairs: exactly by imbalance, as an upper bound for methods that rank."""
@@ -201,7 +206,8 @@ class Counting:
         tokens = {"tokens_in": read, "tokens_out": length.times(num)}
         engine = self._policy.doing(writer)
         self._add("train", "completions", num, prompts.exact, engine=engine, **tokens)
-        self._score("train", num, whole, prompts.exact)
+        pairs = num * (config.num_generations - 1)
+        self._score("train", Scored(num, whole, pairs, prompts.exact))
         engine, read = self._policy.doing("train"), whole.times(course.num_examples / max(1, num))
         self._add("train", "steps", course.num_steps, prompts.exact, engine=engine, tokens_in=read)
         self._count_checks(held_out)
@@ -285,12 +291,11 @@ class Counting:
         self._add(stage, "translations", num, exact, engine=engine, **tokens)
         return counts
 
-    def _score(self, stage: str, num: int, read: Amount, exact: bool) -> None:
+    def _score(self, stage: str, scored: Scored) -> None:
         for scorer in self.recipe.score.scorers if self.recipe.score else ():
-            engine, tokens_in = Engine(scorer.name, None), Amount()
-            if scorer.kind == "reward_model":
-                engine, tokens_in = sized_engine(scorer.path, "read", self.table), read
-            self._add(stage, "scores", num, exact, engine=engine, tokens_in=tokens_in)
+            for work in scorer_works(scorer, scored, self._tokens, self.table):
+                tokens = {"tokens_in": work.tokens_in, "tokens_out": work.tokens_out}
+                self._add(stage, work.unit, work.num, work.is_exact, engine=work.engine, **tokens)
 
     def _held_out(self) -> tuple[PromptCounts, PromptCounts]:
         """Split off the prompts that are held out of training to select a checkpoint."""
@@ -319,7 +324,7 @@ class Counting:
         tokens = {"tokens_in": tokens_of(held_out).times(times), "tokens_out": length.times(num)}
         self._add("train", "answers", num, False, engine=self._policy, **tokens)
         counts = [CompletionCounts(tag, k * times, length) for tag, k in by_language.items()]
-        self._score("train", num, read_with_prompts(held_out, counts), False)
+        self._score("train", Scored(num, read_with_prompts(held_out, counts), 0, False))
 
     def _examples(self, stage: str, task: EvaluationTask) -> tuple[PromptCounts, float] | None:
         """The examples of a task and their mean turns; None if nothing gives their number."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Scorer
 from isoglot.core.records import Completion, Graded, Outcome, Prompt, content_id, prompt_key
-from isoglot.core.scorers import GoldConfig, ScorerConfig
+from isoglot.core.scorers import FAMILY_KINDS, GoldConfig, ScorerConfig
 from isoglot.core.store import read_done, read_shard, shard_paths
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.grading import OFF_TARGET_RATE
@@ -121,6 +121,11 @@ def check_judges(configs: Sequence[StudyJudgeConfig], task: EvaluationTask) -> N
         if isinstance(config, GoldConfig) and config.grader not in GRADERS:
             raise InputError(
                 f"judges: no grader {config.grader!r}; expected one of {', '.join(GRADERS)}"
+            )
+        if config.kind in FAMILY_KINDS:
+            raise InputError(
+                f"judges: {config.kind} compares the answers of a family, and a judge sees two; "
+                "take a reward model, a judge or the oracle"
             )
 
 

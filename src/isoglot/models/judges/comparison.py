@@ -67,8 +67,8 @@ class JudgeConfig(Section):
 
     template: str = _TEMPLATE
     """Contains `{prompt}`, `{first}` and `{second}`, which are filled in with their tags, and
-    `{language}`, the English name of the language of the completions. The form of the verdict is
-    appended."""
+    `{language}`, the English name of the language of the completions; `{reference}`, where there is
+    one, is the prompt's gold, or nothing. The form of the verdict is appended."""
     reading: Reading = "auto"
     """`text`: the judge gives reasons and ends with its verdict. `likelihood`: the verdict is the
     likelihood of each label, without reasons. `auto`: by likelihood if the sampler gives it."""
@@ -143,7 +143,10 @@ class SamplerJudge:
 
     def _request(self, prompt: Prompt, first: str, second: str, form: str) -> Prompt:
         texts = {"request": conversation_of(prompt), "answer A": first, "answer B": second}
-        blocks = dict(zip(("prompt", "first", "second"), tagged(texts), strict=True))
+        if "{reference}" in self._config.template and prompt.gold is not None:
+            texts["reference answer"] = prompt.gold
+        request, a, b, *gold = tagged(texts)
+        blocks = {"prompt": request, "first": a, "second": b, "reference": "".join(gold)}
         return judge_request(prompt, self._config.template, blocks, form)
 
 

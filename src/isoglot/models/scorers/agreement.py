@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from isoglot.core.records import Completion, FinishReason, Prompt, content_id
+from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.scorers import AgreementConfig
+from isoglot.models.scorers.families import of_another_family
 
 FinalAnswer = Callable[[str], str | None]
 """Text → its final answer, in one form for all languages; None without one."""
@@ -44,7 +45,7 @@ class AgreementScorer:
                 votes[row.family][prompt.language][answer] += 1
         agreed = {family: self._agreed(each) for family, each in votes.items()}
         if self._config.control == "shuffled":
-            agreed = _shuffled(agreed)
+            agreed = of_another_family({key: each for key, each in agreed.items() if each})
         found = [agreed.get(row.family) for row in completions]
         return [
             float(answer == right) if whole and right is not None else None
@@ -79,10 +80,3 @@ def shares_of(votes: Votes) -> dict[str, Fraction]:
             shares[answer] += Fraction(num * max(counts.values()), counts.total() ** 2)
     total = sum(shares.values())
     return {answer: share / total for answer, share in shares.items()}
-
-
-def _shuffled(agreed: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Give each family the answer of the next one, in an order without meaning."""
-    families = sorted((family for family, answer in agreed.items() if answer), key=content_id)
-    following = families[1:] + families[:1]
-    return {family: agreed[other] for family, other in zip(families, following, strict=True)}

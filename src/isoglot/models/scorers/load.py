@@ -14,15 +14,18 @@ from isoglot.core.scorers import (
     PythonConfig,
     RewardModelConfig,
     ScorerConfig,
+    SiblingsConfig,
 )
 from isoglot.core.section import validated
+from isoglot.models.judges.comparison import JudgeConfig
 from isoglot.models.judges.rating import JudgeScorer, RatingConfig
-from isoglot.models.load import answer_settings, load_sampler, model_config
+from isoglot.models.load import answer_settings, load_judge, load_sampler, model_config
 from isoglot.models.local.reward import RewardModel
 from isoglot.models.local.weights import model_revision
 from isoglot.models.scorers.agreement import AgreementScorer, FinalAnswer
 from isoglot.models.scorers.python import PythonScorer, python_revision
 from isoglot.models.scorers.rules import GoldScorer, LanguageMatch, LengthScorer
+from isoglot.models.scorers.siblings import TEMPLATE_WITH_REFERENCE, SiblingScorer
 
 Named = TypeVar("Named")
 
@@ -53,8 +56,10 @@ def scorer_config(text: str) -> ScorerConfig:
 def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
     """Return the settings that decide the rewards of a scorer, for fingerprints."""
     settings = config.model_dump(mode="json", exclude={"path", "device", "batch_tokens"})
-    if isinstance(config, JudgeScorerConfig):
-        return {**settings, "model": answer_settings(model_config(config.model))}
+    if isinstance(config, JudgeScorerConfig | SiblingsConfig):
+        settings = {**settings, "model": answer_settings(model_config(config.model))}
+    if isinstance(config, SiblingsConfig):
+        return {**settings, "judge": sibling_judge_config(config).model_dump(mode="json")}
     if isinstance(config, RewardModelConfig):
         return {**settings, "revision": model_revision(config.path, config.revision)}
     if isinstance(config, PythonConfig):
@@ -96,22 +101,40 @@ def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
         case GoldConfig():
             return GoldScorer(_grader(config, context.graders), config.grader)
         case AgreementConfig():
-            if context.dominant_language is None:
-                raise InputError(
-                    f"the scorer {config.name!r} compares the languages of a family: expected a "
-                    "recipe with parallel prompts, got prompts alone"
-                )
             read = _grader(config, context.final_answers)
-            return AgreementScorer(config, read, context.dominant_language)
+            return AgreementScorer(config, read, _dominant(config, context))
         case LengthConfig():
             return LengthScorer()
         case JudgeScorerConfig():
             sampler = load_sampler(model_config(config.model))
             return JudgeScorer(sampler, RatingConfig(show_gold=config.show_gold))
+        case SiblingsConfig():
+            dominant = None if config.reference == "none" else _dominant(config, context)
+            judge = load_judge(model_config(config.model), sibling_judge_config(config))
+            return SiblingScorer(judge, config, dominant)
         case RewardModelConfig():
             return RewardModel(config)
         case PythonConfig():
             return PythonScorer(config)
+
+
+def sibling_judge_config(config: SiblingsConfig) -> JudgeConfig:
+    """Return the settings of the judge that compares siblings; InputError for a template that lacks
+    a field."""
+    template = config.template
+    if template is None and config.reference != "none":
+        template = TEMPLATE_WITH_REFERENCE
+    values = {} if template is None else {"template": template}
+    return validated(JudgeConfig, values, f"scorer {config.name}")
+
+
+def _dominant(config: ScorerConfig, context: _Context) -> str:
+    if context.dominant_language is None:
+        raise InputError(
+            f"the scorer {config.name!r} compares the languages of a family: expected a "
+            "recipe with parallel prompts, got prompts alone"
+        )
+    return context.dominant_language
 
 
 def _grader(config: GoldConfig | AgreementConfig, known: Mapping[str, Named]) -> Named:
