@@ -100,6 +100,37 @@ def test_all_forms_of_a_text_get_one_guess(text):
     assert identifier.identify([text]) != [None]
 
 
+@pytest.mark.parametrize(
+    ("tag", "text", "twin"),
+    [
+        ("fa", UNCOUNTED["fa"], UNCOUNTED["fa"].translate(str.maketrans("یک", "يك"))),
+        (
+            "ur",
+            "یہ کتاب بہت اچھی ہے اور میں نے اسے دو بار پڑھا",
+            "يه كتاب بهت اچھی هے اور میں نے اسے دو بار پڑھا",
+        ),
+        ("ar", "وصل القطار إلى المحطة قبل الموعد", "وصل الــقطار إلى المحطـــة قبل الموعد"),
+        ("ar", "وصل القطار إلى المحطة قبل الموعد", "وَصَلَ القِطارُ إِلى المَحَطَّةِ قَبلَ المَوعِدِ"),
+        ("ar", "وصل القطار إلى المحطة قبل الموعد", "ﻭﺻﻞ ﺍﻟﻘﻄﺎﺭ ﺇﻟﻰ ﺍﻟﻤﺤﻄﺔ ﻗﺒﻞ ﺍﻟﻤﻮﻋﺪ"),
+        ("he", "הילדים משחקים בחצר הבית כל היום", "הַיְלָדִים מְשַׂחֲקִים בַּחֲצַר הַבַּיִת כָּל הַיּוֹם"),
+        (
+            "ro",
+            "Și toți copiii știu răspunsul la întrebare",
+            "Şi toţi copiii ştiu răspunsul la întrebare",
+        ),
+        ("uz", "Bu yil bog'da ko'p olma o'sdi", "Bu yil bog‘da koʻp olma o’sdi"),
+    ],
+    ids=str,
+)
+def test_all_spellings_of_a_text_get_one_guess(tag, text, twin):
+    around = ["ps", "ckb", "sd", "ug", "yi", "it", "tr", "az", "en", "es"]
+    identifier = RestrictedIdentifier(list({*around, "fa", "ur", "ar", "he", "ro", "uz"}))
+    one, other = identifier.guess([text, twin])
+    assert (one.language, identifier.identify([twin])) == (tag, [tag])
+    assert other == pytest.approx(one) or other == one
+    assert extract_words(text) == extract_words(twin)
+
+
 WORDLESS = ["", "   ", "8", "5 + 3 = 8", "ok", "😀!?", "```\nprint('hello world')\n```"]
 
 

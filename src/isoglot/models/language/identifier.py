@@ -84,7 +84,7 @@ class RestrictedIdentifier:
             script = LANGUAGES[tag].script
             self._by_script.setdefault(_HAN.get(script, script), []).append(tag)
         version = importlib.metadata.version("py3langid")
-        self.name = f"isoglot-langid@2+py3langid@{version}:{len(tags)}"
+        self.name = f"isoglot-langid@3+py3langid@{version}:{len(tags)}"
 
     def identify(self, texts: Sequence[str]) -> list[str | None]:
         """Return a BCP-47 tag among the candidates for each text, or None if unsure."""

@@ -29,6 +29,7 @@ from isoglot.core.text import folded
 from isoglot.models.language.code import without_code
 from isoglot.models.language.naive_bayes import load_script_model
 from isoglot.models.language.scripts import script_of, script_runs
+from isoglot.models.language.spelling import one_spelling
 
 TERMS = frozenset(Path(__file__).with_name("terms.txt").read_text("utf-8").split())
 """Words of computing that most languages also write in Latin letters."""
@@ -200,7 +201,7 @@ def _other_words(text: str, tag: str, others: Sequence[str]) -> int:
 
 
 def _words(text: str) -> list[str]:
-    return [word for part in text.split() for word in _WORD.findall(part)]
+    return [word for part in one_spelling(text).split() for word in _WORD.findall(part)]
 
 
 def _ratios(words: Sequence[str], tag: str, others: Sequence[str]) -> Any:

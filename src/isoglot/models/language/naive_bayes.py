@@ -10,6 +10,7 @@ sum over its words, and each word is scored once per process.
 """
 
 import gzip
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
@@ -21,6 +22,7 @@ import numpy as np
 
 from isoglot.core.languages import LANGUAGES
 from isoglot.models.language.scripts import is_in_script
+from isoglot.models.language.spelling import SPELLINGS, one_spelling
 
 WordCounts = dict[str, float]
 """Frequency of each word of a language."""
@@ -129,7 +131,8 @@ def build_script_model(script: str, counted: Mapping[str, WordCounts]) -> Script
         prior = _PRIOR_OF_NEW if column is None or tag in _RELATED else _PRIOR_OF_KNOWN
         counts = _count_ngrams(counted.get(tag, {}))
         table[:, index] = np.log((counts + prior * start + _NEVER) / (counts.sum() + prior))
-    table[:, len(columns) :] = library.nb_ptc[:, others]
+    for index, column in enumerate(others, len(columns)):
+        table[:, index] = np.log(_probabilities(column) + _NEVER)
     for index, (tag, column) in enumerate(columns.items()):
         if column is not None and tag not in counted:
             table[:, index] += _GAIN_OF_COUNTING
@@ -146,7 +149,7 @@ def load_word_counts() -> dict[str, WordCounts]:
         tag, _, pairs = line.partition("\t")
         fields = pairs.split(" ")
         counted[tag] = dict(zip(fields[::2], map(float, fields[1::2]), strict=True))
-    for line in _WORDS_BY_HAND.read_text(encoding="utf-8").splitlines():
+    for line in one_spelling(_WORDS_BY_HAND.read_text(encoding="utf-8")).splitlines():
         tag, _, words = line.partition("\t")
         counts = {w: 3 * _COUNT_BY_HAND / (rank + 3) for rank, w in enumerate(words.split())}
         counted.setdefault(tag, counts)
@@ -217,7 +220,41 @@ def _column_of(tag: str) -> int | None:
 
 def _probabilities(column: int) -> Any:
     probabilities = np.exp(_load_library().nb_ptc[:, column].astype(np.float32))
-    return probabilities / probabilities.sum()
+    merged = np.bincount(_in_one_spelling(), probabilities, len(probabilities))
+    return (merged / merged.sum()).astype(np.float32)
+
+
+@cache
+def _in_one_spelling() -> Any:
+    """Return, for each n-gram, the n-gram that its bytes are in the one spelling."""
+    strings = _strings()
+    index_of = {string: index for index, string in enumerate(strings)}
+    encoded = {other.encode(): one.encode() for other, one in SPELLINGS.items()}
+    others = re.compile(b"|".join(map(re.escape, encoded)))
+    merged = np.arange(len(strings))
+    for index, string in enumerate(strings):
+        if others.search(string):
+            one = others.sub(lambda found: encoded[found[0]], string)
+            merged[index] = index_of.get(one, index)
+    return merged
+
+
+def _strings() -> list[bytes]:
+    """Return the bytes of each n-gram: the shortest way to the state in which it ends."""
+    steps, bases, found = _automaton()
+    way = {0: b""}
+    is_new = np.ones(len(bases), dtype=bool)
+    states = np.zeros(1, dtype=np.int64)
+    while len(states):
+        is_new[states] = False
+        after = steps[bases[states][:, None] + np.arange(256)].ravel()
+        places = np.flatnonzero(is_new[after])
+        after, first = np.unique(after[places], return_index=True)
+        for state, place in zip(after.tolist(), places[first].tolist(), strict=True):
+            way[state] = way[int(states[place // 256])] + bytes([place % 256])
+        states = after.astype(np.int64)
+    strings = {int(found[state]): string for state, string in reversed(way.items())}
+    return [strings[index] for index in range(len(strings) - 1)]
 
 
 @cache

@@ -16,6 +16,7 @@ import numpy as np
 
 from isoglot.core.text import folded
 from isoglot.models.language.code import without_code
+from isoglot.models.language.spelling import one_spelling
 
 MIN_LETTERS = 4
 """Texts with fewer letters have no script; Han counts 3, kana and Hangul 2."""
@@ -68,10 +69,10 @@ _TABLE_SIZE = 0x30000  # code points beyond belong to no script of the table
 
 
 def extract_words(text: str) -> str:
-    """Return the words of a text, folded and separated by single spaces, without code, addresses,
-    tags, numbers or symbols."""
+    """Return the words of a text, folded, in one spelling and separated by single spaces, without
+    code, addresses, tags, numbers or symbols."""
     plain = unicodedata.normalize("NFKC", folded(text))  # exponents and the like, too
-    return " ".join(_no_word().sub(" ", without_code(plain)).split())
+    return " ".join(_no_word().sub(" ", one_spelling(without_code(plain))).split())
 
 
 def script_runs(words: str) -> list[tuple[str, str]]:
@@ -171,7 +172,7 @@ def script_of(char: str) -> str:
 def _no_word() -> re.Pattern[str]:
     """Match a character that is no part of a word; marks stay with their letters."""
     marks = "".join(chr(point) for point, kind in enumerate(_categories()) if kind == "M")
-    return re.compile(rf"[\d_]|[^\w\s'’{marks}-]")
+    return re.compile(rf"[\d_]|[^\w\s'{marks}-]")
 
 
 @cache
