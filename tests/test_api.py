@@ -54,7 +54,7 @@ def test_an_evaluation_is_a_mapping_from_task_and_language(tmp_path, tiny_model)
     assert list(result) == [("lab_math", "de"), ("lab_math", "sw")]
     with pytest.raises(KeyError, match="expected a task and a language among 'lab_math', 'de'"):
         result["lab_math", "en"]
-    assert len(result.to_pandas()) == 6, "accuracy, LC&Acc and off-target rate of two languages"
+    assert len(result.to_pandas()) == 8, "accuracy, LC&Acc and two language faults of two languages"
     assert "Swahili" in repr(result)
     assert "<table" in result._repr_html_()
     assert isoglot.open_evaluation(tmp_path / "a").results == result.results

@@ -29,21 +29,25 @@ def answer(text, reason="stop", prompt=PROMPT):
 
 def graded(text, reason="stop", **keys):
     metrics = [grader_metric("accuracy", "last_number")]
-    value, off_target, _ = grade_completions(
-        [PROMPT], [answer(text, reason)], Prefix(), metrics, **keys
-    )
-    assert (value.metric, off_target.metric) == ("accuracy", "off_target_rate")
-    return value.value, off_target.value
+    rows = grade_completions([PROMPT], [answer(text, reason)], Prefix(), metrics, **keys)
+    value, off_target, _, mixed = rows
+    assert [row.metric for row in (value, off_target, mixed)] == [
+        *("accuracy", "off_target_rate", "mixed_rate")
+    ]
+    return value.value, off_target.value, mixed.value
 
 
 def test_grades_and_what_is_unknown():
-    assert graded("de: 7") == (1.0, 0.0)
-    assert graded("en: 8") == (0.0, 1.0)
-    assert graded("7") == (1.0, None)
-    assert graded("de: 7", "length") == (1.0, 0.0)
-    assert graded("de: 7", "length", cut_off="wrong") == (0.0, 0.0)
-    assert graded("de: 7", "length", cut_off="unknown") == (None, 0.0)
-    assert graded("de: 7", "error", cut_off="wrong") == (None, None)
+    assert graded("de: 7") == (1.0, 0.0, 0.0)
+    assert graded("en: 8") == (0.0, 1.0, 0.0)
+    assert graded("en: 8 ~") == (0.0, 1.0, 0.0), "off target, so not counted again as mixed"
+    assert graded("de: 7 ~") == (1.0, 0.0, 1.0)
+    assert graded("7 ~") == (1.0, None, 1.0)
+    assert graded("7") == (1.0, None, None)
+    assert graded("de: 7", "length") == (1.0, 0.0, 0.0)
+    assert graded("de: 7", "length", cut_off="wrong") == (0.0, 0.0, 0.0)
+    assert graded("de: 7", "length", cut_off="unknown") == (None, 0.0, 0.0)
+    assert graded("de: 7 ~", "error", cut_off="wrong") == (None, None, None)
 
 
 def test_every_prompt_needs_gold_and_a_completion():
@@ -85,7 +89,7 @@ def test_choices_are_graded_by_name():
 def test_lc_acc_is_right_and_in_the_requested_language(text: str, value: float | None) -> None:
     metrics = [ACCURACY, in_language(ACCURACY)]
     graded = grade_completions([PROMPT], [answer(text)], Prefix(), metrics)
-    assert [row.metric for row in graded[:3]] == ["accuracy", "lc_accuracy", "off_target_rate"]
+    assert [row.metric for row in graded[:2]] == ["accuracy", "lc_accuracy"]
     assert graded[1].value == value
 
 
@@ -113,7 +117,7 @@ def test_lc_acc_of_an_answer_that_is_cut_off_is_treated_as_its_accuracy() -> Non
 )
 def test_lc_acc_takes_the_thought_into_account(text, thought, value, off_target):
     completion = replace(answer(text), thought=thought)
-    accuracy, found, _, rate = grade_completions(
+    accuracy, found, _, rate, _ = grade_completions(
         [PROMPT], [completion], Prefix(), [ACCURACY, in_language(ACCURACY)]
     )
     assert accuracy.value == float(text.endswith("7"))

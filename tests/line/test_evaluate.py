@@ -17,7 +17,7 @@ from isoglot.line.evaluate import (
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.local.config import WeightsConfig
 from isoglot.recipe.tasks import tasks_of
-from isoglot.report.pages.evaluation import sentence
+from isoglot.report.pages.evaluation import sentence, write_evaluation_report
 from isoglot.report.pages.measures_table import task_table
 
 PROBLEMS = {
@@ -114,6 +114,20 @@ def test_off_target_stands_beside_the_accuracy(data, tmp_path):
     results = evaluate_model(swahili, request(data, "mgsm"), tmp_path / "out")
     off_target = rows_of(results, "off_target_rate")
     assert (off_target["de"].value, off_target["sw"].value) == (1.0, 0.0)
+    rows = rows_of(results, "mixed_rate")
+    assert (rows["de"].value, rows["sw"].value) == (0.0, 0.0), "wrong as a whole is not mixed"
+
+
+def test_the_mixed_rate_stands_beside_the_off_target_rate(data, tmp_path):
+    text = "我认为 nadhani jibu la swali hili ni saba kabisa."
+    mixed = completions(tmp_path, data, lambda _: text)
+    results = evaluate_model(mixed, request(data, "mgsm", languages=("sw",)), tmp_path / "out")
+    assert rows_of(results, "mixed_rate")["sw"].value == 1.0
+    assert rows_of(results, "off_target_rate")["sw"].value in (0.0, None)
+    columns = [column.title for column in task_table(results, "mgsm").columns]
+    assert columns[-2:] == ["mgsm off-target", "mgsm mixed"]
+    page = write_evaluation_report(tmp_path / "out").read_text(encoding="utf-8")
+    assert "Mixed, %" in page
 
 
 @pytest.fixture(scope="module")

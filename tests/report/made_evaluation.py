@@ -6,7 +6,7 @@ from pathlib import Path
 from isoglot.core.records import Choice, Completion, Graded, Prompt
 from isoglot.core.store import write_json, write_shard
 from isoglot.evals.aggregate import aggregate, aggregate_groups, compare
-from isoglot.evals.grading import OFF_TARGET_RATE, grader_metric
+from isoglot.evals.grading import FAULT_RATES, grader_metric
 from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.rows import RESULTS_FILE, GroupRow, ResultRow
 
@@ -35,7 +35,7 @@ UNKNOWN = "yo"
 
 CHOICES = {"A": "It fell.", "B": "It rose."}
 NUM = 20
-METRICS = [grader_metric("accuracy", "exact"), OFF_TARGET_RATE]
+METRICS = [grader_metric("accuracy", "exact"), *FAULT_RATES]
 SIGNATURE = (
     "{task}|data:abc|n:all|shots:8|decode:greedy|max:512|cut_off:graded|lid:x@1|seed:1|v:0.1"
 )
@@ -119,11 +119,16 @@ def _is_off_target(prompt: Prompt) -> bool:
     return _drawn(prompt) > 0.9 and prompt.language != "en"
 
 
+def _is_mixed(prompt: Prompt) -> bool:
+    return 0.8 < _drawn(prompt) < 0.9 and prompt.language != "en"
+
+
 def _grades(task: str, model: str, prompt: Prompt) -> list[Graded]:
     value = _value(model, prompt)
     values = {"accuracy": value}
     if task != "xcopa":
         values["off_target_rate"] = None if value is None else float(_is_off_target(prompt))
+        values["mixed_rate"] = None if value is None else float(_is_mixed(prompt))
     return [
         Graded(prompt.family, prompt.prompt_id, prompt.language, metric, each,
                None if each is None else (each, 1.0))

@@ -56,7 +56,7 @@ def test_heat_map_has_models_and_languages(folders: list[Path], tmp_path: Path) 
     page = write_comparison(folders, tmp_path / "out").read_text(encoding="utf-8")
     charts = data_of(page)["charts"]
     maps = [c["data"][0] for c in charts if c["data"][0]["type"] == "heatmap"]
-    assert len(maps) == 3
+    assert len(maps) == 4
     assert len(maps[0]["z"]) == len(LANGUAGES)
     assert all(len(line) == 3 for line in maps[0]["z"])
     assert maps[0]["z"][-1] == [None, None, None]
@@ -246,7 +246,9 @@ def test_another_identifier_spoils_off_target_rates_only(
     for folder, name in ((folders[0], "p"), (other, "q")):
         copy = write_evaluation(tmp_path / name, name)
         (copy / "results.json").write_text((folder / "results.json").read_text())
-        without.append(change_results(copy, lambda row: None if row.measure.is_off_target else {}))
+        without.append(
+            change_results(copy, lambda row: None if row.measure.is_language_fault else {})
+        )
     compare_runs(without)
 
 

@@ -126,8 +126,11 @@ def test_cards_have_grade_gold_and_identified_language(folder: Path) -> None:
     unknown = [card for card in browser.cards if card.language == UNKNOWN]
     assert {card.facets["grade"] for card in unknown} == {"unknown"}
     assert all("Accuracy –" in card.meta for card in unknown)
-    off_target = [card for card in browser.cards if card.flag]
+    off_target = [card for card in browser.cards if card.flag == "off-target"]
+    mixed = [card for card in browser.cards if card.flag == "mixed"]
     assert off_target
+    assert mixed
+    assert {card.facets["answer_language"] for card in mixed} == {"mixed"}
     assert all(card.facets["answer_language"] == "other" for card in off_target)
     assert all("identified: en" in card.sides[0].note for card in off_target)
     graded = [card for card in browser.cards if card.facets["grade"] == "high"]

@@ -27,6 +27,7 @@ from isoglot.report.cards.pairs import NUM_DROPPED, NUM_KEPT, pair_cards
 from isoglot.report.charts.canvas import label
 from isoglot.report.charts.rounds import spread
 from isoglot.report.escape import UNKNOWN
+from isoglot.report.pages.audit import audit_tables
 from isoglot.report.pages.headline import Headline
 from isoglot.report.pages.run import write_report
 from isoglot.report.pages.run_results import language_table
@@ -125,7 +126,7 @@ def test_results_without_any_value_are_shown_as_unknown(tmp_path: Path) -> None:
     rows = [result("sw", None, metric) for metric in ("accuracy", "off_target_rate")]
     summary = RunSummary(rounds=[RoundSummary(round=0, policy="x", results=rows)])
     page = page_without_pairs(summary, tmp_path)
-    assert "This run has no off-target rates." in page
+    assert "This run has no off-target or mixed rates." in page
     assert f'<td class="r">{UNKNOWN}</td>' in page
 
 
@@ -146,6 +147,23 @@ def test_audit_has_a_heat_map_and_a_table(tmp_path: Path) -> None:
     page = page_without_pairs(RunSummary(audit=audit, rounds=rounds), tmp_path)
     assert 'id="rounds-0"' not in page
     assert 'id="pairs"' in page
+
+
+def test_the_audit_has_the_mixed_rates_of_answers_and_of_policies() -> None:
+    answers = AuditRow(sampler="one", language="sw", off_target_rate=0.0, mixed=0.5)
+    rows = [result("sw", 0.25, "off_target_rate"), result("sw", 0.125, "mixed_rate")]
+    rounds = [RoundSummary(round=0, policy="M0", results=rows)]
+    summary = RunSummary(audit=Audit(rows=[answers]), rounds=rounds)
+    off_target, mixed = audit_tables(summary)
+    assert [row.cells for row in off_target.rows] == [[0.0], [0.25]]
+    assert (mixed.title, [row.cells for row in mixed.rows]) == (
+        "Mixed answers, %",
+        [[0.5], [0.125]],
+    )
+    (only,) = audit_tables(
+        RunSummary(audit=Audit(rows=[answers.model_copy(update={"mixed": None})]))
+    )
+    assert only.title == "Off-target rate, %"
 
 
 def test_a_run_without_evaluation_shows_what_it_has(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from isoglot.core.answer_language import AnswerLanguage, accounts_of
 from isoglot.core.errors import InputError
 from isoglot.core.latex import without_formulas
 from isoglot.core.protocols import LanguageIdentifier, Sampling
@@ -22,7 +23,7 @@ from isoglot.core.section import Section
 from isoglot.core.stats import ratio
 from isoglot.evals.graders import GRADERS, GraderName
 from isoglot.evals.metric import Metric, Statistics, mean_of
-from isoglot.report.results.rows import THOUGHT_OFF_TARGET
+from isoglot.report.results.rows import MIXED, THOUGHT_OFF_TARGET
 
 _MAX_CHARS_OF_NO_LANGUAGE = 15
 
@@ -40,6 +41,13 @@ unsure. `grade_completions` grades it with the language identifier."""
 THOUGHT_OFF_TARGET_RATE = OFF_TARGET_RATE._replace(name=THOUGHT_OFF_TARGET)
 """Share of thoughts in another language than the one requested of the answer; unknown where the
 identifier is unsure, and for an answer without a thought."""
+
+MIXED_RATE = OFF_TARGET_RATE._replace(name=MIXED)
+"""Share of answers, of those in a known language or mixed, that are not off target but hold letters
+of another language; likewise."""
+
+FAULT_RATES = (OFF_TARGET_RATE, THOUGHT_OFF_TARGET_RATE, MIXED_RATE)
+"""The rates that every generated answer counts in, whatever its task."""
 
 
 class TaskConfig(Section):
@@ -79,8 +87,7 @@ def grade_completions(
     *,
     cut_off: CutOff = "graded",
 ) -> list[Graded]:
-    """Return one row per completion for each metric and for the off-target rates of answer and
-    thought.
+    """Return one row per completion for each metric and for each of `FAULT_RATES`.
 
     A row has the language of its prompt; off target is by the language requested of the answer.
     The language of a cut-off answer counts, that of a failed one does not. An answer of a letter, a
@@ -93,10 +100,13 @@ def grade_completions(
     """
     prompt_of = {prompt_key(prompt): prompt for prompt in prompts}
     _check_complete(prompt_of, set(map(prompt_key, completions)))
-    identified = identifier.identify([completion.text for completion in completions])
+    texts, wanted = [row.text for row in completions], [row.language for row in completions]
+    identified = identifier.identify(texts)
+    accounts = accounts_of(identified, identifier, texts, wanted)
     thoughts = identifier.identify([completion.thought or "" for completion in completions])
     graded = []
-    for completion, tag, of_thought in zip(completions, identified, thoughts, strict=True):
+    rows = zip(completions, identified, thoughts, accounts, strict=True)
+    for completion, tag, of_thought, account in rows:
         prompt = prompt_of[prompt_key(completion)]
         for metric in (each for each in metrics if each.applies(prompt)):
             statistics = _statistics(prompt, completion, metric, cut_off)
@@ -104,11 +114,27 @@ def grade_completions(
                 is_right = _is_in_language(completion, tag, of_thought)
                 statistics = {True: statistics, False: metric.worst, None: None}[is_right]
             graded.append(_graded(prompt, metric, statistics))
-        failed = completion.finish_reason == FinishReason.ERROR
-        for rate, found in ((OFF_TARGET_RATE, tag), (THOUGHT_OFF_TARGET_RATE, of_thought)):
-            known = None if failed or found is None else (float(found != completion.language), 1.0)
-            graded.append(_graded(prompt, rate, known))
+        faults = _language_faults(completion, tag, of_thought, account)
+        for metric, known in zip(FAULT_RATES, faults, strict=True):
+            graded.append(_graded(prompt, metric, known))
     return graded
+
+
+def _language_faults(
+    completion: Completion, tag: str | None, of_thought: str | None, account: AnswerLanguage
+) -> list[Statistics | None]:
+    """Return if an answer and its thought are off target, and if it is mixed; None where that is
+    unknown."""
+    if completion.finish_reason == FinishReason.ERROR:
+        return [None] * len(FAULT_RATES)
+    is_known = account != AnswerLanguage.UNKNOWN
+    return [
+        *(
+            None if each is None else (float(each != completion.language), 1.0)
+            for each in (tag, of_thought)
+        ),
+        (float(account == AnswerLanguage.MIXED), 1.0) if is_known else None,
+    ]
 
 
 def cut_off_by_language(

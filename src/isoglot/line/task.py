@@ -20,7 +20,7 @@ from isoglot.core.store import read_shard, shard_path, shard_paths, write_json, 
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import aggregate
 from isoglot.evals.grading import (
-    OFF_TARGET_RATE,
+    FAULT_RATES,
     THOUGHT_OFF_TARGET_RATE,
     cut_off_by_language,
     grade_choices,
@@ -114,6 +114,7 @@ def grade_task(
 ) -> Mapping[str, Any]:
     """Grade the answers in `out` and write the results; needs no model."""
     task, metrics = measurement.task, task_metrics(measurement.task, identifier)
+    scores = [metric for metric in metrics if metric not in FAULT_RATES]
     graded: list[Graded] = []
     cut_off: Counter[str] = Counter()
     thinks = False
@@ -128,7 +129,7 @@ def grade_task(
                 cut_off += cut_off_by_language(prompts, answers)
                 thinks |= any(answer.thought for answer in answers)
                 graded += grade_completions(
-                    prompts, answers, identifier, metrics[:-2], cut_off=task.cut_off
+                    prompts, answers, identifier, scores, cut_off=task.cut_off
                 )
     if not thinks:
         graded = [row for row in graded if row.metric != THOUGHT_OFF_TARGET_RATE.name]
@@ -159,13 +160,12 @@ def grade_task(
 def task_metrics(
     task: EvaluationTask, identifier: LanguageIdentifier = NO_IDENTIFIER
 ) -> list[Metric]:
-    """Return the metrics of a task, the main one first and the off-target rates last; to read
-    grades they need no identifier."""
-    rates = OFF_TARGET_RATE, THOUGHT_OFF_TARGET_RATE
+    """Return the metrics of a task, the main one first and the language faults last; to read grades
+    they need no identifier."""
     if isinstance(task.prompts, AnyBenchmark):
-        return [*metrics_of(task.prompts, identifier), *rates]
+        return [*metrics_of(task.prompts, identifier), *FAULT_RATES]
     own = grader_metric(task.metric, task.grader)
-    return [own, in_language(own), *rates]
+    return [own, in_language(own), *FAULT_RATES]
 
 
 def read_graded(folder: Path) -> list[Graded]:

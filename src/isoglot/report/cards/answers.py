@@ -20,13 +20,15 @@ from isoglot.report.cards.card import (
 )
 from isoglot.report.cells import number
 from isoglot.report.results.names import language_name, metric_name
-from isoglot.report.results.rows import OFF_TARGET
+from isoglot.report.results.rows import MIXED, OFF_TARGET
 
 NUM_ANSWERS = 1500
 """At most so many cards in a page, over all tasks, languages and grades."""
 
 _GRADES = {"high": "50 % and more", "low": "under 50 %", "unknown": "no value"}
-_LANGUAGES = {"asked": "in the language asked for", "other": "off-target", "unknown": "unknown"}
+_FAULTS = (OFF_TARGET, MIXED)
+_FLAGS = {"other": "off-target", "mixed": "mixed"}
+_LANGUAGES = {"asked": "in the language asked for", **_FLAGS, "unknown": "unknown"}
 
 
 def answer_cards(folder: Path, tasks: Sequence[str], notes: list[str]) -> Cards:
@@ -82,6 +84,13 @@ def _grade(value: float | None) -> str:
     return "unknown" if value is None else "high" if value >= 0.5 else "low"
 
 
+def _answer_language(grades: Mapping[str, float | None]) -> str:
+    off_target = grades.get(OFF_TARGET)
+    if off_target or grades.get(MIXED):
+        return "other" if off_target else "mixed"
+    return "unknown" if off_target is None else "asked"
+
+
 def _answer(row: Completion, prompt: Prompt) -> Side:
     tag, ended = row.identified_language, row.finish_reason
     facts = ["answer", tag and f"identified: {tag}", None if ended == "stop" else ended]
@@ -114,19 +123,18 @@ def _card(
     grades: Mapping[str, float | None],
     sides: Sequence[Side],
 ) -> Card:
-    off_target = grades.get(OFF_TARGET)
-    values = [f"{metric_name(n)} {number(v)}" for n, v in grades.items() if n != OFF_TARGET]
+    values = [f"{metric_name(n)} {number(v)}" for n, v in grades.items() if n not in _FAULTS]
     gold = "" if prompt.gold is None else f"gold: {cut(prompt.gold)}"
-    language = "unknown" if off_target is None else "other" if off_target else "asked"
+    language = _answer_language(grades)
     return Card(
         facets={
             "task": task,
             "language": prompt.language,
-            "grade": "unknown" if metric == OFF_TARGET else _grade(grades.get(metric)),
+            "grade": "unknown" if metric in _FAULTS else _grade(grades.get(metric)),
             "answer_language": language,
         },
         meta=join_facts([task, language_name(prompt.language), *values, gold]),
-        flag="off-target" if off_target else "",
+        flag=_FLAGS.get(language, ""),
         language=prompt.language,
         prompt=conversation(prompt.prompt),
         sides=sides,

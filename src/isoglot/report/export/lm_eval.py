@@ -43,7 +43,7 @@ def as_lm_eval(results: Results) -> _Json:
         "versions": {n: _part(rows[0], "v") or "N/A" for n, rows in cells.items()},
         "n-shot": {n: int(_part(rows[0], "shots") or 0) for n, rows in cells.items()},
         "higher_is_better": {
-            n: {_metric_name(row): not row.measure.is_off_target for row in rows}
+            n: {_metric_name(row): not row.measure.is_language_fault for row in rows}
             for n, rows in cells.items()
         },
         "n-samples": {

@@ -6,6 +6,7 @@ from isoglot.core.errors import InputError
 from isoglot.report.cells import Cell, Column, Scale
 from isoglot.report.results.names import language_name, without_revisions
 from isoglot.report.results.rows import (
+    MIXED,
     OFF_TARGET,
     THOUGHT_OFF_TARGET,
     Known,
@@ -31,18 +32,19 @@ def _audit_rows(summary: RunSummary) -> list[AuditRow]:
             unknown=row.unknown,
             thought_off_target_rate=thoughts.value if thoughts else None,
             num_thoughts=thoughts.n if thoughts else 0,
+            mixed=mixed.value if mixed else None,
         )
         for entry in summary.rounds
         for row in entry.results
         if row.metric == OFF_TARGET
-        for thoughts in [_thoughts(entry.results, row)]
+        for thoughts in [_beside(row, THOUGHT_OFF_TARGET, entry.results)]
+        for mixed in [_beside(row, MIXED, entry.results)]
     ]
 
 
-def _thoughts(rows: Sequence[ResultRow], answers: ResultRow) -> ResultRow | None:
-    """The row of the thoughts of the same answers; None where the policy does not think."""
-    found = rows_of(rows, Measure(answers.task, THOUGHT_OFF_TARGET))
-    return found.get(answers.language)
+def _beside(answers: ResultRow, metric: str, rows: Sequence[ResultRow]) -> ResultRow | None:
+    """The row of another rate of the same answers; None without, as of one that does not think."""
+    return rows_of(rows, Measure(answers.task, metric)).get(answers.language)
 
 
 def audit_tables(summary: RunSummary) -> list[Table]:

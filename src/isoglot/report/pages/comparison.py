@@ -34,7 +34,7 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
     comparison = compare_runs(folders)
     compared = {measure: compared_of(comparison, measure) for measure in comparison.measures}
     changes = {measure: changes_of(values) for measure, values in compared.items()}
-    scored = {measure: part for measure, part in changes.items() if not measure.is_off_target}
+    scored = {measure: part for measure, part in changes.items() if not measure.is_language_fault}
     short = dict(zip(comparison.names, column_names(comparison.names), strict=True))
     tiles = [
         Tile.of(
@@ -100,13 +100,14 @@ def _sections(
     }
     scale, first = scale_of(measure), comparison.names[0]
     unit = "grades from 1 to 10" if measure.is_rating else "percent"
-    better = "Lower is better." if measure.is_off_target else "The stronger the colour, the higher."
+    is_fault = measure.is_language_fault
+    better = "Lower is better." if is_fault else "The stronger the colour, the higher."
     chart = heat_map(
         f"{measure.title}, {scale.unit}",
         tags,
         comparison.names,
         cells,
-        more_is="worse" if measure.is_off_target else "better",
+        more_is="worse" if is_fault else "better",
         scale=scale,
     )
     yield PageSection(

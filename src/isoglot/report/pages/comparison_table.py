@@ -15,8 +15,8 @@ RunValues = Mapping[str, Mapping[str, Interval]]
 
 
 def compared_of(comparison: Comparison, measure: Measure) -> RunValues:
-    """The values of each run; changes of all but the first one, and none of off-target rates."""
-    if measure.is_off_target:
+    """The values of each run; changes of all but the first one, and none of language faults."""
+    if measure.is_language_fault:
         return {
             run.name: {tag: row.interval for tag, row in rows_of(run.rows, measure).items()}
             for run in comparison.runs

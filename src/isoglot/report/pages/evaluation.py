@@ -43,7 +43,7 @@ def write_evaluation_report(folder: Path) -> Path:
     made = [f"Seed {'unknown' if results.seed is None else results.seed}"]
     if results.baseline:
         made.append(f"Changes are in points, from {results.baseline}, on the same prompts")
-    if text := unknown_sentence(row for row in rows if not row.measure.is_off_target):
+    if text := unknown_sentence(row for row in rows if not row.measure.is_language_fault):
         made.append(f"{text}: kept out of the values, and counted next to them")
     page = Page(
         title=results.title,

@@ -9,6 +9,7 @@ from isoglot.report.results.evaluation import Evaluation
 from isoglot.report.results.judging import Ratings
 from isoglot.report.results.names import count_of, metric_name, tier
 from isoglot.report.results.rows import (
+    MIXED,
     OFF_TARGET,
     THOUGHT_OFF_TARGET,
     GroupRow,
@@ -27,7 +28,7 @@ from isoglot.report.results.rows import (
 from isoglot.report.table import Table, TableRow
 
 _COUNTS = {"n": "n", "unknown": "Unknown", "invalid": "Unreadable", "unanswered": "Not answered"}
-_RATES = {OFF_TARGET: "Off-target", THOUGHT_OFF_TARGET: "Thoughts off-target"}
+_FAULTS = {OFF_TARGET: "Off-target", THOUGHT_OFF_TARGET: "Thoughts off-target", MIXED: "Mixed"}
 _WIDE = 2
 """Most measures for which a terminal shows both bounds instead of ±."""
 
@@ -81,21 +82,21 @@ def _cells(
     cells: list[Cell] = [resources or None] if counts else []
     for measure in columns:
         row = pick.get(measure)
-        # Of an off-target rate next to another measure the value is enough.
-        is_minor = measure.is_off_target and measure != main
+        # Of a rate of language faults next to another measure the value is enough.
+        is_minor = measure.is_language_fault and measure != main
         cells.append(None if row is None else row.value if is_minor else row.interval)
     return [*cells, *(getattr(pick.get(main), name, None) for name in counts)]
 
 
 def measure_table(results: Evaluation, measure: Measure) -> Table:
-    """Tabulate a measure of an evaluation, with LC&Acc and its off-target rates: for a page."""
+    """Tabulate a measure of an evaluation, with LC&Acc and language faults: for a page."""
     columns = {measure: Column("Value, %")}
     caption = ""
     if rows_of(results.results, measure.in_language):
         name = metric_name(measure.in_language.metric)
         columns[measure.in_language] = Column(f"{name}, %")
         caption = f"{name}: right and in the language asked for"
-    for rate, title in _RATES.items():
+    for rate, title in _FAULTS.items():
         rates = Measure(measure.task, rate)
         if rates != measure and rows_of(results.results, rates):
             columns[rates] = Column(f"{title}, %")
@@ -103,14 +104,14 @@ def measure_table(results: Evaluation, measure: Measure) -> Table:
 
 
 def task_table(results: Evaluation, task: str) -> Table:
-    """All measures of a task of an evaluation, and its off-target rates: for a terminal."""
+    """All measures of a task of an evaluation, and its language faults: for a terminal."""
     rows = [row for row in results.results if row.task == task]
     is_wide = len(measures_of(rows)) <= _WIDE
     columns = {
         m: Column(f"{task} {metric_name(m.metric)}", form="brackets" if is_wide else "half")
         for m in measures_of(rows)
     }
-    for rate, title in _RATES.items():
+    for rate, title in _FAULTS.items():
         if rows_of(rows, rates := Measure(task, rate)):
             columns[rates] = Column(f"{task} {title.lower()}", form="value")
     parts = ["95 % intervals" if is_wide else "± half the 95 % interval"]
@@ -122,7 +123,7 @@ def task_table(results: Evaluation, task: str) -> Table:
 
 
 def _scored(rows: Sequence[ResultRow]) -> list[ResultRow]:
-    return [row for row in rows if not row.measure.is_off_target]
+    return [row for row in rows if not row.measure.is_language_fault]
 
 
 def rating_measures(ratings: Ratings) -> list[Measure]:

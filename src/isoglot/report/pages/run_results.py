@@ -64,7 +64,7 @@ def direction_tables(summary: RunSummary, *, with_languages: bool = False) -> li
             ],
         )
         for measure in measures
-        if not measure.is_off_target
+        if not measure.is_language_fault
     ]
 
 

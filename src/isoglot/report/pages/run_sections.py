@@ -15,9 +15,9 @@ from isoglot.report.results.summary import RunSummary
 
 _T = TypeVar("_T")
 
-_OFF_TARGET = (
-    "How often an answer is in another language than the one asked for. Lower is better. "
-    "Answers whose language is unknown are not counted."
+_FAULTS = (
+    "How often an answer is in another language than the one asked for, or mixed with one. Lower "
+    "is better. Answers whose language is unknown are not counted."
 )
 _CHANGE = (
     "The last policy minus M0, with the 95 % interval. An interval that reaches zero means that "
@@ -30,9 +30,9 @@ _DIRECTIONS = (
 
 
 def result_sections(progress: Progress) -> list[PageSection]:
-    """Values over rounds, off-target rates, changes, directions; the missing ones are named."""
-    scores = [measure for measure in progress.measures if not measure.is_off_target]
-    rates = [measure for measure in progress.measures if measure.is_off_target]
+    """Values over rounds, language faults, changes, directions; the missing ones are named."""
+    scores = [measure for measure in progress.measures if not measure.is_language_fault]
+    rates = [measure for measure in progress.measures if measure.is_language_fault]
     over = [
         PageSection(
             f"rounds-{i}",
@@ -52,18 +52,18 @@ def result_sections(progress: Progress) -> list[PageSection]:
         *(over[:1] or [missing]),
         PageSection(
             "off-target",
-            "Off-target rate, by language over rounds",
-            _OFF_TARGET,
+            "Off-target and mixed rates, by language over rounds",
+            _FAULTS,
             [
                 rates_by_round(
                     progress,
                     progress.series(measure),
-                    f"Off-target rate on {measure.task}",
-                    Axis("answers in another language", from_zero=True),
+                    measure.title,
+                    Axis("percent of answers", from_zero=True),
                 )
                 for measure in rates
             ],
-            missing="This run has no off-target rates.",
+            missing="This run has no off-target or mixed rates.",
         ),
         PageSection(
             "change",

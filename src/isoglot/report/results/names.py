@@ -29,6 +29,7 @@ _METRIC_NAMES = {
     "chrf": "chrF",
     "chrf++": "chrF++",
     "lc_accuracy": "LC&Acc",
+    "mixed_rate": "Mixed answers",
     "off_target_rate": "Off-target rate",
     "thought_off_target_rate": "Off-target rate of thoughts",
     "win_rate": "Win-rate",

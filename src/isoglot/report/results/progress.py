@@ -6,8 +6,7 @@ from functools import cached_property
 
 from isoglot.report.results.names import language_name
 from isoglot.report.results.rows import (
-    OFF_TARGET,
-    THOUGHT_OFF_TARGET,
+    LANGUAGE_FAULTS,
     Interval,
     Measure,
     difference,
@@ -31,19 +30,19 @@ class Progress:
 
     @cached_property
     def measures(self) -> list[Measure]:
-        """The measures that have values: accuracies, other scores, off-target rates.
+        """The measures that have values: accuracies, other scores, off-target and mixed rates.
 
         The validation task of the stop rule is no result.
         """
         rows = (row for _, row in self.summary.results if row.task != self.summary.validation)
         found = dict.fromkeys(row.measure for row in rows if row.value is not None)
-        rank = {"accuracy": 0, OFF_TARGET: 2, THOUGHT_OFF_TARGET: 3}
+        rank = {"accuracy": 0} | {name: 2 + i for i, name in enumerate(LANGUAGE_FAULTS)}
         return sorted(found, key=lambda measure: rank.get(measure.metric, 1))
 
     @property
     def primary(self) -> Measure | None:
         """The measure of the headline: the first accuracy, else the first score."""
-        return next((m for m in self.measures if not m.is_off_target), None)
+        return next((m for m in self.measures if not m.is_language_fault), None)
 
     @property
     def off_target(self) -> Measure | None:

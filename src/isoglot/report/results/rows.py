@@ -32,8 +32,9 @@ from isoglot.report.results.names import (
 RESULTS_FILE = "results.json"
 OFF_TARGET = "off_target_rate"
 THOUGHT_OFF_TARGET = "thought_off_target_rate"
-OFF_TARGETS = (OFF_TARGET, THOUGHT_OFF_TARGET)
-"""The rates of answers and of thoughts in another language than requested."""
+MIXED = "mixed_rate"
+LANGUAGE_FAULTS = (OFF_TARGET, THOUGHT_OFF_TARGET, MIXED)
+"""The rates of answers and of thoughts in another language than requested, and of mixed answers."""
 RATING = "rating"
 MEAN = "mean"
 """Name of the group of all languages; also stands in place of a language tag."""
@@ -103,7 +104,12 @@ class Measure(NamedTuple):
 
     @property
     def is_off_target(self) -> bool:
-        return self.metric in OFF_TARGETS
+        return self.metric == OFF_TARGET
+
+    @property
+    def is_language_fault(self) -> bool:
+        """True for the rates of answers and thoughts in another language: no scores."""
+        return self.metric in LANGUAGE_FAULTS
 
     @property
     def in_language(self) -> "Measure":
@@ -257,8 +263,8 @@ class Results(Document):
 
 
 def measures_of(rows: Iterable[ResultRow]) -> list[Measure]:
-    """Every measure except off-target rates, in order of appearance."""
-    return [m for m in dict.fromkeys(row.measure for row in rows) if not m.is_off_target]
+    """Every measure except rates of language faults, in order of appearance."""
+    return [m for m in dict.fromkeys(row.measure for row in rows) if not m.is_language_fault]
 
 
 def task_names(rows: Iterable[ResultRow]) -> list[str]:
@@ -287,13 +293,13 @@ def language_order(rows: Sequence[ResultRow]) -> list[str]:
 def groups_of(groups: Iterable[GroupRow], measure: Measure) -> dict[str, GroupRow]:
     """Group → row of one measure, in the order of `GROUP_NAMES`.
 
-    Only the means of an off-target rate are kept, where less is better.
+    Only the means of a rate of language faults are kept, where less is better.
     """
     rows = [
         row
         for row in groups
         if row.measure == measure
-        and not (measure.is_off_target and row.group in ("worst", "democratisation"))
+        and not (measure.is_language_fault and row.group in ("worst", "democratisation"))
     ]
     rank = {name: i for i, name in enumerate(GROUP_NAMES)}
     return {r.group: r for r in sorted(rows, key=lambda row: rank.get(row.group, len(rank)))}

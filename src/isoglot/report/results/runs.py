@@ -13,7 +13,7 @@ from isoglot.report.results.judging import JudgedComparison, Ratings
 from isoglot.report.results.names import without_revisions
 from isoglot.report.results.rewards import RewardResults
 from isoglot.report.results.rows import (
-    OFF_TARGETS,
+    LANGUAGE_FAULTS,
     RESULTS_FILE,
     GroupRow,
     Measure,
@@ -86,9 +86,9 @@ class Comparison:
 
     @property
     def measures(self) -> list[Measure]:
-        """Scores first, then off-target rates."""
+        """Scores first, then off-target and mixed rates."""
         rows = self.runs[0].rows
-        rates = [Measure(task, rate) for task in task_names(rows) for rate in OFF_TARGETS]
+        rates = [Measure(task, rate) for task in task_names(rows) for rate in LANGUAGE_FAULTS]
         return [*measures_of(rows), *(m for m in rates if rows_of(rows, m))]
 
     @property
@@ -208,7 +208,7 @@ def _check_signatures(first: ComparedRun, other: ComparedRun) -> None:
 
 def _fixed_parts(row: ResultRow) -> dict[str, str]:
     """Key → value of a signature's parts that must agree."""
-    free = _FREE if row.measure.is_off_target else _FREE | {_IDENTIFIER}
+    free = _FREE if row.measure.is_language_fault else _FREE | {_IDENTIFIER}
     parts = [part.partition(":") for part in row.signature.split("|")]
     return {key: value for key, _, value in parts if key not in free}
 
