@@ -107,6 +107,21 @@ def test_unsure_is_not_wrong():
     assert len(kept) == 1
 
 
+def test_thoughts_in_another_language_are_dropped_by_choice():
+    row = preference(chosen_thought="en: well", rejected_thought="hm")
+    (kept,), _ = filter_preferences([row], Prefix(), DEFAULT)
+    assert (kept.chosen_thought_language, kept.rejected_thought_language) == ("en", None)
+    by_choice = FilterConfig(filters=("wrong_thought_language",))
+    others = [
+        preference(),
+        preference(chosen_thought="de: gut", rejected_thought="en: well"),
+        preference(chosen_thought="unsure"),
+        preference(chosen_thought="en: well", pair_type="translation_prompt"),
+    ]
+    kept, (dropped,) = filter_preferences([row, *others], Prefix(), by_choice)
+    assert (len(kept), dropped.reason) == (4, "wrong_thought_language")
+
+
 texts = st.sampled_from(["", "de: gut", "de: gut so", "en: well", "unsure", "de: " + "la " * 40])
 reasons = st.sampled_from(["stop", "stop", "stop", "length", "error"])
 preferences = st.lists(

@@ -120,6 +120,22 @@ def test_gates_take_the_total_away():
     assert gated("wrong_language", "cut_off") == [1, None, 3, None, 5]
 
 
+def test_a_gate_shuts_out_thoughts_in_another_language():
+    """In English, in German, unsure, none; the answers are all in English."""
+    thoughts = ("English", "Deutsch", "123", None)
+    rows = [replace(ROWS[0], text="English", sample=i, thought=t) for i, t in enumerate(thoughts)]
+
+    def totals(*gates):
+        config = config_of(1.0, gates=gates, gate_reward=0)
+        scored = score(PROMPTS, rows, [Fixed("a", 1, 2, 3, 4)], config, ByText(TAGS))
+        return [row.rewards["total"] for row in scored]
+
+    assert totals("wrong_thought_language") == [1, 0, 3, 4]
+    assert totals("wrong_language", "mixed_language") == [1, 2, 3, 4]
+    with pytest.raises(ValueError, match="expected a language identifier for the gates wrong_th"):
+        score(PROMPTS, rows[:1], [Fixed("a", 1)], config_of(1.0, gates=["wrong_thought_language"]))
+
+
 def test_a_gate_may_have_a_reward_of_its_own():
     assert gated("wrong_language", "cut_off", gate_reward=0) == [1, 0, 3, 0, 5]
     assert gated("mixed_language", gate_reward=-1) == [1, 2, 3, 4, -1]

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import shard_path, write_shard
-from isoglot.models.scorers.rules import GoldScorer
+from isoglot.data.score import ScoreConfig
+from isoglot.line.training import reward_by
+from isoglot.models.scorers.rules import GoldScorer, LengthScorer
 from isoglot.train.online import spread_of, train_online
 from isoglot.train.policy import Policy
 from isoglot.train.settings import TrainConfig, no_step
@@ -131,6 +133,51 @@ def generated(prompt_files, policy, tmp_path, rewards, method, beta=0.0, **setti
         trainer.start_log(tmp_path / "log.jsonl", config)
         batch = next(iter(trainer.get_train_dataloader()))
         return trainer._generate_and_score_completions(batch), trainer
+
+
+def test_thoughts_are_rewarded_and_counted_apart(tiny_policy):
+    """The thought goes to the scorers, and a gate shuts out one in another language."""
+    from isoglot.train.online import _COLUMNS, Rewarder
+    from isoglot.train.template import load_training_tokenizer
+
+    class ByLetter:
+        name = "by letter"
+
+        def identify(self, texts):
+            return [{"a": "en", "b": "sw"}.get(text[:1]) for text in texts]
+
+        def foreign_shares(self, texts, _languages):
+            return [0.0] * len(texts)
+
+    tokenizer = load_training_tokenizer(Policy(str(tiny_policy)))
+    end, seen = tokenizer.eos_token_id, []
+
+    def ids(text):
+        return [*tokenizer(text, add_special_tokens=False)["input_ids"], end]
+
+    gates = ScoreConfig(
+        scorers=[{"kind": "length"}], gates=["wrong_thought_language"], gate_reward=-1
+    )
+    total, _ = reward_by(gates, [LengthScorer()], ByLetter())
+
+    def reward(prompts, completions):
+        seen.extend((each.thought, each.text, each.finish_reason) for each in completions)
+        return total(prompts, completions)
+
+    texts = ["<think>a b</think>a a", "<think>b b</think>a a", "a a", "<think>a a"]
+    (prompt,) = [row for row in prompts_of(1) if row.language == "en"]
+    columns = {name: [getattr(prompt, name)] * 4 for name in _COLUMNS}
+    columns["prompts"] = columns.pop("prompt")
+    rewarder = Rewarder(reward, ByLetter().identify, tokenizer)
+    rewarder.eos_ids = [end]
+    rewards = rewarder(completion_ids=list(map(ids, texts)), **columns)
+    assert seen == [
+        ("a b", "a a", "stop"), ("b b", "a a", "stop"), (None, "a a", "stop"), ("a a", "", "length")
+    ]  # fmt: skip
+    assert rewards == [3, -1, 3, 0]
+    rates = rewarder.seen["thought_off_target"]
+    assert rates[:2] == [False, True]
+    assert math.isnan(rates[2])
 
 
 WORKED = [5.0, None, 2.0, 8.0, None, None, None, 3.0, 1.0, 1.0, 1.0, 1.0]

@@ -221,7 +221,7 @@ _add_online_command(
 
     Prints the mean reward in each language, and the rate of answers in another one. Answers in
     another language are rewarded with 0 by --set score.gates=[wrong_language] --set
-    score.gate_reward=0.
+    score.gate_reward=0; the gate wrong_thought_language does so for thoughts.
 
     Example: isoglot train grpo problems.jsonl --model ./m --reward gold:last_number
     """,

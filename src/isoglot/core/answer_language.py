@@ -1,9 +1,10 @@
 """Account for the language of answers: right, wrong, mixed or unknown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from isoglot.core.protocols import LanguageIdentifier
+from isoglot.core.records import Completion
 
 
 class AnswerLanguage(StrEnum):
@@ -37,6 +38,15 @@ def accounts_of(
         _account(tag, share, wanted)
         for tag, share, wanted in zip(tags, shares, languages, strict=True)
     ]
+
+
+def thought_languages(
+    identify: Callable[[Sequence[str]], list[str | None]], completions: Sequence[Completion]
+) -> list[str | None]:
+    """Return the language of the thought of each completion; None when unsure, or without one."""
+    thoughts = [completion.thought for completion in completions if completion.thought]
+    tags = iter(identify(thoughts) if thoughts else ())
+    return [next(tags) if completion.thought else None for completion in completions]
 
 
 def _account(tag: str | None, foreign_share: float, wanted: str) -> AnswerLanguage:

@@ -215,6 +215,12 @@ class Preference:
     score_rejected: float | None
     pair_type: str
     round: int
+    chosen_thought: str | None = None
+    """The thought before the chosen answer; None without one."""
+    rejected_thought: str | None = None
+    chosen_thought_language: str | None = None
+    """The language identified in the thought; None when unsure, or without one."""
+    rejected_thought_language: str | None = None
 
     @classmethod
     def of_texts(
@@ -272,6 +278,8 @@ class Demonstration:
     model: str
     """The author of the answer, as in `Completion.model`."""
     source: str
+    thought: str | None = None
+    """The thought before the answer; None without one."""
 
     @property
     def prompt(self) -> Sequence[Message]:

@@ -30,7 +30,11 @@ from isoglot.core.records import (
 DROPPED = "dropped"
 """The folder in a stage's folder that holds the `Dropped` rows, in parts of the same names."""
 
-LATER = {"completion", "translation_log_probability", "thought", "failure"}
+LATER = {
+    *("completion", "translation_log_probability", "thought", "failure"),
+    *("chosen_thought", "chosen_thought_language"),
+    *("rejected_thought", "rejected_thought_language"),
+}
 """Columns that shards of earlier versions may lack; they are read as None."""
 
 _DONE = "done.json"

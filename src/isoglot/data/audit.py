@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isoglot.core.answer_language import AnswerLanguage, accounts_of
+from isoglot.core.answer_language import AnswerLanguage, accounts_of, thought_languages
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Completion, FinishReason
 from isoglot.core.stats import interval_mean
@@ -86,10 +86,9 @@ def _thoughts_off_target(
     completions: Sequence[Completion], identifier: LanguageIdentifier
 ) -> dict[tuple[str, str], list[bool]]:
     """Return by model and language which of the thoughts that are identified are off target."""
-    rows = [row for row in completions if row.thought]
     found: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    tags = identifier.identify([row.thought or "" for row in rows])
-    for row, tag in zip(rows, tags, strict=True):
+    tags = thought_languages(identifier.identify, completions)
+    for row, tag in zip(completions, tags, strict=True):
         if tag is not None:
             found[row.model, row.language].append(tag != row.language)
     return found

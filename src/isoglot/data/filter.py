@@ -1,6 +1,6 @@
 """Filters: each drops preferences under its own name, so that a report can count them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Literal, get_args
 
@@ -21,14 +21,21 @@ FilterName = Literal[
     "wrong_language",
     "mixed_language",
     "unknown_language",
+    "wrong_thought_language",
 ]
+
+_BY_CHOICE = "wrong_thought_language"
+"""Most reasoning models think in English: only who trains them to think in the language asked for
+drops the others."""
 
 
 class FilterConfig(Section):
     """Filters that keep preferences out of training."""
 
-    filters: tuple[FilterName, ...] = get_args(FilterName)
-    """The filters in use; the first of `FILTERS` that drops a preference gives the reason."""
+    filters: tuple[FilterName, ...] = tuple(n for n in get_args(FilterName) if n != _BY_CHOICE)
+    """The filters in use, by default all but `wrong_thought_language`, which drops a chosen answer
+    whose thought is in another language than requested; the first of `FILTERS` that drops a
+    preference gives the reason."""
     max_length_ratio: float = Field(4.0, gt=1)
     """Longer side over shorter side, in characters, where both are in one language."""
     swap_at_random: bool = False
@@ -39,11 +46,14 @@ class FilterConfig(Section):
 def filter_preferences(
     preferences: Sequence[Preference], identifier: LanguageIdentifier, config: FilterConfig
 ) -> tuple[list[Preference], list[Dropped]]:
-    """Split preferences into kept and dropped ones; both sides of the kept have a language."""
+    """Split preferences into kept and dropped ones, with the languages of both sides and of their
+    thoughts."""
     kept: list[Preference] = []
     dropped: list[Dropped] = []
-    texts = sorted({text for p in preferences for text in (p.chosen_text, p.rejected_text)})
-    language_of = dict(zip(texts, identifier.identify(texts), strict=True))
+    texts = sorted({text for row in preferences for text in _texts(row)})
+    language_of: dict[str | None, str | None] = dict(
+        zip(texts, identifier.identify(texts), strict=True)
+    )
     shares = [0.0] * len(preferences)
     if "mixed_language" in config.filters:
         shares = identifier.foreign_shares(
@@ -54,6 +64,8 @@ def filter_preferences(
             row,
             chosen_language=language_of[row.chosen_text],
             rejected_language=language_of[row.rejected_text],
+            chosen_thought_language=language_of.get(row.chosen_thought),
+            rejected_thought_language=language_of.get(row.rejected_thought),
         )
         reason = next(
             (
@@ -73,6 +85,11 @@ def filter_preferences(
     if config.swap_at_random:
         kept = [_at_random(preference, config.swap_seed) for preference in kept]
     return kept, dropped
+
+
+def _texts(preference: Preference) -> Iterator[str]:
+    yield from (preference.chosen_text, preference.rejected_text)
+    yield from filter(None, (preference.chosen_thought, preference.rejected_thought))
 
 
 def _finish_reasons(preference: Preference) -> tuple[str, str]:
@@ -103,6 +120,9 @@ FILTERS: Mapping[FilterName, Callable[[Preference, FilterConfig, float], bool]] 
     "wrong_language": lambda p, *_: p.chosen_language in (None, p.answer_language) or _is_exempt(p),
     "mixed_language": lambda p, _, foreign_share: not foreign_share or _is_exempt(p),
     "unknown_language": lambda p, *_: p.chosen_language is not None or _is_exempt(p),
+    "wrong_thought_language": lambda p, *_: (
+        p.chosen_thought_language in (None, p.answer_language) or _is_exempt(p)
+    ),
 }
 """Filters by the reason that they give. True keeps a preference (with languages identified), of
 whose chosen side the share of letters in another language than requested is given."""

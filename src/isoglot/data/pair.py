@@ -141,6 +141,8 @@ def pair_completions(
             score_rejected=rejected.rewards.get(config.reward),
             pair_type=pair_type,
             round=round,
+            chosen_thought=chosen.thought,
+            rejected_thought=rejected.thought,
         )
         for prompt, chosen, rejected, pair_type in PAIRERS[config.method](
             prompts, completions, config, dominant

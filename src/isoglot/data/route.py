@@ -360,7 +360,7 @@ def route(
             best = max(fit, key=reward)  # the first of equal ones
             turn = {"role": "assistant", "content": best.text.strip()}
             columns = (prompt.language, tag, best.model, prompt.source)
-            kept.append(Demonstration((*prompt.prompt, turn), *key, *columns))
+            kept.append(Demonstration((*prompt.prompt, turn), *key, *columns, best.thought))
             continue
         reason: str | None = "no_answer" if tag in route_in else "no_route"
         text = ""

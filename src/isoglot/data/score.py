@@ -7,20 +7,28 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from isoglot.core.answer_language import AnswerLanguage, account_for
+from isoglot.core.answer_language import AnswerLanguage, account_for, thought_languages
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import LanguageIdentifier, Scorer
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.scorers import ScorerConfig
 from isoglot.core.section import Section
 
-Gate = Literal["wrong_language", "mixed_language", "unknown_language", "cut_off", "artefact"]
+Gate = Literal[
+    "wrong_language",
+    "mixed_language",
+    "unknown_language",
+    "wrong_thought_language",
+    "cut_off",
+    "artefact",
+]
 
 _LANGUAGE_GATES: Mapping[AnswerLanguage, Gate] = {
     AnswerLanguage.WRONG: "wrong_language",
     AnswerLanguage.MIXED: "mixed_language",
     AnswerLanguage.UNKNOWN: "unknown_language",
 }
+_THOUGHT_GATE: Gate = "wrong_thought_language"
 
 
 class ScoreConfig(Section):
@@ -30,9 +38,9 @@ class ScoreConfig(Section):
     """Each by its `kind` and settings, or by its name alone where it needs no settings."""
     gates: tuple[Gate, ...] = ()
     """Completions that have no `total`, whatever their rewards: in a wrong language, mixed with
-    another language, in a language that the identifier is not sure of, cut off at the token limit,
-    translated with an artefact. Without the last gate, completions with an artefact may still be
-    rejected."""
+    another language, in a language that the identifier is not sure of, after a thought in a wrong
+    language, cut off at the token limit, translated with an artefact. Without the last gate,
+    completions with an artefact may still be rejected."""
     gate_reward: float | None = Field(None, allow_inf_nan=False)
     """The `total` of a completion behind a gate, such as 0 or a penalty of -1, which online
     training learns to avoid and pairs may reject; left out, it has none, and takes no part."""
@@ -108,20 +116,30 @@ def _gated(
 ) -> list[bool]:
     """Return True for each completion that a gate keeps out."""
     accounts = [AnswerLanguage.RIGHT] * len(completions)
-    if set(_LANGUAGE_GATES.values()) & set(config.gates):
+    thinks_elsewhere = [False] * len(completions)
+    wanted = [prompt.answer_language for prompt in prompts]
+    by_answer = set(_LANGUAGE_GATES.values()) & set(config.gates)
+    if by_answer or _THOUGHT_GATE in config.gates:
         if identifier is None:
             raise InputError(
                 f"expected a language identifier for the gates {', '.join(config.gates)}, got "
                 "none; give one, or drop the gates of language"
             )
-        texts = [completion.text for completion in completions]
-        accounts = account_for(identifier, texts, [prompt.answer_language for prompt in prompts])
+        if by_answer:
+            texts = [completion.text for completion in completions]
+            accounts = account_for(identifier, texts, wanted)
+        if _THOUGHT_GATE in config.gates:
+            tags = thought_languages(identifier.identify, completions)
+            thinks_elsewhere = [
+                tag not in (None, asked) for tag, asked in zip(tags, wanted, strict=True)
+            ]
     closed = [
         {
             **{gate: account == kind for kind, gate in _LANGUAGE_GATES.items()},
+            _THOUGHT_GATE: thinks,
             "cut_off": completion.finish_reason == FinishReason.LENGTH,
             "artefact": completion.artefact is not None,
         }
-        for completion, account in zip(completions, accounts, strict=True)
+        for completion, account, thinks in zip(completions, accounts, thinks_elsewhere, strict=True)
     ]
     return [any(each[gate] for gate in config.gates) for each in closed]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from isoglot.core.answer_language import AnswerLanguage, accounts_of
+from isoglot.core.answer_language import AnswerLanguage, accounts_of, thought_languages
 from isoglot.core.errors import InputError
 from isoglot.core.latex import without_formulas
 from isoglot.core.protocols import LanguageIdentifier, Sampling
@@ -103,7 +103,7 @@ def grade_completions(
     texts, wanted = [row.text for row in completions], [row.language for row in completions]
     identified = identifier.identify(texts)
     accounts = accounts_of(identified, identifier, texts, wanted)
-    thoughts = identifier.identify([completion.thought or "" for completion in completions])
+    thoughts = thought_languages(identifier.identify, completions)
     graded = []
     rows = zip(completions, identified, thoughts, accounts, strict=True)
     for completion, tag, of_thought, account in rows:

@@ -256,7 +256,7 @@ STAGES = (
     ),
     Stage(
         name="pair",
-        version=4,
+        version=5,
         reads=("prompts", "completions"),
         writes=Preference,
         run=make_pairs,
@@ -265,7 +265,7 @@ STAGES = (
     ),
     Stage(
         name="filter",
-        version=2,
+        version=3,
         reads=("pair",),
         writes=Preference,
         run=make_filtered,
@@ -274,7 +274,7 @@ STAGES = (
     ),
     Stage(
         name="route",
-        version=1,
+        version=2,
         reads=("prompts", "completions"),
         writes=Demonstration,
         run=make_demonstrations,

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.answer_language import thought_languages
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled
 from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
@@ -48,9 +49,9 @@ def train_online(
     A completion without a reward takes no part: it is in no mean and has no weight, and neither has
     one whose siblings have no reward. Same files, resuming and errors as `train_dpo`; log and
     summary have, by language, reward, spread of the rewards of a prompt (highest less lowest), KL,
-    length in tokens, off-target rate, and the numbers of completions without a reward, a spread or
-    a language. Prompts that leave no room for `max_completion_length` in the context window are
-    left out and counted.
+    length in tokens, off-target rates of answers and thoughts, and the numbers of completions
+    without a reward, a spread, a language or a thought of a known one. Prompts that leave no room
+    for `max_completion_length` in the context window are left out and counted.
     """
     online_trainer, config_class = _of_method(config.method)
     with quiet(), _without_notices(config.method):
@@ -104,15 +105,23 @@ class Rewarder:
             for i, (prompt, ids) in enumerate(zip(prompts, completion_ids, strict=True))
         ]
         rewards = self._reward(prompts, completions)
-        tags = self._identify([each.text for each in completions])
+        wanted = [prompt.answer_language for prompt in prompts]
+        off_target, thought_off_target = (
+            [
+                math.nan if tag is None else tag != asked
+                for tag, asked in zip(tags, wanted, strict=True)
+            ]
+            for tags in (
+                self._identify([each.text for each in completions]),
+                thought_languages(self._identify, completions),
+            )
+        )
         self.seen = {
             "reward": [math.nan if reward is None else reward for reward in rewards],
             "num_tokens": [len(ids) for ids in completion_ids],
             "cut_off": [each.finish_reason == FinishReason.LENGTH for each in completions],
-            "off_target": [
-                math.nan if tag is None else tag != prompt.answer_language
-                for tag, prompt in zip(tags, prompts, strict=True)
-            ],
+            "off_target": off_target,
+            "thought_off_target": thought_off_target,
         }
         return rewards
 
@@ -131,7 +140,7 @@ class Rewarder:
 class PerLanguageOnline(PerLanguage):
     """RLOO or GRPO with every completion for the log, and the languages of every batch."""
 
-    may_lack = (*MAY_LACK, "spread")
+    may_lack = (*MAY_LACK, "thought_off_target", "spread")
     left_out = "leave no room for max_completion_length {max_completion_length}"
 
     def start_log(self, log_path: Path, config: TrainConfig) -> None:

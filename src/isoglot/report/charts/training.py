@@ -22,6 +22,7 @@ _COLUMNS = {
     "logp_rejected_per_token": "Log-probability of a rejected token",
     "kl": "KL from the reference",
     "off_target": "Answers in another language",
+    "thought_off_target": "Thoughts in another language",
     "accuracy": "Pairs that the model ranks right",
     "num_tokens": "Tokens of an answer",
 }
