@@ -35,6 +35,14 @@ def test_two_rounds_from_prompts_to_policies(online_run):
     assert all(round["results"] for round in summary["rounds"])
     stages = {path.parent.name for path in online_run.glob("round-0/*/done.json")}
     assert stages == {"prompts", "train"}
+    for round in summary["rounds"][:2]:
+        folder = online_run / f"round-{round['round']}/train"
+        lines = [json.loads(line) for line in (folder / "log.jsonl").open()]
+        by_language = [row for line in lines for row in line["languages"].values()]
+        completed = sum(row["n"] * row["num_tokens"] for row in by_language)
+        assert round["tokens"]["written"] == pytest.approx(completed, abs=0.5)
+        assert completed > 0
+        assert round["tokens"]["trained"] > completed, "with their prompts"
     rows = json.loads((online_run / "round-0/train/train.json").read_text())["languages"]
     assert set(rows) == {"en", "es", "sw"}
     assert all({"reward", "kl", "num_without_reward"} <= row.keys() for row in rows.values())

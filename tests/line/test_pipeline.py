@@ -20,6 +20,7 @@ from isoglot.data.prompts import read_prompts
 from isoglot.execute.ledger import Done, Ledger
 from isoglot.line.metrics import write_metrics
 from isoglot.line.pipeline import Round, run_recipe
+from isoglot.models.local.template import load_tokenizer
 from isoglot.models.local.weights import model_name
 from isoglot.report.pages.run import write_report
 from isoglot.report.pages.run_notes import lengths_in_training
@@ -101,6 +102,28 @@ def test_the_pairs_of_the_summary_are_those_on_disk(finished_run):
     assert dropped == sum(pairs["dropped"].values()) > 0
     assert len(shard_paths(folder / DROPPED)) == len(shard_paths(folder))
     assert pairs["reward_accuracy"].keys() == {"value", "low", "high", "n", "ties", "unknown"}
+
+
+def test_the_tokens_of_a_round_are_those_that_its_models_wrote_and_its_training_read(finished_run):
+    first, last = RunSummary.read_from(finished_run).rounds
+    assert last.tokens is None, "the last policy trains no other"
+    tokenizer = load_tokenizer(str(finished_run / "round-0/train/policy"), {})
+
+    def rows(stage, record):
+        folder = finished_run / "round-0" / stage
+        return [row for path in shard_paths(folder) for row in read_shard(path, record)]
+
+    def count(texts):
+        return sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
+
+    written = [each.text for each in rows("generate", Completion)]
+    translated = [each for each in rows("translate", Completion) if each.translated_from]
+    assert first.tokens.written == count([*written, *(each.text for each in translated)]) > 0
+    pairs = rows("filter", Preference)
+    chats = [[*each.prompt, *side] for each in pairs for side in (each.chosen, each.rejected)]
+    texts = [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]
+    assert first.tokens.trained == pytest.approx(count(texts), abs=2 * len(texts))
+    assert first.tokens.total == first.tokens.written + first.tokens.trained
 
 
 def test_run_json_says_how_it_was_made(finished_run, tiny_policy):

@@ -62,8 +62,8 @@ def make_study(hostile: str = "") -> Study:
 def _cell(method: str, data: str, error: str | None) -> StudyCell:
     costs: dict[str, Any] = {
         "rounds": 1, "pairs": 1200, "seconds": {"train": 60.0, "evaluate": 20.5},
-        "shared_seconds": {"evaluate": 12.0}, "tokens": {"generate": 120_000},
-        "total_seconds": 80.5,
+        "shared_seconds": {"evaluate": 12.0}, "written_tokens": 120_000,
+        "trained_tokens": 80_000, "total_seconds": 80.5,
     }  # fmt: skip
     return StudyCell(
         cell=f"{method}+{data}",

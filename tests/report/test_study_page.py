@@ -12,7 +12,7 @@ from rich.console import Console
 
 from isoglot.report.pages.study import write_study_report
 from isoglot.report.pages.study_rates import study_tables
-from isoglot.report.results.study import Study, StudyRun
+from isoglot.report.results.study import Study, StudyBudget, StudyRun
 
 
 def written(folder: Path, study: Study) -> Path:
@@ -70,6 +70,19 @@ def test_every_task_and_metric_has_every_cell_beside_m0(page):
     assert "Democratisation" in text
 
 
+def test_cells_off_the_budget_are_named(tmp_path):
+    study = make_study()
+    wide = study.model_copy(update={"budget": StudyBudget(tokens=210_000, tolerance=0.05)})
+    text = without_library(written(tmp_path, wide).read_text(encoding="utf-8"))
+    assert "Off the budget of 210,000 tokens by more than 5%: rloo+ML-3-5x." in text, "it failed"
+    assert "off the budget)" not in text
+    narrow = study.model_copy(update={"budget": StudyBudget(tokens=100_000, tolerance=0.05)})
+    text = without_library(written(tmp_path, narrow).read_text(encoding="utf-8"))
+    assert text.count("200,000 (+100.0 % off the budget)") == 5
+    assert "120,000" in text
+    assert "80,000" in text
+
+
 def test_curves_join_cells_that_differ_in_size_alone(page):
     curves = [c for c in charts(page, "scatter") if c["data"][0].get("mode") == "lines+markers"]
     assert len(curves) == 4  # trained and unseen, by each of two judges
@@ -81,7 +94,7 @@ def test_curves_join_cells_that_differ_in_size_alone(page):
 def test_the_page_says_what_was_found_what_failed_and_what_it_cost(page):
     text = without_library(page.read_text(encoding="utf-8"))
     for words in ("3 claims: 1 yes, 1 no, 1 undecided", "3 runs failed", "out of memory", "x.log",
-                  "60 / 20 / 18 (2 invalid)", "360,000", "1200, 1200, 1200", "62*",
+                  "60 / 20 / 18 (2 invalid)", "200,000", "1200, 1200, 1200", "62*",
                   "data ML-3 or ML-3-5x minus data EN-1", "sw th",
                   "unseen more than trained"):  # fmt: skip
         assert words in text, words

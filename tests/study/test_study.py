@@ -33,6 +33,7 @@ axes:
     good: {size: 7}
     broken: {prompts.source: {kind: file, path: BROKEN, language: en}}
 skip: [{method: sft, data: broken}]
+budget: {tokens: 5}
 findings:
   - {claim: DPO is at least as good, better: {method: dpo}, than: {method: sft}, margin: 0.01}
   - {claim: broken is better, better: {data: broken}, than: {data: good}}
@@ -94,6 +95,10 @@ def test_each_cell_that_ran_has_its_scores_beside_m0(made):
     ]
     assert row.by_seed == pytest.approx([sum(values) / len(values) for values in means])
     assert scores["sft+good", "accuracy", "unseen"].num_languages == 1
+    weak, dominant = (scores["sft+good", "accuracy", group] for group in ("weak", "dominant"))
+    trained = scores["sft+good", "accuracy", "trained"]
+    assert (weak.num_languages, dominant.num_languages) == (1, 1)
+    assert trained.value == pytest.approx((weak.value + dominant.value) / 2)
 
 
 def test_what_cells_share_is_made_once(made):
@@ -125,6 +130,8 @@ def test_every_language_has_its_counts_and_costs_are_counted_where_they_were_mad
         made_by = [run for run in (first, later) if "generate" in run.seconds]
         assert len(made_by) == 1
         assert {"train", "evaluate"} <= first.seconds.keys() & later.seconds.keys()
+        assert first.written_tokens == later.written_tokens > 0, "of the one that took them, too"
+        assert min(first.trained_tokens, later.trained_tokens) > 0
         assert first.total_seconds == pytest.approx(sum(first.seconds.values()), abs=0.1)
 
 

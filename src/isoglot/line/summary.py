@@ -22,6 +22,7 @@ from isoglot.line.demonstrations import count_by_language, read_drops, read_rout
 from isoglot.line.metrics import track_evaluations, write_metrics
 from isoglot.line.sources import identifier_of
 from isoglot.line.task import graded_views, read_graded, read_task_results, task_metrics
+from isoglot.line.tokens import count_tokens
 from isoglot.recipe.recipe import Recipe
 from isoglot.report.results.rows import ResultRow
 from isoglot.report.results.summary import (
@@ -71,6 +72,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
                 choice=_choice(ledger, round),
                 **_lengths_in_training(ledger, round),
                 failures=_failures(ledger, round),
+                tokens=count_tokens(ledger, round),
                 training=_training(ledger, round),
             )
         )

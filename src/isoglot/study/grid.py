@@ -71,6 +71,15 @@ class FindingConfig(Section):
     """Loss that still counts, for claims of "at least as good"; of a win rate from 0 to 1."""
 
 
+class BudgetConfig(Section):
+    """The compute of every cell, so that their results compare: tokens of one run, all rounds."""
+
+    tokens: int = Field(gt=0)
+    """Tokens that its models write and its trainings read; evaluations and judges are left out."""
+    tolerance: float = Field(0.05, ge=0, lt=1)
+    """Share of `tokens` by which a cell may miss them. One that misses them by more is marked."""
+
+
 class StudyConfig(Section):
     """A grid over recipe keys, and the claims to check with it."""
 
@@ -92,6 +101,7 @@ class StudyConfig(Section):
     skip: tuple[Selector, ...] = ()
     """Cells that are not run."""
     findings: tuple[FindingConfig, ...] = ()
+    budget: BudgetConfig | None = None
 
     @field_validator("judges", mode="before")
     @classmethod

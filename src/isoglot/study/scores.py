@@ -24,7 +24,8 @@ def score_rows(
     """Compute each metric's value and its change to M0, for each task, cell and language group.
 
     `runs` are those that are done. Groups are those of `evals.aggregate.aggregate_groups`, and the
-    languages that the cell trained last (`trained`) and did not (`unseen`); those of a
+    languages that the cell trained last (`trained`; `weak` without the dominant one, `dominant`)
+    and did not (`unseen`); those of a
     cross-lingual task are groups of the language of the answer. The first rows of a task are
     M0's, of the seeds of the cell that has most. Intervals are 95 %, over seeds and the examples of
     each.
@@ -45,6 +46,11 @@ def _rows(
 ) -> Iterator[StudyScore]:
     by_group: dict[tuple[str, str], list[GroupDraws]] = defaultdict(list)
     more = {group: group_languages(group, [cell]) for group in ("trained", "unseen")}
+    dominant = cell.recipe.dominant_language
+    more |= {
+        "weak": [tag for tag in more["trained"] if tag != dominant],
+        "dominant": [dominant],
+    }
     for number, run in enumerate(runs):
         new, old = (_graded(task, folder) for folder in evaluation_folders(run, task))
         graded, base = (old, []) if name == _BASE else (new, old)

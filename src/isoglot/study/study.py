@@ -11,7 +11,7 @@ from isoglot.evals.aggregate import RESAMPLES
 from isoglot.execute.lock import locked
 from isoglot.models.scorers.load import scorer_settings
 from isoglot.recipe.sections import EvaluationTask
-from isoglot.report.results.study import Study, StudyCell, StudyFailure, StudyRun
+from isoglot.report.results.study import Study, StudyBudget, StudyCell, StudyFailure, StudyRun
 from isoglot.report.results.summary import RunSummary
 from isoglot.study.contests import Judges, check_judges
 from isoglot.study.grid import GridCell, OracleConfig, StudyConfig, cells_of, load_study
@@ -72,6 +72,7 @@ def _measure(
         languages=sorted(cells[0].recipe.all_languages),
         dominant_language=cells[0].recipe.dominant_language,
         signature=_signature(config, cells),
+        budget=StudyBudget(**config.budget.model_dump()) if config.budget else None,
         cells=[
             StudyCell(
                 cell=cell.name,
@@ -109,23 +110,20 @@ def _run_row(run: GridRun, error: str | None) -> StudyRun:
     """Describe a run, with its pairs and its costs where it is done.
 
     The seconds of a stage are summed over rounds and tasks, and those of an interrupted stage are
-    of the part that ended it. Tokens are those that stages counted.
+    of the part that ended it.
     """
     if error is not None:
         return StudyRun(seed=run.seed, folder=str(run.folder), error=error)
     summary = RunSummary.read_from(run.folder)
     made: dict[str, float] = defaultdict(float)
     shared: dict[str, float] = defaultdict(float)
-    tokens: dict[str, int] = defaultdict(int)
     for name in summary.seconds:
         stage = name.split("/")[1]
         done = read_done(run.folder / name) or {}
         is_taken = "taken_from" in done
         (shared if is_taken else made)[stage] += done.get("seconds", 0.0)
-        for key, count in done.get("counts", {}).items():
-            if not is_taken and key.endswith("tokens") and isinstance(count, int):
-                tokens[stage] += count
     pairs = [each.pairs.kept for each in summary.rounds if each.pairs]
+    tokens = [each.tokens for each in summary.rounds if each.tokens]
     return StudyRun(
         seed=run.seed,
         folder=str(run.folder),
@@ -135,7 +133,8 @@ def _run_row(run: GridRun, error: str | None) -> StudyRun:
         pairs=sum(pairs) if pairs else None,
         seconds={stage: round(value, 2) for stage, value in made.items()},
         shared_seconds={stage: round(value, 2) for stage, value in shared.items()},
-        tokens=dict(tokens),
+        written_tokens=sum(each.written for each in tokens) if tokens else None,
+        trained_tokens=sum(each.trained for each in tokens) if tokens else None,
         total_seconds=round(sum(made.values()), 2),
     )
 

@@ -166,7 +166,8 @@ class PerLanguageOnline(PerLanguage):
         self._forwards.clear()
         batch = super()._generate_and_score_completions(inputs)
         mask = batch["completion_mask"]
-        self.count_tokens(mask)
+        for each in (batch["prompt_mask"], mask):  # read once for each use of the batch
+            self.count_tokens(each * self.args.num_iterations)
         seen = {
             name: torch.tensor(values, dtype=torch.float32, device=mask.device)
             for name, values in self.reward_funcs[0].seen.items()

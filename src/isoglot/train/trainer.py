@@ -321,6 +321,7 @@ def _run(trainer: Any, out: Path, selection: CheckpointSelection | None) -> dict
     return {
         "policy": str(out / "policy"),
         "num_steps": trainer.state.global_step,
+        "num_tokens": trainer.state.num_input_tokens_seen,
         "loss": result.training_loss,
         "seconds": result.metrics["train_runtime"],
         "resumed_from": Path(checkpoint).name if checkpoint else None,
@@ -350,6 +351,8 @@ def _progress(trainer: Any) -> Any:
 
         def _show(self, state: Any, part: float = 0) -> None:
             num_tokens = trainer.new_tokens()
+            # Kept in checkpoints, and free: TRL counts input tokens only where it is asked to.
+            state.num_input_tokens_seen += num_tokens
             if state.is_world_process_zero:
                 trainer.on_step(state.global_step + part, state.max_steps, num_tokens)
 

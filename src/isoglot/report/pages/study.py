@@ -14,6 +14,7 @@ from isoglot.report.charts.study import (
     win_rate_bars,
 )
 from isoglot.report.page import Page, PageSection, write_page
+from isoglot.report.pages.study_costs import costs_table
 from isoglot.report.pages.study_headline import (
     language_order_of,
     study_notices,
@@ -23,7 +24,6 @@ from isoglot.report.pages.study_headline import (
 )
 from isoglot.report.pages.study_rates import cells_table, languages_table
 from isoglot.report.pages.study_tables import (
-    costs_table,
     failures_table,
     findings_table,
     scores_table,
@@ -46,8 +46,8 @@ _SCORES = (
 _COSTS = (
     "Seconds of all seeds together, in the cell that made a stage; an asterisk marks a stage "
     "of which some was taken from another cell, whose seconds are under Shared. Times are of "
-    "this machine, with as many runs at a time as it was given. Tokens are those that stages "
-    "counted."
+    "this machine, with as many runs at a time as it was given. Tokens are means of a run: written "
+    "by models, and read by trainings, without evaluations and judges."
 )
 
 
@@ -104,7 +104,7 @@ def _sections(study: Study, tags: Sequence[str]) -> list[PageSection]:
         )
     for i, judge in enumerate(study.judges):
         sections += _judge_sections(study, i, judge, tags)
-    costs = costs_table(study.cells)
+    costs = costs_table(study.cells, study.budget)
     sections.append(PageSection("costs", "What it cost", _COSTS, tables=[costs]))
     if study.failures:
         caption = (

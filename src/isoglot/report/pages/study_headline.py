@@ -34,9 +34,19 @@ def study_sentence(study: Study) -> str:
 
 
 def study_notices(study: Study) -> list[str]:
-    """The warning that a study has one seed, and the runs that failed."""
+    """The warning that a study has one seed, cells off its budget, and the runs that failed."""
     failed = [f"{each.run} failed: {each.error}" for each in study.failures]
-    return [*([f"{ONE_SEED}."] if len(study.seeds) < 2 else []), *failed]
+    one_seed = [f"{ONE_SEED}."] if len(study.seeds) < 2 else []
+    return [*one_seed, *_off_budget(study), *failed]
+
+
+def _off_budget(study: Study) -> list[str]:
+    """Name the cells whose compute misses the budget, in one notice."""
+    if not study.budget:
+        return []
+    missed = [cell.cell for cell in study.cells if not study.budget.holds(cell)]
+    allowed = f"{study.budget.tokens:,} tokens by more than {study.budget.tolerance:.0%}"
+    return [f"Off the budget of {allowed}: {', '.join(missed)}."] if missed else []
 
 
 def study_tiles(study: Study) -> list[Tile]:

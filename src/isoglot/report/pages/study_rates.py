@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from isoglot.report.cells import Cell, Column, number
-from isoglot.report.pages.study_tables import SECONDS, claims_table
+from isoglot.report.pages.study_costs import SECONDS
+from isoglot.report.pages.study_tables import claims_table
 from isoglot.report.results.names import count_of, language_name
 from isoglot.report.results.study import STUDY_GROUPS, Study, StudyCell, StudyWinRate
 from isoglot.report.table import Table, TableRow

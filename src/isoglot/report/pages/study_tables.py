@@ -1,16 +1,14 @@
-"""The tables of a study: claims, scores, costs and failures."""
+"""The tables of a study: claims, scores and failures."""
 
 from collections.abc import Mapping, Sequence
 
-from isoglot.report.cells import POINTS, UNKNOWN, Cell, Column, Scale, Toned, bounds, number
+from isoglot.report.cells import POINTS, Column, Toned, bounds, number
 from isoglot.report.results.study import (
     SCORE_GROUPS,
     STUDY_GROUPS,
     LanguageSelection,
-    StudyCell,
     StudyFailure,
     StudyFinding,
-    StudyRun,
     StudyScore,
 )
 from isoglot.report.table import Table, TableRow
@@ -20,7 +18,6 @@ _ANSWERS = {
     "no": Toned("no", "bad"),
     "undecided": Toned("undecided", "unsure"),
 }
-SECONDS = Scale(1, 0, "s")
 ONE_SEED = (
     "Warning: one seed. The intervals hold the spread of prompts and not that of trainings, which "
     "may be larger; give the study three seeds or more"
@@ -88,29 +85,6 @@ def scores_table(scores: Sequence[StudyScore]) -> Table:
     return Table("", columns, rows)
 
 
-def costs_table(cells: Sequence[StudyCell]) -> Table:
-    """Seconds by stage, tokens and pairs of each cell."""
-    runs = [run for cell in cells for run in cell.runs]
-    stages = dict.fromkeys(s for r in runs for s in (*(r.seconds or ()), *(r.shared_seconds or ())))
-    names = [*(f"{stage}, s" for stage in stages), "All, s", "Shared, s", "Tokens"]
-    columns = [Column("Cell"), *(Column(name, SECONDS) for name in names)]
-    columns.append(Column("Pairs, each seed"))
-    rows = []
-    for cell in cells:
-        done = [run for run in cell.runs if run.error is None]
-        tokens = sum(sum((run.tokens or {}).values()) for run in done)
-        pairs = [run.pairs for run in done if run.pairs is not None]
-        line: list[Cell] = [_seconds(done, stage) for stage in stages]
-        line += [
-            cell.total_seconds,
-            sum((sum((run.shared_seconds or {}).values()) for run in done), 0.0),
-            f"{tokens:,}" if tokens else None,
-            ", ".join(map(str, pairs)) or None,
-        ]
-        rows.append(TableRow(cell.cell, line))
-    return Table("", columns, rows)
-
-
 def failures_table(failures: Sequence[StudyFailure]) -> Table:
     """The runs that failed, with the reason and the log of each."""
     columns = [Column("Run"), Column("Why", is_text=True), Column("Log", is_text=True)]
@@ -124,13 +98,6 @@ def _score(row: StudyScore | None) -> str:
         return number(row.value if row else None)
     change = row.change_interval
     return f"{number(row.value)} ({number(change.value, POINTS)}: {bounds(change, POINTS)})"
-
-
-def _seconds(runs: Sequence[StudyRun], stage: str) -> str:
-    """`12*`: the seconds that were spent here; an asterisk where another cell's work was taken."""
-    spent = [run.seconds[stage] for run in runs if run.seconds and stage in run.seconds]
-    is_taken = any(stage in (run.shared_seconds or ()) for run in runs)
-    return f"{sum(spent):.0f}{'*' * is_taken}" if spent or is_taken else UNKNOWN
 
 
 def _selected(selector: Mapping[str, Sequence[str]]) -> str:

@@ -17,6 +17,8 @@ SCORE_GROUPS = {
     "tier:mid": "mid tier",
     "tier:low": "low tier",
     "trained": "trained last",
+    "weak": "trained last but the dominant",
+    "dominant": "dominant language",
     "unseen": "not trained last",
     "worst": "worst language",
     "democratisation": "democratisation",
@@ -110,7 +112,7 @@ class StudyFinding(ResultPart):
 class StudyRun(ResultPart):
     """The end of a run, its pairs and its costs; a failed one has none of these."""
 
-    LEFT_OUT = frozenset({"rounds", "seconds", "shared_seconds", "tokens", "total_seconds"})
+    LEFT_OUT = frozenset({"rounds", "seconds", "shared_seconds", "total_seconds"})
 
     seed: int
     folder: str
@@ -124,9 +126,18 @@ class StudyRun(ResultPart):
     """Stage → seconds, of those that the run made."""
     shared_seconds: Mapping[str, float] | None = None
     """Stage → seconds, of those that it took from other runs."""
-    tokens: Mapping[str, int] | None = None
-    """Stage → tokens, where they were counted."""
+    written_tokens: int | None = None
+    """Tokens that models wrote, see `summary.TokenCounts`; also in stages taken from others."""
+    trained_tokens: int | None = None
+    """Tokens that trainings read, likewise."""
     total_seconds: float | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """The compute of the run: tokens written and trained."""
+        if self.written_tokens is None or self.trained_tokens is None:
+            return None
+        return self.written_tokens + self.trained_tokens
 
 
 class StudyCell(ResultPart):
@@ -146,9 +157,29 @@ class StudyCell(ResultPart):
         return {row.language: row for row in self.win_rates if row.judge == judge}
 
     @property
+    def tokens(self) -> float | None:
+        """The mean compute of a run, in tokens written and trained; None where none is counted."""
+        known = [run.tokens for run in self.runs if run.tokens is not None]
+        return sum(known) / len(known) if known else None
+
+    @property
     def total_seconds(self) -> float:
         """The seconds of all runs, without those of stages that were taken from others."""
         return sum(run.total_seconds or 0.0 for run in self.runs)
+
+
+class StudyBudget(ResultPart):
+    """The compute that every cell of a study should have."""
+
+    tokens: int
+    """Written and trained, of one run."""
+    tolerance: float
+
+    def holds(self, cell: StudyCell) -> bool:
+        """True if the mean compute of a cell's runs is within the tolerance of the budget."""
+        return cell.tokens is not None and (
+            abs(cell.tokens - self.tokens) <= self.tolerance * self.tokens
+        )
 
 
 class StudyFailure(ResultPart):
@@ -172,6 +203,7 @@ class Study(Document):
     languages: Sequence[str]
     dominant_language: str
     signature: str
+    budget: StudyBudget | None = None
     cells: Sequence[StudyCell]
     scores: Sequence[StudyScore]
     findings: Sequence[StudyFinding]

@@ -187,6 +187,21 @@ class TrainingLine(ResultPart):
     """Language → column → mean."""
 
 
+class TokenCounts(ResultPart):
+    """The tokens of a round, by the policy's tokenizer."""
+
+    written: int
+    """Written by any model: translated prompts, completions, translated completions; in online
+    training too. Evaluations are left out."""
+    trained: int
+    """Read by the training, forward and backward: those of prompts and answers, of both sides of a
+    pair or of every completion, in every epoch."""
+
+    @property
+    def total(self) -> int:
+        return self.written + self.trained
+
+
 class RoundSummary(ResultPart):
     """The results of one policy, and the data that trained the next."""
 
@@ -208,6 +223,8 @@ class RoundSummary(ResultPart):
     """Rows by language of which the training read the beginning only."""
     failures: Mapping[str, Failures] = {}
     """Stage → the answers that it lacks, because a server gave none."""
+    tokens: TokenCounts | None = None
+    """None for a round without a training."""
     training: Sequence[TrainingLine] = ()
     """The log of the training, of a long one some lines."""
 
