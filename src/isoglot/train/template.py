@@ -184,4 +184,7 @@ def row_ids(tokenizer: Any, row: Mapping[str, Any]) -> list[int]:
 
 def _ids(tokenizer: Any, messages: Sequence[Message], **how: bool) -> list[int]:
     """Tokenize the turns as TRL does."""
-    return render_turns(tokenizer, messages, tokenize=True, return_dict=True, **how)["input_ids"]
+    render_turns(tokenizer, messages, **how)  # which ends, whatever the template does
+    turns = [dict(message) for message in messages]
+    rendered = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True, **how)
+    return list(rendered["input_ids"])

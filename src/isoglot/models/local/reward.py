@@ -9,7 +9,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.scorers import RewardModelConfig
 from isoglot.models.batches import pad, split_batches
-from isoglot.models.local.template import load_tokenizer
+from isoglot.models.local.template import load_tokenizer, render_turns
 from isoglot.models.local.weights import load_weights, located, model_name
 
 _Row = tuple[int, list[int]]
@@ -90,20 +90,14 @@ class RewardModel:
 
     def _render(self, prompt: Prompt, answer: str) -> str:
         """Render the whole conversation; a primed turn and its completion become one turn."""
-        from jinja2 import TemplateError
-
         messages = [dict(message) for message in prompt.prompt]
         if messages[-1]["role"] == "assistant":
             answer = messages.pop()["content"] + answer
         messages.append({"role": "assistant", "content": answer})
         try:
-            return self.tokenizer.apply_chat_template(messages, tokenize=False)
-        except TemplateError as error:
-            roles = ", ".join(message["role"] for message in messages)
-            raise InputError(
-                f"{self.name}: expected a chat template that takes turns of {roles}, got an error "
-                f"({error}); leave out the turn that it does not know"
-            ) from error
+            return render_turns(self.tokenizer, messages)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from error
 
     def _forward(self, batch: Sequence[list[int]]) -> list[float]:
         import torch

@@ -17,6 +17,7 @@ from isoglot.core.day import day
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message, Prompt
 from isoglot.core.verbosity import tell
+from isoglot.models.local.bounds import MAX_CHARACTERS, bounded, check_template_text
 
 _CLOCK = "strftime_now"
 """The function of transformers by which a template reads the clock."""
@@ -31,6 +32,8 @@ def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None 
     tokenizer = AutoTokenizer.from_pretrained(path, **hub)
     if chat_template is not None:
         tokenizer.chat_template = read_template(chat_template)
+    if isinstance(tokenizer.chat_template, str):
+        check_template_text(tokenizer.chat_template)
     if writes_date(tokenizer):
         tokenizer.chat_template = _on_day(tokenizer.chat_template, day())
         _tell_day(path, day())
@@ -104,21 +107,27 @@ def render_chat(tokenizer: Any, messages: Sequence[Message]) -> str:
     )
 
 
-def render_turns(
-    tokenizer: Any, messages: Sequence[Message], *, tokenize: bool = False, **how: bool
-) -> Any:
-    """Apply the chat template; raise InputError if it refuses the turns."""
-    from jinja2 import TemplateError
-
+def render_turns(tokenizer: Any, messages: Sequence[Message], **how: bool) -> str:
+    """Apply the chat template; raise InputError if it refuses the turns, fails or does not end."""
     turns = [dict(message) for message in messages]
     try:
-        return tokenizer.apply_chat_template(turns, tokenize=tokenize, **how)
-    except TemplateError as error:
+        with bounded():
+            text: str = tokenizer.apply_chat_template(turns, tokenize=False, **how)
+    except InputError:
+        raise
+    except Exception as error:  # the template is a program of somebody else, and may raise any
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise InputError(
             f"expected a chat template that takes turns of "
-            f"{', '.join(message['role'] for message in messages)}, got: {error}; leave the turn "
+            f"{', '.join(message['role'] for message in messages)}, got {said}; leave the turn "
             f"out (`system` of a recipe), or give policy.chat_template another file"
         ) from error
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(
+            f"expected a chat template that writes a prompt, got {len(text):,} characters; give "
+            "policy.chat_template another file"
+        )
+    return text
 
 
 def eos_ids(*sources: int | list[int] | None) -> list[int]:
