@@ -21,6 +21,7 @@ from isoglot.train.policy import Policy
 PUBLIC = {
     "anon8231489123/ShareGPT_Vicuna_unfiltered",
     "databricks/databricks-dolly-15k",
+    "openai/gsm8k",
     "tatsu-lab/alpaca",
 }
 
