@@ -17,6 +17,7 @@ from isoglot.line.evaluate import (
 from isoglot.models.file import FileSamplerConfig
 from isoglot.models.local.config import WeightsConfig
 from isoglot.recipe.tasks import tasks_of
+from isoglot.report.cards.answers import answer_cards
 from isoglot.report.pages.evaluation import sentence, write_evaluation_report
 from isoglot.report.pages.measures_table import task_table
 
@@ -154,7 +155,7 @@ def thinking(data, tmp_path_factory):
 
 
 def test_a_thought_in_another_language_is_off_target_and_no_lc_acc(thinking):
-    _, results = thinking
+    folder, results = thinking
     values = {
         metric: {tag: row.value for tag, row in rows_of(results, metric).items()}
         for metric in ("accuracy", "lc_accuracy", "off_target_rate", "thought_off_target_rate")
@@ -165,6 +166,11 @@ def test_a_thought_in_another_language_is_off_target_and_no_lc_acc(thinking):
         "off_target_rate": {"de": 0.0, "sw": 0.0},
         "thought_off_target_rate": {"de": 0.0, "sw": 1.0},
     }
+    cards = answer_cards(folder, ["mgsm"], []).cards
+    flags = {card.language: card.flag for card in cards}
+    assert flags == {"de": "", "sw": "thought off-target"}
+    assert all("Äpfel zusammen" in card.sides[0].thought for card in cards)
+    assert not any("Äpfel zusammen" in card.sides[0].text for card in cards)
     heads = [column.title for column in task_table(results, "mgsm").columns]
     assert "mgsm thoughts off-target" in heads
 

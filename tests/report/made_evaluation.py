@@ -152,4 +152,6 @@ def _completion(model: str, prompt: Prompt, text: str) -> Completion:
     more = {"f0": text, "f1": words * 400}.get(prompt.family, "")
     ended = "length" if value is None else "stop"
     answer, identified = f"{words} {more}".strip(), "en" if is_off_target else tag
-    return Completion(prompt.family, prompt.prompt_id, tag, model, 0, answer, ended, identified)
+    thought = more[:99] if value is not None else None
+    ids = (prompt.family, prompt.prompt_id, tag, model, 0)
+    return Completion(*ids, answer, ended, identified, thought=thought)

@@ -95,6 +95,8 @@ def preference(language: str, index: int, text: str = "39") -> Preference:
         score_rejected=0.25,
         pair_type="translated_vs_direct",
         round=0,
+        chosen_thought=text,
+        chosen_thought_language="en",
     )
 
 

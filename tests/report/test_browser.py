@@ -122,6 +122,18 @@ def test_words_that_are_found_are_marked_as_text(tab: Tab, pages: dict[str, Path
     assert tab.errors == []
 
 
+def test_thoughts_are_folded_until_a_search_finds_them(tab: Tab, pages: dict[str, Path]) -> None:
+    tab.open(pages["run"])
+    opened = "[...document.querySelectorAll('.side details')].map((each) => each.open)"
+    assert set(tab.evaluate(opened)) == {False}
+    tab.evaluate(
+        "{ const place = document.getElementById('card-search'); place.value = '<IMG src=x';"
+        "place.dispatchEvent(new Event('input')) }"
+    )
+    assert set(tab.evaluate(opened)) == {True}
+    assert tab.evaluate("document.querySelectorAll('img').length") == 0
+
+
 def test_results_are_filtered(tab: Tab, pages: dict[str, Path]) -> None:
     tab.open(pages["judged"])
     tab.evaluate(

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
@@ -190,6 +191,7 @@ def preference_run(run: Path) -> Path:
                 ),
                 chosen_model="policy@1",
                 round=round,
+                chosen_thought="Fikra" if round else None,
             )
             for place in range(30)
         ]
@@ -224,6 +226,9 @@ def test_the_card_says_which_answers_are_machine_translations(pairs) -> None:
     assert "policy@1, machine translation by itself 100.0 %" in card
     assert "In the 60 pairs of type `dominant_translated`, the chosen answer is a machine" in card
     assert "rounds 0, 1" in card
+    assert "30 rows have the thought of a reasoning model before an answer, in `chosen_th" in card
+    (train,) = pairs.glob("*/train.parquet")
+    assert set(pq.read_table(train)["chosen_thought"].to_pylist()) == {"Fikra", None}
 
 
 def lines(path: Path) -> list[dict]:

@@ -118,6 +118,7 @@ def test_hostile_answers_and_names_are_inert(tmp_path: Path) -> None:
     assert "<" not in json.dumps(data_of(page)["charts"])
     cards = data_of(page)["browser"]["cards"]
     assert any(HOSTILE in side["text"] for card in cards for side in card["sides"])
+    assert any(HOSTILE in side["thought"] for card in cards for side in card["sides"])
 
 
 def test_cards_have_grade_gold_and_identified_language(folder: Path) -> None:

@@ -91,6 +91,8 @@ def test_hostile_text_is_inert(tmp_path: Path) -> None:
     data = data_of(page)
     cards = data["browser"]["cards"]
     assert any(side["text"] == HOSTILE for card in cards for side in card["sides"])
+    thoughts = [(side["thought"], side["thought_language"]) for c in cards for side in c["sides"]]
+    assert {("", "und"), (HOSTILE, "en")} == set(thoughts)
     assert "<" not in json.dumps(data["charts"])
 
 

@@ -84,7 +84,14 @@ function card(item, wanted) {
   const sides = element("div", "sides");
   for (const side of item.sides) {
     const place = element("div", `side ${side.name}`);
-    place.append(element("span", "", side.note), marked(side.text, wanted, side.language || item.language));
+    place.append(element("span", "", side.note));
+    if (side.thought) {
+      const folded = element("details");
+      folded.open = wanted !== "" && side.thought.toLowerCase().includes(wanted);
+      folded.append(element("summary", "", "thought"), marked(side.thought, wanted, side.thought_language));
+      place.append(folded);
+    }
+    place.append(marked(side.text, wanted, side.language || item.language));
     sides.append(place);
   }
   node.append(sides);
@@ -98,7 +105,7 @@ function list() {
   const chosen = facets.map((facet) => [facet.key, select(facet).value]).filter(([, value]) => value !== "");
   const found = cards.filter((item) =>
     chosen.every(([key, value]) => item.facets[key] === value) &&
-    (!wanted || [item.prompt, ...item.sides.map((side) => side.text)].some((text) => text.toLowerCase().includes(wanted))));
+    (!wanted || [item.prompt, ...item.sides.flatMap((side) => [side.text, side.thought])].some((text) => text.toLowerCase().includes(wanted))));
   byId("card-count").textContent = `${found.length} of the ${cards.length} ${noun} in this page`;
   byId("card-list").replaceChildren(...found.slice(0, shown).map((item) => card(item, wanted)));
   byId("card-more").hidden = found.length <= shown;

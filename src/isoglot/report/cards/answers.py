@@ -20,13 +20,13 @@ from isoglot.report.cards.card import (
 )
 from isoglot.report.cells import number
 from isoglot.report.results.names import language_name, metric_name
-from isoglot.report.results.rows import MIXED, OFF_TARGET
+from isoglot.report.results.rows import MIXED, OFF_TARGET, THOUGHT_OFF_TARGET
 
 NUM_ANSWERS = 1500
 """At most so many cards in a page, over all tasks, languages and grades."""
 
 _GRADES = {"high": "50 % and more", "low": "under 50 %", "unknown": "no value"}
-_FAULTS = (OFF_TARGET, MIXED)
+_FAULTS = (OFF_TARGET, THOUGHT_OFF_TARGET, MIXED)
 _FLAGS = {"other": "off-target", "mixed": "mixed"}
 _LANGUAGES = {"asked": "in the language asked for", **_FLAGS, "unknown": "unknown"}
 
@@ -94,7 +94,8 @@ def _answer_language(grades: Mapping[str, float | None]) -> str:
 def _answer(row: Completion, prompt: Prompt) -> Side:
     tag, ended = row.identified_language, row.finish_reason
     facts = ["answer", tag and f"identified: {tag}", None if ended == "stop" else ended]
-    return Side("answer", join_facts(facts), cut(row.text), tag or prompt.answer_language)
+    language, thought = tag or prompt.answer_language, cut(row.thought or "")
+    return Side("answer", join_facts(facts), cut(row.text), language, thought)
 
 
 def _choice(row: Choice, prompt: Prompt) -> Side:
@@ -126,6 +127,7 @@ def _card(
     values = [f"{metric_name(n)} {number(v)}" for n, v in grades.items() if n not in _FAULTS]
     gold = "" if prompt.gold is None else f"gold: {cut(prompt.gold)}"
     language = _answer_language(grades)
+    thinks_elsewhere = bool(grades.get(THOUGHT_OFF_TARGET))
     return Card(
         facets={
             "task": task,
@@ -134,7 +136,7 @@ def _card(
             "answer_language": language,
         },
         meta=join_facts([task, language_name(prompt.language), *values, gold]),
-        flag=_FLAGS.get(language, ""),
+        flag=join_facts([_FLAGS.get(language), "thought off-target" * thinks_elsewhere]),
         language=prompt.language,
         prompt=conversation(prompt.prompt),
         sides=sides,

@@ -36,6 +36,9 @@ class Side:
     text: str
     language: str = ""
     """The text's language, where it is not that of the card; `und` where it is not known."""
+    thought: str = ""
+    """The thought before the text, which is shown folded."""
+    thought_language: str = "und"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ class Cards:
             for f in self.facets
         ]
         tags = {card.language for card in self.cards}
-        tags |= {side.language for card in self.cards for side in card.sides}
+        sides = [side for card in self.cards for side in card.sides]
+        tags |= {tag for side in sides for tag in (side.language, side.thought_language)}
         return {
             "noun": self.noun,
             "facets": facets,

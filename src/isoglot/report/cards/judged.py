@@ -149,4 +149,5 @@ def _answer(name: str, note: str, answer: Completion | None, prompt: Prompt | No
     if answer is None:
         return Side(name, note, "[the folder has no such answer]", "und")
     requested = prompt.answer_language if prompt else ""
-    return Side(name, note, cut(answer.text), answer.identified_language or requested)
+    language, thought = answer.identified_language or requested, cut(answer.thought or "")
+    return Side(name, note, cut(answer.text), language, thought)

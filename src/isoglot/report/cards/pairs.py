@@ -108,30 +108,28 @@ def _key(row: Preference | Dropped) -> tuple[str, str, str]:
 
 def _kept_card(index: int, row: Preference) -> Card:
     languages = " → ".join(map(language_name, dict.fromkeys((row.language, row.answer_language))))
-    sides = (
-        ("chosen", row.chosen_text, row.score_chosen, row.chosen_model, row.chosen_language),
-        (
-            "rejected",
-            row.rejected_text,
-            row.score_rejected,
-            row.rejected_model,
-            row.rejected_language,
-        ),
-    )
     return Card(
         facets={"round": str(index), "language": row.language, "kind": "kept"},
         meta=join_facts([f"round {index}", languages, row.pair_type]),
         language=row.language,
         prompt=conversation(row.prompt),
         sides=[
-            Side(
-                name,
-                join_facts([name, model, tag and f"identified: {tag}", _reward("score", score)]),
-                cut(text),
-                tag or row.answer_language,
-            )
-            for name, text, score, model, tag in sides
+            _kept_side(row, "chosen", row.score_chosen),
+            _kept_side(row, "rejected", row.score_rejected),
         ],
+    )
+
+
+def _kept_side(row: Preference, name: str, score: float | None) -> Side:
+    text, model, tag, thought, thought_language = (
+        getattr(row, f"{name}_{column}")
+        for column in ("text", "model", "language", "thought", "thought_language")
+    )
+    facts = [name, model, tag and f"identified: {tag}", _reward("score", score)]
+    language = tag or row.answer_language
+    return Side(
+        *(name, join_facts(facts), cut(text), language),
+        *(cut(thought or ""), thought_language or "und"),
     )
 
 

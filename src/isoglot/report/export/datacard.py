@@ -45,6 +45,8 @@ class Content:
     rows: Counter[str] = field(default_factory=Counter)
     chars: Counter[str] = field(default_factory=Counter)
     """Length of all answers together."""
+    thoughts: int = 0
+    """Rows with the thought before an answer."""
     models: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     splits: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     pair_types: Counter[str] = field(default_factory=Counter)
@@ -75,6 +77,7 @@ def data_card(content: Content, facts: RunFacts, licence: str, tools: Sequence[T
         "that translated it, if any, with the share of the rows.",
         _languages(content),
         *_translated(content),
+        *_thoughts(content),
         *_drops(content),
         *_contamination(content),
         *_routes(content),
@@ -122,6 +125,17 @@ def _translated(content: Content) -> list[str]:
         f"In the {content.pair_types[kind]} pairs of type `{kind}`, {which}."
         for kind, which in {**TRANSLATED, **_REJECTED_TRANSLATED}.items()
         if content.pair_types[kind]
+    ]
+
+
+def _thoughts(content: Content) -> list[str]:
+    """Say where the thoughts of a reasoning model are, which no answer contains."""
+    if not content.thoughts:
+        return []
+    names = {"messages": "`thought`", "preferences": "`chosen_thought` and `rejected_thought`"}
+    return [
+        f"{content.thoughts} rows have the thought of a reasoning model before an answer, in "
+        f"{names[content.kind]}; it may be in another language than the answer."
     ]
 
 

@@ -147,14 +147,16 @@ def _count(content: Content, row: Demonstration | Preference, split: str) -> Non
     tag = row.answer_language
     content.splits[tag].add(split)
     if isinstance(row, Demonstration):
-        text, model = row.text, row.model
+        text, model, thinks = row.text, row.model, bool(row.thought)
         content.sources[row.source] += 1
     else:
         text, model = row.chosen_text, row.chosen_model
+        thinks = bool(row.chosen_thought or row.rejected_thought)
         if row.pair_type in TRANSLATED and " via " not in model:
             model = f"{model} via itself"
         content.pair_types[row.pair_type] += 1
     content.rows[tag] += 1
+    content.thoughts += thinks
     content.chars[tag] += len(text)
     content.models[tag][model] += 1
 
