@@ -332,7 +332,7 @@ def train_policy(
         InputError: a row that makes no example, an unknown key, or `out` holds another training.
     """
     from isoglot.core.language_sets import expand
-    from isoglot.execute.lock import locked
+    from isoglot.execute.folder import owned_folder
     from isoglot.line.own_training import OwnTraining, own_shards
     from isoglot.recipe.models import model_path, scorer_of
     from isoglot.recipe.sources import named_source
@@ -344,7 +344,7 @@ def train_policy(
     training.check()
     rows = named_source(source, {"skip_refused": skip_refused})
     folder, tags = Path(out or Path("runs") / method), expand(languages) if languages else ()
-    with locked(folder):
+    with owned_folder(folder, "training"):
         shards = own_shards(method, [rows], folder, languages=tags, language=language)
         summary = training.run(shards, Policy(model_path(model)), folder, seed=seed)
     return Path(summary["policy"])

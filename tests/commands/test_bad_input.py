@@ -14,7 +14,7 @@ from tiny_run import contents, tiny_overrides
 
 from isoglot.commands.main import main
 from isoglot.core.store import shard_path
-from isoglot.execute.lock import locked
+from isoglot.execute.folder import owned_folder
 
 SHORT = ("evaluate.tasks=[]", "evaluate.validation=null", "rounds=1")
 
@@ -126,7 +126,7 @@ def test_the_folder_of_another_recipe_or_of_none(refused, finished_run, tiny_pol
 
 
 def test_a_folder_that_another_process_writes_into(refused, tiny_policy, tmp_path):
-    with locked(tmp_path / "run"):
+    with owned_folder(tmp_path / "run", "run"):
         before = contents(tmp_path)
         error = refused("name=mine", *tiny_overrides(tiny_policy), out=tmp_path / "run")
         assert contents(tmp_path) == before

@@ -227,7 +227,7 @@ def test_shards_are_listed_in_order_without_temporary_files(tmp_path):
 def test_stage_is_done_when_done_stands(tmp_path):
     assert read_done(tmp_path) is None
     write_done(tmp_path, {"fingerprint": "ñ", "rows": 3})
-    assert read_done(tmp_path) == {"fingerprint": "ñ", "rows": 3}
+    assert read_done(tmp_path) == {"fingerprint": "ñ", "rows": 3, "files": {}}
     (tmp_path / "done.json").write_text('{"fing')
     with pytest.raises(ValueError, match=r"done\.json .*delete that file"):
         read_done(tmp_path)

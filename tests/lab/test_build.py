@@ -19,7 +19,8 @@ def test_the_shipped_policy_is_a_small_llama():
 
 
 def test_nothing_is_built_over_what_is_there(tmp_path):
-    with pytest.raises(ValueError, match="already there"):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match=r"there already, with notes\.txt"):
         build(tmp_path, seed=0, num_steps=1, silent=True)
 
 

@@ -170,15 +170,17 @@ def compare_command(
 
     Example: isoglot compare runs/evaluate-base runs/evaluate-m1 runs/evaluate-m2
     """
+    from isoglot.execute.folder import owned_folder
     from isoglot.report.pages.comparison import write_comparison
     from isoglot.report.pages.comparison_table import compared_of, comparison_table
     from isoglot.report.results.runs import compare_runs
 
-    comparison = compare_runs(runs)
-    for measure in comparison.measures:
-        compared = compared_of(comparison, measure)
-        console().print(comparison_table(comparison, measure, compared).to_rich())
-    print_path("report", write_comparison(runs, out))
+    with owned_folder(out, "comparison"):
+        comparison = compare_runs(runs)
+        for measure in comparison.measures:
+            compared = compared_of(comparison, measure)
+            console().print(comparison_table(comparison, measure, compared).to_rich())
+        print_path("report", write_comparison(runs, out))
     print_next(f"isoglot export {runs[-1]} table.tex --as latex")
 
 

@@ -50,7 +50,7 @@ def train_reward_command(
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
     from isoglot.core.section import validated
-    from isoglot.execute.lock import locked
+    from isoglot.execute.folder import owned_folder
     from isoglot.execute.progress import Bars, TrainingBars
     from isoglot.line.own_training import own_shards
     from isoglot.recipe.models import model_path
@@ -65,18 +65,13 @@ def train_reward_command(
         )
     given = {"training": settings_of(training or ())}
     config = validated(RewardTrainConfig, given, "--set")
-    with locked(out):
+    with owned_folder(out, "training"):
         shards = own_shards("dpo", [named_source(word) for word in preferences], out)
-    measure = held_out_rewards(held_out, shards, out, data) if held_out else None
-    with locked(out), Bars() as bars:
-        summary = train_reward(
-            shards,
-            Policy(model_path(model)),
-            out,
-            config,
-            seed=seed,
-            on_step=TrainingBars(bars, "train reward"),
-        )
+        measure = held_out_rewards(held_out, shards, out, data) if held_out else None
+        with Bars() as bars:
+            on_step = TrainingBars(bars, "train reward")
+            policy = Policy(model_path(model))
+            summary = train_reward(shards, policy, out, config, seed=seed, on_step=on_step)
     for tag, row in summary["languages"].items():
         print(f"{tag:8} accuracy {row['accuracy']:.3f} of the last {row['n']:.0f} pairs")
     print(f"reward model: {summary['policy']}")
@@ -252,7 +247,7 @@ def _train(
 ) -> None:
     from isoglot.core.language_sets import expand
     from isoglot.core.verbosity import tell
-    from isoglot.execute.lock import locked
+    from isoglot.execute.folder import owned_folder
     from isoglot.execute.progress import Bars, TrainingBars
     from isoglot.line.own_training import OwnTraining, own_shards
     from isoglot.recipe.models import model_path, scorer_of
@@ -272,7 +267,7 @@ def _train(
             scratch = Path(folder)
             _print_rows(own_shards(method, sources, scratch, **of_rows), policy, scratch)
         return
-    with locked(out):
+    with owned_folder(out, "training"):
         shards = own_shards(method, sources, out, **of_rows)
         with Bars() as bars:
             on_step = TrainingBars(bars, f"train {method}")

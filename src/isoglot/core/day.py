@@ -29,7 +29,11 @@ def day() -> date:
 @contextmanager
 def day_kept(*records: Path) -> Iterator[str]:
     """Keep the `day` of the first of these JSON records that has one, else that of `day`."""
-    known = (read_json(each, mend="delete it").get("day") for each in records if each.exists())
+    known = (
+        read_json(each, mend="delete it and run again").get("day")
+        for each in records
+        if each.exists()
+    )
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = kept = next(filter(None, known), None) or day().isoformat()
     try:

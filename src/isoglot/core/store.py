@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
-from isoglot.core.files import write_json, write_whole
+from isoglot.core.files import file_sha256, write_json, write_whole
 from isoglot.core.records import (
     Choice,
     Completion,
@@ -37,7 +37,8 @@ LATER = {
 }
 """Columns that shards of earlier versions may lack; they are read as None."""
 
-_DONE = "done.json"
+DONE = "done.json"
+"""The file that says that a stage is done, with its fingerprint and its Parquet files."""
 
 _TEXT = pa.field("text", pa.string(), nullable=False)
 _MESSAGES = pa.list_(pa.struct([_TEXT.with_name("role"), _TEXT.with_name("content")]))
@@ -198,11 +199,61 @@ def _unreadable(path: Path, why: object) -> InputError:
 
 
 def read_done(folder: Path) -> dict[str, Any] | None:
-    """Read what `write_done` wrote into a stage's folder; None if the stage is not done."""
-    path = folder / _DONE
-    return read_json(path, mend="delete that file and run again") if path.exists() else None
+    """Read what `write_done` wrote into a stage's folder; None if the stage is not done.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path, mend = folder / DONE, "delete that file and run again, which makes only what is missing"
+    if not path.exists():
+        return None
+    content = read_json(path, mend=mend)
+    if not isinstance(content.get("fingerprint"), str):
+        raise InputError(f"{path}: expected a fingerprint, came none: {mend}")
+    return content
 
 
 def write_done(folder: Path, content: Mapping[str, Any]) -> None:
-    """Mark a stage as done, by the last file that it writes."""
-    write_json(folder / _DONE, content)
+    """Mark a stage as done, by the last file that it writes, which lists its Parquet files."""
+    files = {name: _describe(path) for name, path in _parquet_files(folder).items()}
+    write_json(folder / DONE, {**content, "files": files})
+
+
+def check_files(folder: Path, *, by_content: bool = True) -> None:
+    """Compare the Parquet files of a stage with those that it was done with, where it is done.
+
+    Without `by_content`, only names and sizes are compared, which reads none of them.
+
+    Raises:
+        InputError: one is missing, is another one, or was added; names it and the way out.
+    """
+    done = read_done(folder) or {}
+    if "files" not in done:  # not done, or by an earlier version
+        return
+    found, known = _parquet_files(folder), done["files"]
+    again = f"delete {folder / DONE} and run again, which makes it again"
+    for name, was in known.items():
+        if name not in found:
+            raise InputError(f"{folder / name} is missing: put it back, or {again}")
+        size = found[name].stat().st_size
+        if size != was["bytes"] or (by_content and file_sha256(found[name]) != was["sha256"]):
+            raise InputError(
+                f"{found[name]} is another file than the one that was written there (expected "
+                f"{was['rows']} rows in {was['bytes']} bytes, came {size} bytes): put that back, "
+                f"or delete this one, {again}"
+            )
+    if added := sorted(found.keys() - known.keys()):
+        raise InputError(
+            f"{found[added[0]]} was not written by the stage that is done in {folder}: move it "
+            "elsewhere"
+        )
+
+
+def _parquet_files(folder: Path) -> dict[str, Path]:
+    """The Parquet files in and below a folder, by their path from there."""
+    return {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.parquet"))}
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    rows = pq.read_metadata(path).num_rows
+    return {"rows": rows, "bytes": path.stat().st_size, "sha256": file_sha256(path)}

@@ -14,7 +14,7 @@ from isoglot.core.protocols import Judge
 from isoglot.core.records import Verdict
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.core.version import __version__
-from isoglot.execute.lock import locked
+from isoglot.execute.folder import owned_folder
 from isoglot.execute.progress import Bar
 from isoglot.judging.answers import AnswerColumns, JudgedItem, paired_answers, read_answers
 from isoglot.judging.folder import JudgedFolder, JudgingKind
@@ -72,7 +72,7 @@ def compare_answers(
         settings=dict(judge.settings),
         sources={"a": str(ours.path), "b": str(theirs.path), "task": task},
     )
-    with locked(out), servers_in(out):
+    with owned_folder(out, "judging"), servers_in(out):
         folder = JudgedFolder(out, head, _COMPARISON)
         folder.add(lambda: paired_answers(ours, theirs), families_per_shard)
         folder.judge_missing(

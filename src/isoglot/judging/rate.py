@@ -15,7 +15,7 @@ from isoglot.core.records import Graded, Rated, Result
 from isoglot.core.store import write_shard
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES, aggregate, aggregate_groups
-from isoglot.execute.lock import locked
+from isoglot.execute.folder import owned_folder
 from isoglot.execute.progress import Bar
 from isoglot.judging.answers import AnswerColumns, JudgedItem, read_answers
 from isoglot.judging.folder import JudgedFolder, JudgingKind
@@ -67,7 +67,7 @@ def rate_model(
         settings=dict(rater.settings),
         sources={"model": str(answers.path)},
     )
-    with locked(out), servers_in(out):
+    with owned_folder(out, "judging"), servers_in(out):
         folder = JudgedFolder(out, head, _RATINGS)
         folder.add(answers.parts, families_per_shard)
         folder.judge_missing(

@@ -5,7 +5,6 @@ English and less well; `hasty` is a policy that often leaves out the working; `t
 M2M100; `almanac` is a policy for the other world, of a hundred languages.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from isoglot.core.environment import fast_bfloat16
 from isoglot.core.errors import InputError
+from isoglot.execute.folder import whole_folder
 from isoglot.execute.progress import Bars
 from isoglot.lab.almanac_corpus import almanac_corpus, almanac_texts
 from isoglot.lab.corpus import (
@@ -95,29 +95,25 @@ def build(
     """Pre-train a model of `NAMES` into `out` (safetensors, tokenizer), minutes on two cores.
 
     Raises:
-        InputError: `out` exists, or an unknown name.
+        InputError: `out` holds files, or an unknown name.
     """
-    if out.exists():
-        raise InputError(f"{out} is already there: choose another --out")
     if model not in NAMES:
         raise InputError(f"the lab builds {', '.join(NAMES)}, not {model!r}: name one of them")
     import torch
 
     torch.manual_seed(seed)
     make = _translator if model == "translator" else partial(_causal, _PLANS[model])
-    made, tokenizer, examples, loss, total, rate = make(seed)
-    total = num_steps or total
-    steps = pretrain(made, batches(examples, seed), loss, total, rate)
-    with Bars(silent=silent) as bars:
-        bar = bars.bar(f"lab build {model}, seed {seed}", total)
-        for step, _ in enumerate(steps, start=1):
-            bar.reach(step)
-    temporary = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    made.save_pretrained(temporary)
-    round_to_half(temporary)
-    tokenizer.save_pretrained(temporary)
-    temporary.rename(out)
+    with whole_folder(out) as folder:
+        made, tokenizer, examples, loss, total, rate = make(seed)
+        total = num_steps or total
+        steps = pretrain(made, batches(examples, seed), loss, total, rate)
+        with Bars(silent=silent) as bars:
+            bar = bars.bar(f"lab build {model}, seed {seed}", total)
+            for step, _ in enumerate(steps, start=1):
+                bar.reach(step)
+        made.save_pretrained(folder)
+        round_to_half(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def round_to_half(folder: Path) -> None:

@@ -21,8 +21,8 @@ from isoglot.core.failures import Failures, evaluation_failures
 from isoglot.core.records import Prompt
 from isoglot.core.store import read_done, read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
+from isoglot.execute.folder import owned_folder
 from isoglot.execute.ledger import Ledger, refuse_changes
-from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.line.completions_file import load_file_answers, load_model, num_without_answer
 from isoglot.line.job import shard_executor
 from isoglot.line.sources import PromptSelection, file_revisions
@@ -103,12 +103,13 @@ def evaluate_model(
             "expected --regrade, which keeps the answers, or --redo, which makes them again, came "
             "both; leave one out"
         )
-    if not (baseline is None or isinstance(baseline, Path)):
-        with day_kept(out / RECORD):
+    with owned_folder(out, "evaluation"), day_kept(out / RECORD):
+        _check_owner(out, model_name_of(model))
+        if not (baseline is None or isinstance(baseline, Path)):
             evaluate_model(baseline, request, out / "baseline", regrade=regrade, redo=redo)
-        baseline = out / "baseline"
-    with locked(out), day_kept(out / RECORD), servers_in(out):
-        failures = _measure(model, request, out, regrade=regrade, redo=redo)
+            baseline = out / "baseline"
+        with servers_in(out):
+            failures = _measure(model, request, out, regrade=regrade, redo=redo)
         rows, groups = _results(request, out, baseline)
         results = Evaluation(
             model=model_name_of(model),
@@ -167,7 +168,6 @@ def _measure(
 ) -> dict[str, Failures]:
     """Make the folder of each task: prompts, answers, grades; return the answers that they lack."""
     name = model_name_of(model)
-    _check_owner(out, name)
     options = {"languages": request.languages, "seed": request.seed}
     tasks = {task.name: task.model_dump(mode="json") for task in request.tasks}
     record = {"model": name, **options, "tasks": tasks, "versions": versions(), "day": f"{day()}"}
@@ -265,15 +265,9 @@ def _without_answer(
 
 
 def _check_owner(out: Path, name: str) -> None:
-    """Raise InputError if the folder holds another model's evaluation, or other files."""
-    if (out / RECORD).exists():
-        owner = _record(out)["model"]
-        if owner != name:
-            raise InputError(
-                f"{out} holds the results of {owner}, not of {name}: choose another --out"
-            )
-    elif out.exists() and {path.name for path in out.iterdir()} - {"baseline", *LOCK_FILES}:
-        raise InputError(f"{out} holds other files than an evaluation: choose an empty --out")
+    """Raise InputError if the folder holds another model's evaluation."""
+    if (out / RECORD).exists() and (owner := _record(out)["model"]) != name:
+        raise InputError(f"{out} holds the results of {owner}, not of {name}: choose another --out")
 
 
 def _record(folder: Path) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def own_shards(
     if not languages and (shards := _finished_shards(sources, kind.record)):
         return shards
     path = out / HUB_PINS
-    pins = read_json(path, mend="delete it") if path.exists() else {}
+    pins = read_json(path, mend="delete it and run again") if path.exists() else {}
     pinned = [pin_source(source, pins) for source in sources]
     if pins:
         write_json(path, pins)

@@ -22,8 +22,8 @@ from isoglot.core.environment import versions
 from isoglot.core.errors import Failure, InputError, MemoryFullError, is_memory_full
 from isoglot.core.files import file_sha256, write_json
 from isoglot.evals.aggregate import compare, improved_languages
+from isoglot.execute.folder import owned_folder
 from isoglot.execute.ledger import Done, Ledger
-from isoglot.execute.lock import LOCK_FILES, locked
 from isoglot.execute.siblings import Siblings
 from isoglot.line.checks import check_prompts, check_settings, is_made
 from isoglot.line.job import Job, Shards
@@ -53,11 +53,11 @@ def run_recipe(
     Raises:
         InputError: `out` holds another recipe's run, or a stage made with other settings.
     """
-    _check_owner(recipe, out)
-    path = out / HUB_PINS
-    recipe, pins = pin_hub_sets(recipe, read_json(path, mend="delete it") if path.exists() else {})
-    check_settings(recipe, out)
-    with locked(out), spending_in(out), day_kept(out / "run.json") as day:
+    path, mend = out / HUB_PINS, "delete it and run again"
+    with owned_folder(out, "run"), spending_in(out), day_kept(out / "run.json") as day:
+        _check_owner(recipe, out)
+        recipe, pins = pin_hub_sets(recipe, read_json(path, mend=mend) if path.exists() else {})
+        check_settings(recipe, out)
         if pins:
             write_json(path, pins)
         record = {"recipe": resolved(recipe), "versions": versions(), "day": day}
@@ -205,14 +205,13 @@ def _plain(value: Any) -> Any:
 
 
 def _check_owner(recipe: Recipe, out: Path) -> None:
-    """Raise InputError if the folder belongs to another recipe, or is no run directory."""
+    """Raise InputError if the run directory belongs to another recipe."""
     path = out / "run.json"
-    if path.exists():
-        mend = "delete it, or choose another --out"
-        owner = read_json(path, mend=mend).get("recipe", {}).get("name")
-        if owner != recipe.name:
-            raise InputError(
-                f"{out} holds a run of recipe {owner!r}, not {recipe.name!r}: choose another --out"
-            )
-    elif out.exists() and any(each.name not in (*LOCK_FILES, HUB_PINS) for each in out.iterdir()):
-        raise InputError(f"{out} holds other files than a run: choose an empty or new --out")
+    if not path.exists():
+        return
+    mend = "delete it and run again, or choose another --out"
+    owner = read_json(path, mend=mend).get("recipe", {}).get("name")
+    if owner != recipe.name:
+        raise InputError(
+            f"{out} holds a run of recipe {owner!r}, not {recipe.name!r}: choose another --out"
+        )

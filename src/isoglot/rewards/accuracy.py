@@ -21,9 +21,9 @@ from isoglot.core.scorers import GoldConfig, LanguageMatchConfig, ScorerConfig
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.core.version import __version__
 from isoglot.evals.graders import GRADERS
+from isoglot.execute.folder import owned_folder
 from isoglot.execute.ledger import Ledger
 from isoglot.execute.local import map_shards
-from isoglot.execute.lock import locked
 from isoglot.execute.progress import Bars
 from isoglot.models.load import load_identifier, servers_in
 from isoglot.models.scorers.load import load_scorers, scorer_settings
@@ -57,7 +57,7 @@ def measure_rewards(
     """
     scorings = [_scoring(word) for word in _distinct(scorers, "scorer")]
     names = _distinct([*in_distribution, *on], "set of preferences")
-    with locked(out), servers_in(out):
+    with owned_folder(out, "rewards"), servers_in(out):
         sets = [pair_set(name, data, out / "sets" / name_as_folder(name)) for name in names]
         tags = _languages_of(languages, sets)
         inside = names[: len(in_distribution)]
@@ -102,14 +102,16 @@ def check_held_out(
     """
     rows = (row for path in trained_on for _, row in read_rows(path))
     trained = {row["family"] for row in rows if "family" in row}
-    for name in _distinct(names, "set of preferences"):
-        pairs = pair_set(name, data, out / "sets" / name_as_folder(name))
-        families = {row.family for row in _read(pairs.pairs)}
-        if shared := len(families & trained):
-            raise InputError(
-                f"--eval {name}: expected prompts that are not trained on, got {shared} of "
-                f"{len(families)} families that are; hold some back, or take another round or run"
-            )
+    with owned_folder(out, "rewards"):
+        for name in _distinct(names, "set of preferences"):
+            pairs = pair_set(name, data, out / "sets" / name_as_folder(name))
+            families = {row.family for row in _read(pairs.pairs)}
+            if shared := len(families & trained):
+                raise InputError(
+                    f"--eval {name}: expected prompts that are not trained on, got {shared} of "
+                    f"{len(families)} families that are; hold some back, or take another round or "
+                    "run"
+                )
 
 
 class _Scoring(NamedTuple):

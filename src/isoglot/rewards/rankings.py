@@ -1,29 +1,40 @@
 """Preferences from files of answers that people ranked, as `isoglot import-rankings` makes them."""
 
-import shutil
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import file_sha256
 from isoglot.core.languages import language
 from isoglot.core.records import Dropped, Preference, Prompt, content_id, prompt_key
-from isoglot.core.rows import Place, Row, errors_at, read_rows_of_files
+from isoglot.core.rows import Place, Row, errors_at, find_files, read_rows_of_files
 from isoglot.core.section import validated
 from isoglot.core.stats import Measured, estimate, resampled_values
-from isoglot.core.store import DROPPED, shard_path, shards_of, write_shard
+from isoglot.core.store import (
+    DONE,
+    DROPPED,
+    check_files,
+    read_done,
+    shard_path,
+    shards_of,
+    write_done,
+    write_shard,
+)
 from isoglot.core.turns import prompt_messages
 from isoglot.data.filter import FilterConfig, filter_preferences
 from isoglot.data.pair import PairConfig, pair_completions
 from isoglot.data.rankings import RANK, Ranking, by_item, mid_ranks, ranked_completions
 from isoglot.evals.agreement import coincidences, ordinal_alpha
+from isoglot.execute.folder import whole_folder
 from isoglot.models.load import load_identifier
 from isoglot.report.results.rewards import ImportedRankings, RankAgreement
 
 _COLUMNS = ("prompt", "completions", "ranks")
 _FAMILIES_PER_SHARD = 500
+_AGREEMENT = "agreement.json"
 
 
 def import_rankings(
@@ -40,8 +51,11 @@ def import_rankings(
     that ranks pairs them by that; equal means make no pair. `tag` is the language of rows that name
     none. Returns what it writes to `out/agreement.json`: a row for each language of the answers.
 
+    Written whole or not at all; an earlier import is replaced.
+
     Raises:
         InputError: a row that is no ranking, or two rankings of one annotator; names file and row.
+            `out` holds other files than an import.
     """
     rankings = read_rankings(paths, tag)
     prompts, completions = ranked_completions(rankings)
@@ -69,8 +83,15 @@ def import_rankings(
             for of in sorted(items)
         ],
     )
-    _write(kept, dropped, out)
-    imported.write(out / "agreement.json")
+    with whole_folder(out, _earlier_import(out)) as folder:
+        for index, shard in enumerate(shards_of(kept, _FAMILIES_PER_SHARD)):
+            write_shard(shard_path(folder, index), shard, Preference)
+        if dropped:
+            write_shard(shard_path(folder / DROPPED, 0), dropped, Dropped)
+        imported.write(folder / _AGREEMENT)
+        digests = [file_sha256(path) for each in paths for path in find_files(each)]
+        made_from = content_id(*digests, tag, method, str(seed))
+        write_done(folder, {"fingerprint": made_from, "counts": {"kept": len(kept)}})
     return imported
 
 
@@ -179,11 +200,9 @@ def _agreement(
     )
 
 
-def _write(kept: Sequence[Preference], dropped: Sequence[Dropped], out: Path) -> None:
-    """Write shards of whole families, and the dropped rows; an earlier import is deleted."""
-    for path in (*out.glob("part-*.parquet"), out / DROPPED):
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for index, shard in enumerate(shards_of(kept, _FAMILIES_PER_SHARD)):
-        write_shard(shard_path(out, index), shard, Preference)
-    if dropped:
-        write_shard(shard_path(out / DROPPED, 0), dropped, Dropped)
+def _earlier_import(out: Path) -> Collection[str]:
+    """The files of an earlier import into `out`; none where it holds something else."""
+    if not (out / _AGREEMENT).exists():
+        return ()
+    check_files(out)
+    return {_AGREEMENT, DONE, *(read_done(out) or {}).get("files", ())}

@@ -8,7 +8,7 @@ from isoglot.core.day import day_kept
 from isoglot.core.store import read_done
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import RESAMPLES
-from isoglot.execute.lock import locked
+from isoglot.execute.folder import owned_folder
 from isoglot.models.scorers.load import scorer_settings
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.study import Study, StudyBudget, StudyCell, StudyFailure, StudyRun
@@ -41,7 +41,7 @@ def run_study(
     runs = grid_runs(cells, root)
     check_judges(config.judges, _task_of(runs[0], config))
     begun = sorted(root.glob("*/seed-*/run.json"))
-    with locked(root), day_kept(*begun[:1]):
+    with owned_folder(root, "study"), day_kept(*begun[:1]):
         errors = run_all(runs, num_processes=num_processes, redo=redo, silent=silent)
         study = _measure(config, cells, runs, errors, root)
         study.write(root / "study.json")

@@ -1,9 +1,7 @@
 """The data that a run made, as a data set to publish: a configuration for each language."""
 
 import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Demonstration, Dropped, Preference, content_id
 from isoglot.core.store import DROPPED, SCHEMAS, read_done, read_shard, shard_paths
+from isoglot.execute.folder import whole_folder
 from isoglot.report.export.datacard import TRANSLATED, Content, data_card
 from isoglot.report.export.tools import Tool, write_for_tool
 from isoglot.report.results.facts import read_run_facts
@@ -55,13 +54,13 @@ def export_dataset(
         InputError: no licence, nothing to export, `out` is there already.
     """
     checked_licence(licence)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is there already: give a new or empty folder")
-    if not (run / "run.json").exists():
-        raise InputError(f"expected {run / 'run.json'}, found no such file; name a run directory")
-    facts = read_run_facts(run)
-    rounds = _rounds(run, kind, round)
     with whole_folder(out) as folder:
+        if not (run / "run.json").exists():
+            raise InputError(
+                f"expected {run / 'run.json'}, found no such file; name a run directory"
+            )
+        facts = read_run_facts(run)
+        rounds = _rounds(run, kind, round)
         content = _write(kind, rounds, folder)
         if not content.rows:
             raise InputError(f"{rounds[max(rounds)][0]} has no rows: nothing to export")
@@ -172,18 +171,3 @@ def _add_facts(content: Content, stage: Path) -> None:
         rows = read_json(path, mend=_MEND)["contamination"]
         found = [OverlapRow(**row) for row in rows]
         content.contamination = [*(content.contamination or ()), *found]
-
-
-@contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder that becomes `out` when all went well, and goes away otherwise."""
-    temporary = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if out.exists():
-            out.rmdir()
-        temporary.replace(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -11,7 +11,8 @@ from typing import Literal
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError, require
 from isoglot.core.store import write_json
-from isoglot.report.export.dataset import checked_licence, export_dataset, whole_folder
+from isoglot.execute.folder import whole_folder
+from isoglot.report.export.dataset import checked_licence, export_dataset
 from isoglot.report.export.modelcard import model_card, results_card
 from isoglot.report.pages.run import write_report
 from isoglot.report.results.facts import read_run_facts
@@ -30,24 +31,21 @@ def write_for_hub(run: Path, what: What, out: Path, licence: str | None) -> Path
     """
     if what == "preferences":
         return export_dataset(run, "preferences", out, licence=licence)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is there already: give a new or empty folder")
-    summary, facts = RunSummary.read_from(run), read_run_facts(run)
-    if what == "policy":
-        policy = _last_policy(run)
-        card = model_card(summary, facts, checked_licence(licence), _round_of(policy) + 1)
-        with whole_folder(out) as folder:
+    with whole_folder(out) as folder:
+        summary, facts = RunSummary.read_from(run), read_run_facts(run)
+        if what == "policy":
+            policy = _last_policy(run)
+            card = model_card(summary, facts, checked_licence(licence), _round_of(policy) + 1)
             shutil.copytree(policy, folder, copy_function=_link, dirs_exist_ok=True)
             _write_recipe(run, folder)
-            (folder / "README.md").write_text(card, encoding="utf-8", newline="")
-        return out
-    with whole_folder(out) as folder:
-        for name in _RESULTS:
-            if (run / name).exists():
-                shutil.copy(run / name, folder / name)
-        _write_recipe(run, folder)
-        write_report(folder)  # of the results alone: prompts and answers are pushed as preferences
-        (folder / "README.md").write_text(results_card(summary, facts), encoding="utf-8")
+        else:
+            for name in _RESULTS:
+                if (run / name).exists():
+                    shutil.copy(run / name, folder / name)
+            card = results_card(summary, facts)
+            _write_recipe(run, folder)
+            write_report(folder)  # of the results alone: answers are pushed as preferences
+        (folder / "README.md").write_text(card, encoding="utf-8", newline="")
     return out
 
 
