@@ -148,7 +148,7 @@ def files_no_larger_than(num_bytes):
     ("room", "place"),
     [
         (1_000, r"run\.json"),
-        (6_500, r"round-0/pair/part-00000\.parquet"),
+        (8_500, r"round-0/pair/part-00000\.parquet"),
         (60_000, "round-0/train"),  # the weights of a checkpoint
         (200_000, "round-0/train"),  # the state of its optimizer
     ],

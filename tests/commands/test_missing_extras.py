@@ -12,6 +12,8 @@ import pytest
 from isoglot.commands.main import VERBS
 from isoglot.core.errors import BROUGHT_ALONG, EXTRAS
 
+pytestmark = pytest.mark.slow  # a process for each verb
+
 ROOT = Path(__file__).parents[2]
 ALL = ",".join(
     [*BROUGHT_ALONG, *(name.partition(".")[0] for names in EXTRAS.values() for name in names)]

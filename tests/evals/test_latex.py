@@ -61,6 +61,7 @@ def test_an_empty_gold_is_refused(gold):
         grade_latex("18", gold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endless", ["9^{9^{9^{9}}}+x", r"\sum_{n=1}^{99999999} \frac{1}{n!+n}"])
 def test_what_never_ends_has_no_grade_in_any_thread_and_the_next_one_has(endless):
     began = time.monotonic()

@@ -85,7 +85,11 @@ def judged_models(annotations, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("annotator", "num_models"),
-    [(ALPACA_EVAL_2, 30), ("alpaca_eval_gpt4", 33), ("alpaca_eval_cot_gpt4_turbo_fn", 4)],
+    [
+        pytest.param(ALPACA_EVAL_2, 30, marks=pytest.mark.slow),
+        pytest.param("alpaca_eval_gpt4", 33, marks=pytest.mark.slow),
+        ("alpaca_eval_cot_gpt4_turbo_fn", 4),
+    ],
 )
 def test_win_rates_are_the_published_ones(annotator, num_models, published, judged_models):
     leaderboard = published(annotator)

@@ -117,6 +117,9 @@ def test_columns_that_are_not_understood_are_named(isoglot, tmp_path):
     assert "came premise, label; name those that hold the text in `columns`" in printed
 
 
+LARGE = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     ("name", "form", "use"),
     [
@@ -126,14 +129,16 @@ def test_columns_that_are_not_understood_are_named(isoglot, tmp_path):
         ("self_instruct/seed_tasks.jsonl.gz", "prompt-completion, Alpaca", 1),
         ("hh_rlhf/harmless_base_test.jsonl.gz", "preference, conversational", 2),
         ("alpagasus_x11/llama3_8b_en_outputs_with_fr_translation.jsonl.gz", "prompt-completion", 1),
-        ("alpagasus_x11/prompts.jsonl.gz", "prompt-only, Alpaca", 0),
+        pytest.param(
+            "alpagasus_x11/prompts.jsonl.gz", "prompt-only, Alpaca", 0, marks=pytest.mark.slow
+        ),
         ("x_alpacaeval/prompts.jsonl.gz", "prompt-only, Alpaca", 0),
         ("lcb/prompts.jsonl.gz", "prompt-only", 0),
         ("mt_bench_x/question.de.jsonl", "prompt-only", 0),
         ("m_ifeval/input.fr.jsonl.gz", "prompt-only", 0),
         ("mgsm/mgsm.jsonl.gz", "prompt-completion", 1),
         ("msvamp/msvamp.jsonl.gz", "prompt-completion", 1),
-        ("ntrex/ntrex.jsonl.gz", "language modelling", 1),
+        pytest.param("ntrex/ntrex.jsonl.gz", "language modelling", 1, marks=LARGE),
         ("sib200/sib200_dev.jsonl.gz", "language modelling", 1),
     ],
 )

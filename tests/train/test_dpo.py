@@ -88,7 +88,7 @@ def test_margin_after_a_step_by_hand(tiny_model, tmp_path):
     assert abs(margin) > 1e-2
 
 
-@pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
+@pytest.mark.parametrize("lora", [None, pytest.param({"r": 2, "alpha": 4}, marks=pytest.mark.slow)])
 def test_resumed_is_uninterrupted(tiny_model, preferences, training, tmp_path, lora):
     config = TrainConfig(lora=lora, training=training)
     whole, cut = tmp_path / "whole", tmp_path / "cut"

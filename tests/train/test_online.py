@@ -277,7 +277,7 @@ def test_a_constant_added_to_what_is_known_changes_nothing(
 
 
 @pytest.mark.parametrize("method", ["rloo", "grpo"])
-@pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
+@pytest.mark.parametrize("lora", [None, pytest.param({"r": 2, "alpha": 4}, marks=pytest.mark.slow)])
 def test_resumed_is_uninterrupted(prompt_files, tiny_policy, tmp_path, lora, method):
     config = TrainConfig(method=method, lora=lora, training={**TRAINING, "num_train_epochs": 2})
     whole, cut = tmp_path / "whole", tmp_path / "cut"

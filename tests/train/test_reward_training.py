@@ -85,7 +85,7 @@ def test_equal_sides_are_half_right(tiny_model, tmp_path):
     assert summary["languages"]["en"]["accuracy"] == 0.5
 
 
-@pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
+@pytest.mark.parametrize("lora", [None, pytest.param({"r": 2, "alpha": 4}, marks=pytest.mark.slow)])
 def test_resumed_is_uninterrupted(tiny_model, preferences, training, tmp_path, lora):
     config = RewardTrainConfig(lora=lora, training=training)
     base = Policy(str(tiny_model))

@@ -42,7 +42,7 @@ def test_loss_by_hand(tiny_model, tmp_path, rows_of):
     )
 
 
-@pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
+@pytest.mark.parametrize("lora", [None, pytest.param({"r": 2, "alpha": 4}, marks=pytest.mark.slow)])
 def test_resumed_is_uninterrupted(tiny_model, preferences, training, tmp_path, lora):
     """Also of a mixture, and of demonstrations."""
     config = TrainConfig(method="sft", lora=lora, training=training)

@@ -67,6 +67,7 @@ def tracked_elsewhere(name, run, **environment):
     subprocess.run(command, env={**os.environ, **environment}, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_trackio_has_the_evaluations_by_round(tmp_path):
     if find_spec("trackio") is None:
         pytest.skip("needs trackio: pip install 'isoglot[trackio]'")

@@ -83,7 +83,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
         seed=recipe.seed,
         method=first.train.method if first.train else None,
         dominant_language=recipe.dominant_language,
-        own_code=recipe.own_code,
+        own_code=list(recipe.own_code),
         validation=recipe.evaluate.validation.name if recipe.evaluate.validation else None,
         stopped=stopped,
         rounds=rounds,

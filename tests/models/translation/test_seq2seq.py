@@ -11,6 +11,7 @@ pytest.importorskip("sentencex", reason="splits sentences")
 
 from isoglot.core.layout import join_pieces, pieces_of
 from isoglot.core.protected import mask, protected, unmask
+from isoglot.core.protocols import Sampled
 from isoglot.core.sentences import num_sentences, sentences
 from isoglot.line.pipeline import run_recipe
 from isoglot.models.load import (
@@ -148,12 +149,12 @@ def test_a_sentence_is_what_generate_gives_and_no_batch_changes_it(nllb):
         expected, ended, likely = by_hand(nllb, text, "eng_Latn", codes[target])
         reasons.add(answer.finish_reason)
         if not ended:
-            assert answer == ("", "length", None)
+            assert answer == Sampled("", "length")
         elif expected.strip():
             assert answer[:2] == (" ".join(expected.split()), "stop")
             assert answer.log_probability == pytest.approx(likely, abs=1e-5)
         else:
-            assert answer == ("", "error", None)
+            assert answer == Sampled("", "error")
         small = Seq2SeqTranslator(config_of(nllb, batch_tokens=1))
         (alone,) = small.translate([text], ["en"], [target])
         assert alone[:2] == answer[:2]
@@ -164,9 +165,9 @@ def test_a_sentence_is_what_generate_gives_and_no_batch_changes_it(nllb):
 
 def test_empty_answers_and_too_long_sentences_are_errors(tmp_path, nllb):
     silent = Seq2SeqTranslator(config_of(save_tiny_translator(tmp_path, "nllb", eos=1000.0)))
-    assert silent.translate(["we have"], ["en"], ["de"]) == [("", "error", None)]
+    assert silent.translate(["we have"], ["en"], ["de"]) == [Sampled("", "error")]
     long = Seq2SeqTranslator(config_of(nllb)).translate(["pear " * 80], ["en"], ["de"])
-    assert long == [("", "error", None)]
+    assert long == [Sampled("", "error")]
 
 
 def test_what_has_no_sentence_comes_back_unchanged(nllb):
@@ -174,7 +175,7 @@ def test_what_has_no_sentence_comes_back_unchanged(nllb):
     texts = ["```\nwe have\n```", "", "\n\n  \n", "42 + 1 = 43", "`we` {name} %s", "- \n* 7\n"]
     ticks = []
     answers = translator.translate(texts, ["en"] * 6, ["de"] * 6, lambda num, *_: ticks.append(num))
-    assert answers == [(text, "stop", None) for text in texts]
+    assert answers == [Sampled(text, "stop") for text in texts]
     assert sum(ticks) == 6
 
 
