@@ -7,6 +7,8 @@ number decides:
    the result behind an equals sign, or else the first number of the sentence that is not denied
    ("not 5 but 7").
 2. The last number that is not denied.
+
+Numbers in words are not read: where one stands in place of the number, its value is unknown.
 """
 
 import re
@@ -32,6 +34,7 @@ _DASH = re.compile(r"[-–‒] ")
 _SENTENCE_END = re.compile(r"[\n!?؟۔।॥။።፧។៕]|\.(?=\s*$|\s+\D)|(?:(?<=[\d)%])|(?<=\w{4}))\.(?=\s)")
 _ABBREVIATION = re.compile(r"\A[^\s\d.]{1,5}\. ?(?=[-–]?\d)")
 _MAX_SENTENCE_CHARS = 400
+_UNREAD = ReadNumber(0, 0, ())
 _OF_ALL_LANGUAGES = (re.escape("####"), BOX_START, "<answer>")
 
 
@@ -54,7 +57,16 @@ def stated_number(text: str, tag: str, prompts: Sequence[str] = ()) -> ReadNumbe
         if number := _announced(body, announcement, tag):
             return number
     found = _undenied(body, tag)
+    last_sentence = _SENTENCE_END.split(body.strip(" \n.!?。।"))[-1]
+    if _in_words(last_sentence, tag):
+        return _UNREAD
     return found[-1] if found else None
+
+
+def _in_words(sentence: str, tag: str) -> bool:
+    """Return True for a sentence whose number is in words."""
+    has_digits = next(numbers_in(sentence, tag), None) is not None
+    return not has_digits and number_words(tag).numeral.search(sentence) is not None
 
 
 def is_announced(text: str, tag: str) -> bool:
@@ -94,12 +106,15 @@ def _announced(body: str, words: _Announcement, tag: str) -> ReadNumber | None:
     stretch = _ABBREVIATION.sub("", stretch.lstrip(_OPENING), count=1)
     stop = _SENTENCE_END.search(stretch)
     sentence = stretch[: stop.start()] if stop else stretch
+    if words.directly and _in_words(sentence.split(" ")[0], tag):
+        return _UNREAD
     if words.directly and not _begins_with_number(sentence, tag):
         is_whole = not stop or not stretch[stop.end() :].strip()
         has_colon = ":" in words.text + skipped
         return _of_only_sentence(sentence, tag) if is_whole and has_colon else None
     denied = number_words(tag).not_before.search(words.text)  # "no es 10, sino 12"
-    return _result(f"{denied[0]} {sentence}" if denied else sentence, tag)
+    found = _result(f"{denied[0]} {sentence}" if denied else sentence, tag)
+    return _UNREAD if found is None and _in_words(sentence, tag) else found
 
 
 def _result(sentence: str, tag: str) -> ReadNumber | None:

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,6 +18,7 @@ WORD_START, WORD_END = rf"(?<![^\W\d_{UNSPACED}])", rf"(?![^\W\d_{UNSPACED}])"
 """No letter of a spaced script before, or after."""
 _NUKTA = re.compile("[\u093c\u09bc]")
 _NEVER = re.compile(r"(?!)")
+_WITHIN = 6  # letters of a numeral that is no part of another word
 
 
 class NumberWords:
@@ -57,6 +58,18 @@ class NumberWords:
         self.not_after = _pattern(
             rf"[^\d.,;:!?。，、]{{0,8}}?{WORD_START}", listed("not_after"), ""
         )
+        numerals = [word for row in rows for word in row.get("numerals", "").split()]
+        self.numeral = _numerals(numerals)
+        """Matches a number in words, from 3 on, of which the value is not read."""
+
+
+def _numerals(words: Sequence[str]) -> re.Pattern[str]:
+    """Match a numeral; long ones within a word, too (`einundzwanzig`), others at its beginning."""
+    long = "|".join(re.escape(word) for word in words if len(word) >= _WITHIN)
+    short = "|".join(map(re.escape, words))
+    ending = rf"(?:{WORD_END}|(?<=[가-힣]))"
+    within = rf"{long}|" if long else ""
+    return re.compile(rf"{within}{WORD_START}(?:{short}){ending}", re.IGNORECASE)
 
 
 @cache
