@@ -42,6 +42,7 @@ THIRTY = (
     "zh-Hans",
 )
 OF_LCB = ("ar", "de", "en", "es", "fr", "hi", "id", "it", "ja", "ko", "pt", "ru", "tr", "vi")
+THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 LENGTHS = ((1, 20), (21, 40), (41, 100), (101, 10**9))
 LATIN = dict(zip("абвгдђежзијклмнопрстћуфхцчш", "abvgdđežzijklmnoprstćufhcčš", strict=True))
 LATIN |= {"љ": "lj", "њ": "nj", "џ": "dž"}
@@ -263,7 +264,23 @@ def leave_out_table(data: Path, draws: dict[str, Sequence[Sequence[str]]], each:
         rates = f"{right.mean():.4f} | {1 - sure.mean():.4f} | {(sure & ~right).mean():.4f}"
         own = "no" if without else "yes"
         lines.append(f"| {name} | {own} | {len(rated)} | {rates} | {error:.4f} |")
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n\n" + frontier_table(cells)
+
+
+def frontier_table(cells: dict[tuple[str, bool], list[tuple[str, Guess]]]) -> str:
+    """Tabulate unsure and wrong by threshold, of languages without their counts."""
+    lines = ["| candidates, without own counts | threshold | unsure | wrong |", "|---" * 4 + "|"]
+    for name in sorted({name for name, _ in cells}):
+        rated = cells[name, True]
+        right = np.array([tag == guess.language for tag, guess in rated])
+        for threshold in THRESHOLDS:
+            sure = np.array([guess.confidence for _, guess in rated]) >= threshold
+            rates = f"{1 - sure.mean():.4f} | {(sure & ~right).mean():.4f}"
+            lines.append(f"| {name} | {threshold} | {rates} |")
+    sure_guesses = [(t, g.language) for t, g in cells["draws", True] if g.confidence >= 0.9]
+    wrong = Counter((tag, guess) for tag, guess in sure_guesses if tag != guess)
+    taken = ", ".join(f"{tag} for {guess} {n}" for (tag, guess), n in wrong.most_common(20))
+    return "\n".join([*lines, f"\nMost often taken with confidence among draws: {taken}"])
 
 
 def calibration_error(rated: Sequence[tuple[bool, float]], num_bins: int = 15) -> float:

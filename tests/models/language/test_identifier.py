@@ -131,6 +131,38 @@ def test_all_spellings_of_a_text_get_one_guess(tag, text, twin):
     assert extract_words(text) == extract_words(twin)
 
 
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("hi", "मेरे laptop में Windows update install करने के बाद WiFi connect नहीं हो रहा"),
+        ("bn", "এই software install করে computer restart করুন, তারপর login করুন"),
+        ("ta", "இந்த project deadline அடுத்த week, ஆனால் testing முடியவில்லை, manager கேட்கிறார்"),
+        ("te", "ఈ online order cancel చేసి refund request పంపండి, customer support సహాయం చేస్తుంది"),
+        ("th", "ช่วย reset password ของ email account ให้หน่อย login ไม่ได้ตั้งแต่เช้า"),
+        ("ar", "افتح settings ثم اضغط restart computer واختر install update"),
+        ("ko", "이번 sprint backlog에서 login page bug를 먼저 fix하고 deploy합시다"),
+        ("el", "Κάνε download το app και μετά verify το phone number με email"),
+    ],
+)
+def test_a_sentence_full_of_english_terms_is_in_its_own_language(tag, text):
+    candidates = ["en", "de", "fr", "ja", "zh-Hans", "hi", "ar", "ru", "ko", "bn", "ta", "te", "th"]
+    assert RestrictedIdentifier([*candidates, "mr", "el"]).identify([text]) == [tag]
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("en", "The word नमस्ते is a greeting, and धन्यवाद is the word to thank somebody with"),
+        ("de", "Das Wort नमस्ते ist ein Gruß, und mit धन्यवाद bedankt man sich bei jemandem"),
+        ("vi", "Từ สวัสดี là một lời chào, và ขอบคุณ là lời cảm ơn của người Thái"),
+        ("en", "Machine learning course हिन्दी"),
+    ],
+)
+def test_foreign_words_do_not_give_a_text_their_language(tag, text):
+    found = RestrictedIdentifier(["en", "de", "fr", "vi", "hi", "mr", "th"]).identify([text])
+    assert found in ([tag], [None])
+
+
 WORDLESS = ["", "   ", "8", "5 + 3 = 8", "ok", "😀!?", "```\nprint('hello world')\n```"]
 
 

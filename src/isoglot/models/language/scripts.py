@@ -30,6 +30,7 @@ _LETTERS_OF_WORD = 5  # in scripts without spaces
 _KANA_OF_JAPANESE = 0.1  # share of kana in kana and Han; quoted kana is more common than pure Han
 
 _LATIN_NAME = re.compile(r"[A-ZÀ-ÖØ-Þ][A-Za-zÀ-ɏ'’]*")
+LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]['A-Za-zÀ-ɏ-]*")
 
 _RANGES = {  # by ISO 15924 code: first and last code points
     "Latn": "0041-02AF 1D00-1DBF 1E00-1EFF 2C60-2C7F A720-A7FF AB30-AB6F",

@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 _SAME = {
-    "ی": "يىۍ",  # Arabic and Persian keyboards, final forms
+    "ی": "ي",  # of Persian and Arabic keyboards; ى is a letter of Arabic in its own right
     "ک": "ك",
     "ه": "ہ",
     "ا": "ٱ",
