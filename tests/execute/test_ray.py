@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tiny_run import contents, tiny_overrides, tiny_recipe
 
+from isoglot.core.day import VARIABLE, day
 from isoglot.core.errors import InputError, RunError
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Completion, Dropped, Prompt
@@ -239,6 +240,21 @@ def test_what_stands_is_kept_and_what_is_missing_or_damaged_is_made(prompts, tmp
     assert {k: shard_path(out, k).stat().st_mtime_ns for k in kept} == kept
     assert bar.reached == [36, 45, 54, 54]
     assert len(read_shard(shard_path(out / "dropped", 3), Dropped)) == 4
+
+
+def with_day(prompts):
+    """Answer with the day that the worker takes for today."""
+    return [
+        Completion(p.family, p.prompt_id, p.language, "m", 0, f"{day()}", "stop") for p in prompts
+    ]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_workers_have_the_day_of_the_run(prompts, tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "2026-02-28")
+    map_shards_on_ray(with_day, [(prompts, Prompt)], tmp_path / "out", Completion)
+    rows = read_shard(shard_path(tmp_path / "out", 0), Completion)
+    assert {row.text for row in rows} == {"2026-02-28"}
 
 
 def test_no_ray_is_needed_when_every_shard_stands(prompts, tmp_path):

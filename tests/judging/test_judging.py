@@ -3,13 +3,16 @@
 import gzip
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fakes import FakeSampler
 
+from isoglot.core.day import day
 from isoglot.core.protocols import no_tick
 from isoglot.core.records import Completion, Prompt, Verdict
 from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
@@ -169,6 +172,25 @@ def test_the_same_command_again_asks_nothing_and_loads_no_judge(runs, tmp_path):
     assert compare(runs, court, tmp_path / "out") == first
     assert (court.asked, court.loaded) == ([], [])
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_judge_that_goes_on_keeps_the_day_of_its_beginning(runs, tmp_path):
+    class Dated(Court):
+        days: ClassVar[set[date]] = set()
+
+        def judge(self, *given, **keys):
+            self.days.add(day())
+            return super().judge(*given, **keys)
+
+    with pytest.raises(RuntimeError):
+        compare(runs, Dated(10), tmp_path / "out")
+    record = json.loads((tmp_path / "out/judge.json").read_text())
+    assert Dated.days == {date.fromisoformat(record["day"])} == {date.today()}
+    (tmp_path / "out/judge.json").write_text(json.dumps({**record, "day": "2026-02-28"}))
+    Dated.days.clear()
+    compare(runs, Dated(), tmp_path / "out")
+    assert Dated.days == {date(2026, 2, 28)}
+    assert json.loads((tmp_path / "out/judge.json").read_text())["day"] == "2026-02-28"
 
 
 @pytest.mark.parametrize("dies_after", [0, 1, 10, 25, 47])

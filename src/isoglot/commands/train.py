@@ -49,6 +49,7 @@ def train_reward_command(
 
     Example: isoglot train reward runs/a/round-0/filter/part-*.parquet --model ./m --eval runs/b
     """
+    from isoglot.core.day import day_kept
     from isoglot.core.section import validated
     from isoglot.execute.folder import owned_folder
     from isoglot.execute.progress import Bars, TrainingBars
@@ -56,6 +57,7 @@ def train_reward_command(
     from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
     from isoglot.recipe.sources import named_source
+    from isoglot.train.folder import INPUTS
     from isoglot.train.policy import Policy
     from isoglot.train.reward import RewardTrainConfig, train_reward
 
@@ -65,7 +67,7 @@ def train_reward_command(
         )
     given = {"training": settings_of(training or ())}
     config = validated(RewardTrainConfig, given, "--set")
-    with owned_folder(out, "training"):
+    with owned_folder(out, "training"), day_kept(out / INPUTS):
         shards = own_shards("dpo", [named_source(word) for word in preferences], out)
         measure = held_out_rewards(held_out, shards, out, data) if held_out else None
         with Bars() as bars:

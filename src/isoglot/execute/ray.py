@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.day import VARIABLE, day
 from isoglot.core.errors import Failure, InputError, RunError, require
 from isoglot.core.protocols import Tick
 from isoglot.execute.local import Input, IsFinal, ShardBar, ShardCounts, ShardSize, ShardTask
@@ -247,7 +248,8 @@ class _Pool:
         for _ in range(min(self._num_workers, len(self._missing) + busy) - len(self._workers)):
             options = {**self._resources, "scheduling_strategy": "SPREAD"}
             ticking = self._tick is not None
-            actor = remote.options(**options).remote(os.getcwd(), self._pickled, ticking=ticking)
+            given = os.getcwd(), day().isoformat(), self._pickled
+            actor = remote.options(**options).remote(*given, ticking=ticking)
             self._workers.append(_Handle(actor))
             self._call("start", self._workers[-1])
 
@@ -306,8 +308,8 @@ def _cause_of_death(part: str, error: Exception) -> str:
 class _Worker:
     """An actor, a process on some node, that holds the model and makes one shard after another."""
 
-    def __init__(self, folder: str, pickled: bytes, *, ticking: bool) -> None:
-        self._folder = folder
+    def __init__(self, folder: str, day: str, pickled: bytes, *, ticking: bool) -> None:
+        self._folder, self._day = folder, day
         self._pickled = pickled
         self._ticking = ticking
         self._task: ShardTask | None = None
@@ -317,7 +319,7 @@ class _Worker:
         self._lock = threading.Lock()
 
     def start(self) -> Failure | None:
-        """Go to the working directory, so that relative paths of the recipe hold."""
+        """Go to the working directory, so that relative paths of the recipe hold; keep the day."""
         import ray
 
         try:
@@ -328,6 +330,7 @@ class _Worker:
                 "expected a file system that all nodes of the Ray cluster share"
             )
             return Failure.of(InputError(message))
+        os.environ[VARIABLE] = self._day
         self._task = ray.cloudpickle.loads(self._pickled)
         return None
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from isoglot.core.day import day_kept
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Judge
 from isoglot.core.records import Verdict
@@ -17,7 +18,7 @@ from isoglot.core.version import __version__
 from isoglot.execute.folder import owned_folder
 from isoglot.execute.progress import Bar
 from isoglot.judging.answers import AnswerColumns, JudgedItem, paired_answers, read_answers
-from isoglot.judging.folder import JudgedFolder, JudgingKind
+from isoglot.judging.folder import JUDGE_RECORD, JudgedFolder, JudgingKind
 from isoglot.judging.judges import JudgeSource
 from isoglot.judging.verdicts import judge_pairs, swap_sides, verdict_replies
 from isoglot.judging.win_rate import summarise_verdicts
@@ -72,8 +73,8 @@ def compare_answers(
         settings=dict(judge.settings),
         sources={"a": str(ours.path), "b": str(theirs.path), "task": task},
     )
-    with owned_folder(out, "judging"), servers_in(out):
-        folder = JudgedFolder(out, head, _COMPARISON)
+    with owned_folder(out, "judging"), day_kept(out / JUDGE_RECORD) as day, servers_in(out):
+        folder = JudgedFolder(out, head.model_copy(update={"day": day}), _COMPARISON)
         folder.add(lambda: paired_answers(ours, theirs), families_per_shard)
         folder.judge_missing(
             lambda: judge.load(ours.languages),

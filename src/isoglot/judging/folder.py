@@ -28,7 +28,7 @@ from isoglot.judging.answers import JudgedItem
 from isoglot.judging.verdicts import JudgeReply, ReplyCounter, is_answered
 from isoglot.report.results.judging import ComparisonRecord, RatingRecord
 
-_RECORD = "judge.json"
+JUDGE_RECORD = "judge.json"
 _STOP_AFTER = 50
 """Unreadable replies, with no readable one among them, after which the judge is given up."""
 
@@ -75,12 +75,12 @@ class JudgedFolder(Generic[_R]):
         self._cost_before: float | None = None
 
     def _check(self) -> None:
-        path, mend = self._out / _RECORD, "give another --out"
+        path, mend = self._out / JUDGE_RECORD, "give another --out"
         if not path.exists():
             if any(shard_paths(self._out / name) for name in ("verdicts", "ratings")):
                 raise InputError(
-                    f"expected {_RECORD} next to the judge's records in {self._out}, came none; "
-                    f"{mend}"
+                    f"expected {JUDGE_RECORD} next to the judge's records in {self._out}, came "
+                    f"none; {mend}"
                 )
             return
         is_comparison = "b" in read_json(path, mend=mend)
@@ -88,7 +88,7 @@ class JudgedFolder(Generic[_R]):
             held = "the comparison of two models" if is_comparison else "the ratings of one model"
             raise InputError(f"{self._out} holds {held}; {mend}")
         was = type(self._head).read(path, mend=mend)
-        free = {"version", "sources", "judge", "cost_usd"}
+        free = {"version", "sources", "judge", "cost_usd", "day"}
         old, new = (each.model_dump(mode="json", exclude=free) for each in (was, self._head))
         refuse_changes(str(self._out), old, new, mend=f"{mend}, or the same answers and judge")
         self._judge, self._cost_before = was.judge, was.cost_usd
@@ -187,7 +187,7 @@ class JudgedFolder(Generic[_R]):
     @property
     def cost_usd(self) -> float | None:
         """The cost of the folder over all runs; None where the judge counts none."""
-        return type(self._head).read(self._out / _RECORD, mend="give another --out").cost_usd
+        return type(self._head).read(self._out / JUDGE_RECORD, mend="give another --out").cost_usd
 
     def _judge_some(
         self,
@@ -269,7 +269,7 @@ class JudgedFolder(Generic[_R]):
         costs = [self._cost_before, getattr(judge, "cost_usd", None)]
         known = [usd for usd in costs if usd is not None]
         record = {"judge": self._judge, "cost_usd": sum(known) if known else None}
-        self._head.model_copy(update=record).write(self._out / _RECORD)
+        self._head.model_copy(update=record).write(self._out / JUDGE_RECORD)
 
 
 def _answer_ids(item: JudgedItem) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from isoglot.core.day import day_kept
 from isoglot.core.errors import InputError
 from isoglot.core.records import Graded, Rated, Result
 from isoglot.core.store import write_shard
@@ -18,7 +19,7 @@ from isoglot.evals.aggregate import RESAMPLES, aggregate, aggregate_groups
 from isoglot.execute.folder import owned_folder
 from isoglot.execute.progress import Bar
 from isoglot.judging.answers import AnswerColumns, JudgedItem, read_answers
-from isoglot.judging.folder import JudgedFolder, JudgingKind
+from isoglot.judging.folder import JUDGE_RECORD, JudgedFolder, JudgingKind
 from isoglot.judging.judges import RaterSource
 from isoglot.judging.ratings import graded_ratings, rate_answers, rating_metrics, rating_replies
 from isoglot.models.judges.rating import SamplerRater
@@ -67,8 +68,8 @@ def rate_model(
         settings=dict(rater.settings),
         sources={"model": str(answers.path)},
     )
-    with owned_folder(out, "judging"), servers_in(out):
-        folder = JudgedFolder(out, head, _RATINGS)
+    with owned_folder(out, "judging"), day_kept(out / JUDGE_RECORD) as day, servers_in(out):
+        folder = JudgedFolder(out, head.model_copy(update={"day": day}), _RATINGS)
         folder.add(answers.parts, families_per_shard)
         folder.judge_missing(
             rater.load, _rate_items, "rate", retry_unreadable=again_unreadable, silent=silent

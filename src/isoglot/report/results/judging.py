@@ -64,6 +64,8 @@ class ComparisonRecord(Document):
     sources: Mapping[str, str | None] = Field(default_factory=dict)
     judge: str = ""
     cost_usd: float | None = None
+    day: str | None = None
+    """The day that the judge's chat template took for today."""
 
 
 class RatingResult(ResultRow):
@@ -99,3 +101,5 @@ class RatingRecord(Document):
     sources: Mapping[str, str | None] = Field(default_factory=dict)
     judge: str = ""
     cost_usd: float | None = None
+    day: str | None = None
+    """The day that the judge's chat template took for today."""
