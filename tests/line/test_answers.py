@@ -17,6 +17,7 @@ from isoglot.line.answers import make_completions
 from isoglot.line.job import Job, Shards
 from isoglot.line.pipeline import run_recipe
 from isoglot.line.prompts import make_prompts
+from isoglot.report.pages.run_notes import notes_of
 
 NUM = 4
 
@@ -115,6 +116,19 @@ def test_translated_and_direct_answers_of_one_prompt_are_ranked_together(files, 
         ("weak via m", "es"),
         ("weak via m", "sw"),
     }
+
+
+def test_prompts_that_a_file_lacks_are_counted_in_the_results_of_the_run(files, tiny_model):
+    rows = (files / "strong.jsonl").read_text().splitlines(keepends=True)
+    (files / "strong.jsonl").write_text("".join(rows[2:]))
+    with Misbehaving(default=translated).serve() as url:
+        summary = run_recipe(pool_recipe(tiny_model, files, url), files / "run", silent=True)
+    ((stage, lacking),) = summary.rounds[0].failures.items()
+    assert (stage, list(lacking.values())) == ("generate", [{"not in the file": 2}])
+    (note,) = notes_of(summary)
+    assert re.sub(r"@\S+", "", note) == (
+        "Round 0, generate: strong gave no answer to 2 requests (not in the file 2)"
+    )
 
 
 def test_artefacts_can_be_left_out(files, tiny_model):

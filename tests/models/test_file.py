@@ -7,6 +7,7 @@ import pytest
 from cases import cases
 
 from isoglot.core.errors import InputError
+from isoglot.core.failures import NOT_IN_FILE
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt, content_id
 from isoglot.core.row_sources import FileRowsConfig
@@ -52,9 +53,9 @@ def test_rows_join_and_missing_is_an_error(tmp_path, suffix):
         [prompt(2), prompt(1), prompt(3)], Sampling(num_samples=2), lambda *tick: ticks.append(tick)
     )
     assert answers == [
-        [Sampled("tisa", "stop"), Sampled("", "error")],
+        [Sampled("tisa", "stop"), Sampled("", "error", failure=NOT_IN_FILE)],
         [Sampled("saba", "stop"), Sampled("nane", "length")],
-        [Sampled("", "error"), Sampled("", "error")],
+        [Sampled("", "error", failure=NOT_IN_FILE), Sampled("", "error", failure=NOT_IN_FILE)],
     ]
     assert ticks == [(1, "sw")] * 3
     assert sampler.name.startswith("answers@")
@@ -87,7 +88,7 @@ def test_the_thought_is_kept_apart(tmp_path, cells, settings):
 def test_a_null_completion_is_an_error(tmp_path):
     rows = [{"prompt_id": prompt(1).prompt_id, "completion": None}]
     sampler = FileSampler(FileSamplerConfig(path=write(tmp_path, ".jsonl", rows)))
-    assert sampler.sample([prompt(1)], Sampling()) == [[Sampled("", "error")]]
+    assert sampler.sample([prompt(1)], Sampling()) == [[Sampled("", "error", failure=NOT_IN_FILE)]]
 
 
 def test_several_models_in_one_file(tmp_path):
@@ -98,7 +99,7 @@ def test_several_models_in_one_file(tmp_path):
     sampler = FileSampler(FileSamplerConfig(**config, sampler="b"))
     assert sampler.name.startswith("b@")
     assert sampler.sample([prompt(1), prompt(2)], Sampling()) == [
-        [Sampled("", "error")],
+        [Sampled("", "error", failure=NOT_IN_FILE)],
         [Sampled("tisa", "stop")],
     ]
     with pytest.raises(ValueError, match="got none"):

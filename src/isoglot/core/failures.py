@@ -1,4 +1,4 @@
-"""Answers that a server did not give: the reasons, and which of them may pass."""
+"""Answers that a server did not give, or a file lacks: the reasons, and which of them may pass."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,6 +13,9 @@ Failures = Mapping[str, Mapping[str, int]]
 
 NO_ANSWER = "no_answer"
 """The reason of a dropped prompt whose translation a server in trouble did not give."""
+
+NOT_IN_FILE = "not in the file"
+"""The reason of a prompt without a completion in a file of them."""
 
 _PASSING = re.compile(
     r"HTTP \d+|time-out|broken off|no connection|nonsense|endless|no_answer"

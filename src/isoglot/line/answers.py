@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError, RunError
-from isoglot.core.failures import completion_failures, has_answers, is_translated, reasons
+from isoglot.core.failures import (
+    NOT_IN_FILE,
+    completion_failures,
+    has_answers,
+    is_translated,
+    reasons,
+)
 from isoglot.core.protocols import Sampling, Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import read_shard, shard_paths
@@ -170,7 +176,8 @@ def _folders(num: int, inside: Path) -> list[Path]:
 def _check_any_answer(folder: Path, num_rows: int) -> None:
     """Raise RunError for a server that answered nothing, and delete its shards."""
     failures = completion_failures(folder)
-    if not num_rows or num_rows > sum(sum(counts.values()) for counts in failures.values()):
+    asked = (counts for counts in failures.values() if NOT_IN_FILE not in counts)
+    if not num_rows or num_rows > sum(sum(counts.values()) for counts in asked):
         return
     for path in shard_paths(folder):
         path.unlink()

@@ -7,6 +7,7 @@ from typing import Literal
 from isoglot.core.cells import cell_id, cell_text
 from isoglot.core.endings import read_ending
 from isoglot.core.errors import InputError
+from isoglot.core.failures import NOT_IN_FILE
 from isoglot.core.files import file_sha256
 from isoglot.core.forms import answer_text
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
@@ -87,7 +88,7 @@ class FileSampler:
         self, prompts: Sequence[Prompt], sampling: Sampling, tick: Tick = no_tick
     ) -> list[list[Sampled]]:
         """See `Sampler.sample`. Of `sampling` only `num_samples` has an effect."""
-        missing = Sampled("", FinishReason.ERROR)
+        missing = Sampled("", FinishReason.ERROR, failure=NOT_IN_FILE)
         answers = []
         for prompt in prompts:
             known = self._completions.get(prompt.prompt_id, [])[: sampling.num_samples]
@@ -121,7 +122,7 @@ def _sampled(row: Row, config: FileSamplerConfig) -> Sampled:
     column = config.text_column
     value = row[column]
     if value is None:
-        return Sampled("", FinishReason.ERROR)
+        return Sampled("", FinishReason.ERROR, failure=NOT_IN_FILE)
     if isinstance(value, list | Mapping):
         turn = value if isinstance(value, Mapping) else next(iter(value), {})
         text = answer_text(row, column)
