@@ -11,10 +11,11 @@ from fixtures.cases import cases
 from isoglot.core.errors import InputError, RunError
 from isoglot.models.local.adapters import merged
 from isoglot.models.local.config import WeightsConfig
+from isoglot.models.local.probe import CHECK, probe_values, tolerance_of
 from isoglot.models.local.transformers import CausalModel
 from isoglot.train.dpo import train_dpo
 from isoglot.train.policy import Policy
-from isoglot.train.probe import check_saved, probe_of, probe_values, tolerance_of
+from isoglot.train.probe import check_saved, probe_of
 from isoglot.train.reward import RewardTrainConfig, train_reward
 from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
@@ -117,6 +118,8 @@ def test_every_training_compares_on_a_row_of_each_language(tiny_model, tmp_path)
     assert check["of"] == "reward"
     assert [row["language"] for row in check["rows"]] == ["en", "es", "sw"]
     assert all(abs(row["trained"] - row["saved"]) < 1e-3 for row in check["rows"])
+    kept = json.loads((tmp_path / "out/policy" / CHECK).read_text())["rows"]
+    assert [row["value"] for row in kept] == [row["saved"] for row in check["rows"]]
 
 
 @pytest.fixture
@@ -128,7 +131,7 @@ def probed(tiny_model):
     tokenizer = load_training_tokenizer(policy)
     model = CausalModel(WeightsConfig(path=policy.path, device="cpu")).model
     probe = probe_of(preference_rows(3), tokenizer, model, is_reward=False)
-    return probe, probe_values(probe, model, torch.device("cpu"))
+    return probe, probe_values(probe.ids, model, torch.device("cpu"), is_reward=False)
 
 
 def test_another_policy_or_tokenizer_is_refused(probed, tiny_model, tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.core.errors import RunError
+from isoglot.models.local.probe import is_near, probe_values
 from isoglot.models.local.template import load_tokenizer
 from isoglot.models.local.weights import load_weights
 from isoglot.train.template import row_ids
@@ -18,8 +19,6 @@ _MIN_TOKENS, _MAX_TOKENS = 16, 256
 _MAX_COST = 5e13
 """Tokens times parameters of all rows: minutes on a processor, where the policy is loaded if an
 accelerator has no room for it."""
-
-_EXACT, _ROUNDED, _QUANTIZED = 1e-3, 0.05, 0.5
 
 
 class Probe(NamedTuple):
@@ -49,40 +48,6 @@ def probe_of(
     return Probe([row for row, _ in found], [ids[:length] for _, ids in found], is_reward)
 
 
-def probe_values(probe: Probe, model: Any, device: Any) -> list[float]:
-    """Return the mean log-probability of a token of each row, or its reward; one row at a time.
-
-    Every process of a training calls it, since each may hold a part of the weights.
-    """
-    import torch
-
-    was_training = model.training
-    model.eval()
-    values = []
-    with torch.no_grad():
-        for row in probe.ids:
-            ids = torch.tensor([row], device=device)
-            logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.float()
-            if probe.is_reward:
-                values.append(float(logits[0, 0]))
-            else:
-                logps = logits[0, :-1].log_softmax(-1).gather(-1, ids[0, 1:, None])
-                values.append(float(logps.mean()))
-    model.train(was_training)
-    return values
-
-
-def tolerance_of(trained: str, saved: str) -> float:
-    """Return by how much values may differ: 0.001 where both have 32 bits, 0.05 where one has 16,
-    0.5 where the base was trained in 4; of rewards beyond 1, as a share of them.
-
-    Rounding to bfloat16 moves the mean log-probability of a token by up to 0.01 (docs/LOG.md).
-    """
-    if trained == "4bit":
-        return _QUANTIZED
-    return _EXACT if trained == saved == "float32" else _ROUNDED
-
-
 def check_saved(
     probe: Probe, trained: Sequence[float], folder: Path, tolerance: float, device: str
 ) -> dict[str, Any]:
@@ -104,11 +69,10 @@ def check_saved(
             )
     auto = AutoModelForSequenceClassification if probe.is_reward else AutoModelForCausalLM
     model, _ = load_weights(auto, str(folder), {}, dtype="auto", device=device)
-    saved = probe_values(probe, model, torch.device(device))
+    saved = probe_values(probe.ids, model, torch.device(device), is_reward=probe.is_reward)
     found = []
     for row, before, after in zip(probe.rows, trained, saved, strict=True):
-        scale = max(1, abs(before)) if probe.is_reward else 1
-        if not abs(before - after) <= tolerance * scale:
+        if not is_near(after, before, tolerance, is_reward=probe.is_reward):
             raise RunError(
                 f"expected the {probe.unit} of the trained policy from the saved one, within "
                 f"{tolerance:g}, came {after:.2f} for {before:.2f} in {row['language']}; the "

@@ -11,9 +11,10 @@ from isoglot.core.errors import InputError, RunError
 from isoglot.core.store import write_whole
 from isoglot.core.verbosity import tell
 from isoglot.models.local.adapters import merged
+from isoglot.models.local.probe import probe_values, tolerance_of, write_check
 from isoglot.models.local.template import save_tokenizer
 from isoglot.train.policy import Policy
-from isoglot.train.probe import Probe, check_saved, probe_values, tolerance_of
+from isoglot.train.probe import Probe, check_saved
 
 
 def save_policy(
@@ -41,9 +42,9 @@ def save_policy(
     is_first = trainer.is_world_process_zero()
     is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     precision = _precision(trainer, model)
-    trained = probe_values(
-        probe, trainer.model_wrapped if is_sharded else model, trainer.args.device
-    )
+    whole = trainer.model_wrapped if is_sharded else model
+    device = trainer.args.device
+    trained = probe_values(probe.ids, whole, device, is_reward=probe.is_reward)
     if is_sharded:
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
         model = unsharded(model, weights) if is_first else model
@@ -58,14 +59,15 @@ def save_policy(
         dtype = _save(model, tokenizer, policy, temporary)
         del model
         try:
-            device = _room_for(temporary, trainer)
+            place = _room_for(temporary, trainer)
             tolerance = tolerance_of(precision, dtype)
-            check = check_saved(probe, trained, temporary, tolerance, device)
+            check = check_saved(probe, trained, temporary, tolerance, place)
+            write_check(temporary, check["rows"], probe.ids, dtype, is_reward=probe.is_reward)
         except RunError:
             shutil.rmtree(temporary)
             raise
-        whole = {**summary, "check": check}
-        write_whole(out / "train.json", json.dumps(whole, indent=2).encode())
+        told = {**summary, "check": check}
+        write_whole(out / "train.json", json.dumps(told, indent=2).encode())
         temporary.rename(out / "policy")
         for folder in ("checkpoints", "cache", "best", "start"):
             shutil.rmtree(out / folder, ignore_errors=True)

@@ -12,6 +12,7 @@ from isoglot.core.environment import fast_bfloat16
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
 from isoglot.models.local.adapters import base_of, merge
+from isoglot.models.local.probe import check_loaded
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -114,6 +115,8 @@ def load_weights(
 
     Loads safetensors only and never runs code from the checkpoint. `auto_class` is one of
     transformers' `AutoModelFor…`; `adapters` is a folder of PEFT adapters to merge into the model.
+
+    Raises InputError for a policy of our own that computes something else than when it was saved.
     """
     from transformers.utils import logging
 
@@ -132,6 +135,8 @@ def load_weights(
         model = merge(model, adapters)
     if target is not None:
         model.to(target)
+    if adapters is None:
+        check_loaded(Path(path), model)
     return model, sorted(loading["missing_keys"])
 
 
