@@ -15,8 +15,7 @@ Then the weight of length absorbs that prompts on which A is short may be those 
 which matters where one side is nearly always shorter. So the rate is known (`is_identified`) only
 where the answers of both sides are about equally long, or where many comparisons are fitted
 together. Measured on the 29 models of AlpacaEval 2 in docs/LOG.md, 2026-12-01: the published value
-is missed by 0.2 and 0.8 points there, and by 4 to 6 elsewhere, no less than by the plain win rate.
-A prior on the weight of length does not help: that of one judge is 10 points off for another.
+is missed by 0.2 and 0.9 points there, and by 2 to 6 elsewhere: alone, by more than the plain rate.
 """
 
 from collections.abc import Sequence
