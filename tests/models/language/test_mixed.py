@@ -54,6 +54,8 @@ def test_what_is_mixed_in_is_seen(tag, text):
         ("ru", "Иван (John Smith) живёт в New York и работает в University of Oxford."),
         ("ru", "Скорость 5 km за час, файл data.txt, сайт www.example.com, почта a.b@c.de."),
         ("ru", "Я купил iPhone, установил Telegram и отправил email."),
+        ("ru", "По данным weather.com и сайта sub.weather-news.org, будет дождь."),
+        ("th", "weather.com รายงานว่าจะมีฝนตกหนักในวันนี้ที่กรุงเทพมหานคร"),
         ("de", "Das Wort 'house' heißt Haus, „дом“ auch; `print(hello)` gibt es aus."),
         ("de", "- 你好: Hallo\n- 谢谢: Danke"),
         ("de", "Der Fluss (русское название: река Волга) ist lang."),

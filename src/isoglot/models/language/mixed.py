@@ -54,10 +54,11 @@ _ENTRY = re.compile(  # the word that an entry of a list is about
     r"^[ \t]*(?:[-*•–|#>]+|\d+[.)])[ \t]*\**[^\s:–—=|→*][^\n:–—=|→.!?]{0,40}?\**[ \t]*[:–—=|→]",
     re.MULTILINE,
 )
-_LATIN = r"[A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ]"
-_LATIN_PHRASE = re.compile(
-    rf"(?<![\d@#/\\_.&+]){_LATIN}+(?:['’-]{_LATIN}+)*(?:[ ,]+{_LATIN}+(?:['’-]{_LATIN}+)*)*"
-    r"(?![\d@/\\_&+]|\.\w)"
+_LATIN_LETTERS = "A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
+_LATIN = f"[{_LATIN_LETTERS}]"
+_LATIN_PHRASE = re.compile(  # whole words: of `weather.com` no part, either
+    rf"(?<![\d@#/\\_.&+{_LATIN_LETTERS}]){_LATIN}+(?:['’-]{_LATIN}+)*"
+    rf"(?:[ ,]+{_LATIN}+(?:['’-]{_LATIN}+)*)*(?![\d@/\\_&+{_LATIN_LETTERS}]|\.\w)"
 )
 _MOST_QUOTED_WORDS, _MOST_QUOTED_CHARS = 4, 30  # of a mention, whatever it is
 _MIN_WORD_LETTERS = 4
