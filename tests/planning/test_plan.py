@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -444,3 +446,12 @@ def test_families_that_the_last_round_lacks_are_missed_now(tmp_path, tiny_policy
 
 def test_every_stage_of_the_table_is_counted():
     assert set(COUNTERS) == {stage.name for stage in STAGES}
+
+
+def test_a_template_that_writes_the_date_is_in_the_notes(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "dated")
+    before = plan_of(tiny_recipe(folder)).notes
+    template = folder / "chat_template.jinja"
+    template.write_text("{{ strftime_now('%Y') }}" + template.read_text())
+    (note,) = set(plan_of(tiny_recipe(folder)).notes) - set(before)
+    assert re.fullmatch(rf".*dated: its chat template writes the date .*, {date.today()} .*", note)

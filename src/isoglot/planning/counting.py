@@ -13,6 +13,7 @@ from isoglot.benchmarks.examples import (
     select_examples,
 )
 from isoglot.benchmarks.own import OwnBenchmarkConfig
+from isoglot.core.day import day
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampling
 from isoglot.line.sources import (
@@ -367,6 +368,11 @@ class Counting:
             )
         for name in sorted({each.name for each in engines if each.usd_per_million_in is None}):
             self.notes.append(f"{name}: the recipe has no prices for it, so its cost is unknown")
+        if self._tokens.is_dated:
+            self.notes.append(
+                f"{self.recipe.policy.path}: its chat template writes the date into every prompt, "
+                f"{day()} of a run that begins today, also if it is resumed"
+            )
         if not self._tokens.by_tokenizer:
             self.notes.append(
                 f"tokens: the tokenizer of {self.recipe.policy.path} is not here; they are counted "

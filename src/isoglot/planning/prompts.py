@@ -15,6 +15,7 @@ from isoglot.core.rows import glob_of
 from isoglot.data.cross_lingual import CrossLingualConfig, plan_pairs
 from isoglot.data.untranslatable import untranslatable
 from isoglot.line.sources import OwnPrompts, PromptSelection, select_prompts
+from isoglot.models.local.template import is_dated
 from isoglot.models.member import Member
 from isoglot.planning.throughput import Throughput
 
@@ -59,8 +60,11 @@ class TokenCounter:
 
     def __init__(self, path: str, revision: str, table: Throughput) -> None:
         self._table = table
-        self._tokenizer = _tokenizer(path, revision)
-        self.by_tokenizer = self._tokenizer is not None
+        file = _tokenizer_file(path, revision)
+        self._tokenizer = _tokenizer(file) if file else None
+        self.by_tokenizer = file is not None
+        self.is_dated = file is not None and is_dated(file.parent)
+        """True if the chat template beside it writes today's date into every prompt."""
 
     def tokens(self, text: str, tag: str) -> float:
         """Count the tokens of a text in a language."""
@@ -69,16 +73,18 @@ class TokenCounter:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def _tokenizer(path: str, revision: str) -> Any:
-    """Load the tokenizer of a folder or of the hub's cache; None if it would have to be fetched."""
+def _tokenizer_file(path: str, revision: str) -> Path | None:
+    """Find the tokenizer of a folder or of the hub's cache; None if it would have to be fetched."""
     folder = Path(path).expanduser()
     file: Any = folder / "tokenizer.json"
     if not folder.is_dir():
         from huggingface_hub import try_to_load_from_cache
 
         file = try_to_load_from_cache(path, "tokenizer.json", revision=revision)
-    if not (isinstance(file, str | Path) and Path(file).is_file()):
-        return None
+    return Path(file) if isinstance(file, str | Path) and Path(file).is_file() else None
+
+
+def _tokenizer(file: Path) -> Any:
     from tokenizers import Tokenizer
 
     return Tokenizer.from_file(str(file))

@@ -40,6 +40,12 @@ def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None 
     return tokenizer
 
 
+def is_dated(folder: Path) -> bool:
+    """True if the chat template in a folder reads the clock; loads no tokenizer."""
+    files = (folder / name for name in ("chat_template.jinja", "tokenizer_config.json"))
+    return any(_CLOCK in file.read_text("utf-8") for file in files if file.is_file())
+
+
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Save a tokenizer with its own chat template, which writes the date of its use."""
     kept = tokenizer.chat_template
