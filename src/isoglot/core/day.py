@@ -16,6 +16,15 @@ from isoglot.core.errors import InputError
 VARIABLE = "ISOGLOT_DAY"
 """Variable of the environment with the day that is kept, as YYYY-MM-DD."""
 
+CLOCK = "strftime_now"
+"""The function of transformers by which a template reads the clock."""
+
+
+def is_dated(folder: Path) -> bool:
+    """True if the chat template in a folder reads the clock; loads no tokenizer."""
+    files = (folder / name for name in ("chat_template.jinja", "tokenizer_config.json"))
+    return any(CLOCK in file.read_text("utf-8") for file in files if file.is_file())
+
 
 def day() -> date:
     """Return the day that is kept, else today."""

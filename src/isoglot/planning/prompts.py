@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from isoglot.core.day import is_dated
 from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
 from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig
@@ -15,7 +16,6 @@ from isoglot.core.rows import glob_of
 from isoglot.data.cross_lingual import CrossLingualConfig, plan_pairs
 from isoglot.data.untranslatable import untranslatable
 from isoglot.line.sources import OwnPrompts, PromptSelection, select_prompts
-from isoglot.models.local.template import is_dated
 from isoglot.models.member import Member
 from isoglot.planning.throughput import Throughput
 

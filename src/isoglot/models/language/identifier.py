@@ -18,7 +18,7 @@ import numpy as np
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import LANGUAGES, language
-from isoglot.models.language.beside_terms import script_beside_terms
+from isoglot.models.language.english_terms import script_with_terms
 from isoglot.models.language.han import LANGUAGES_IN_HAN, han_scores, merge_chinese
 from isoglot.models.language.mixed import foreign_share
 from isoglot.models.language.naive_bayes import ScriptModel, load_script_model
@@ -112,7 +112,7 @@ class RestrictedIdentifier:
         guesses = [Guess(None, 0.0)] * len(texts)
         of_script: dict[str, list[int]] = {}
         for index, dominant in enumerate(dominant_scripts(texts)):
-            script = script_beside_terms(texts[index], dominant)
+            script = script_with_terms(texts[index], dominant)
             script = _HAN.get(script or "", script)
             if script in self._by_script:
                 of_script.setdefault(script, []).append(index)

@@ -1,4 +1,4 @@
-"""What a model computes on a few rows: compared when a policy is saved, and when it is loaded.
+"""Compare what a model computes on a few rows, when a policy is saved and when it is loaded.
 
 A policy of our own has a file beside its weights with rows of tokens and what it computed on them.
 A folder whose weights were exchanged, half copied or read in another way computes something else.

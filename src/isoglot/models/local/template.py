@@ -13,14 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.day import day
+from isoglot.core.day import CLOCK, day
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message, Prompt
 from isoglot.core.verbosity import tell
 from isoglot.models.local.bounds import MAX_CHARACTERS, bounded, check_template_text
 
-_CLOCK = "strftime_now"
-"""The function of transformers by which a template reads the clock."""
 _END_OF_DAY = "{% endmacro %}{{ '' }}"
 """The end of that function where it is our own; a new line after it counts."""
 
@@ -40,12 +38,6 @@ def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None 
     return tokenizer
 
 
-def is_dated(folder: Path) -> bool:
-    """True if the chat template in a folder reads the clock; loads no tokenizer."""
-    files = (folder / name for name in ("chat_template.jinja", "tokenizer_config.json"))
-    return any(_CLOCK in file.read_text("utf-8") for file in files if file.is_file())
-
-
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Save a tokenizer with its own chat template, which writes the date of its use."""
     kept = tokenizer.chat_template
@@ -57,7 +49,7 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
 
 def writes_date(tokenizer: Any) -> bool:
     """True if the chat template reads the clock."""
-    return _CLOCK in (tokenizer.chat_template or "")
+    return CLOCK in (tokenizer.chat_template or "")
 
 
 def _on_day(template: str, kept: date) -> str:
@@ -70,7 +62,7 @@ def _on_day(template: str, kept: date) -> str:
     found = dict.fromkeys(re.findall("%[-_^#0]?[A-Za-z]", template))
     values = {"%%": "\0", **{each: start.strftime(each) for each in found}, "\0": "%"}
     steps = "".join(f" | replace({json.dumps(k)}, {json.dumps(v)})" for k, v in values.items())
-    return f"{{% macro {_CLOCK}(format) %}}{{{{ format{steps} }}}}{_END_OF_DAY}{template}"
+    return f"{{% macro {CLOCK}(format) %}}{{{{ format{steps} }}}}{_END_OF_DAY}{template}"
 
 
 @cache

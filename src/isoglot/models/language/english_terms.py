@@ -19,7 +19,7 @@ _NUM_SMALL_WORDS = 30  # the most frequent words of a language
 _OTHER = re.compile(r"[^\x00-\u036f\u1e00-\u1eff]")  # no Latin letter or accent
 
 
-def script_beside_terms(text: str, dominant: str | None) -> str | None:
+def script_with_terms(text: str, dominant: str | None) -> str | None:
     """Return the script of a text, given that of most letters (`dominant_scripts`).
 
     Where Latin letters dominate, or nothing does, and the Latin words are terms, it is that of the
