@@ -13,6 +13,7 @@ from isoglot.core.errors import InputError
 
 if TYPE_CHECKING:
     from isoglot.train.policy import Policy
+    from isoglot.train.thoughts import Thoughts
 
 train_app = typer.Typer(help="Train without a recipe.")
 
@@ -267,7 +268,8 @@ def _train(
     if check:
         with TemporaryDirectory() as folder:
             scratch = Path(folder)
-            _print_rows(own_shards(method, sources, scratch, **of_rows), policy, scratch)
+            shards = own_shards(method, sources, scratch, **of_rows)
+            _print_rows(shards, policy, scratch, training.config.thoughts)
         return
     with owned_folder(out, "training"):
         shards = own_shards(method, sources, out, **of_rows)
@@ -299,16 +301,18 @@ def _result(method: str, row: Mapping[str, float | None]) -> str:
     return f"{rates}, of the last {row['n']:.0f} answers"
 
 
-def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path) -> None:
+def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path, thoughts: "Thoughts") -> None:
     """Print a row of each language, and of each other form, as the model reads it, escaped for the
     terminal."""
     from isoglot.train.examples import first_of_each_form, load_examples
     from isoglot.train.settings import quiet
     from isoglot.train.template import check_template, end_ids, load_training_tokenizer
+    from isoglot.train.thoughts import write_thoughts
 
     with quiet():
         tokenizer = load_training_tokenizer(policy)
-        rows = first_of_each_form(load_examples(shards, out / "cache"))
+        loaded = write_thoughts(load_examples(shards, out / "cache"), tokenizer, thoughts)
+        rows = first_of_each_form(loaded)
         shown = check_template(tokenizer, end_ids(policy, tokenizer), rows)
     for row in shown:
         for name, text in row.parts.items():

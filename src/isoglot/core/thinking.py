@@ -18,7 +18,8 @@ _PAIRS: Mapping[str, tuple[str, str]] = {
 }
 
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking")
-"""The key of the thought in a message: of DeepSeek, Qwen and vLLM, of OpenRouter, of Ollama."""
+"""The key of the thought in a message, of a server or for a chat template: of DeepSeek, Qwen and
+vLLM, of OpenRouter, of Ollama and gpt-oss."""
 
 _WORD = r"(?:(?!end)\w+[:_])?(?:think(?:ing)?|thoughts?|reasoning|scratch_?pad)"
 _B, _U = "[|\uff5c]", "[_\u2581 ]"

@@ -293,7 +293,7 @@ STAGES = (
     ),
     Stage(
         name="train",
-        version=1,
+        version=2,
         reads=_training_rows,
         writes=type(None),
         run=make_policy,

@@ -10,6 +10,7 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.core.records import Demonstration, Preference, Prompt
 from isoglot.core.store import LATER, SCHEMAS
+from isoglot.core.thinking import THOUGHT_KEYS
 
 _Kind = type[Demonstration] | type[Preference]
 
@@ -76,10 +77,15 @@ def _column_names(file: Path) -> list[str]:
 
 
 def load_preferences(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
-    """Load preferences (prompt, chosen, rejected, language), without families `held_out`."""
+    """Load preferences (prompt, chosen, rejected, language), without families `held_out`.
+
+    Where all files have the thoughts of both sides, these are two columns more.
+    """
     if not files:
         raise InputError("expected files of preferences, got none; run the filter stage first")
-    rows = load_columns(files, cache, ["prompt", "chosen", "rejected", "language"], held_out)
+    columns = ["prompt", "chosen", "rejected", "language"]
+    columns += _present(files, ["chosen_thought", "rejected_thought"])
+    rows = load_columns(files, cache, columns, held_out)
     if len(rows) == 0:
         raise InputError(
             f"expected preferences, got none in {len(files)} files; the audit shows which "
@@ -89,7 +95,8 @@ def load_preferences(files: Sequence[Path], cache: Path, held_out: Sequence[str]
 
 
 def load_completions(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
-    """Load prompt, completion and language, in TRL's conversational form, for SFT.
+    """Load prompt, completion and language, in TRL's conversational form, for SFT; with the column
+    `completion_thought` where all files have thoughts.
 
     The completion is the last turn of a demonstration, or the chosen side of a preference. Of
     demonstrations without a prompt, load text and language, for language modelling.
@@ -98,17 +105,25 @@ def load_completions(files: Sequence[Path], cache: Path, held_out: Sequence[str]
         InputError: no rows, or a last turn that is not the assistant's.
     """
     kind = record_type(files)
-    columns = [*_COLUMNS[kind], "language"]
+    thought = "thought" if kind is Demonstration else "chosen_thought"
+    columns = [*_COLUMNS[kind], "language", *_present(files, [thought])]
     rows: Any = load_columns(files, cache, columns, held_out) if files else []
     if len(rows) == 0:
         raise InputError(
             f"expected demonstrations or preferences, got none in {len(files)} files; see what the "
             f"stage before dropped, and why"
         )
+    if thought in columns:
+        rows = rows.rename_column(thought, "completion_thought")
     if kind is Preference:
         return rows.rename_column("chosen", "completion")
     is_text = len(rows[0]["messages"]) == 1
     return rows.map(_text_alone if is_text else _prompt_and_completion, remove_columns="messages")
+
+
+def _present(files: Sequence[Path], columns: Sequence[str]) -> list[str]:
+    """Return the columns if every file has them all, as shards of earlier versions have not."""
+    return list(columns) if all(set(columns) <= set(_column_names(file)) for file in files) else []
 
 
 def load_examples(files: Sequence[Path], cache: Path) -> Any:
@@ -166,7 +181,8 @@ def first_of_each_language(rows: Any) -> Any:
 def first_of_each_form(rows: Any) -> list[dict[str, Any]]:
     """Select one row of each language, in the order of the tags, then one of each other form.
 
-    The form of a row is the roles of its turns. Each has the key `row`, its number from 1.
+    The form of a row is the roles of its turns, and whether these have thoughts. Each has the key
+    `row`, its number from 1.
     """
     tags, forms = list(rows["language"]), list(_forms(rows))
     places = [tags.index(tag) for tag in sorted(set(tags))]
@@ -186,10 +202,16 @@ def _forms(rows: Any) -> Iterator[tuple[tuple[str, ...], ...]]:
 
 
 def _roles(turns: Any) -> Iterator[tuple[str, ...]]:
-    """The roles in each list of turns of an Arrow column."""
+    """The roles in each list of turns of an Arrow column, marked where a turn has a thought."""
     from pyarrow import compute
 
-    roles = iter(compute.struct_field(compute.list_flatten(turns), "role").to_pylist())
+    flat = compute.list_flatten(turns)
+    key = next((key for key in THOUGHT_KEYS if flat.type.get_field_index(key) >= 0), None)
+    told = [None] * len(flat) if key is None else compute.struct_field(flat, key).to_pylist()
+    roles = (
+        f"{role} that thinks" if thought else role
+        for role, thought in zip(compute.struct_field(flat, "role").to_pylist(), told, strict=True)
+    )
     for num_turns in compute.list_value_length(turns).to_pylist():
         yield tuple(islice(roles, num_turns))
 

@@ -17,6 +17,8 @@ class RewardTrainConfig(TrainConfig):
     method: Literal["reward"] = "reward"  # type: ignore[assignment]
     nll: Literal["none"] = "none"
     """A reward model has no likelihood."""
+    thoughts: Literal["left_out"] = "left_out"
+    """A reward model scores answers, which have no thoughts."""
     quantization: None = None
     """Its new head is trained whole, and a base in 4 bits cannot be."""
 

@@ -20,6 +20,7 @@ from isoglot.train.mixing import MixingConfig
 from isoglot.train.policy import Policy
 from isoglot.train.precision import precision_of, trains_in_bfloat16
 from isoglot.train.selection import SelectionConfig
+from isoglot.train.thoughts import Thoughts
 from isoglot.train.trackers import check_trackers, tracker_arguments
 
 
@@ -71,6 +72,11 @@ class TrainConfig(Section):
     balance_languages: bool | None = None
     """Batches in which each language has its share of the examples, in place of batches of like
     length; left out, `rloo` and `grpo` do so and the others do not."""
+    thoughts: Thoughts = "trained"
+    """The thoughts before the answers of a reasoning model: `trained` writes them into `dpo` and
+    `sft` as its chat template does (`reasoning_content`), where both sides of a pair have one;
+    `left_out` trains on the answers alone, which teaches Qwen3 and others not to think. Online
+    methods train on what the policy wrote."""
     skip_without_spread: bool = False
     """Leaves prompts whose completions all have one reward (all right, or all wrong) out of the
     loss of `grpo`, where their tokens count in the mean and their KL is learned from (DAPO,

@@ -14,6 +14,7 @@ from isoglot.core.records import Message
 from isoglot.models.local.template import eos_ids, load_tokenizer, render_chat, render_turns
 from isoglot.train.examples import SIDES
 from isoglot.train.policy import Policy
+from isoglot.train.thoughts import thought_key
 
 
 def load_training_tokenizer(policy: Policy) -> Any:
@@ -113,62 +114,81 @@ def end_ids(policy: Policy, tokenizer: Any) -> list[int]:
     return eos_ids(config.eos_token_id, tokenizer.eos_token_id)
 
 
+def _expect(holds: bool, what: str) -> None:
+    if not holds:
+        raise InputError(f"expected {what}")
+
+
+def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:
+    return tokenizer.decode(
+        list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+
+
 def _rendered_row(tokenizer: Any, ends: Sequence[int], row: Mapping[str, Any]) -> RenderedRow:
-    plain = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
-
-    def decoded(ids: Sequence[int]) -> str:
-        return tokenizer.decode(list(ids), **plain)
-
-    def expect(holds: bool, what: str) -> None:
-        if not holds:
-            raise InputError(f"expected {what}")
-
     if "text" in row:  # for language modelling, which has no template
-        return RenderedRow(row["language"], {"text": decoded(row_ids(tokenizer, row))})
+        text = _decoded(tokenizer, row_ids(tokenizer, row))
+        return RenderedRow(row["language"], {"text": text})
     prompt = list(row["prompt"])
     text = render_chat(tokenizer, prompt)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     trained = _ids(tokenizer, prompt, add_generation_prompt=True)
-    expect(
+    _expect(
         ids == trained,
-        f"the same prompt in generation and training, got {decoded(ids)!r} and "
-        f"{decoded(trained)!r}; mend it",
+        f"the same prompt in generation and training, got {_decoded(tokenizer, ids)!r} and "
+        f"{_decoded(tokenizer, trained)!r}; mend it",
     )
     bos = tokenizer.bos_token_id
-    expect(
+    _expect(
         bos is None or ids[:2] != [bos, bos],
         f"one {tokenizer.bos_token} before the prompt, got two; take it out of the template",
     )
     for message in prompt:
-        expect(
+        _expect(
             message["content"].strip() in text,
             f"the text of every turn in the prompt, got one that changes that of "
             f"{message['role']!r}; mend the template",
         )
-    parts = {"prompt": decoded(ids)}
-    for side in (side for side in SIDES if side in row):
-        whole = _ids(tokenizer, [*prompt, *row[side]])
-        expect(
-            list(whole[: len(ids)]) == list(ids),
-            f"the same prompt with and without its answer, got {decoded(ids)!r} in generation and "
-            f"{decoded(whole)!r} in training; mend the template",
-        )
-        found, answer = whole[len(ids) :], row[side][-1]["content"]
-        expect(
-            answer.strip() in decoded(found),
-            f"the answer {answer!r:.40} after the prompt, got {decoded(found)!r}, which loses it; "
-            "mend the template",
-        )
-        last = max((place for place, token in enumerate(found) if token in ends), default=-1)
-        expect(
-            last >= 0 and not decoded(found[last + 1 :]).strip(),
-            f"an answer that ends in a token at which generation stops, "
-            f"{', '.join(tokenizer.convert_ids_to_tokens(list(ends)))}, got "
-            f"{decoded(found[-8:])!r}; add its id to eos_token_id of generation_config.json, or "
-            "mend the template",
-        )
-        parts[side] = decoded(found)
-    return RenderedRow(row["language"], parts)
+    answers = {
+        side: _rendered_answer(tokenizer, ends, ids, [*prompt, *row[side]])
+        for side in SIDES
+        if side in row
+    }
+    return RenderedRow(row["language"], {"prompt": _decoded(tokenizer, ids), **answers})
+
+
+def _rendered_answer(
+    tokenizer: Any, ends: Sequence[int], ids: Sequence[int], turns: Sequence[Message]
+) -> str:
+    """Render the last of the turns, after those of the prompt, whose tokens are `ids`."""
+    whole = _ids(tokenizer, turns)
+    _expect(
+        list(whole[: len(ids)]) == list(ids),
+        f"the same prompt with and without its answer, got {_decoded(tokenizer, ids)!r} in "
+        f"generation and {_decoded(tokenizer, whole)!r} in training; mend the template",
+    )
+    found, answer = whole[len(ids) :], turns[-1]["content"]
+    text = _decoded(tokenizer, found)
+    _expect(
+        answer.strip() in text,
+        f"the answer {answer!r:.40} after the prompt, got {text!r}, which loses it; mend the "
+        "template",
+    )
+    thought = turns[-1].get(thought_key(tokenizer.chat_template) or "") or ""
+    _expect(
+        thought.strip() in text,
+        f"the thought {thought!r:.40} before the answer, got {text!r}, which loses it; mend the "
+        "template, or set train.thoughts: left_out",
+    )
+    last = max((place for place, token in enumerate(found) if token in ends), default=-1)
+    _expect(
+        last >= 0 and not _decoded(tokenizer, found[last + 1 :]).strip(),
+        f"an answer that ends in a token at which generation stops, "
+        f"{', '.join(tokenizer.convert_ids_to_tokens(list(ends)))}, got "
+        f"{_decoded(tokenizer, found[-8:])!r}; add its id to eos_token_id of "
+        "generation_config.json, or mend the template",
+    )
+    return text
 
 
 def row_ids(tokenizer: Any, row: Mapping[str, Any]) -> list[int]:

@@ -31,6 +31,7 @@ from isoglot.train.saving import diverged, save_policy
 from isoglot.train.selection import CheckpointSelection, HeldOut
 from isoglot.train.settings import OnStep, TrainConfig, library_refusals
 from isoglot.train.template import check_template, check_turns, end_ids, load_training_tokenizer
+from isoglot.train.thoughts import write_thoughts
 from isoglot.train.trackers import keep_tensorboard
 
 _Trainer: Any = object
@@ -243,7 +244,7 @@ def run_training(
     processes = PartialState()
     with processes.main_process_first():
         tokenizer = load_training_tokenizer(policy)
-        rows = load(files, out / "cache", families)
+        rows = write_thoughts(load(files, out / "cache", families), tokenizer, config.thoughts)
         if config.method == "reward":
             check_turns(tokenizer, first_of_each_form(rows))
         else:
