@@ -7,11 +7,12 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isoglot.core.errors import InputError
 from isoglot.core.own_rows import demonstration_of, read_own_rows
 from isoglot.core.protocols import Sampling
 from isoglot.core.records import Prompt
 from isoglot.core.row_sources import FileRowsConfig
-from isoglot.core.thinking import is_thinking_mark, opens_thinking, split_thinking
+from isoglot.core.thinking import closing_mark, is_thinking_mark, opens_thinking, split_thinking
 from isoglot.models.file import FileSampler, FileSamplerConfig
 from isoglot.models.server.chat import read_chat
 
@@ -158,3 +159,39 @@ def test_marks_of_a_family_and_of_ones_own():
     assert not opens_thinking("user: 2 + 3?\nmodel: <think>\n", own)
     assert is_thinking_mark("<<so>>", own)
     assert not is_thinking_mark("<think>", own)
+
+
+@pytest.mark.parametrize(
+    ("text", "closing"),
+    [
+        ("<think>2 +", "</think>"),
+        ("<Thought>2 +", "</Thought>"),
+        ("[THINK]2 +", "[/THINK]"),
+        ("<seed:think>2 +", "</seed:think>"),
+        ("<|START_THINKING|>2 +", "<|END_THINKING|>"),
+        ("<|begin_of_thought|>2 +", "<|end_of_thought|>"),
+        ("<|channel>thought 2 +", "<channel|>"),
+        ("<unused94>thought 2 +", "<unused95>"),
+        (
+            "<|channel|>analysis<|message|>2 +",
+            "<|end|><|start|>assistant<|channel|>final<|message|>",
+        ),
+        ("<think>2 + 3</think>5", None),
+        ("5", None),
+    ],
+)
+def test_the_mark_that_ends_an_open_thought(text, closing):
+    """What follows the mark is the answer, whether text or prompt opened the thought."""
+    assert closing_mark("2 + 3?", text) == closing
+    if closing:
+        assert split_thinking(f"{text}{closing}5").answer == "5"
+        mark = text.removesuffix("2 +")
+        if "channel" not in mark:
+            assert closing_mark(f"2 + 3? {mark}\n", "2 +") == closing
+
+
+def test_the_closing_mark_of_ones_own_pair_and_one_that_is_not_known():
+    assert closing_mark("2 + 3? (why)", "2 +", ("(why)", "(so)")) == "(so)"
+    assert closing_mark("2 + 3?", "[THINK]2 +", "magistral") == "[/THINK]"
+    with pytest.raises(InputError, match=r"known, came '<\|think\|>'; give thought_marks"):
+        closing_mark("2 + 3?", "<|think|>2 +")

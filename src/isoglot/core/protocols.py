@@ -27,6 +27,10 @@ class Sampling(Section):
     """Settings of decoding."""
 
     max_new_tokens: int = Field(512, ge=1)
+    max_thinking_tokens: int | None = Field(None, ge=1)
+    """Limit of a thought, in tokens from the first that the model writes, within `max_new_tokens`:
+    there its closing mark is written, and the answer begins. Engines that run weights only; a
+    server has a parameter of its own (`extra`)."""
     temperature: float = Field(0.0, ge=0)
     """0 is greedy decoding."""
     top_p: float = Field(1.0, gt=0, le=1)

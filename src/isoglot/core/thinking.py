@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from isoglot.core.errors import InputError
+
 ThoughtFamily = Literal["auto", "qwen", "deepseek", "magistral", "command-a", "gpt-oss"]
 
 ThoughtMarks = ThoughtFamily | tuple[str, str]
@@ -16,6 +18,14 @@ _PAIRS: Mapping[str, tuple[str, str]] = {
     "magistral": ("[THINK]", "[/THINK]"),
     "command-a": ("<|START_THINKING|>", "<|END_THINKING|>"),
 }
+
+_CLOSES = {
+    "<|inner_prefix|>": "<|inner_suffix|>",
+    "<|channel>thought": "<channel|>",
+    "<unused94>": "<unused95>",
+    "<unused94>thought": "<unused95>",
+}
+"""The closing marks that no rule makes of the opening ones."""
 
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking")
 """The key of the thought in a message, of a server or for a chat template: of DeepSeek, Qwen and
@@ -140,6 +150,36 @@ def opens_thinking(prompt: str, marks: ThoughtMarks = "auto") -> bool:
     if isinstance(marks, tuple):
         return prompt.rstrip().endswith(marks[0])
     return _ENDS_OPEN.search(prompt) is not None
+
+
+def closing_mark(prompt: str, text: str, marks: ThoughtMarks = "auto") -> str | None:
+    """Return the mark that ends the thought which a text is in; None outside of a thought.
+
+    Example:
+        >>> closing_mark("2 + 3?", "<think>2 and")
+        '</think>'
+
+    Raises:
+        InputError: a mark whose closing one is not known.
+    """
+    opened = opens_thinking(prompt, marks)
+    if split_thinking(text, opened=opened, marks=marks).answer is not None:
+        return None
+    if pair := marks if isinstance(marks, tuple) else _PAIRS.get(marks):
+        return pair[1]
+    found = _ENDS_OPEN.search(prompt) if opened else _BEGUN.match(text)
+    mark = found[0].strip() if found else "<|channel|>"
+    if mark.startswith("<|channel|>"):
+        return "<|end|><|start|>assistant<|channel|>final<|message|>"
+    if bracketed := re.fullmatch(r"([<\[\u25c1])([\w:]+)([>\]\u25b7])", mark):
+        return _CLOSES.get(mark) or "{}/{}{}".format(*bracketed.groups())
+    closing = _CLOSES.get(mark) or re.sub("start|begin", "end", mark.replace("START", "END"))
+    if closing == mark:
+        raise InputError(
+            f"max_thinking_tokens: expected a thought whose closing mark is known, came {mark!r}; "
+            "give thought_marks the pair of them"
+        )
+    return closing
 
 
 def is_thinking_mark(token: str, marks: ThoughtMarks = "auto") -> bool:

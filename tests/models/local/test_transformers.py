@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from tiny_model import CHAT_TEMPLATE
 
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
@@ -23,8 +24,9 @@ def prompts(num=12):
     ]
 
 
-def unpadded_greedy(sampler, prompt, num_tokens):
-    """Greedy decoding by hand: one row, no padding, no cache."""
+def unpadded_greedy(sampler, prompt, num_tokens, forced=None):
+    """Greedy decoding by hand: one row, no padding, no cache; `forced` are tokens by their place,
+    which come in addition to `num_tokens`."""
     import torch
 
     text = sampler.tokenizer.apply_chat_template(
@@ -33,7 +35,8 @@ def unpadded_greedy(sampler, prompt, num_tokens):
     ids = sampler.tokenizer(text, add_special_tokens=False)["input_ids"]
     start = len(ids)
     with torch.inference_mode():
-        for _ in range(num_tokens):
+        for place in range(num_tokens):
+            ids += (forced or {}).get(place, [])
             token = int(sampler.model(torch.tensor([ids])).logits[0, -1].argmax())
             if token in (1, 2):
                 return sampler.tokenizer.decode(ids[start:], skip_special_tokens=True), "stop"
@@ -46,6 +49,38 @@ def test_batched_greedy_is_greedy_by_hand(sampler):
     by_hand = [unpadded_greedy(sampler, prompt, 12) for prompt in prompts()]
     assert [samples[0][:2] for samples in answers] == by_hand
     assert {reason for _, reason in by_hand} == {"stop", "length"}
+
+
+def test_a_thought_ends_at_its_limit_and_the_answer_follows(tiny_model):
+    """By hand: the first tokens of the thought, its closing mark, then what the model goes on to
+    write; whoever thinks no longer than the limit is left alone."""
+    opened = CHAT_TEMPLATE + "{% if add_generation_prompt %}{{ '<think>\n' }}{% endif %}"
+    config = WeightsConfig(path=str(tiny_model), batch_tokens=400, chat_template=opened)
+    thinker = TransformersSampler(config)
+    closing = thinker.tokenizer("\n</think>\n\n", add_special_tokens=False)["input_ids"]
+    limited = Sampling(max_new_tokens=6 + len(closing) + 8, max_thinking_tokens=6)
+    ended = []
+    for prompt, (answer,) in zip(prompts(), thinker.sample(prompts(), limited), strict=True):
+        thought, reason = unpadded_greedy(thinker, prompt, 6)
+        ended.append(reason == "stop")
+        if ended[-1]:
+            assert (answer.text, answer.finish_reason) == ("", "length"), "a thought without end"
+            assert answer.thought == thought.strip()
+            continue
+        whole, reason = unpadded_greedy(thinker, prompt, 14, forced={6: closing})
+        assert whole.startswith(f"{thought}\n</think>\n\n")
+        assert answer.thought == thought.strip()
+        assert (answer.text, answer.finish_reason) == (
+            whole.partition("</think>")[2].lstrip(),
+            reason,
+        )
+    assert not all(ended)
+    for (short,), (free,) in zip(
+        thinker.sample(prompts(), limited.model_copy(update={"max_thinking_tokens": 99})),
+        thinker.sample(prompts(), limited.model_copy(update={"max_thinking_tokens": None})),
+        strict=True,
+    ):
+        assert short == free
 
 
 def test_order_is_restored(sampler):

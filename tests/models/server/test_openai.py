@@ -23,6 +23,7 @@ from serving import (
     slow,
 )
 
+from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Prompt
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
@@ -210,6 +211,11 @@ def test_order_twins_and_concurrency(make):
 
 
 # What is answered.
+
+
+def test_a_limit_of_thinking_is_the_servers_own(make):
+    with pytest.raises(InputError, match=r"no max_thinking_tokens for a server.*in `extra`"):
+        make("http://localhost:9").sample(prompts(1), Sampling(max_thinking_tokens=8))
 
 
 PARTS = [{"type": "thinking", "thinking": "Hmm"}, {"type": "text", "text": "saba"}]

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 import vllm_double
+from tiny_model import CHAT_TEMPLATE
 from tiny_run import tiny_recipe
 
 from isoglot.core.errors import InputError, RunError
@@ -115,6 +116,21 @@ def test_greedy_answers_are_those_of_transformers(served, path):
     assert sum(more[0] for _, _, *more in ticks if more) >= 16
     assert served.name == local.name
     assert served.sample([], GREEDY) == []
+
+
+@pytest.mark.slow
+def test_a_thought_ends_at_its_limit_as_by_transformers(tiny_model, tmp_path):
+    """The server is asked again for the answer after the closing mark, and for a longer thought."""
+    opened = CHAT_TEMPLATE + "{% if add_generation_prompt %}{{ '<think>\n' }}{% endif %}"
+    shared = {"path": str(tiny_model), "chat_template": opened}
+    local = TransformersSampler(WeightsConfig(**shared, device="cpu", dtype="float32"))
+    with servers_in(tmp_path):
+        served = load_sampler(config(str(tiny_model)).model_copy(update=shared))
+        for limit in (6, 12, 40):
+            limited = Sampling(max_new_tokens=30, max_thinking_tokens=limit)
+            found, expected = (each.sample(prompts(), limited) for each in (served, local))
+            assert found == expected
+        served.close()
 
 
 @pytest.mark.slow
@@ -392,7 +408,7 @@ REPLY = (
 
 def test_what_is_read_of_a_reply():
     reply = read_completion(REPLY % b"stop")
-    assert reply[:4] == ([9, 1], True, 3, 1)
+    assert reply[:5] == ([9, 1], True, True, 3, 1)
     sequence = TokenSequence(0, 0, [4, 5, 7], 1)
     assert likelihood_of(sequence, reply) == Likelihood(-1.75, 2, False)
     assert likelihood_of(sequence._replace(start=2), reply) == Likelihood(-0.25, 1, True)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled
 from isoglot.core.records import FinishReason, Prompt
-from isoglot.core.thinking import ThoughtMarks, is_thinking_mark, opens_thinking
+from isoglot.core.thinking import ThoughtMarks, closing_mark, is_thinking_mark, opens_thinking
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.prefix_tree import TokenSequence
@@ -96,6 +96,20 @@ class PromptEncoder:
     def opens_thinking(self, text: str) -> bool:
         """True if a rendered prompt ends inside the model's thinking."""
         return opens_thinking(text, self.marks)
+
+    def closing_ids(self, text: str, ids: Sequence[int], eos_ids: Sequence[int]) -> list[int]:
+        """Return the tokens that end the thought which an answer is in, none outside of one.
+
+        `text` is the rendered prompt, `ids` are the tokens after it. Marks such as `</think>` stand
+        on a line of their own, as in Qwen's documentation of its budget.
+        """
+        if set(ids).intersection(eos_ids):
+            return []
+        mark = closing_mark(text, self.decode(ids), self.marks)
+        if mark is None:
+            return []
+        closing = f"\n{mark}\n\n" if mark.startswith("</") else mark
+        return self.tokenizer(closing, add_special_tokens=False)["input_ids"]
 
     def answer(
         self,

@@ -1,5 +1,6 @@
 """A causal language model of the Hugging Face format, run in this process."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,8 +53,8 @@ class _Row(NamedTuple):
     ids: list[int]
     limit: int
     """New tokens for this row: `max_new_tokens`, or what the context window leaves of them."""
-    thinks: bool
-    """The prompt opens the thinking."""
+    text: str
+    """The rendered prompt."""
 
 
 class TransformersSampler:
@@ -112,7 +113,7 @@ class TransformersSampler:
         rows = []
         for i, (ids, text) in enumerate(zip(self.encoder.encode(texts), texts, strict=True)):
             room = max_new_tokens if window is None else window - len(ids)
-            rows.append(_Row(i, ids, min(max_new_tokens, room), self.encoder.opens_thinking(text)))
+            rows.append(_Row(i, ids, min(max_new_tokens, room), text))
         return sorted(rows, key=lambda row: len(row.ids))
 
     def _batches(self, rows: Sequence[_Row], num_samples: int) -> Iterator[list[_Row]]:
@@ -143,15 +144,44 @@ class TransformersSampler:
                 num_return_sequences=sampling.num_samples,
                 disable_compile=True,
                 stopping_criteria=[written, *self._stopping(sampling.stop, start)],
+                logits_processor=self._thinking_limit(batch, sampling, start),
                 **_decoding(sampling),
                 **self._cache(start + batch[0].limit),
             )
         n = sampling.num_samples
         answers = [
-            self.encoder.answer(new, self.eos_ids, sampling.stop, thinks=batch[i // n].thinks)
+            self.encoder.answer(
+                new,
+                self.eos_ids,
+                sampling.stop,
+                thinks=self.encoder.opens_thinking(batch[i // n].text),
+            )
             for i, new in enumerate(out[:, start:].tolist())
         ]
         return [answers[i : i + n] for i in range(0, len(answers), n)]
+
+    def _thinking_limit(
+        self, batch: Sequence[_Row], sampling: Sampling, start: int
+    ) -> list[Callable[..., "Tensor"]]:
+        """End the thoughts of a batch at `max_thinking_tokens`: their closing marks are written."""
+        if sampling.max_thinking_tokens is None:
+            return []
+        first, n = start + sampling.max_thinking_tokens, sampling.num_samples
+        closing: list[list[int]] = []
+
+        def limited(ids: "Tensor", scores: "Tensor") -> "Tensor":
+            if ids.shape[1] == first:
+                closing[:] = [
+                    self.encoder.closing_ids(batch[i // n].text, new, self.eos_ids)
+                    for i, new in enumerate(ids[:, start:].tolist())
+                ]
+            for i, tokens in enumerate(closing):
+                if ids.shape[1] - first < len(tokens):
+                    scores[i] = -math.inf
+                    scores[i, tokens[ids.shape[1] - first]] = 0
+            return scores
+
+        return [limited]
 
     def _cache(self, width: int) -> dict[str, Any]:
         """Make a cache of the batch's own size: a growing one is copied at every token, and the one

@@ -26,6 +26,8 @@ class TokensReply(NamedTuple):
     ids: list[int]
     is_whole: bool
     """False if the server gave up on it."""
+    is_stopped: bool
+    """True if it ended at a token or a string that ends an answer."""
     prompt_tokens: int | None
     completion_tokens: int | None
     prompt: list[TokenLogProbability | None] | None
@@ -63,13 +65,14 @@ def read_completion(answer: bytes) -> TokensReply:
     try:
         body = json.loads(answer)
         choice = body["choices"][0]
-        is_whole = choice.get("finish_reason") in _FINISH_REASONS
+        reason = choice.get("finish_reason")
+        is_whole, is_stopped = reason in _FINISH_REASONS, reason == _FINISH_REASONS[0]
         usage = body.get("usage") or {}
         scored = choice.get("prompt_logprobs")
         prompt = None if scored is None else [_log_probability(entry) for entry in scored]
         num_read, num_written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         ids = [int(token) for token in choice["token_ids"]]
-        return TokensReply(ids, is_whole, num_read, num_written, prompt)
+        return TokensReply(ids, is_whole, is_stopped, num_read, num_written, prompt)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise NoReply("nonsense", again=True) from None
 

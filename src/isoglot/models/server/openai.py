@@ -78,6 +78,12 @@ class OpenAISampler:
     ) -> list[list[Sampled]]:
         """See `Sampler.sample`. Sample i has seed + i, which not every server honours."""
         sampling.require_distinct_samples()
+        if sampling.max_thinking_tokens is not None:
+            raise InputError(
+                "expected no max_thinking_tokens for a server, whose limit has a name of its own; "
+                "give that in `extra`, such as {thinking_token_budget: 512} for vLLM (served with "
+                "--reasoning-config), and leave max_thinking_tokens out"
+            )
         num_samples = sampling.num_samples
         requests = [
             self._request(prompt, _decoding(sampling, i), sampling.max_new_tokens, i)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from isoglot.core.errors import RunError
 from isoglot.core.protocols import Likelihood, Sampled, Sampling, Tick, no_tick
@@ -75,6 +75,20 @@ class _Replica:
             await asyncio.to_thread(self.process.wait_until_healthy)
 
 
+class _Sample(NamedTuple):
+    """A sample of a prompt."""
+
+    row: int
+    sample: int
+    ids: list[int]
+    """The prompt."""
+    room: int
+    """New tokens at most."""
+    seed: int
+    written: Sequence[int] = ()
+    """The tokens of the answer so far."""
+
+
 class VLLMModel:
     """Sampler and likelihoods over vLLM servers, with the memory of their accelerators until they
     are closed or this object is gone.
@@ -127,8 +141,7 @@ class VLLMModel:
         num = sampling.num_samples
         texts = [self.encoder.render(prompt) for prompt in prompts]
         answers = [[Sampled("", FinishReason.ERROR)] * num for _ in prompts]
-        places: list[tuple[int, int]] = []
-        bodies: list[dict[str, Any]] = []
+        samples: list[_Sample] = []
         for row, ids in enumerate(self.encoder.encode(texts)):
             room = min(sampling.max_new_tokens, self._window - len(ids))
             if room < 1:
@@ -136,13 +149,9 @@ class VLLMModel:
                 tick(1, prompts[row].language)
                 continue
             first = int(content_id(str(sampling.seed), prompts[row].prompt_id), 16) % _SEEDS
-            for i in range(num):
-                seed = (first + i) % _SEEDS
-                places.append((row, i))
-                bodies.append(completion_body(ids, sampling, room, seed, self._eos_ids))
+            samples += (_Sample(row, i, ids, room, (first + i) % _SEEDS) for i in range(num))
         missing = [num] * len(prompts)
-        for place, reply in self._replies(bodies):
-            row, i = places[place]
+        for (row, i, *_), reply in self._completed(samples, texts, sampling):
             num_tokens = 0
             if isinstance(reply, NoReply):
                 answers[row][i] = answers[row][i]._replace(failure=reply.reason)
@@ -155,6 +164,40 @@ class VLLMModel:
             missing[row] -= 1
             tick(int(not missing[row]), prompts[row].language, num_tokens)
         return answers
+
+    def _completed(
+        self, samples: Sequence["_Sample"], texts: Sequence[str], sampling: Sampling
+    ) -> Iterator[tuple["_Sample", TokensReply | NoReply]]:
+        """Yield the replies as they arrive. One that is within its thought at the limit of that is
+        continued after the closing mark, as one that is beyond it: the server stopped there."""
+        limit, left = sampling.max_thinking_tokens, []
+        rooms = [each.room if limit is None else min(each.room, limit) for each in samples]
+        for place, reply in self._replies(self._bodies(samples, rooms, sampling)):
+            each = samples[place]
+            if isinstance(reply, NoReply) or not reply.is_whole or not self._goes_on(each, reply):
+                yield each, reply
+                continue
+            ends = self.encoder.closing_ids(texts[each.row], reply.ids, self._eos_ids)
+            left.append(each._replace(written=[*reply.ids, *ends][: each.room]))
+        rooms = [max(1, each.room - len(each.written)) for each in left]
+        for place, reply in self._replies(self._bodies(left, rooms, sampling)):
+            each = left[place]
+            if not isinstance(reply, NoReply):
+                reply = reply._replace(ids=[*each.written, *reply.ids][: each.room])
+            yield each, reply
+
+    def _bodies(
+        self, samples: Sequence["_Sample"], rooms: Sequence[int], sampling: Sampling
+    ) -> list[dict[str, Any]]:
+        return [
+            completion_body([*each.ids, *each.written], sampling, room, each.seed, self._eos_ids)
+            for each, room in zip(samples, rooms, strict=True)
+        ]
+
+    def _goes_on(self, sample: "_Sample", reply: TokensReply) -> bool:
+        """True for a reply that ended where the server was told to, and has room left."""
+        has_ended = reply.ids and reply.ids[-1] in self._eos_ids
+        return not has_ended and not reply.is_stopped and len(reply.ids) < sample.room
 
     def log_likelihoods(
         self,
