@@ -12,6 +12,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
 from isoglot.core.section import Section
+from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.transformers import CausalModel, TransformersSampler
 from isoglot.train.log import (
@@ -82,7 +83,13 @@ class CheckpointSelection:
     """
 
     def __init__(
-        self, trainer: Any, tokenizer: Any, out: Path, config: SelectionConfig, held_out: HeldOut
+        self,
+        trainer: Any,
+        tokenizer: Any,
+        out: Path,
+        config: SelectionConfig,
+        held_out: HeldOut,
+        marks: ThoughtMarks = "auto",
     ) -> None:
         if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
             raise InputError(
@@ -93,6 +100,7 @@ class CheckpointSelection:
         self._tokenizer = tokenizer
         self._config = config
         self._held_out = held_out
+        self._marks = marks
         self._path = out / "curve.jsonl"
         self._best = out / "best"
         self._done: set[int] = set()
@@ -210,7 +218,7 @@ class CheckpointSelection:
         config = WeightsConfig(path="policy", batch_tokens=self._config.batch_tokens)
         model.eval()
         try:
-            loaded = CausalModel.in_training(causal, self._tokenizer, "policy")
+            loaded = CausalModel.in_training(causal, self._tokenizer, "policy", self._marks)
             sampler = TransformersSampler(config, loaded)
             sampling = Sampling(max_new_tokens=self._config.max_new_tokens)
             with trainer.accelerator.autocast():

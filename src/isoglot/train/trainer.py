@@ -264,7 +264,8 @@ def run_training(
     counts = _count_rows(trainer, rows, num_key)
     selection = None
     if config.choose and held_out:
-        selection = CheckpointSelection(trainer, tokenizer, out, config.choose, held_out)
+        checked = config.choose, held_out, policy.thought_marks
+        selection = CheckpointSelection(trainer, tokenizer, out, *checked)
     is_reward = config.method == "reward"
     probe = probe_of(first_of_each_language(rows), tokenizer, trainer.model, is_reward=is_reward)
     summary = {**counts, **_run(trainer, out, selection)}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled, Sampling, Tick, no_tick
 from isoglot.core.records import FinishReason, Prompt, content_id
+from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.encoder import PromptEncoder
@@ -35,10 +36,12 @@ class CausalModel:
         )
 
     @classmethod
-    def in_training(cls, model: Any, tokenizer: Any, name: str) -> "CausalModel":
+    def in_training(
+        cls, model: Any, tokenizer: Any, name: str, marks: ThoughtMarks = "auto"
+    ) -> "CausalModel":
         """Wrap a model that a trainer has in memory."""
         loaded = cls.__new__(cls)
-        loaded.model, loaded.encoder = model, PromptEncoder.of_tokenizer(tokenizer, name)
+        loaded.model, loaded.encoder = model, PromptEncoder.of_tokenizer(tokenizer, name, marks)
         return loaded
 
     @property
