@@ -12,6 +12,8 @@ class LanguageMatchConfig(Section):
     """1.0 for an answer in the requested language alone, 0.0 in another or in several."""
 
     kind: Literal["language_match"] = "language_match"
+    thought: bool = False
+    """Demand it of the thought of a reasoning model too, where there is one."""
     name: str = "language_match"
     """The key of its rewards in `Completion.rewards`."""
     weight: float = 1.0

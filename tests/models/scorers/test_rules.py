@@ -1,5 +1,7 @@
 """The language asked for is the reward."""
 
+from dataclasses import replace
+
 from isoglot.core.records import Completion, Prompt
 from isoglot.models.scorers.rules import LanguageMatch
 
@@ -29,3 +31,24 @@ def test_none_of_it_for_a_mixed_answer():
     row = Completion.from_text(prompt, "So, sure ~", sampler="m")
     scorer = LanguageMatch(Fixed("de", "en", None))
     assert scorer.score([prompt] * 3, [row] * 3) == [0.0, 0.0, 0.0]
+
+
+def test_the_thought_counts_too_where_it_is_demanded():
+    prompt = Prompt.from_text("Wie?", language="de")
+    thoughts = ("de", "en", "?", None)
+    rows = [
+        replace(Completion.from_text(prompt, text, sampler="m"), thought=thought)
+        for text in ("de", "en", "?")
+        for thought in thoughts
+    ]
+
+    class Named(Fixed):
+        def identify(self, texts):
+            return [None if text == "?" else text for text in texts]
+
+    scorer = LanguageMatch(Named(), thought=True)
+    assert scorer.score([prompt] * 12, rows) == [
+        1.0, 0.0, None, 1.0, 0.0, 0.0, 0.0, 0.0, None, 0.0, None, None,
+    ]  # fmt: skip
+    answers = LanguageMatch(Named()).score([prompt] * 12, rows)
+    assert answers == [1.0] * 4 + [0.0] * 4 + [None] * 4

@@ -97,7 +97,7 @@ class _Context(NamedTuple):
 def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
     match config:
         case LanguageMatchConfig():
-            return LanguageMatch(context.identifier)
+            return LanguageMatch(context.identifier, thought=config.thought)
         case GoldConfig():
             return GoldScorer(_grader(config, context.graders), config.grader)
         case AgreementConfig():

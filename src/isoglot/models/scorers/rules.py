@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from isoglot.core.answer_language import AnswerLanguage, account_for
+from isoglot.core.answer_language import AnswerLanguage, account_for, thought_languages
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Completion, FinishReason, Prompt
 
@@ -11,6 +11,7 @@ class LanguageMatch:
     """Scorer: 1.0 for an answer in the requested language alone, 0.0 in another or in several.
 
     None if the identifier is unsure, and for a completion that failed. One that was cut off counts.
+    With `thought`, also 0.0 for a thought in another language, and None for one of unsure language.
     """
 
     name = "language_match"
@@ -21,8 +22,9 @@ class LanguageMatch:
         AnswerLanguage.UNKNOWN: None,
     }
 
-    def __init__(self, identifier: LanguageIdentifier) -> None:
+    def __init__(self, identifier: LanguageIdentifier, *, thought: bool = False) -> None:
         self._identifier = identifier
+        self._thought = thought
 
     def score(
         self, prompts: Sequence[Prompt], completions: Sequence[Completion]
@@ -31,9 +33,20 @@ class LanguageMatch:
         texts = [completion.text for completion in completions]
         wanted = [prompt.answer_language for prompt in prompts]
         accounts = account_for(self._identifier, texts, wanted)
-        return [
+        values = [
             None if completion.finish_reason == FinishReason.ERROR else self._VALUES[account]
             for completion, account in zip(completions, accounts, strict=True)
+        ]
+        if not self._thought:
+            return values
+        tags = thought_languages(self._identifier.identify, completions)
+        of_thoughts = [
+            1.0 if not completion.thought else None if tag is None else float(tag == asked)
+            for completion, tag, asked in zip(completions, tags, wanted, strict=True)
+        ]
+        return [
+            0.0 if 0.0 in both else None if None in both else 1.0
+            for both in zip(values, of_thoughts, strict=True)
         ]
 
 
