@@ -52,10 +52,16 @@ def test_columns_and_a_language_for_all_rows(read):
     assert (row.language, row.answer_language) == ("en", "sw")
 
 
-def test_thinking_is_left_out(read):
-    thought = {"role": "assistant", "content": "<think>\n5 + 2\n</think>\n\n7 apples"}
-    (row,) = read({"messages": [ASKED, thought], "language": "en"})
-    assert row.text == "7 apples"
+def test_the_thought_is_kept_apart(read):
+    text = "<think>\n5 + 2\n</think>\n\n7 apples"
+    thought = {"role": "assistant", "content": text}
+    pair = {"prompt": "7?", "chosen": text, "rejected": "8 apples"}
+    rows = [{"messages": [ASKED, thought]}, {"prompt": "7?", "completion": text}, pair]
+    found = read(*({**row, "language": "en"} for row in rows))
+    assert {(row.text, row.thought) for row in found} == {("7 apples", "5 + 2")}
+    (row,) = read({**pair, "language": "en"}, make=preference_of)
+    assert (row.chosen_text, row.chosen_thought) == ("7 apples", "5 + 2")
+    assert (row.rejected_text, row.rejected_thought) == ("8 apples", None)
 
 
 @pytest.mark.parametrize(

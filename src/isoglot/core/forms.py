@@ -9,7 +9,7 @@ named.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -95,8 +95,12 @@ class RowParts:
     prompt: tuple[Message, ...] = ()
     """Turns that end with the user's; none for `text` alone."""
     completion: str | None = None
+    completion_thought: str | None = None
+    """The thought before the completion, as its marks tell."""
     chosen: str | None = None
+    chosen_thought: str | None = None
     rejected: str | None = None
+    rejected_thought: str | None = None
     text: str | None = None
     label: bool | None = None
     language: str | None = None
@@ -292,37 +296,43 @@ def answer_text(row: Row, column: str) -> str:
     )
 
 
-def _spoken(text: str) -> str | None:
-    """Return an answer without its thought and blanks around it; None where nothing is left."""
-    return (split_thinking(text).answer or "").strip() or None
+class _Answer(NamedTuple):
+    """An answer without blanks around it, and the thought before it; None where there is none."""
+
+    text: str | None = None
+    thought: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        thought, answer = split_thinking(text)
+        return cls((answer or "").strip() or None, thought or None)
 
 
-def _split(turns: tuple[Message, ...], column: str) -> tuple[tuple[Message, ...], str | None]:
+def _split(turns: tuple[Message, ...], column: str) -> tuple[tuple[Message, ...], _Answer]:
     """Split a conversation into its prompt and the last answer."""
     if turns and turns[-1]["role"] == "assistant":
-        return prompt_messages(list(turns[:-1]), column), _spoken(turns[-1]["content"])
-    return prompt_messages(list(turns), column), None
+        return prompt_messages(list(turns[:-1]), column), _Answer.of(turns[-1]["content"])
+    return prompt_messages(list(turns), column), _Answer()
 
 
 def _with_answer(row: Row, columns: RowColumns, facts: Mapping[str, Any]) -> RowParts:
     """Read a prompt with its answer, if it has one, from a conversation or from columns."""
-    completion: str | None
+    answer = _Answer()
     if columns.messages:
         turns = turns_of(column_value(row, columns.messages), columns.messages)
-        prompt, completion = _split(turns, columns.messages)
+        prompt, answer = _split(turns, columns.messages)
         is_conversation = True
     else:
         assert columns.prompt is not None
         value = column_value(row, columns.prompt)
         prompt, is_conversation = prompt_messages(value, columns.prompt), not isinstance(value, str)
-        completion = None
     prompt = _with_context(row, columns, prompt)
     if columns.completion:
-        completion = _spoken(answer_text(row, columns.completion))
+        answer = _Answer.of(answer_text(row, columns.completion))
     label = _label(row, columns.label) if columns.label else None
-    name = "prompt-only" if completion is None else "prompt-completion"
+    name = "prompt-only" if answer.text is None else "prompt-completion"
     form = _form_name(name if label is None else "unpaired preference", columns, is_conversation)
-    return RowParts(form, columns, prompt, completion, label=label, **facts)
+    return RowParts(form, columns, prompt, answer.text, answer.thought, label=label, **facts)
 
 
 def _preference(row: Row, columns: RowColumns, facts: Mapping[str, Any]) -> RowParts:
@@ -332,7 +342,9 @@ def _preference(row: Row, columns: RowColumns, facts: Mapping[str, Any]) -> RowP
             "one answer only",
         )
     names = columns.chosen, columns.rejected
-    chosen, rejected = (_side(column_value(row, name), name) for name in names)
+    (chosen, chosen_thought), (rejected, rejected_thought) = (
+        _side(column_value(row, name), name) for name in names
+    )
     if chosen == rejected:
         raise RefusedRow(
             f"expected two different answers, came {chosen[-1]['content']!r:.60} twice; leave the "
@@ -363,24 +375,25 @@ def _preference(row: Row, columns: RowColumns, facts: Mapping[str, Any]) -> RowP
         columns,
         prompt if shared else _with_context(row, columns, prompt),
         chosen=answers[0],
+        chosen_thought=chosen_thought,
         rejected=answers[1],
+        rejected_thought=rejected_thought,
         **facts,
     )
 
 
-def _side(value: object, column: str) -> tuple[Message, ...]:
-    """Return the turns of a chosen or rejected answer: a text, a turn, turns, or a dialogue.
-
-    The last turn of the assistant is without its thought.
-    """
+def _side(value: object, column: str) -> tuple[tuple[Message, ...], str | None]:
+    """Return the turns of a chosen or rejected answer (a text, a turn, turns, or a dialogue), and
+    the thought of its last turn, which is without it."""
     turns: tuple[Message, ...]
     if isinstance(value, str):
         turns = tuple(dialogue(value)) or ({"role": "assistant", "content": value},)
     else:
         turns = turns_of(value, column)
-    if turns and turns[-1]["role"] == "assistant":
-        turns = (*turns[:-1], {**turns[-1], "content": _spoken(turns[-1]["content"]) or ""})
-    return turns
+    if not turns or turns[-1]["role"] != "assistant":
+        return turns, None
+    answer = _Answer.of(turns[-1]["content"])
+    return (*turns[:-1], {**turns[-1], "content": answer.text or ""}), answer.thought
 
 
 def _last_answer(turns: Sequence[Message], column: str) -> str:

@@ -5,7 +5,7 @@ source ─▶ rows ─▶ parts of an example (`core/forms.py`) ─▶ Prompt, D
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from isoglot.core.cells import cell_id, is_missing
@@ -196,6 +196,7 @@ def demonstration_of(own: OwnRow) -> Demonstration:
         answer_language=own.answer_language,
         model=str(own.row.get("model") or ""),
         source=str(own.row.get("source") or own.place.file.name),
+        thought=parts.completion_thought if parts.completion else parts.chosen_thought,
     )
 
 
@@ -213,7 +214,7 @@ def preference_of(own: OwnRow) -> Preference:
             "no chosen and rejected answer",
         )
     prompt_id = _prompt_id(own)
-    return Preference.of_texts(
+    pair = Preference.of_texts(
         parts.prompt,
         parts.chosen,
         parts.rejected,
@@ -223,6 +224,8 @@ def preference_of(own: OwnRow) -> Preference:
         answer_language=own.answer_language,
         pair_type=own.place.file.name,
     )
+    chosen, rejected = parts.chosen_thought, parts.rejected_thought
+    return replace(pair, chosen_thought=chosen, rejected_thought=rejected)
 
 
 def _prompt_id(own: OwnRow) -> str:
