@@ -97,6 +97,29 @@ class SiblingsConfig(Section):
         return self
 
 
+class ImplicitRewardConfig(Section):
+    """The implicit reward of a policy that was trained on preferences: its log-probability of the
+    answer less that of the reference, under the prompt in the dominant language.
+
+    Both models are in memory at a time, run by transformers.
+    """
+
+    kind: Literal["implicit_reward"] = "implicit_reward"
+    policy: str | None = None
+    """The trained model: a folder, hub id or `.yaml` file, as `isoglot judge --judge` takes it;
+    default: the policy of the round."""
+    reference: str
+    """The model that the policy was trained from."""
+    length_penalty: Literal["fitted"] | Annotated[float, Field(ge=0, allow_inf_nan=False)] = (
+        "fitted"
+    )
+    """Reward that a character costs. `fitted` finds the one of each language for which chosen and
+    rejected are equally long in the mean (`length_penalties.json`); online training takes a
+    number."""
+    name: str = "implicit_reward"
+    weight: float = 1.0
+
+
 class RewardModelConfig(Section):
     """A sequence classification model with one label, run by `transformers` in this process."""
 
@@ -137,11 +160,17 @@ ScorerConfig = Annotated[
     | LengthConfig
     | JudgeScorerConfig
     | SiblingsConfig
+    | ImplicitRewardConfig
     | RewardModelConfig
     | PythonConfig,
     Field(discriminator="kind"),
 ]
 """Any scorer, by its `kind`."""
 
-FAMILY_KINDS = ("agreement", "siblings")
+FAMILY_KINDS = ("agreement", "siblings", "implicit_reward")
 """Kinds that may look at the dominant language of a family."""
+
+
+def is_fitted(config: ScorerConfig) -> bool:
+    """True if a scorer has a length penalty that is fitted to the rewards of all completions."""
+    return isinstance(config, ImplicitRewardConfig) and config.length_penalty == "fitted"

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isoglot.benchmarks.benchmark import Answering
-from isoglot.core.store import count_rows, shard_paths
+from isoglot.core.records import Prompt
+from isoglot.core.store import count_rows, read_shard, shard_paths
 from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
 from isoglot.execute.local import ShardCounts, map_shards
 from isoglot.execute.progress import Bar, Bars
 from isoglot.execute.ray import map_shards_on_ray
 from isoglot.line.sources import identifier_of
 from isoglot.models.load import is_served, load_likelihood, load_sampler, load_translator
+from isoglot.models.scorers.implicit_reward import prompts_in
 from isoglot.models.scorers.load import load_scorers
 from isoglot.models.translation.prompted import PromptTranslator, PromptTranslatorConfig
 from isoglot.recipe.recipe import Recipe
@@ -72,7 +74,7 @@ class Job:
 
     def model(self, answering: Answering = "generation") -> Any:
         """Load the policy of the round: a sampler, or a `LikelihoodModel` for `likelihood`."""
-        config = self.recipe.policy.model_copy(update={"path": self.policy})
+        config = self._policy()
         return load_likelihood(config) if answering == "likelihood" else load_sampler(config)
 
     def start(self) -> Policy:
@@ -109,8 +111,23 @@ class Job:
             graders,
             FINAL_ANSWERS,
             self.recipe.dominant_language,
+            policy=self._policy(),
+            dominant_prompts=self._dominant_prompts(),
         )
         return scorers, identifier
+
+    def _policy(self) -> Any:
+        return self.recipe.policy.model_copy(update={"path": self.policy})
+
+    def _dominant_prompts(self) -> dict[str, Prompt]:
+        """Read the prompts in the dominant language where training has one prompt at a time."""
+        score, recipe = self.recipe.score, self.recipe
+        assert score is not None
+        if not recipe.is_online or not any(s.kind == "implicit_reward" for s in score.scorers):
+            return {}
+        paths = shard_paths(self.inputs["prompts"].folder)
+        prompts = [row for path in paths for row in read_shard(path, Prompt)]
+        return prompts_in(recipe.dominant_language, prompts)
 
     def executor(self, *models: Any) -> MapShards:
         """The executor of a stage with these models, by the recipe's `execute:`."""

@@ -6,7 +6,13 @@ from typing import Any, NamedTuple
 
 from isoglot.core.environment import accelerator, fast_bfloat16, memory_bytes
 from isoglot.core.errors import InputError
-from isoglot.core.scorers import JudgeScorerConfig, RewardModelConfig, SiblingsConfig
+from isoglot.core.scorers import (
+    ImplicitRewardConfig,
+    JudgeScorerConfig,
+    RewardModelConfig,
+    ScorerConfig,
+    SiblingsConfig,
+)
 from isoglot.core.store import shard_paths
 from isoglot.line.stages import STAGES
 from isoglot.models.load import PolicyConfig, is_served, model_config
@@ -15,11 +21,13 @@ from isoglot.models.memory import (
     GIB,
     Device,
     Memory,
+    likelihood_memory,
     reading_memory,
     transformers_memory,
     vllm_memory,
     vllm_rows,
 )
+from isoglot.models.scorers.load import weights_of
 from isoglot.models.shape import ModelShape, model_shape
 from isoglot.recipe.recipe import Recipe
 from isoglot.train.fitting import fit_training, sharding_that_fits
@@ -144,19 +152,37 @@ def _of_round(
     for stage, config, length in _samplers(recipe):
         yield from _sampling(stage, config, device, length, served, fetch=fetch)
     for scorer in recipe.score.scorers if recipe.score else ():
-        if isinstance(scorer, RewardModelConfig):
+        yield from _scoring(scorer, recipe, device, served, fetch=fetch)
+    if recipe.train:
+        yield from _training(recipe, recipe.train, device, fetch=fetch)
+
+
+def _scoring(
+    scorer: ScorerConfig, recipe: Recipe, device: Device, served: Served, *, fetch: bool
+) -> Iterator[StageMemory]:
+    match scorer:
+        case RewardModelConfig():
             shape = model_shape(scorer.path, scorer.revision, fetch=fetch)
             if shape:
                 dtype = shape.dtype if scorer.dtype == "auto" else scorer.dtype
                 memory = reading_memory(shape, dtype, scorer.batch_tokens)
                 yield StageMemory("score", scorer.path, "reads", memory, 1, scorer.batch_tokens)
-        elif isinstance(scorer, JudgeScorerConfig | SiblingsConfig):
+        case JudgeScorerConfig() | SiblingsConfig():
             judge = model_config(scorer.model)
             if isinstance(judge, PolicyConfig):
                 length = PROMPT_TOKENS + 3 * recipe.generate.sampling.max_new_tokens
                 yield from _sampling("score", judge, device, length, served, fetch=fetch)
-    if recipe.train:
-        yield from _training(recipe, recipe.train, device, fetch=fetch)
+        case ImplicitRewardConfig():
+            policy = weights_of(scorer, scorer.policy) if scorer.policy else recipe.policy
+            configs = policy, weights_of(scorer, scorer.reference)
+            shapes = [model_shape(each.path, each.revision, fetch=fetch) for each in configs]
+            ours, other = shapes
+            if ours and other:
+                tokens = policy.batch_tokens
+                memory = likelihood_memory(policy, ours, device, tokens)
+                weights = likelihood_memory(configs[1], other, device, tokens).parts["weights"]
+                memory = Memory({**memory.parts, "reference": weights})
+                yield StageMemory("score", policy.path, "reads", memory, 1, tokens)
 
 
 def _samplers(recipe: Recipe) -> Iterator[tuple[str, PolicyConfig, int]]:

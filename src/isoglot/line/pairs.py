@@ -1,30 +1,69 @@
 """The stages that make preferences: score the completions, pair them, filter the pairs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Completion, Preference, Prompt
+from isoglot.core.scorers import is_fitted
+from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.filter import filter_preferences
+from isoglot.data.length_penalty import PenalisedReward, fit_length_penalties
 from isoglot.data.pair import pair_completions
-from isoglot.data.score import score
+from isoglot.data.score import ScoreConfig, score
+from isoglot.execute.ledger import make_once
 from isoglot.execute.local import map_shards
-from isoglot.line.job import Job
+from isoglot.line.job import Job, Shards
 
 
 def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
-    """Give every completion its rewards."""
+    """Give every completion its rewards.
+
+    A length penalty that is fitted needs the rewards of all shards: they are made without it first
+    (`unfitted/`), then come the penalties (`length_penalties.json`), then the rewards.
+    """
     config = job.recipe.score
     assert config is not None
+    prompts, completions = job.shards("prompts", "completions")
+    fitted = [each.name for each in config.scorers if is_fitted(each)]
+    if not fitted:
+        return _score(job, config, [prompts, completions], out, job.scorers)
+    without = config.model_copy(update={"gates": (), "gate_reward": None})
+    unfitted = Shards(out / "unfitted", Completion)
+    _score(job, without, [prompts, completions], unfitted.folder, job.scorers)
 
+    def fit() -> dict[str, dict[str, float]]:
+        return {
+            name: fit_length_penalties(
+                (
+                    row
+                    for path in shard_paths(unfitted.folder)
+                    for row in read_shard(path, Completion)
+                ),
+                name,
+            )
+            for name in fitted
+        }
+
+    penalties = make_once(out / "length_penalties.json", fit)
+
+    def load() -> Any:
+        known = [PenalisedReward(each.name, penalties.get(each.name)) for each in config.scorers]
+        return known, job.identifier()
+
+    return _score(job, config, [prompts, unfitted], out, load)
+
+
+def _score(
+    job: Job, config: ScoreConfig, inputs: list[Shards], out: Path, load: Callable[[], Any]
+) -> Mapping[str, Any]:
     def stage(prompts: list[Prompt], rows: list[Completion], loaded: Any) -> list[Completion]:
         scorers, identifier = loaded
         return score(prompts, rows, scorers, config, identifier)
 
-    inputs = job.shards("prompts", "completions")
     with job.bar("score", inputs[0].num_rows) as bar:
-        counts = job.executor()(stage, inputs, out, Completion, load=job.scorers, bar=bar)
+        counts = job.executor()(stage, inputs, out, Completion, load=load, bar=bar)
     return counts.kept_and_dropped
 
 

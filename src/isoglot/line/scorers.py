@@ -4,13 +4,16 @@ from isoglot.core.errors import InputError
 from isoglot.core.scorers import (
     AgreementConfig,
     GoldConfig,
+    ImplicitRewardConfig,
     PythonConfig,
     ScorerConfig,
     SiblingsConfig,
+    is_fitted,
 )
 from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
 from isoglot.execute.child import accelerator_present, run_in_child
-from isoglot.models.scorers.load import sibling_judge_config
+from isoglot.models.load import sampler_revision
+from isoglot.models.scorers.load import sibling_judge_config, weights_of
 from isoglot.models.scorers.python import try_python_scorer
 from isoglot.recipe.recipe import Recipe
 
@@ -32,6 +35,8 @@ def check_scorer(scorer: ScorerConfig, recipe: Recipe) -> None:
             _check_siblings(scorer, recipe)
             if scorer.reference != "none":
                 _check_family(scorer, recipe)
+        case ImplicitRewardConfig():
+            _check_implicit(scorer, recipe)
         case PythonConfig():
             if accelerator_present():
                 run_in_child(try_python_scorer, scorer, recipe.languages)
@@ -59,9 +64,14 @@ def _check_family(scorer: ScorerConfig, recipe: Recipe, *, needs_dominant: bool 
             f"score.scorers: {scorer.kind} compares languages; expected two or more, got "
             f"{recipe.languages[0]}"
         )
-    if needs_dominant and recipe.dominant_language not in recipe.languages:
+    if needs_dominant:
+        _check_dominant(scorer, recipe)
+
+
+def _check_dominant(scorer: ScorerConfig, recipe: Recipe) -> None:
+    if recipe.dominant_language not in recipe.languages:
         raise InputError(
-            f"score.scorers: {scorer.kind} needs answers in the dominant language, and "
+            f"score.scorers: {scorer.kind} needs the dominant language, and "
             f"{recipe.dominant_language!r} is not among `languages`; add it"
         )
 
@@ -79,4 +89,22 @@ def _check_siblings(scorer: ScorerConfig, recipe: Recipe) -> None:
         raise InputError(
             f"score.scorers: {scorer.kind} compares the answers to a prompt; expected two or more, "
             "got one; raise generate.sampling.num_samples"
+        )
+
+
+def _check_implicit(scorer: ImplicitRewardConfig, recipe: Recipe) -> None:
+    """Raise InputError for two models that are one, and a fit without the answers to fit it to."""
+    _check_dominant(scorer, recipe)
+    policy = weights_of(scorer, scorer.policy) if scorer.policy else recipe.policy
+    if sampler_revision(policy) == sampler_revision(weights_of(scorer, scorer.reference)):
+        raise InputError(
+            f"score.scorers: implicit_reward compares a policy with the model that it was trained "
+            f"from, got the weights of {scorer.reference} for both, where every reward is 0; name "
+            "two models"
+        )
+    if is_fitted(scorer) and recipe.train and (recipe.is_online or recipe.train.choose):
+        what = f"method {recipe.train.method}" if recipe.is_online else "train.choose"
+        raise InputError(
+            f"score.scorers: length_penalty fitted needs the answers to all prompts, and {what} "
+            "sees a few at a time; give a number"
         )

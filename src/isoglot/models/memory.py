@@ -112,6 +112,16 @@ def vllm_rows(config: WeightsConfig, shape: ModelShape, device: Device, length: 
     return max(0, int(room // row))
 
 
+def likelihood_memory(
+    config: WeightsConfig, shape: ModelShape, device: Device, batch_tokens: int
+) -> Memory:
+    """Return the memory of a model that gives likelihoods: it reads, and keeps at most 2^28 logits
+    and their logarithms in float32."""
+    dtype = inference_dtype(config, shape, device)
+    logits = 2.0 * min(2**28, batch_tokens * shape.vocabulary) * 4
+    return Memory({**reading_memory(shape, dtype, batch_tokens).parts, "logits": logits})
+
+
 def reading_memory(shape: ModelShape, dtype: str, batch_tokens: int) -> Memory:
     """Return the memory of a model that reads and writes nothing: a reward model."""
     size = BYTES.get(dtype, 2)

@@ -294,7 +294,8 @@ class Counting:
 
     def _score(self, stage: str, scored: Scored) -> None:
         for scorer in self.recipe.score.scorers if self.recipe.score else ():
-            for work in scorer_works(scorer, scored, self._tokens, self.table):
+            path = self.recipe.policy.path
+            for work in scorer_works(scorer, scored, path, self._tokens, self.table):
                 tokens = {"tokens_in": work.tokens_in, "tokens_out": work.tokens_out}
                 self._add(stage, work.unit, work.num, work.is_exact, engine=work.engine, **tokens)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from isoglot.core.scorers import (
+    ImplicitRewardConfig,
     JudgeScorerConfig,
     RewardModelConfig,
     ScorerConfig,
@@ -11,7 +12,7 @@ from isoglot.core.scorers import (
 )
 from isoglot.models.judges.rating import RatingConfig
 from isoglot.models.load import model_config
-from isoglot.models.scorers.load import sibling_judge_config
+from isoglot.models.scorers.load import sibling_judge_config, weights_of
 from isoglot.planning.engines import Engine, engine_of, sized_engine
 from isoglot.planning.prompts import TokenCounter
 from isoglot.planning.throughput import Throughput
@@ -41,9 +42,9 @@ class ScorerWork(NamedTuple):
 
 
 def scorer_works(
-    config: ScorerConfig, scored: Scored, counter: TokenCounter, table: Throughput
+    config: ScorerConfig, scored: Scored, policy: str, counter: TokenCounter, table: Throughput
 ) -> Iterator[ScorerWork]:
-    """Yield the works of a scorer, one for each of its models."""
+    """Yield the works of a scorer, one for each of its models; `policy` is the path of M_0."""
     num, whole = scored.num, scored.tokens
     match config:
         case RewardModelConfig():
@@ -67,5 +68,9 @@ def scorer_works(
             written = Amount(1, judge.sampling.max_new_tokens).times(calls)
             engine = engine_of(model_config(config.model), table)
             yield ScorerWork("verdicts", calls, False, engine, read, written)
+        case ImplicitRewardConfig():
+            for model in (config.policy or policy, config.reference):
+                engine = engine_of(weights_of(config, model), table).doing("read")
+                yield ScorerWork("scores", num, scored.is_exact, engine, whole)
         case _:
             yield ScorerWork("scores", num, scored.is_exact, Engine(config.name, None), Amount())

@@ -37,14 +37,19 @@ def scorer_of(text: str) -> ScorerConfig:
     return scorer_config(lab_path(text))
 
 
+_PATHS = ("path", "policy", "reference")
+"""Keys whose value may be the path of a model."""
+
+
 def resolve_paths(values: Any) -> Any:
-    """Replace every `path: lab:NAME` in nested values by the folder in the package."""
+    """Replace every `path: lab:NAME` in nested values by the folder in the package, and likewise
+    the `policy` and `reference` of a scorer."""
     if isinstance(values, list):
         return [resolve_paths(value) for value in values]
     if isinstance(values, dict):
         return {
             key: lab_path(value)
-            if key == "path" and isinstance(value, str)
+            if key in _PATHS and isinstance(value, str)
             else resolve_paths(value)
             for key, value in values.items()
         }

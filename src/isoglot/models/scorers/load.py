@@ -5,9 +5,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import LanguageIdentifier, Scorer
+from isoglot.core.records import Prompt
 from isoglot.core.scorers import (
     AgreementConfig,
     GoldConfig,
+    ImplicitRewardConfig,
     JudgeScorerConfig,
     LanguageMatchConfig,
     LengthConfig,
@@ -19,10 +21,18 @@ from isoglot.core.scorers import (
 from isoglot.core.section import validated
 from isoglot.models.judges.comparison import JudgeConfig
 from isoglot.models.judges.rating import JudgeScorer, RatingConfig
-from isoglot.models.load import answer_settings, load_judge, load_sampler, model_config
+from isoglot.models.load import (
+    PolicyConfig,
+    answer_settings,
+    load_judge,
+    load_sampler,
+    model_config,
+)
+from isoglot.models.local.likelihood import TransformersLikelihood
 from isoglot.models.local.reward import RewardModel
 from isoglot.models.local.weights import model_revision
 from isoglot.models.scorers.agreement import AgreementScorer, FinalAnswer
+from isoglot.models.scorers.implicit_reward import ImplicitReward
 from isoglot.models.scorers.python import PythonScorer, python_revision
 from isoglot.models.scorers.rules import GoldScorer, LanguageMatch, LengthScorer
 from isoglot.models.scorers.siblings import TEMPLATE_WITH_REFERENCE, SiblingScorer
@@ -60,6 +70,16 @@ def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
         settings = {**settings, "model": answer_settings(model_config(config.model))}
     if isinstance(config, SiblingsConfig):
         return {**settings, "judge": sibling_judge_config(config).model_dump(mode="json")}
+    if isinstance(config, ImplicitRewardConfig):
+        models = {"policy": config.policy, "reference": config.reference}
+        return {
+            **settings,
+            **{
+                name: answer_settings(weights_of(config, path))
+                for name, path in models.items()
+                if path
+            },
+        }
     if isinstance(config, RewardModelConfig):
         return {**settings, "revision": model_revision(config.path, config.revision)}
     if isinstance(config, PythonConfig):
@@ -73,15 +93,27 @@ def load_scorers(
     graders: Graders | None = None,
     final_answers: Mapping[str, FinalAnswer] | None = None,
     dominant_language: str | None = None,
+    *,
+    policy: PolicyConfig | None = None,
+    dominant_prompts: Mapping[str, Prompt] | None = None,
 ) -> list[Scorer]:
     """Load scorers by their configs, or names as in `scorer_config`, in this order.
 
     `graders` are those that a scorer of kind gold may name, `final_answers` those of kind
-    agreement, which also needs the dominant language of the families. Raises InputError for an
-    unknown one, and as the models do.
+    agreement. Kinds that compare the languages of a family need its dominant language; `policy` is
+    the policy of the round, and `dominant_prompts` are the prompts in the dominant language by
+    family, where the scorers do not see whole families. Raises InputError for an unknown grader,
+    and as the models do.
     """
     read = [scorer_config(each) if isinstance(each, str) else each for each in configs]
-    context = _Context(identifier, graders or {}, final_answers or {}, dominant_language)
+    context = _Context(
+        identifier,
+        graders or {},
+        final_answers or {},
+        dominant_language,
+        policy,
+        dominant_prompts or {},
+    )
     return [_load_scorer(config, context) for config in read]
 
 
@@ -92,6 +124,8 @@ class _Context(NamedTuple):
     graders: Graders
     final_answers: Mapping[str, FinalAnswer]
     dominant_language: str | None
+    policy: PolicyConfig | None
+    dominant_prompts: Mapping[str, Prompt]
 
 
 def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
@@ -112,10 +146,38 @@ def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
             dominant = None if config.reference == "none" else _dominant(config, context)
             judge = load_judge(model_config(config.model), sibling_judge_config(config))
             return SiblingScorer(judge, config, dominant)
+        case ImplicitRewardConfig():
+            return _implicit_reward(config, context)
         case RewardModelConfig():
             return RewardModel(config)
         case PythonConfig():
             return PythonScorer(config)
+
+
+def _implicit_reward(config: ImplicitRewardConfig, context: _Context) -> ImplicitReward:
+    dominant = _dominant(config, context)
+    policy = weights_of(config, config.policy) if config.policy else context.policy
+    assert policy is not None
+    fixed = 0.0 if config.length_penalty == "fitted" else config.length_penalty
+    return ImplicitReward(
+        TransformersLikelihood(policy),
+        TransformersLikelihood(weights_of(config, config.reference)),
+        dominant,
+        length_penalty=fixed,
+        dominant_prompts=context.dominant_prompts,
+    )
+
+
+def weights_of(config: ScorerConfig, model: str) -> PolicyConfig:
+    """Return the model with weights of one's own that a scorer names; raise InputError for another,
+    which gives no likelihoods of whole answers."""
+    found = model_config(model)
+    if not isinstance(found, PolicyConfig):
+        raise InputError(
+            f"score.scorers: {config.kind} needs a model with weights of one's own, got {model!r} "
+            f"(engine {found.engine}); name its folder or hub id"
+        )
+    return found
 
 
 def sibling_judge_config(config: SiblingsConfig) -> JudgeConfig:
