@@ -120,6 +120,54 @@ class ImplicitRewardConfig(Section):
     weight: float = 1.0
 
 
+class EmbeddingSection(Section):
+    """Settings of embeddings, and of the rewards that are made of them."""
+
+    path: str | None = None
+    """An encoder (such as mmBERT or LaBSE), a causal model, or a translation model: a folder or hub
+    id; default: the policy of the round."""
+    revision: str = "main"
+    """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
+    dtype: str = "auto"
+    """`auto`: the precision in which the checkpoint was saved."""
+    device: str = "auto"
+    """`auto` spreads the model over all accelerators; otherwise as in torch."""
+    batch_tokens: int = Field(16_384, ge=1)
+    """Upper bound of rows * longest row of a batch, in tokens; one row alone may be longer."""
+    layer: float | None = Field(None, ge=0, le=1)
+    """The layer whose hidden states are averaged, as a share of the layers; default: the last of an
+    encoder (1), the middle of the policy (0.5), as LaCoMSA takes layer 15 of an 8B model."""
+    calibrate: bool = True
+    """Subtract how similar parallel texts are in the language: the prompts of the run in it and in
+    the dominant language, measured once (`calibration.json`)."""
+    calibration_families: int = Field(200, ge=1)
+    """Families of prompts that are measured."""
+    reference: Literal["dominant", "another_family"] = "dominant"
+    """`another_family` compares with an answer of another family: a control of an experiment."""
+
+    @property
+    def layer_share(self) -> float:
+        """The layer, with its default."""
+        return self.layer if self.layer is not None else 0.5 if self.path is None else 1.0
+
+
+class SimilarityConfig(EmbeddingSection):
+    """The similarity of an answer to the answer in the dominant language, by embeddings."""
+
+    kind: Literal["similarity"] = "similarity"
+    name: str = "similarity"
+    weight: float = 1.0
+
+
+class ConsistencyConfig(EmbeddingSection):
+    """The similarity of an answer to the most consistent answer in the dominant language; of those
+    in the dominant language, the mean similarity to the others."""
+
+    kind: Literal["consistency"] = "consistency"
+    name: str = "consistency"
+    weight: float = 1.0
+
+
 class RewardModelConfig(Section):
     """A sequence classification model with one label, run by `transformers` in this process."""
 
@@ -161,13 +209,15 @@ ScorerConfig = Annotated[
     | JudgeScorerConfig
     | SiblingsConfig
     | ImplicitRewardConfig
+    | SimilarityConfig
+    | ConsistencyConfig
     | RewardModelConfig
     | PythonConfig,
     Field(discriminator="kind"),
 ]
 """Any scorer, by its `kind`."""
 
-FAMILY_KINDS = ("agreement", "siblings", "implicit_reward")
+FAMILY_KINDS = ("agreement", "siblings", "implicit_reward", "similarity", "consistency")
 """Kinds that may look at the dominant language of a family."""
 
 

@@ -74,7 +74,7 @@ class Job:
 
     def model(self, answering: Answering = "generation") -> Any:
         """Load the policy of the round: a sampler, or a `LikelihoodModel` for `likelihood`."""
-        config = self._policy()
+        config = self.policy_config()
         return load_likelihood(config) if answering == "likelihood" else load_sampler(config)
 
     def start(self) -> Policy:
@@ -100,8 +100,11 @@ class Job:
         """Load the language identifier of the run."""
         return identifier_of(self.recipe)
 
-    def scorers(self) -> tuple[Any, Any]:
-        """Load the scorers of `score:`, and the identifier that its gates use."""
+    def scorers(
+        self, calibration: Mapping[str, Mapping[str, float]] | None = None
+    ) -> tuple[Any, Any]:
+        """Load the scorers of `score:`, and the identifier that its gates use; `calibration` is
+        that of scorers by embeddings."""
         assert self.recipe.score is not None
         identifier = self.identifier()
         graders = {str(name): grader for name, grader in GRADERS.items()}
@@ -111,12 +114,14 @@ class Job:
             graders,
             FINAL_ANSWERS,
             self.recipe.dominant_language,
-            policy=self._policy(),
+            policy=self.policy_config(),
             dominant_prompts=self._dominant_prompts(),
+            calibration=calibration,
         )
         return scorers, identifier
 
-    def _policy(self) -> Any:
+    def policy_config(self) -> Any:
+        """The config of the policy of the round."""
         return self.recipe.policy.model_copy(update={"path": self.policy})
 
     def _dominant_prompts(self) -> dict[str, Prompt]:

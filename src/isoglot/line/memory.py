@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 from isoglot.core.environment import accelerator, fast_bfloat16, memory_bytes
 from isoglot.core.errors import InputError
 from isoglot.core.scorers import (
+    ConsistencyConfig,
     ImplicitRewardConfig,
     JudgeScorerConfig,
     RewardModelConfig,
     ScorerConfig,
     SiblingsConfig,
+    SimilarityConfig,
 )
 from isoglot.core.store import shard_paths
 from isoglot.line.stages import STAGES
@@ -161,12 +163,15 @@ def _scoring(
     scorer: ScorerConfig, recipe: Recipe, device: Device, served: Served, *, fetch: bool
 ) -> Iterator[StageMemory]:
     match scorer:
-        case RewardModelConfig():
-            shape = model_shape(scorer.path, scorer.revision, fetch=fetch)
+        case RewardModelConfig() | SimilarityConfig() | ConsistencyConfig():
+            of_policy = scorer.path is None
+            model = recipe.policy if of_policy else scorer
+            assert model.path is not None
+            shape = model_shape(model.path, model.revision, fetch=fetch)
             if shape:
-                dtype = shape.dtype if scorer.dtype == "auto" else scorer.dtype
-                memory = reading_memory(shape, dtype, scorer.batch_tokens)
-                yield StageMemory("score", scorer.path, "reads", memory, 1, scorer.batch_tokens)
+                dtype = shape.dtype if model.dtype == "auto" else model.dtype
+                memory = reading_memory(shape, dtype, model.batch_tokens)
+                yield StageMemory("score", model.path, "reads", memory, 1, model.batch_tokens)
         case JudgeScorerConfig() | SiblingsConfig():
             judge = model_config(scorer.model)
             if isinstance(judge, PolicyConfig):

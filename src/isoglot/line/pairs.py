@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.records import Completion, Preference, Prompt
-from isoglot.core.scorers import is_fitted
+from isoglot.core.scorers import EmbeddingSection, is_fitted
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.filter import filter_preferences
 from isoglot.data.length_penalty import PenalisedReward, fit_length_penalties
@@ -15,23 +15,30 @@ from isoglot.data.score import ScoreConfig, score
 from isoglot.execute.ledger import make_once
 from isoglot.execute.local import map_shards
 from isoglot.line.job import Job, Shards
+from isoglot.models.scorers.load import calibrated
 
 
 def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
     """Give every completion its rewards.
 
-    A length penalty that is fitted needs the rewards of all shards: they are made without it first
-    (`unfitted/`), then come the penalties (`length_penalties.json`), then the rewards.
+    The embeddings of parallel prompts of all shards calibrate similarities first
+    (`calibration.json`). A length penalty that is fitted needs the rewards of all shards: they are
+    made without it (`unfitted/`), then come the penalties (`length_penalties.json`), then the
+    rewards.
     """
     config = job.recipe.score
     assert config is not None
     prompts, completions = job.shards("prompts", "completions")
+    load: Callable[[], Any] = job.scorers
+    if any(isinstance(each, EmbeddingSection) and each.calibrate for each in config.scorers):
+        means = make_once(out / "calibration.json", lambda: _calibrate(job))
+        load = partial(job.scorers, means)
     fitted = [each.name for each in config.scorers if is_fitted(each)]
     if not fitted:
-        return _score(job, config, [prompts, completions], out, job.scorers)
+        return _score(job, config, [prompts, completions], out, load)
     without = config.model_copy(update={"gates": (), "gate_reward": None})
     unfitted = Shards(out / "unfitted", Completion)
-    _score(job, without, [prompts, completions], unfitted.folder, job.scorers)
+    _score(job, without, [prompts, completions], unfitted.folder, load)
 
     def fit() -> dict[str, dict[str, float]]:
         return {
@@ -48,11 +55,21 @@ def make_scores(job: Job, out: Path) -> Mapping[str, Any]:
 
     penalties = make_once(out / "length_penalties.json", fit)
 
-    def load() -> Any:
-        known = [PenalisedReward(each.name, penalties.get(each.name)) for each in config.scorers]
-        return known, job.identifier()
+    def known() -> Any:
+        scorers = [PenalisedReward(each.name, penalties.get(each.name)) for each in config.scorers]
+        return scorers, job.identifier()
 
-    return _score(job, config, [prompts, unfitted], out, load)
+    return _score(job, config, [prompts, unfitted], out, known)
+
+
+def _calibrate(job: Job) -> Mapping[str, Any]:
+    """Measure how similar parallel prompts are, in all shards."""
+    recipe = job.recipe
+    assert recipe.score is not None
+    paths = shard_paths(job.inputs["prompts"].folder)
+    prompts = [row for path in paths for row in read_shard(path, Prompt)]
+    dominant = recipe.dominant_language
+    return calibrated(recipe.score.scorers, prompts, job.policy_config(), dominant)
 
 
 def _score(

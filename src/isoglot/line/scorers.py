@@ -3,11 +3,13 @@
 from isoglot.core.errors import InputError
 from isoglot.core.scorers import (
     AgreementConfig,
+    ConsistencyConfig,
     GoldConfig,
     ImplicitRewardConfig,
     PythonConfig,
     ScorerConfig,
     SiblingsConfig,
+    SimilarityConfig,
     is_fitted,
 )
 from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
@@ -37,6 +39,13 @@ def check_scorer(scorer: ScorerConfig, recipe: Recipe) -> None:
                 _check_family(scorer, recipe)
         case ImplicitRewardConfig():
             _check_implicit(scorer, recipe)
+        case SimilarityConfig() | ConsistencyConfig():
+            _check_family(scorer, recipe)
+            if scorer.calibrate and recipe.train and recipe.train.choose:
+                raise InputError(
+                    f"score.scorers: {scorer.kind} is calibrated by the prompts of a round, and "
+                    "train.choose has a few; set calibrate to false, or leave `choose` out"
+                )
         case PythonConfig():
             if accelerator_present():
                 run_in_child(try_python_scorer, scorer, recipe.languages)

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from isoglot.core.scorers import (
+    ConsistencyConfig,
     ImplicitRewardConfig,
     JudgeScorerConfig,
     RewardModelConfig,
     ScorerConfig,
     SiblingsConfig,
+    SimilarityConfig,
 )
 from isoglot.models.judges.rating import RatingConfig
 from isoglot.models.load import model_config
@@ -72,5 +74,8 @@ def scorer_works(
             for model in (config.policy or policy, config.reference):
                 engine = engine_of(weights_of(config, model), table).doing("read")
                 yield ScorerWork("scores", num, scored.is_exact, engine, whole)
+        case SimilarityConfig() | ConsistencyConfig():
+            engine = sized_engine(config.path or policy, "read", table)
+            yield ScorerWork("scores", num, scored.is_exact, engine, whole)
         case _:
             yield ScorerWork("scores", num, scored.is_exact, Engine(config.name, None), Amount())

@@ -8,6 +8,8 @@ from isoglot.core.protocols import LanguageIdentifier, Scorer
 from isoglot.core.records import Prompt
 from isoglot.core.scorers import (
     AgreementConfig,
+    ConsistencyConfig,
+    EmbeddingSection,
     GoldConfig,
     ImplicitRewardConfig,
     JudgeScorerConfig,
@@ -17,6 +19,7 @@ from isoglot.core.scorers import (
     RewardModelConfig,
     ScorerConfig,
     SiblingsConfig,
+    SimilarityConfig,
 )
 from isoglot.core.section import validated
 from isoglot.models.judges.comparison import JudgeConfig
@@ -28,6 +31,7 @@ from isoglot.models.load import (
     load_sampler,
     model_config,
 )
+from isoglot.models.local.embedding import HiddenStates
 from isoglot.models.local.likelihood import TransformersLikelihood
 from isoglot.models.local.reward import RewardModel
 from isoglot.models.local.weights import model_revision
@@ -36,6 +40,7 @@ from isoglot.models.scorers.implicit_reward import ImplicitReward
 from isoglot.models.scorers.python import PythonScorer, python_revision
 from isoglot.models.scorers.rules import GoldScorer, LanguageMatch, LengthScorer
 from isoglot.models.scorers.siblings import TEMPLATE_WITH_REFERENCE, SiblingScorer
+from isoglot.models.scorers.similarity import SimilarityScorer, calibration_means
 
 Named = TypeVar("Named")
 
@@ -80,6 +85,9 @@ def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
                 if path
             },
         }
+    if isinstance(config, EmbeddingSection):
+        path = config.path
+        return {**settings, "revision": model_revision(path, config.revision) if path else None}
     if isinstance(config, RewardModelConfig):
         return {**settings, "revision": model_revision(config.path, config.revision)}
     if isinstance(config, PythonConfig):
@@ -96,14 +104,15 @@ def load_scorers(
     *,
     policy: PolicyConfig | None = None,
     dominant_prompts: Mapping[str, Prompt] | None = None,
+    calibration: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[Scorer]:
     """Load scorers by their configs, or names as in `scorer_config`, in this order.
 
     `graders` are those that a scorer of kind gold may name, `final_answers` those of kind
     agreement. Kinds that compare the languages of a family need its dominant language; `policy` is
-    the policy of the round, and `dominant_prompts` are the prompts in the dominant language by
-    family, where the scorers do not see whole families. Raises InputError for an unknown grader,
-    and as the models do.
+    the policy of the round, `dominant_prompts` are the prompts in the dominant language by family,
+    where the scorers do not see whole families, and `calibration` has the means of scorers by
+    embeddings, by their names. Raises InputError for an unknown grader, and as the models do.
     """
     read = [scorer_config(each) if isinstance(each, str) else each for each in configs]
     context = _Context(
@@ -113,6 +122,7 @@ def load_scorers(
         dominant_language,
         policy,
         dominant_prompts or {},
+        calibration or {},
     )
     return [_load_scorer(config, context) for config in read]
 
@@ -126,6 +136,7 @@ class _Context(NamedTuple):
     dominant_language: str | None
     policy: PolicyConfig | None
     dominant_prompts: Mapping[str, Prompt]
+    calibration: Mapping[str, Mapping[str, float]]
 
 
 def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
@@ -139,6 +150,15 @@ def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
             return AgreementScorer(config, read, _dominant(config, context))
         case LengthConfig():
             return LengthScorer()
+        case PythonConfig():
+            return PythonScorer(config)
+        case _:
+            return _load_model(config, context)
+
+
+def _load_model(config: ScorerConfig, context: _Context) -> Scorer:
+    """Load a scorer that holds a language model."""
+    match config:
         case JudgeScorerConfig():
             sampler = load_sampler(model_config(config.model))
             return JudgeScorer(sampler, RatingConfig(show_gold=config.show_gold))
@@ -148,10 +168,13 @@ def _load_scorer(config: ScorerConfig, context: _Context) -> Scorer:
             return SiblingScorer(judge, config, dominant)
         case ImplicitRewardConfig():
             return _implicit_reward(config, context)
-        case RewardModelConfig():
+        case SimilarityConfig() | ConsistencyConfig():
+            dominant = _dominant(config, context)
+            means = context.calibration[config.name] if config.calibrate else None
+            return SimilarityScorer(_embedder(config, context.policy), config, dominant, means)
+        case _:
+            assert isinstance(config, RewardModelConfig)
             return RewardModel(config)
-        case PythonConfig():
-            return PythonScorer(config)
 
 
 def _implicit_reward(config: ImplicitRewardConfig, context: _Context) -> ImplicitReward:
@@ -166,6 +189,28 @@ def _implicit_reward(config: ImplicitRewardConfig, context: _Context) -> Implici
         length_penalty=fixed,
         dominant_prompts=context.dominant_prompts,
     )
+
+
+def calibrated(
+    configs: Sequence[ScorerConfig], prompts: Sequence[Prompt], policy: PolicyConfig, dominant: str
+) -> dict[str, dict[str, float]]:
+    """Return the calibration of each scorer that takes one, by name and language."""
+    return {
+        each.name: calibration_means(
+            prompts, _embedder(each, policy), dominant, each.calibration_families
+        )
+        for each in configs
+        if isinstance(each, SimilarityConfig | ConsistencyConfig) and each.calibrate
+    }
+
+
+def _embedder(config: EmbeddingSection, policy: PolicyConfig | None) -> HiddenStates:
+    if config.path is None:
+        assert policy is not None
+        return HiddenStates(policy, config.layer_share)
+    keys = ("path", "revision", "dtype", "device", "batch_tokens")
+    weights = PolicyConfig(engine="transformers", **{key: getattr(config, key) for key in keys})
+    return HiddenStates(weights, config.layer_share)
 
 
 def weights_of(config: ScorerConfig, model: str) -> PolicyConfig:
