@@ -168,6 +168,28 @@ class ConsistencyConfig(EmbeddingSection):
     weight: float = 1.0
 
 
+class TranslationLikelihoodConfig(Section):
+    """The mean log-probability of the answer in the dominant language as the translation of an
+    answer, by a translation model."""
+
+    kind: Literal["translation_likelihood"] = "translation_likelihood"
+    path: str
+    """A translation model: a folder or hub id, such as `facebook/nllb-200-distilled-600M`."""
+    revision: str = "main"
+    """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
+    backend: Literal["transformers", "ctranslate2"] = "transformers"
+    dtype: str = "auto"
+    """`auto`: the precision in which the checkpoint was saved."""
+    device: str = "auto"
+    """As for a translator of engine seq2seq."""
+    batch_tokens: int = Field(8_192, ge=1)
+    """Upper bound of rows * longest row of a batch, in tokens of answer and translation."""
+    reference: Literal["dominant", "another_family"] = "dominant"
+    """`another_family` takes an answer of another family: a control of an experiment."""
+    name: str = "translation_likelihood"
+    weight: float = 1.0
+
+
 class RewardModelConfig(Section):
     """A sequence classification model with one label, run by `transformers` in this process."""
 
@@ -211,13 +233,17 @@ ScorerConfig = Annotated[
     | ImplicitRewardConfig
     | SimilarityConfig
     | ConsistencyConfig
+    | TranslationLikelihoodConfig
     | RewardModelConfig
     | PythonConfig,
     Field(discriminator="kind"),
 ]
 """Any scorer, by its `kind`."""
 
-FAMILY_KINDS = ("agreement", "siblings", "implicit_reward", "similarity", "consistency")
+FAMILY_KINDS = (
+    *("agreement", "siblings", "implicit_reward"),
+    *("similarity", "consistency", "translation_likelihood"),
+)
 """Kinds that may look at the dominant language of a family."""
 
 

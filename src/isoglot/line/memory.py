@@ -14,6 +14,7 @@ from isoglot.core.scorers import (
     ScorerConfig,
     SiblingsConfig,
     SimilarityConfig,
+    TranslationLikelihoodConfig,
 )
 from isoglot.core.store import shard_paths
 from isoglot.line.stages import STAGES
@@ -163,9 +164,13 @@ def _scoring(
     scorer: ScorerConfig, recipe: Recipe, device: Device, served: Served, *, fetch: bool
 ) -> Iterator[StageMemory]:
     match scorer:
-        case RewardModelConfig() | SimilarityConfig() | ConsistencyConfig():
-            of_policy = scorer.path is None
-            model = recipe.policy if of_policy else scorer
+        case (
+            RewardModelConfig()
+            | SimilarityConfig()
+            | ConsistencyConfig()
+            | TranslationLikelihoodConfig()
+        ):
+            model = scorer if scorer.path else recipe.policy
             assert model.path is not None
             shape = model_shape(model.path, model.revision, fetch=fetch)
             if shape:

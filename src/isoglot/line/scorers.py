@@ -10,12 +10,13 @@ from isoglot.core.scorers import (
     ScorerConfig,
     SiblingsConfig,
     SimilarityConfig,
+    TranslationLikelihoodConfig,
     is_fitted,
 )
 from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
 from isoglot.execute.child import accelerator_present, run_in_child
-from isoglot.models.load import sampler_revision
-from isoglot.models.scorers.load import sibling_judge_config, weights_of
+from isoglot.models.load import check_translator, sampler_revision
+from isoglot.models.scorers.load import sibling_judge_config, translation_model, weights_of
 from isoglot.models.scorers.python import try_python_scorer
 from isoglot.recipe.recipe import Recipe
 
@@ -33,24 +34,16 @@ def check_scorer(scorer: ScorerConfig, recipe: Recipe) -> None:
             _check_grader(scorer, list(FINAL_ANSWERS))
             _check_family(scorer, recipe, needs_dominant=False)
         case SiblingsConfig():
-            sibling_judge_config(scorer)
             _check_siblings(scorer, recipe)
-            if scorer.reference != "none":
-                _check_family(scorer, recipe)
         case ImplicitRewardConfig():
             _check_implicit(scorer, recipe)
         case SimilarityConfig() | ConsistencyConfig():
+            _check_embedding(scorer, recipe)
+        case TranslationLikelihoodConfig():
             _check_family(scorer, recipe)
-            if scorer.calibrate and recipe.train and recipe.train.choose:
-                raise InputError(
-                    f"score.scorers: {scorer.kind} is calibrated by the prompts of a round, and "
-                    "train.choose has a few; set calibrate to false, or leave `choose` out"
-                )
+            check_translator(translation_model(scorer), recipe.languages)
         case PythonConfig():
-            if accelerator_present():
-                run_in_child(try_python_scorer, scorer, recipe.languages)
-            else:
-                try_python_scorer(scorer, recipe.languages)
+            _check_python(scorer, recipe)
 
 
 def _check_grader(scorer: GoldConfig | AgreementConfig, known: list[str]) -> None:
@@ -85,8 +78,11 @@ def _check_dominant(scorer: ScorerConfig, recipe: Recipe) -> None:
         )
 
 
-def _check_siblings(scorer: ScorerConfig, recipe: Recipe) -> None:
-    """Raise InputError where a prompt has one answer only."""
+def _check_siblings(scorer: SiblingsConfig, recipe: Recipe) -> None:
+    """Raise InputError where a prompt has one answer only, or a reference is lacking."""
+    sibling_judge_config(scorer)
+    if scorer.reference != "none":
+        _check_family(scorer, recipe)
     if recipe.train and recipe.train.choose:
         raise InputError(
             f"score.scorers: {scorer.kind} compares the answers to a prompt, and train.choose "
@@ -117,3 +113,19 @@ def _check_implicit(scorer: ImplicitRewardConfig, recipe: Recipe) -> None:
             f"score.scorers: length_penalty fitted needs the answers to all prompts, and {what} "
             "sees a few at a time; give a number"
         )
+
+
+def _check_embedding(scorer: SimilarityConfig | ConsistencyConfig, recipe: Recipe) -> None:
+    _check_family(scorer, recipe)
+    if scorer.calibrate and recipe.train and recipe.train.choose:
+        raise InputError(
+            f"score.scorers: {scorer.kind} is calibrated by the prompts of a round, and "
+            "train.choose has a few; set calibrate to false, or leave `choose` out"
+        )
+
+
+def _check_python(scorer: PythonConfig, recipe: Recipe) -> None:
+    if accelerator_present():
+        run_in_child(try_python_scorer, scorer, recipe.languages)
+    else:
+        try_python_scorer(scorer, recipe.languages)

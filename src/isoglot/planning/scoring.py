@@ -11,6 +11,7 @@ from isoglot.core.scorers import (
     ScorerConfig,
     SiblingsConfig,
     SimilarityConfig,
+    TranslationLikelihoodConfig,
 )
 from isoglot.models.judges.rating import RatingConfig
 from isoglot.models.load import model_config
@@ -77,5 +78,8 @@ def scorer_works(
         case SimilarityConfig() | ConsistencyConfig():
             engine = sized_engine(config.path or policy, "read", table)
             yield ScorerWork("scores", num, scored.is_exact, engine, whole)
+        case TranslationLikelihoodConfig():
+            engine = sized_engine(config.path, "read", table)
+            yield ScorerWork("scores", num, scored.is_exact, engine, whole.times(2))
         case _:
             yield ScorerWork("scores", num, scored.is_exact, Engine(config.name, None), Amount())

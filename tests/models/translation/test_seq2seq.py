@@ -163,6 +163,56 @@ def test_a_sentence_is_what_generate_gives_and_no_batch_changes_it(nllb):
     assert "stop" in reasons, "the tiny model ends at least one answer; choose another seed"
 
 
+@pytest.mark.parametrize("form", CODES)
+def test_a_given_translation_has_the_log_probability_of_its_tokens(tmp_path, form, nllb):
+    import torch
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    path = nllb if form == "nllb" else save_tiny_translator(tmp_path, form, seed=3)
+    translator = Seq2SeqTranslator(config_of(path))
+    texts = ["we have seven apples . one pear", "a", "in the old house"]
+    wanted = ["seven pear", "one in the old house .", "apples"]
+    found = translator.log_probabilities(texts, ["en"] * 3, wanted, ["de", "de", "sw"])
+    model = AutoModelForSeq2SeqLM.from_pretrained(path).eval()
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    for text, translation, target, value in zip(
+        texts, wanted, ["de", "de", "sw"], found, strict=True
+    ):
+        code = [translator._id(target)]
+        before, start = (code, []) if form == "madlad" else ([translator._id("en")], code)
+        ids, labels = tokenizer([text, translation], add_special_tokens=False)["input_ids"]
+        first = model.config.decoder_start_token_id
+        logits = model(
+            input_ids=torch.tensor([[*before, *ids, 2]]),
+            decoder_input_ids=torch.tensor([[first, *start, *labels]]),
+        ).logits[0, len(start) :]
+        logs = logits.detach().log_softmax(-1)
+        by_hand = [float(row[token]) for row, token in zip(logs, [*labels, 2], strict=True)]
+        assert value == pytest.approx(sum(by_hand) / len(by_hand), abs=1e-4)
+        (alone,) = translator.log_probabilities([text], ["en"], [translation], [target])
+        assert alone == pytest.approx(value, abs=1e-4), "no batch changes it"
+
+
+def test_a_written_translation_has_the_log_probability_that_it_was_written_with(nllb):
+    translator = Seq2SeqTranslator(config_of(nllb))
+    texts = ["we have apples", "seven", "a pear and one"]
+    written = translator.translate(texts, ["en"] * 3, ["de"] * 3)
+    whole = [i for i, each in enumerate(written) if each.finish_reason == "stop"]
+    assert whole, "the tiny model ends at least one answer"
+    given = [written[i].text for i in whole]
+    num = ["en"] * len(whole), ["de"] * len(whole)
+    found = translator.log_probabilities([texts[i] for i in whole], num[0], given, num[1])
+    assert found == pytest.approx([written[i].log_probability for i in whole], abs=1e-4)
+
+
+def test_a_translation_that_is_too_long_has_no_log_probability(nllb):
+    translator = Seq2SeqTranslator(config_of(nllb))
+    texts, wanted = ["pear " * 80, "pear", "", "pear"], ["pear", "pear " * 80, "pear", "pear"]
+    found = translator.log_probabilities(texts, ["en"] * 4, wanted, ["de"] * 4)
+    assert found[:3] == [None] * 3
+    assert found[3] < 0
+
+
 def test_empty_answers_and_too_long_sentences_are_errors(tmp_path, nllb):
     silent = Seq2SeqTranslator(config_of(save_tiny_translator(tmp_path, "nllb", eos=1000.0)))
     assert silent.translate(["we have"], ["en"], ["de"]) == [Sampled("", "error")]
@@ -261,6 +311,9 @@ def test_ctranslate2_gives_the_same_words(tmp_path, nllb):
     texts = ["we have apples", "one pear in the old house near a river", "seven", "a pear and one"]
     asked = (texts, ["en"] * 4, ["de"] * 4)
     there = Seq2SeqTranslator(config_of(tmp_path / "ct2", backend="ctranslate2"))
+    given = ["we have apples", "seven"], ["en"] * 2, ["one pear", "in the old house"], ["de"] * 2
+    expected = Seq2SeqTranslator(config_of(nllb)).log_probabilities(*given)
+    assert there.log_probabilities(*given) == pytest.approx(expected, abs=1e-3)
     here = Seq2SeqTranslator(config_of(nllb)).translate(*asked)
     for one, other in zip(there.translate(*asked), here, strict=True):
         assert one[:2] == other[:2]

@@ -20,6 +20,7 @@ from isoglot.core.scorers import (
     ScorerConfig,
     SiblingsConfig,
     SimilarityConfig,
+    TranslationLikelihoodConfig,
 )
 from isoglot.core.section import validated
 from isoglot.models.judges.comparison import JudgeConfig
@@ -41,6 +42,8 @@ from isoglot.models.scorers.python import PythonScorer, python_revision
 from isoglot.models.scorers.rules import GoldScorer, LanguageMatch, LengthScorer
 from isoglot.models.scorers.siblings import TEMPLATE_WITH_REFERENCE, SiblingScorer
 from isoglot.models.scorers.similarity import SimilarityScorer, calibration_means
+from isoglot.models.scorers.translation_likelihood import TranslationLikelihoodScorer
+from isoglot.models.translation.seq2seq import Seq2SeqConfig, Seq2SeqTranslator, seq2seq_revision
 
 Named = TypeVar("Named")
 
@@ -85,6 +88,8 @@ def scorer_settings(config: ScorerConfig) -> Mapping[str, Any]:
                 if path
             },
         }
+    if isinstance(config, TranslationLikelihoodConfig):
+        return {**settings, "revision": seq2seq_revision(translation_model(config))}
     if isinstance(config, EmbeddingSection):
         path = config.path
         return {**settings, "revision": model_revision(path, config.revision) if path else None}
@@ -172,6 +177,10 @@ def _load_model(config: ScorerConfig, context: _Context) -> Scorer:
             dominant = _dominant(config, context)
             means = context.calibration[config.name] if config.calibrate else None
             return SimilarityScorer(_embedder(config, context.policy), config, dominant, means)
+        case TranslationLikelihoodConfig():
+            dominant = _dominant(config, context)
+            translator = Seq2SeqTranslator(translation_model(config), [dominant])
+            return TranslationLikelihoodScorer(translator, config, dominant)
         case _:
             assert isinstance(config, RewardModelConfig)
             return RewardModel(config)
@@ -189,6 +198,11 @@ def _implicit_reward(config: ImplicitRewardConfig, context: _Context) -> Implici
         length_penalty=fixed,
         dominant_prompts=context.dominant_prompts,
     )
+
+
+def translation_model(config: TranslationLikelihoodConfig) -> Seq2SeqConfig:
+    """Return the translation model of a scorer."""
+    return Seq2SeqConfig(**config.model_dump(exclude={"kind", "reference", "name", "weight"}))
 
 
 def calibrated(

@@ -4,6 +4,7 @@ They are trained on single sentences and drop or repeat some of several, so a te
 (`core/layout.py`). The codes of languages are read from each model's vocabulary.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -71,6 +72,13 @@ class _Row(NamedTuple):
     """Tokens with which the translation begins."""
 
 
+class _Given(NamedTuple):
+    """A tokenised text, and the tokens of a translation of it, without codes and EOS."""
+
+    row: _Row
+    labels: list[int]
+
+
 class _Generated(NamedTuple):
     """The model's translation of a sentence."""
 
@@ -129,16 +137,52 @@ class Seq2SeqTranslator:
             for i, pieces in enumerate(layouts)
         ]
 
+    def log_probabilities(
+        self,
+        texts: Sequence[str],
+        sources: Sequence[str],
+        translations: Sequence[str],
+        targets: Sequence[str],
+    ) -> list[float | None]:
+        """Return the mean log-probability of a token of each given translation, its end included.
+
+        Text and translation are read whole, not sentence by sentence, since their sentences need
+        not correspond. None where one of them is too long for the model, or the text is empty.
+        """
+        found: list[float | None] = [None] * len(texts)
+        window = self._backend.window or sys.maxsize
+        rows: list[_Given] = []
+        for i, given in enumerate(zip(texts, sources, translations, targets, strict=True)):
+            text, source, translation, target = given
+            ids, labels = self._tokenizer([text, translation], add_special_tokens=False)[
+                "input_ids"
+            ]
+            row = self._row(i, 0, ids, source, target)
+            if ids and max(len(row.tokens), len(labels) + 3) <= window:
+                rows.append(_Given(row, labels))
+
+        def fits(batch: list[_Given], given: _Given) -> bool:
+            width = len(given.row.tokens) + len(given.labels)
+            return (len(batch) + 1) * width <= self._config.batch_tokens
+
+        rows.sort(key=lambda given: len(given.row.tokens) + len(given.labels))
+        for batch in split_batches(rows, fits):
+            for given, total in zip(batch, self._backend.log_probabilities(batch), strict=True):
+                found[given.row.text] = total / (len(given.labels) + 1)
+        return found
+
     def _rows(self, text: int, pieces: Sequence[Piece], source: str, target: str) -> Iterator[_Row]:
         sentences = [piece.text for piece in pieces if piece.is_sentence]
         if not sentences:
             return
         ids = self._tokenizer(sentences, add_special_tokens=False)["input_ids"]
+        yield from (self._row(text, i, row, source, target) for i, row in enumerate(ids))
+
+    def _row(self, text: int, place: int, ids: list[int], source: str, target: str) -> _Row:
         to, eos = self._id(target), self._tokenizer.eos_token_id
         is_madlad = self.codes.form == "madlad"
         before = [to] if is_madlad else [self._id(source)]
-        for i, row in enumerate(ids):
-            yield _Row(text, i, [*before, *row, eos], [] if is_madlad else [to])
+        return _Row(text, place, [*before, *ids, eos], [] if is_madlad else [to])
 
     def _id(self, tag: str) -> int:
         return self._tokenizer.convert_tokens_to_ids(self.codes.token(tag))
@@ -193,6 +237,19 @@ class _TransformersBackend:
         new = out[:, begin.shape[1] :].tolist()
         return [self._until_end(*pair) for pair in zip(new, sums, strict=True)]
 
+    def log_probabilities(self, batch: Sequence[_Given]) -> list[float]:
+        """Sum the log-probabilities of the tokens of each translation and of its EOS."""
+        import torch
+
+        ids, mask = pad([given.row.tokens for given in batch], self._pad)
+        wholes = [[self._start, *each.row.start, *each.labels, self._eos] for each in batch]
+        out, _ = pad(wholes, self._eos)  # after the first EOS nothing counts
+        device = self.model.device
+        inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        begin = 1 + len(batch[0].row.start)
+        with torch.inference_mode():
+            return sum_log_probabilities(self.model, inputs, out.to(device), begin, self._eos)
+
     def _until_end(self, ids: list[int], log_probability: float) -> _Generated:
         ended = self._eos in ids
         return _Generated(ids[: ids.index(self._eos)] if ended else ids, ended, log_probability)
@@ -235,6 +292,20 @@ class _CTranslate2Backend:
         return [
             self._read(row, each, score.log_probs)
             for row, each, score in zip(rows, best, scores, strict=True)
+        ]
+
+    def log_probabilities(self, batch: Sequence[_Given]) -> list[float]:
+        """Sum the log-probabilities of the tokens of each translation and of its EOS."""
+        tokens = self._tokenizer.convert_ids_to_tokens
+        scores = self._translator.score_batch(
+            [tokens(given.row.tokens) for given in batch],
+            [tokens([*given.row.start, *given.labels]) for given in batch],
+            max_batch_size=self._config.batch_tokens,
+            batch_type="tokens",
+        )
+        return [
+            sum(score.log_probs[len(given.row.start) :])
+            for given, score in zip(batch, scores, strict=True)
         ]
 
     def _read(self, row: _Row, tokens: list[str], log_probabilities: list[float]) -> _Generated:
