@@ -83,6 +83,16 @@ def _check_siblings(scorer: SiblingsConfig, recipe: Recipe) -> None:
     sibling_judge_config(scorer)
     if scorer.reference != "none":
         _check_family(scorer, recipe)
+    if recipe.launch and recipe.train and recipe.is_online:
+        get, num = recipe.train.training.get, recipe.train.num_generations
+        passes = get("steps_per_generation") or get("gradient_accumulation_steps", 1)
+        answers = get("per_device_train_batch_size", 8) * passes
+        if answers % num:
+            raise InputError(
+                f"score.scorers: siblings compares the {num} answers to a prompt, expected them in "
+                f"one process, got {answers} answers in each; set "
+                f"train.training.per_device_train_batch_size to a multiple of {num}"
+            )
     if recipe.train and recipe.train.choose:
         raise InputError(
             f"score.scorers: {scorer.kind} compares the answers to a prompt, and train.choose "

@@ -178,6 +178,18 @@ def test_online_it_compares_the_answers_of_a_batch_alone():
         check_scorer(SiblingsConfig(model="m", reference="dominant"), recipe)
 
 
+def test_siblings_are_answered_in_one_process():
+    launched = {"launch.num_processes": 2, "train.training.num_generations": 8}
+    recipe = load_recipe(
+        "grpo-language-lab", {**launched, "train.training.per_device_train_batch_size": 4}
+    )
+    recipe = load_recipe(recipe, {"train.training.gradient_accumulation_steps": 1})
+    with pytest.raises(InputError, match="got 4 answers in each"):
+        check_scorer(SiblingsConfig(model="m"), recipe)
+    whole = load_recipe(recipe, {"train.training.per_device_train_batch_size": 16})
+    check_scorer(SiblingsConfig(model="m"), whole)
+
+
 @pytest.mark.parametrize(
     ("reference", "template"), [("dominant", "{prompt}"), ("none", "{reference}")]
 )
