@@ -181,7 +181,7 @@ class TranslationLikelihoodConfig(Section):
     dtype: str = "auto"
     """`auto`: the precision in which the checkpoint was saved."""
     device: str = "auto"
-    """As for a translator of engine seq2seq."""
+    """`auto` is the accelerator, or else the processor; otherwise as in torch."""
     batch_tokens: int = Field(8_192, ge=1)
     """Upper bound of rows * longest row of a batch, in tokens of answer and translation."""
     reference: Literal["dominant", "another_family"] = "dominant"

@@ -34,7 +34,8 @@ def _penalty(groups: Sequence[list[tuple[str, int, float]]]) -> float:
             group.sort()  # equal rewards are told apart by their ids, not by their order
             lengths = np.array([length for _, length, _ in group])
             rewards = np.array([value for _, _, value in group])
-            penalised = rewards - _GRID[:, None] * lengths
+            # In thousandths, in which ties between whole rewards are exact.
+            penalised = 1000 * rewards - np.arange(len(_GRID))[:, None] * lengths
             total += lengths[penalised.argmax(1)] - lengths[penalised.argmin(1)]
             num += 1
     return float(_GRID[np.abs(total).argmin()]) if num else 0.0

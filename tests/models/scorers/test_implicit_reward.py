@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from apples import rows_of
 from family_rows import FAMILIES, check_order, rewards_of, rows
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.core.errors import InputError
@@ -148,6 +148,7 @@ def test_a_penalty_by_hand():
 PAIRS = st.lists(st.tuples(st.integers(1, 80), st.integers(-9, 9)), min_size=1, max_size=4)
 
 
+@settings(max_examples=25)
 @given(st.lists(PAIRS, min_size=1, max_size=4), st.integers(-50, 50), st.randoms())
 def test_a_penalty_depends_on_differences_within_prompts_alone(prompts, shift, random):
     found = [row for i, each in enumerate(prompts) for row in answers(f"p{i}", *each)]

@@ -152,8 +152,8 @@ class Seq2SeqTranslator:
         found: list[float | None] = [None] * len(texts)
         window = self._backend.window or sys.maxsize
         rows: list[_Given] = []
-        for i, given in enumerate(zip(texts, sources, translations, targets, strict=True)):
-            text, source, translation, target = given
+        both = zip(texts, sources, translations, targets, strict=True)
+        for i, (text, source, translation, target) in enumerate(both):
             ids, labels = self._tokenizer([text, translation], add_special_tokens=False)[
                 "input_ids"
             ]
