@@ -107,7 +107,7 @@ def full(message):
     [
         ("generate", (), r"lower policy.batch_tokens \(now \d+\); 0 finished shards"),
         ("train", (), r"lower train.training.per_device_train_batch_size \(now 4\) .*--redo"),
-        ("score", (), r"batch_tokens of the reward model"),
+        ("score", (), r"batch_tokens of the model"),
     ],
 )
 def test_full_memory_names_what_to_lower_and_what_is_kept(

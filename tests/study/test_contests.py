@@ -2,12 +2,20 @@
 
 import pytest
 
+from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, Graded, Outcome, Prompt
-from isoglot.core.scorers import LanguageMatchConfig
+from isoglot.core.scorers import AgreementConfig, LanguageMatchConfig
 from isoglot.core.store import shard_path, write_done, write_json, write_shard
 from isoglot.line.task import task_metrics
 from isoglot.recipe.recipe import load_recipe
-from isoglot.study.contests import AnswerWorth, ExampleKey, Judges, oracle_worths, outcomes_of
+from isoglot.study.contests import (
+    AnswerWorth,
+    ExampleKey,
+    Judges,
+    check_judges,
+    oracle_worths,
+    outcomes_of,
+)
 from isoglot.study.grid import GridCell, OracleConfig
 from isoglot.study.running import GridRun
 
@@ -119,6 +127,12 @@ def test_a_scorer_judges_the_answers_and_its_rewards_are_kept(tmp_path):
         path.parent.rmdir()
     assert Judges(configs, tmp_path, ["en", "sw"]).contest(run, TASK) == contest
     assert len(list((tmp_path / "rewards").iterdir())) == 2
+
+
+def test_a_scorer_of_whole_families_is_no_judge_of_two_policies():
+    check_judges([OracleConfig(), LanguageMatchConfig()], TASK)
+    with pytest.raises(InputError, match="judges: agreement compares the answers of a family"):
+        check_judges([AgreementConfig(grader="last_number")], TASK)
 
 
 def test_a_run_that_trained_nothing_has_no_contest(tmp_path):

@@ -125,10 +125,11 @@ class Job:
         return self.recipe.policy.model_copy(update={"path": self.policy})
 
     def _dominant_prompts(self) -> dict[str, Prompt]:
-        """Read the prompts in the dominant language where training has one prompt at a time."""
+        """Read the prompts in the dominant language where training has a few prompts at a time."""
         score, recipe = self.recipe.score, self.recipe
         assert score is not None
-        if not recipe.is_online or not any(s.kind == "implicit_reward" for s in score.scorers):
+        is_in_training = recipe.is_online or (recipe.train and recipe.train.choose)
+        if not is_in_training or all(s.kind != "implicit_reward" for s in score.scorers):
             return {}
         paths = shard_paths(self.inputs["prompts"].folder)
         prompts = [row for path in paths for row in read_shard(path, Prompt)]

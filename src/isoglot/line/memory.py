@@ -131,7 +131,7 @@ def when_memory_is_full(stage: str, recipe: Recipe, folder: Path) -> str:
 def _setting_of(stage: str, recipe: Recipe) -> str:
     """Name the setting that decides the memory of a stage whose model reads or writes."""
     if stage == "score":
-        return "batch_tokens of the reward model in score.scorers"
+        return "batch_tokens of the model in score.scorers"
     models: list[tuple[str, Any]] = [("policy", recipe.policy)]
     if stage.startswith("translate") and recipe.translators:
         models = [("translator", each) for each in recipe.translators]
