@@ -115,9 +115,11 @@ def test_a_verb_that_is_not_there(isoglot):
 
 
 def test_the_lab_is_not_built_over_something(isoglot, tmp_path):
+    (tmp_path / "mine.txt").write_text("x")
     code, _, err = isoglot("lab", "build", "--out", tmp_path)
     assert code == 2
-    assert "is already there: choose another --out" in err
+    assert "is there already, with mine.txt: give a new or empty folder" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_the_quick_demo_is_a_recipe_of_its_own():
