@@ -1,8 +1,10 @@
 """Newer sets that are no multiple choice, SIB-200 and XQuAD: rows, golds, prompts."""
 
 import json
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from isoglot.benchmarks.sib200 import SIB200, TOPICS
 from isoglot.benchmarks.xquad import XQUAD
 from isoglot.core.languages import LANGUAGES
 from isoglot.evals.spans import EXACT_MATCH, SPAN_F1, span_words
+
+FROZEN = Path(__file__).parents[1] / "gold" / "sib200.toml"
 
 Row = dict[str, Any]
 
@@ -117,6 +121,18 @@ def test_every_language_of_sib200_has_the_same_words() -> None:
     assert {frozenset(each) for each in words.values()} == {frozenset(("question", *TOPICS))}
     assert set(words) <= set(SIB200.languages)
     assert all(len(set(each.values())) == len(each) for each in words.values())
+
+
+@pytest.mark.parametrize("tag", literals("sib200"))
+def test_prompts_of_sib200_are_frozen(tag: str) -> None:
+    rows = [
+        {"text": "H₂O, CO₂.", "category": "science/technology", "index_id": 1},
+        {"text": "3 : 1 (2 : 0)", "category": "sports", "index_id": 2},
+    ]
+    frozen = tomllib.loads(FROZEN.read_text(encoding="utf-8"))
+    for answering in ("generation", "likelihood"):
+        examples = SIB200.examples(lambda _: rows, tag, PromptFormat(answering=answering))
+        assert [example.prompt.text for example in examples] == frozen[tag]["prompts"]
 
 
 def test_the_real_rows_of_sib200_are_parallel_questions() -> None:
