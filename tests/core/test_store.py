@@ -17,6 +17,7 @@ from isoglot.core.records import (
     Dropped,
     Graded,
     Preference,
+    PrivilegedPrompt,
     Prompt,
     Rated,
     Result,
@@ -52,6 +53,9 @@ PREFERENCE = Preference(
 DEMONSTRATION = Demonstration(
     (*said("user", "Habari?"), *said("assistant", "Nzuri.")), "f", "p", "sw", "sw", "model@1", "lab"
 )
+PRIVILEGED = PrivilegedPrompt(
+    said("user", "Habari?"), "How are you?", "f", "p", "sw", "sw", "g", "model@1", None
+)
 DROPPED = Dropped("f", "p", "sw", "translated_vs_direct", "empty", "Nzuri.", "")
 RESULT = Result("lab_math", "sw", True, "accuracy", 0.5, 0.4, 0.6, 100, 3, "v:1")
 CHOICE = Choice("f", "p", "sw", "model@1", "B", "Jibu ni 3.", -12.5, 4)
@@ -66,7 +70,7 @@ RATED = Rated("f", "p", "sw", "model@1", "judge@1", 2, 7.5, "Rating: 7.5", "0a")
 UNRATED = Rated("f", "p", "sw", "model@1", "judge@1", 1, None, "Sijui.", "0a")
 RECORDS = [
     *(PROMPT, COMPLETION, PREFERENCE, DROPPED, RESULT, CHOICE, UNWEIGHED),
-    *(GRADED, UNGRADED, VERDICT, RATED, UNRATED, DEMONSTRATION),
+    *(GRADED, UNGRADED, VERDICT, RATED, UNRATED, DEMONSTRATION, PRIVILEGED),
 ]
 
 

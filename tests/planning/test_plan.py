@@ -316,6 +316,12 @@ def test_the_defaults_of_the_trainer():
     ):
         known = {field.name: field.default for field in fields(config)}
         assert {key: known[key] for key in defaults} == defaults
+    known = {field.name: field.default for field in fields(settings.config_class_of("sdft"))}
+    ours = {**ONLINE_DEFAULTS, "num_generations": settings.NUM_GENERATIONS["sdft"]}
+    # of which `train_sdft` sets `max_completion_length` itself
+    assert {key: value for key, value in ours.items() if known[key] != value} == {
+        "max_completion_length": 512
+    }
 
 
 @given(st.integers(1, 10_000), st.integers(1, 64), st.integers(1, 8), st.integers(1, 3))
@@ -403,11 +409,8 @@ def test_a_plan_refuses_a_bad_key_of_the_trainer_as_a_run_does(capsys):
 
 
 def test_the_usual_keys_are_known_to_the_trainer():
-    from trl import DPOConfig, GRPOConfig, RLOOConfig, SFTConfig
-
-    configs = {"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig, "grpo": GRPOConfig}
     for method, keys in settings._OF_METHOD.items():
-        known = {field.name for field in fields(configs[method])}
+        known = {field.name for field in fields(settings.config_class_of(method))}
         assert keys <= known
         assert known >= settings._COMMON
 

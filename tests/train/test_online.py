@@ -112,9 +112,9 @@ def generated(prompt_files, policy, tmp_path, rewards, method, beta=0.0, **setti
     from isoglot.train.online import (
         PerLanguageOnline,
         Rewarder,
-        _arguments,
         _load_prompts,
         _of_method,
+        online_arguments,
     )
     from isoglot.train.settings import quiet
     from isoglot.train.template import load_training_tokenizer
@@ -124,7 +124,7 @@ def generated(prompt_files, policy, tmp_path, rewards, method, beta=0.0, **setti
     config = TrainConfig(method=method, training=training, **settings)
     start, (trl_trainer, config_class) = Policy(str(policy)), _of_method(method)
     with quiet():
-        args = _arguments(config_class, config, start, tmp_path / "out", 1)
+        args = online_arguments(config_class, config, start, tmp_path / "out", 1)
         tokenizer = load_training_tokenizer(start)
         rewarder = Rewarder(lambda *_: list(rewards), in_english, tokenizer)
         rows = _load_prompts(prompt_files, tmp_path / "cache")

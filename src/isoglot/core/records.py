@@ -292,6 +292,24 @@ class Demonstration:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivilegedPrompt:
+    """A prompt to answer, and what a teacher reads beside it, in TRL's columns for SDFT."""
+
+    prompt: Sequence[Message]
+    privileged_context: str
+    family: str
+    prompt_id: str
+    language: str
+    answer_language: str
+    shown_family: str
+    """The family of the prompt and answer in the context."""
+    model: str
+    """The author of that answer, as in `Completion.model`."""
+    score: float | None
+    """Its reward; None without scorers."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A preference that a filter kept out of training, with the reason."""
 

@@ -21,6 +21,7 @@ from isoglot.core.records import (
     HasFamily,
     Message,
     Preference,
+    PrivilegedPrompt,
     Prompt,
     Rated,
     Result,
@@ -69,7 +70,7 @@ SCHEMAS: dict[type, pa.Schema] = {
     record_type: _schema(record_type)
     for record_type in (
         *(Prompt, Completion, Graded, Choice, Preference, Demonstration),
-        *(Dropped, Verdict, Rated, Result),
+        *(PrivilegedPrompt, Dropped, Verdict, Rated, Result),
     )
 }
 """The columns of each record class, in the order of its fields."""

@@ -107,6 +107,6 @@ def check_prompts(job: Job, shards: Shards) -> None:
     for roles, prompt in forms.items():
         row = {"prompt": prompt.prompt, "language": prompt.language}
         if recipe.train and roles[-1] == "user":
-            check_template(tokenizer, ends, [row | ({} if recipe.is_online else answer)])
+            check_template(tokenizer, ends, [row | ({} if recipe.train.is_online else answer)])
         else:
             check_turns(tokenizer, [row])

@@ -4,7 +4,6 @@ Both make one pass over all shards, whose result is a small file in the folder o
 then one pass over each shard.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +12,8 @@ from typing import Any
 
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
-from isoglot.core.records import Completion, Demonstration, Dropped, Prompt
-from isoglot.core.store import DROPPED, read_shard, shard_paths
+from isoglot.core.records import Completion, Demonstration, Prompt
+from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.clean import (
     CONTAMINATED,
     NEAR_DUPLICATE,
@@ -42,6 +41,7 @@ from isoglot.data.route import (
 )
 from isoglot.execute.ledger import make_once
 from isoglot.execute.local import map_shards
+from isoglot.line.counts import count_by_language
 from isoglot.line.job import Job
 
 _EVALUATIONS = "evaluate/"
@@ -116,7 +116,7 @@ def make_clean(job: Job, out: Path) -> Mapping[str, Any]:
         )
         drops = {id: Drop(*drop) for id, drop in made["drops"].items()}
         counts = map_shards(partial(clean, drops=drops), [routed], out, Demonstration)
-    kept = count_by_language(out)
+    kept = count_by_language(out, Demonstration)
     empty = [tag for tag in job.recipe.languages if not kept.get(tag, {}).get("kept")]
     return {**counts.kept_and_dropped, "empty_languages": empty}
 
@@ -167,20 +167,6 @@ def find_drops(
 def read_drops(folder: Path) -> dict[str, Any]:
     """Read the dropped ids and contamination rates in the folder of the stage."""
     return read_json(folder / _DROPS, mend=f"delete {folder} and run again")
-
-
-def count_by_language(folder: Path) -> dict[str, dict[str, Any]]:
-    """Count the demonstrations of a stage: answer language → `kept`, and `dropped` by reason."""
-    kept: Counter[str] = Counter()
-    dropped: dict[str, Counter[str]] = {}
-    for path in shard_paths(folder):
-        kept.update(row.answer_language for row in read_shard(path, Demonstration))
-        for row in read_shard(folder / DROPPED / path.name, Dropped):
-            dropped.setdefault(row.language, Counter())[row.reason] += 1
-    return {
-        tag: {"kept": kept[tag], "dropped": dict(sorted(dropped.get(tag, {}).items()))}
-        for tag in sorted({*kept, *dropped})
-    }
 
 
 @dataclass(frozen=True, slots=True)

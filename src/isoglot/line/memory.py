@@ -115,7 +115,7 @@ def when_memory_is_full(stage: str, recipe: Recipe, folder: Path) -> str:
         lower = [f"train.training.per_device_train_batch_size (now {rows})"] if rows > 1 else []
         if "max_length" in training:
             lower.append(f"train.training.max_length (now {training['max_length']})")
-        if recipe.is_online:
+        if recipe.train.is_online:
             lower.append("train.training.max_completion_length")
         if recipe.train.lora is None:
             lower.append("the memory of the optimiser by train.lora={r: 16}")

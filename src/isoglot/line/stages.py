@@ -16,12 +16,20 @@ from isoglot.core.failures import (
     prompt_failures,
     translation_failures,
 )
-from isoglot.core.records import Completion, Demonstration, Graded, Preference, Prompt
+from isoglot.core.records import (
+    Completion,
+    Demonstration,
+    Graded,
+    Preference,
+    PrivilegedPrompt,
+    Prompt,
+)
 from isoglot.core.scorers import FAMILY_KINDS
 from isoglot.line.answers import make_completions, make_translations
 from isoglot.line.demonstrations import make_clean, make_demonstrations
 from isoglot.line.job import Job
 from isoglot.line.pairs import make_filtered, make_pairs, make_scores
+from isoglot.line.privilege import make_privileged
 from isoglot.line.prompts import make_cross_lingual, make_prompt_translations, make_prompts
 from isoglot.line.sources import PromptSources, file_revisions
 from isoglot.line.task import make_evaluation
@@ -130,6 +138,10 @@ def _pairing(job: Job) -> Settings:
     return {"pair": job.recipe.pair, "dominant_language": job.recipe.dominant_language}
 
 
+def _privilege(job: Job) -> Settings:
+    return {"privilege": job.recipe.privilege, "dominant_language": job.recipe.dominant_language}
+
+
 def _routing(job: Job) -> Settings:
     return {"route": job.recipe.route, "artefacts": job.recipe.prompts.artefacts.is_used}
 
@@ -172,16 +184,13 @@ def _training_rows(recipe: Recipe) -> tuple[str, ...]:
     if recipe.is_online:
         return ("prompts",)
     held_out = ("prompts",) if recipe.train and recipe.train.choose else ()
-    return ("clean" if recipe.route else "filter", *held_out)
+    stage = "clean" if recipe.route else "privilege" if recipe.privilege else "filter"
+    return (stage, *held_out)
 
 
 def _makes_completions(recipe: Recipe) -> bool:
-    """True unless the policy completes the prompts in training."""
+    """True unless the policy learns from rewards in training."""
     return not recipe.is_online
-
-
-def _makes_pairs(recipe: Recipe) -> bool:
-    return not recipe.is_online and recipe.route is None
 
 
 def _makes_demonstrations(recipe: Recipe) -> bool:
@@ -261,7 +270,7 @@ STAGES = (
         writes=Preference,
         run=make_pairs,
         depends_on=_pairing,
-        applies=_makes_pairs,
+        applies=lambda recipe: recipe.makes_pairs,
     ),
     Stage(
         name="filter",
@@ -270,7 +279,7 @@ STAGES = (
         writes=Preference,
         run=make_filtered,
         depends_on=lambda job: {"filter": job.recipe.filter},
-        applies=_makes_pairs,
+        applies=lambda recipe: recipe.makes_pairs,
     ),
     Stage(
         name="route",
@@ -292,6 +301,15 @@ STAGES = (
         also_reads=lambda recipe: tuple(map(evaluation_folder, contamination_tasks(recipe))),
     ),
     Stage(
+        name="privilege",
+        version=1,
+        reads=("prompts", "completions"),
+        writes=PrivilegedPrompt,
+        run=make_privileged,
+        depends_on=_privilege,
+        applies=lambda recipe: recipe.privilege is not None,
+    ),
+    Stage(
         name="train",
         version=2,
         reads=_training_rows,
@@ -302,7 +320,8 @@ STAGES = (
         holds_model=True,
     ),
 )
-"""One round, in order: prompts → completions → preferences or demonstrations → the next policy."""
+"""One round, in order: prompts → completions → preferences, demonstrations or contexts → the next
+policy."""
 
 EVALUATE = Stage(
     name="evaluate",

@@ -11,14 +11,24 @@ import numpy as np
 
 from isoglot.core.documents import read_json
 from isoglot.core.failures import Failures
-from isoglot.core.records import Completion, Dropped, FinishReason, Graded, Preference, Prompt
+from isoglot.core.records import (
+    Completion,
+    Demonstration,
+    Dropped,
+    FinishReason,
+    Graded,
+    Preference,
+    PrivilegedPrompt,
+    Prompt,
+)
 from isoglot.core.store import DROPPED, read_shard, shard_paths
 from isoglot.core.version import __version__
 from isoglot.evals.aggregate import compare
 from isoglot.evals.graders import GRADERS
 from isoglot.evals.reward_accuracy import RewardAccuracyCounter
 from isoglot.execute.ledger import Done, Ledger, make_once
-from isoglot.line.demonstrations import count_by_language, read_drops, read_routes
+from isoglot.line.counts import count_by_language, totals
+from isoglot.line.demonstrations import read_drops, read_routes
 from isoglot.line.metrics import track_evaluations, write_metrics
 from isoglot.line.sources import identifier_of
 from isoglot.line.task import graded_views, read_graded, read_task_results, task_metrics
@@ -31,6 +41,7 @@ from isoglot.report.results.summary import (
     AuditRow,
     CheckpointChoice,
     CleaningCounts,
+    CountsByLanguage,
     DemonstrationCounts,
     LanguagePairs,
     Lengths,
@@ -69,6 +80,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
                 cleaned=_cleaned(ledger, round),
                 pairs=_pairs(of_round, ledger, round),
                 demonstrations=_demonstrations(ledger, round),
+                privileged=_privileged(ledger, round),
                 choice=_choice(ledger, round),
                 **_lengths_in_training(ledger, round),
                 failures=_failures(ledger, round),
@@ -249,7 +261,7 @@ def _cleaned(ledger: Ledger, round: int) -> CleaningCounts | None:
         return None
     return CleaningCounts(
         empty_languages=done.counts["empty_languages"],
-        by_language=count_by_language(done.folder),
+        by_language=count_by_language(done.folder, Demonstration),
         contamination=read_drops(done.folder)["contamination"],
     )
 
@@ -313,13 +325,16 @@ def _demonstrations(ledger: Ledger, round: int) -> DemonstrationCounts | None:
     routed = ledger.done.get(f"round-{round}/route")
     if routed is None:
         return None
-    rows = count_by_language(routed.folder)
-    return DemonstrationCounts(
-        kept=sum(row["kept"] for row in rows.values()),
-        dropped=dict(sum((Counter(row["dropped"]) for row in rows.values()), Counter())),
-        by_language=rows,
-        **read_routes(routed.folder),
-    )
+    counts = totals(count_by_language(routed.folder, Demonstration))
+    return DemonstrationCounts(**counts, **read_routes(routed.folder))
+
+
+def _privileged(ledger: Ledger, round: int) -> CountsByLanguage | None:
+    """Count the prompts that got a privileged context, and those that none was found for."""
+    made = ledger.done.get(f"round-{round}/privilege")
+    if made is None:
+        return None
+    return CountsByLanguage(**totals(count_by_language(made.folder, PrivilegedPrompt)))
 
 
 def _lengths(counts: Counter[int]) -> Lengths | None:

@@ -14,6 +14,7 @@ from isoglot.core.store import count_rows, read_shard, shard_paths
 from isoglot.data.score import ScoreConfig, score
 from isoglot.execute.progress import Bars, TrainingBars
 from isoglot.line.job import Job, Shards
+from isoglot.recipe.recipe import Recipe
 from isoglot.train.examples import check_rows_in
 from isoglot.train.policy import Policy
 from isoglot.train.selection import HeldOut, Identify, Reward
@@ -30,7 +31,7 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
     if job.recipe.is_online:
         files = _files(job.inputs["prompts"])
     else:
-        stage, row = ("clean", "demonstration") if job.recipe.route else ("filter", "pair")
+        stage, row = _rows_of(job.recipe)
         files = _files(job.inputs[stage])
         if not files:
             raise InputError(
@@ -39,7 +40,7 @@ def make_policy(job: Job, out: Path) -> Mapping[str, Any]:
                 "more prompts"
             )
         if config.mixing:  # without mixing, the summary lists the languages without rows
-            check_rows_in(files, job.recipe.languages)
+            check_rows_in(files, job.recipe.trained_on)
     train: Callable[..., Any] = partial(train_here, job)
     if launch:
         from isoglot.train.launch import train_launched
@@ -65,11 +66,15 @@ def train_here(
     The models that reward completions are loaded here: they cannot be sent to another process.
     """
     rewarded = None
-    if config.choose or config.is_online:
+    if config.choose or config.is_rewarded:
         assert job.recipe.score is not None
         rewarded = reward_by(job.recipe.score, *job.scorers())
     held_out = _held_out(job, *rewarded) if config.choose and rewarded else None
     given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
+    if config.method == "sdft":
+        from isoglot.train.sdft import train_sdft
+
+        return train_sdft(files, policy, out, config, job.identifier().identify, **given)
     return train_by_method(files, policy, out, config, rewarded, **given)
 
 
@@ -86,11 +91,18 @@ def train_by_method(
     from isoglot.train.online import train_online
     from isoglot.train.sft import train_sft
 
-    if config.is_online:
+    if config.is_rewarded:
         assert rewarded is not None
         return train_online(files, policy, out, config, *rewarded, **given)
     train = {"dpo": train_dpo, "sft": train_sft}[config.method]
     return train(files, policy, out, config, **given)
+
+
+def _rows_of(recipe: Recipe) -> tuple[str, str]:
+    """Return the stage whose rows are trained on, and what a row is."""
+    if recipe.privilege:
+        return "privilege", "prompt with a context"
+    return ("clean", "demonstration") if recipe.route else ("filter", "pair")
 
 
 def _files(shards: Shards) -> list[Path]:

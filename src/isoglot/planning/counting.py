@@ -37,6 +37,7 @@ from isoglot.planning.prompts import (
     count_translated,
     measure_prompts,
     missing_files,
+    without_language,
 )
 from isoglot.planning.scoring import Scored, scorer_works
 from isoglot.planning.throughput import Throughput
@@ -168,16 +169,16 @@ class Counting:
         self._add("pair", "pairs", self._num_examples(self._prompts), is_exact)
 
     def count_at_most(self, stage: str, unit: str) -> None:
-        """Count the pairs or demonstrations that a stage makes or keeps at most."""
+        """Count the pairs, demonstrations or contexts that a stage makes or keeps at most."""
         self._add(stage, unit, self._num_examples(self._prompts), False)
 
     def count_training(self) -> None:
         """Count the steps of the training, and the completions that it makes itself."""
-        if self.recipe.is_online:
-            self._count_online_training()
-            return
         config = self.recipe.train
         assert config is not None
+        if config.is_online:
+            self._count_online_training()
+            return
         kept, held_out = self._held_out()
         num_rows = config.num_examples(self._num_examples(kept))
         course = course_of(num_rows, config.training, processes_of(self.recipe))
@@ -191,11 +192,17 @@ class Counting:
         self._count_checks(held_out)
 
     def _count_online_training(self) -> None:
-        """Completions, their rewards and the steps that they serve, all in the train stage."""
+        """Completions, their rewards and the steps that they serve, all in the train stage.
+
+        A teacher reads each completion once more in every step, after prompt, dominant prompt and
+        answer.
+        """
         config = self.recipe.train
         assert config is not None
         arguments = {**ONLINE_DEFAULTS, **config.training}
         prompts, held_out = self._held_out()
+        if self.recipe.privilege:
+            prompts = without_language(prompts, self.recipe.dominant_language)
         course = online_course_of(prompts.num, config, processes_of(self.recipe))
         length = self._length(Sampling(max_new_tokens=arguments["max_completion_length"]))
         num = course.num_completions
@@ -207,10 +214,20 @@ class Counting:
         tokens = {"tokens_in": read, "tokens_out": length.times(num)}
         engine = self._policy.doing(writer)
         self._add("train", "completions", num, prompts.exact, engine=engine, **tokens)
-        pairs = num * (config.num_generations - 1)
-        self._score("train", Scored(num, whole, pairs, prompts.exact))
+        if config.is_rewarded:
+            pairs = num * (config.num_generations - 1)
+            self._score("train", Scored(num, whole, pairs, prompts.exact))
         engine, read = self._policy.doing("train"), whole.times(course.num_examples / max(1, num))
         self._add("train", "steps", course.num_steps, prompts.exact, engine=engine, tokens_in=read)
+        if self.recipe.privilege:
+            context = self._length(self.recipe.generate.sampling)
+            each = prompts.tokens.get(self.recipe.dominant_language, 0.0)
+            shown = context.plus(Amount(each, each)).times(course.num_examples)
+            engine = self._policy.doing("read")
+            num_read = round(course.num_examples)
+            self._add(
+                "train", "contexts", num_read, False, engine=engine, tokens_in=read.plus(shown)
+            )
         self._count_checks(held_out)
 
     def count_evaluation(self, task: EvaluationTask) -> None:
@@ -392,6 +409,7 @@ COUNTERS: Mapping[str, Callable[[Counting], None]] = {
     "filter": lambda counting: counting.count_at_most("filter", "pairs"),
     "route": lambda counting: counting.count_at_most("route", "demonstrations"),
     "clean": lambda counting: counting.count_at_most("clean", "demonstrations"),
+    "privilege": lambda counting: counting.count_at_most("privilege", "contexts"),
     "train": Counting.count_training,
 }
 """The counter of each stage of the table; `evaluate` is counted for each task of the recipe."""

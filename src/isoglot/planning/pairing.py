@@ -38,10 +38,14 @@ def translations(
 
 
 def num_examples(recipe: Recipe, shape: Shape) -> int:
-    """Count the pairs of a family over all samplers and samples, or its demonstrations.
+    """Count the pairs of a family over all samplers and samples, or its demonstrations, or its
+    prompts with a context.
 
-    An upper bound for methods that rank, since rewards may be equal, and for routes.
+    An upper bound for methods that rank, since rewards may be equal, for routes and for contexts.
     """
+    if recipe.privilege:
+        tags = [tag for tag, _ in shape]
+        return len(tags) - 1 if recipe.dominant_language in tags else 0
     if recipe.pair.method == "translated_vs_direct" and recipe.route is None:
         return sum(
             num_samples(recipe, member) * _by_imbalance(recipe, answered(recipe, member, shape))

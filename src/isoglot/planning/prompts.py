@@ -204,6 +204,15 @@ def count_cross_lingual(
     return replace(prompts, shapes=shapes, exact=is_exact)
 
 
+def without_language(prompts: PromptCounts, tag: str) -> PromptCounts:
+    """Leave out the prompts in a language, and the families without one."""
+    shapes: Counter[Shape] = Counter()
+    for shape, num in prompts.shapes.items():
+        if tag in dict(shape):
+            shapes[tuple(each for each in shape if each[0] != tag)] += num
+    return replace(prompts, shapes=shapes)
+
+
 def _mean(values: Iterable[float]) -> float:
     sample = list(islice(values, _SAMPLE))
     return sum(sample) / len(sample) if sample else 0.0

@@ -16,6 +16,7 @@ from isoglot.data.clean import CleanConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
 from isoglot.data.pair import PairConfig, check_chosen_language
+from isoglot.data.privilege import PrivilegeConfig, check_privilege
 from isoglot.data.route import RouteConfig, check_route
 from isoglot.data.score import ScoreConfig
 from isoglot.models.load import PolicyConfig
@@ -100,6 +101,9 @@ class Recipe(Section):
     `train.method` is then sft."""
     clean: CleanConfig = CleanConfig()
     """Filters of the demonstrations of `route:`."""
+    privilege: PrivilegeConfig | None = None
+    """Makes contexts instead of preferences: the best answer in the dominant language, which a
+    teacher reads beside each prompt in another one; `train.method` is then sdft."""
     train: TrainConfig | None = None
     """Without it, the run ends with the preferences or demonstrations. Methods rloo and grpo train
     on the prompts themselves: nothing is generated, paired and filtered before."""
@@ -147,8 +151,20 @@ class Recipe(Section):
 
     @property
     def is_online(self) -> bool:
-        """True if the policy is trained on its own completions of the prompts, not on pairs."""
-        return self.train is not None and self.train.is_online
+        """True if the policy learns from the rewards of its own completions, with no stage between
+        prompts and training."""
+        return self.train is not None and self.train.is_rewarded
+
+    @property
+    def makes_pairs(self) -> bool:
+        """True if completions become preferences."""
+        return not self.is_online and self.route is None and self.privilege is None
+
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """The languages of the rows that are trained on: with `privilege:` not the dominant one."""
+        left_out = self.dominant_language if self.privilege else None
+        return tuple(tag for tag in self.languages if tag != left_out)
 
     @property
     def pool(self) -> tuple[MemberConfig, ...]:
@@ -186,7 +202,7 @@ class Recipe(Section):
 
     @property
     def _is_by_imbalance(self) -> bool:
-        return self.pair.method == "translated_vs_direct" and self.route is None
+        return self.pair.method == "translated_vs_direct" and self.makes_pairs
 
     @property
     def _scorer_names(self) -> list[str]:
@@ -253,7 +269,7 @@ class Recipe(Section):
             self._check_rounds(self.rounds)
             return self
         self._training_consistent()
-        if self._is_by_imbalance and not self.is_online:
+        if self._is_by_imbalance:
             if self.dominant_language not in self.languages:
                 raise InputError(
                     f"dominant_language {self.dominant_language!r} is not among languages "
@@ -294,7 +310,7 @@ class Recipe(Section):
                 "prompts.cross_lingual goes with answers that are not translated: use a "
                 "pair.method that ranks, such as best_vs_worst, and no `answers_in: dominant`"
             )
-        if not self.is_online and self.route is None:
+        if self.makes_pairs:
             gates = self.score.gates if self.score and self.score.gate_reward is None else ()
             check_chosen_language(self.pair, self._scorer_names, gates)
 
@@ -307,9 +323,44 @@ class Recipe(Section):
             )
         if self.train and self.train.choose and self.score is None:
             raise InputError("train.choose needs a `score:` section, whose reward it chooses by")
+        method = self.train.method if self.train else None
+        if self.route and self.privilege:
+            raise InputError("`route:` and `privilege:` both replace the pairs; leave one out")
         if self.route:
-            method = self.train.method if self.train else None
             check_route(self.route, method, self._scorer_names)
+        if self.privilege:
+            check_privilege(self.privilege, method, self._scorer_names)
+            self._check_privileged()
+        elif method == "sdft":
+            raise InputError(
+                "train.method sdft needs a `privilege:` section, which makes what its teacher "
+                "reads (`privilege: {}`); add it"
+            )
+
+    def _check_privileged(self) -> None:
+        """Check that there is one best answer in the dominant language, and one prompt to it."""
+        dominant = self.dominant_language
+        if dominant not in self.languages:
+            raise InputError(
+                f"dominant_language {dominant!r} is not among languages "
+                f"({', '.join(self.languages)}), and `privilege:` shows its answers; add it"
+            )
+        if self.prompts.cross_lingual:
+            raise InputError(
+                "`privilege:` goes with prompts that are answered in their own language, got "
+                "prompts.cross_lingual; leave one out"
+            )
+        members = [member for member in self.pool if member.serves(dominant)]
+        nums = [
+            (member.sampling or self.generate.sampling).num_samples
+            for member in members
+            if not isinstance(member, SourceMember)
+        ]
+        if self.score is None and (len(members) > 1 or max(nums, default=1) > 1):
+            raise InputError(
+                "`privilege:` shows the best of several answers, which needs a `score:` section; "
+                "add it, or take one sampler and num_samples 1"
+            )
 
     def _translators_consistent(self) -> None:
         is_for_prompts = self.prompts.translate_from is not None
@@ -338,8 +389,8 @@ class Recipe(Section):
             self._has_translator("answers_in: dominant")
         if any(isinstance(member, SourceMember) for member in self.pool):
             self.prompts.check_completions()
-        if self.route:
-            return  # a route needs no second completion
+        if self.route or self.privilege:
+            return  # neither needs a second completion
         is_ranked = self.train and not self.is_online
         is_ranked = is_ranked or any(member.languages for member in self.samplers)
         if is_ranked and (self.is_translated_pool or not self.translates_answers):

@@ -62,7 +62,8 @@ def _attempts(config: TrainConfig, device: Device) -> Iterator[dict[str, Any]]:
     methods: list[dict[str, Any]] = [{}]
     if config.lora is None:
         methods.append({"lora": LoraConfig()})
-    if config.quantization is None and not device.is_cpu and config.method != "reward":
+    takes_4_bits = config.method not in ("reward", "sdft")
+    if config.quantization is None and not device.is_cpu and takes_4_bits:
         methods.append({"lora": config.lora or LoraConfig(), "quantization": QuantizationConfig()})
     for method in methods:
         for batch in _batches(config):

@@ -29,6 +29,9 @@ _STATES: Mapping[str, float] = {
 """Bytes of the optimiser for each trained weight, by a word of its name; AdamW has two numbers."""
 _BETA = {"rloo": 0.05, "grpo": 0.0}
 """Defaults of TRL's configs: without a `beta` there is no reference."""
+_DISTILLED = {"full_logits": 7, "topk_logits": 4, "sampled_token": 4}
+"""Numbers for each completion token and word of the vocabulary by `distillation_mode`: of
+`full_logits` both models' logits and log-probabilities, and the three terms of the divergence."""
 _BUCKETS = 2 * 5e8 * 2  # bytes; DeepSpeed reduces gradients through buckets of 5e8 numbers
 
 
@@ -54,8 +57,13 @@ def training_length(config: TrainConfig, prompt_tokens: int) -> int:
     """Return the tokens of the longest row; `prompt_tokens` matter to online training alone."""
     training = config.training
     if config.is_online:
-        return prompt_tokens + int(training.get("max_completion_length") or 512)
+        return prompt_tokens + max_completion_length(config)
     return int(training.get("max_length", DEFAULT_LENGTH) or _UNLIMITED)
+
+
+def max_completion_length(config: TrainConfig) -> int:
+    """Return the most tokens of a completion in online training."""
+    return int(config.training.get("max_completion_length") or 512)
 
 
 def training_memory(
@@ -94,7 +102,11 @@ def training_moments(
     given = training.get("gradient_checkpointing", not device.is_cpu)
     checkpoints = bool(training.get("activation_checkpointing", given))  # its new name
     activations = _activations(shape, config, precision, tokens, length, checkpoints=checkpoints)
-    logits = _logits(shape, config, precision, tokens, device)
+    logits = (
+        _distilled_logits(shape, config, precision, rows)
+        if config.method == "sdft"
+        else _logits(shape, config, precision, tokens, device)
+    )
     accumulates = int(training.get("gradient_accumulation_steps", 1)) > 1
     forward = {
         "activations": activations,
@@ -146,9 +158,11 @@ def _static(
     if sharding.config in ("zero2", "zero3") and precision.compute != "float32":
         # DeepSpeed trains 16-bit weights, and keeps them in float32 beside the optimiser.
         weights, adapters, master, states = shape.num_weights * 2.0, adapters / kept * 2, 4.0, 8.0
-    reads_reference = config.is_online and config.training.get("beta", _BETA[config.method])
+    reads_reference = config.is_rewarded and config.training.get("beta", _BETA[config.method])
+    has_teacher = config.method == "sdft" and config.training.get("teacher_model_kind") != "live"
     has_reference = config.lora is None and (
         reads_reference
+        or has_teacher
         or (config.method == "dpo" and not config.training.get("precompute_ref_log_probs", True))
         or bool(config.training.get("sync_ref_model"))
     )
@@ -243,11 +257,24 @@ def _logits(
     columns = min(shape.vocabulary, _TILE_COLUMNS) if device.is_cpu else _TILE_COLUMNS
     tile = min(tokens, _TILE_ROWS) * columns * BYTES[precision.compute]
     tiles = 7.5 * tile if device.is_cpu else tile  # without Triton: temporary tiles, measured
-    weights = 0.0
-    if config.lora is None:
-        size = _size(precision.loaded, shape)
-        weights = shape.num_head_weights * (4.0 + (size if size < 4 else 0.0))
-    return tiles + tokens * shape.hidden * 8.0 + weights
+    return tiles + tokens * shape.hidden * 8.0 + _head_gradient(shape, config, precision)
+
+
+def _distilled_logits(
+    shape: ModelShape, config: TrainConfig, precision: Precision, rows: int
+) -> float:
+    """Logits of student and teacher as a whole in float32, and what their divergence makes."""
+    mode = config.training.get("distillation_mode", "topk_logits")
+    num_tokens = rows * max_completion_length(config)
+    whole = _DISTILLED.get(mode, 4) * num_tokens * shape.vocabulary * 4.0
+    return whole + _head_gradient(shape, config, precision)
+
+
+def _head_gradient(shape: ModelShape, config: TrainConfig, precision: Precision) -> float:
+    if config.lora is not None:
+        return 0.0
+    size = _size(precision.loaded, shape)
+    return shape.num_head_weights * (4.0 + (size if size < 4 else 0.0))
 
 
 def _writing(

@@ -11,10 +11,11 @@ from typing import Any
 from isoglot.core.answer_language import thought_languages
 from isoglot.core.errors import InputError
 from isoglot.core.protocols import Sampled
-from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
+from isoglot.core.records import Completion, FinishReason, Message, Prompt, prompt_key
 from isoglot.core.store import LATER
 from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.local.encoder import PromptEncoder
+from isoglot.models.local.template import render_chat
 from isoglot.train.adapters import adapter_arguments
 from isoglot.train.examples import load_columns
 from isoglot.train.order import LanguageBalanced, Repeated
@@ -56,7 +57,7 @@ def train_online(
     online_trainer, config_class = _of_method(config.method)
     with quiet(), _without_notices(config.method):
         policy = prepare_policy(policy, out)
-        args = _arguments(config_class, config, policy, out, seed)
+        args = online_arguments(config_class, config, policy, out, seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
             return make_trainer(
@@ -64,7 +65,7 @@ def train_online(
                 online_trainer,
                 policy,
                 args,
-                _fitting(rows, tokenizer, policy, args),
+                fitting_rows(rows, rows["prompt"], tokenizer, policy, args),
                 tokenizer,
                 on_step,
                 reward_funcs=Rewarder(reward, identify, tokenizer, policy.thought_marks),
@@ -126,22 +127,47 @@ class Rewarder:
         return rewards
 
     def _completion(self, prompt: Prompt, sample: int, ids: list[int]) -> Completion:
-        # The end may be a mark of thoughts, too, as `<|end|>` is, which `decode_answer` keeps.
-        encoder = self._encoder
-        ends = set(self.eos_ids).intersection(encoder.tokenizer.all_special_ids)
-        text = encoder.decode([token for token in ids if token not in ends])
-        reason = FinishReason.STOP if ids and ids[-1] in self.eos_ids else FinishReason.LENGTH
-        opened = encoder.opens_thinking(encoder.render(prompt))
-        sampled = Sampled.of_text(text, reason, opened=opened, marks=encoder.marks)
+        sampled = sampled_of(self._encoder, prompt.prompt, ids, self.eos_ids)
         key = (*prompt_key(prompt), prompt.answer_language, "policy", sample)
         return Completion(*key, sampled.text, sampled.finish_reason, thought=sampled.thought)
 
 
-class PerLanguageOnline(PerLanguage):
-    """RLOO or GRPO with every completion for the log, and the languages of every batch."""
+def sampled_of(
+    encoder: PromptEncoder, prompt: Sequence[Message], ids: Sequence[int], eos_ids: Sequence[int]
+) -> Sampled:
+    """Return answer and thought in the tokens that the policy wrote after a prompt."""
+    # The end may be a mark of thoughts, too, as `<|end|>` is, which `decode_answer` keeps.
+    ends = set(eos_ids).intersection(encoder.tokenizer.all_special_ids)
+    text = encoder.decode([token for token in ids if token not in ends])
+    reason = FinishReason.STOP if ids and ids[-1] in eos_ids else FinishReason.LENGTH
+    opened = encoder.opens_thinking(render_chat(encoder.tokenizer, prompt))
+    return Sampled.of_text(text, reason, opened=opened, marks=encoder.marks)
+
+
+class CompletingTrainer(PerLanguage):
+    """The mixin of the trainers that complete prompts, some of each language in every batch."""
+
+    left_out = "leave no room for max_completion_length {max_completion_length}"
+
+    def language_collator(self) -> Any:
+        """Return TRL's, which hands on the rows as they are, with the language."""
+        return self.data_collator
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        args, rows = self.args, self.train_dataset if dataset is None else dataset
+        groups = rows["language"] if self._is_balanced else [""] * len(rows)
+        return Repeated(
+            LanguageBalanced(groups, args.seed),
+            args.generation_batch_size // args.num_generations,
+            args.num_generations,
+            args.num_iterations * args.steps_per_generation,
+        )
+
+
+class PerLanguageOnline(CompletingTrainer):
+    """RLOO or GRPO with every completion for the log."""
 
     may_lack = (*MAY_LACK, "thought_off_target", "spread")
-    left_out = "leave no room for max_completion_length {max_completion_length}"
 
     def start_log(self, log_path: Path, config: TrainConfig) -> None:
         """Prepare to log, and give the rewarder the end tokens, which are known now."""
@@ -149,10 +175,6 @@ class PerLanguageOnline(PerLanguage):
         self.reward_funcs[0].eos_ids = self.eos_token_ids
         self._forwards: list[Any] = []
         self._skips = config.skip_without_spread
-
-    def language_collator(self) -> Any:
-        """Return TRL's, which hands on the rows as they are, with the language."""
-        return self.data_collator
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **counts: Any) -> Any:
         """Return TRL's loss, unchanged."""
@@ -217,16 +239,6 @@ class PerLanguageOnline(PerLanguage):
         super()._set_signature_columns_if_needed()
         self._signature_columns = [*_COLUMNS]
 
-    def _get_train_sampler(self, dataset: Any = None) -> Any:
-        args, rows = self.args, self.train_dataset if dataset is None else dataset
-        groups = rows["language"] if self._is_balanced else [""] * len(rows)
-        return Repeated(
-            LanguageBalanced(groups, args.seed),
-            args.generation_batch_size // args.num_generations,
-            args.num_generations,
-            args.num_iterations * args.steps_per_generation,
-        )
-
 
 def spread_of(rewards: Any, num_generations: int) -> Any:
     """Return for each completion the highest less the lowest reward of its prompt, of equal shape.
@@ -250,8 +262,13 @@ def _of_method(method: str) -> tuple[type, type]:
     return {"rloo": (RLOOTrainer, RLOOConfig), "grpo": (GRPOTrainer, GRPOConfig)}[method]
 
 
-def _arguments(
-    config_class: type, config: TrainConfig, policy: Policy, out: Path, seed: int
+def online_arguments(
+    config_class: type,
+    config: TrainConfig,
+    policy: Policy,
+    out: Path,
+    seed: int,
+    **defaults: Any,
 ) -> Any:
     """Return TRL's config, which samples from the policy itself: temperature 1, every token."""
     args = training_arguments(
@@ -261,6 +278,7 @@ def _arguments(
         out / "checkpoints",
         seed=seed,
         train_sampling_strategy="random",
+        **defaults,
     )
     num_uses = args.num_iterations * args.steps_per_generation
     is_by_steps = args.save_strategy == "steps"
@@ -274,7 +292,14 @@ def _arguments(
 
 
 def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
-    rows: Any = load_columns(files, cache, _COLUMNS, held_out) if files else []
+    return load_prompts(files, cache, _COLUMNS, held_out)
+
+
+def load_prompts(
+    files: Sequence[Path], cache: Path, columns: Sequence[str], held_out: Sequence[str]
+) -> Any:
+    """Load columns of prompts; InputError for none, or one that does not end with the user."""
+    rows: Any = load_columns(files, cache, columns, held_out) if files else []
     if len(rows) == 0:
         raise InputError(f"expected prompts to train on, got none in {len(files)} files")
     if any(prompt[-1]["role"] != "user" for prompt in rows["prompt"]):
@@ -285,15 +310,18 @@ def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = 
     return rows
 
 
-def _fitting(rows: Any, tokenizer: Any, policy: Policy, args: Any) -> Any:
-    """Select the prompts that leave room for a completion; InputError if they fill no batch."""
+def fitting_rows(
+    rows: Any, read: Sequence[Sequence[Message]], tokenizer: Any, policy: Policy, args: Any
+) -> Any:
+    """Select the rows whose turns, as they are `read`, leave room for a completion.
+
+    Raises InputError if they fill no batch.
+    """
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(policy.path, **policy.arguments).get_text_config()
     window = getattr(config, "max_position_embeddings", None) or math.inf
-    texts = tokenizer.apply_chat_template(
-        list(rows["prompt"]), add_generation_prompt=True, tokenize=False
-    )
+    texts = tokenizer.apply_chat_template(list(read), add_generation_prompt=True, tokenize=False)
     ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
     places = [i for i, row in enumerate(ids) if len(row) + args.max_completion_length <= window]
     wanted = args.generation_batch_size // args.num_generations

@@ -35,8 +35,8 @@ class OnStep(Protocol):
         """
 
 
-NUM_GENERATIONS = {"rloo": 2, "grpo": 8}
-"""Completions of a prompt by default, by online method."""
+NUM_GENERATIONS = {"rloo": 2, "grpo": 8, "sdft": 8}
+"""Completions of a prompt by default, by method that completes prompts in training."""
 
 _OURS = ("output_dir", "seed", "data_seed", "disable_tqdm", "resume_from_checkpoint")
 """Arguments of TRL that the caller of a training function sets."""
@@ -49,10 +49,11 @@ def no_step(step: float, total: int, num_tokens: int = 0, phase: str = "") -> No
 class TrainConfig(Section):
     """Training of the policy: on preferences, demonstrations, or rewards of its own completions."""
 
-    method: Literal["dpo", "sft", "rloo", "grpo"] = "dpo"
+    method: Literal["dpo", "sft", "rloo", "grpo", "sdft"] = "dpo"
     """`sft` trains on demonstrations, or on the chosen side of preferences, which is the baseline
     that DPO has to beat. `rloo` and `grpo` complete the prompts during training, and are rewarded
-    by the recipe's `score:`."""
+    by the recipe's `score:`. `sdft` completes them too, and brings each token near to what the
+    policy itself writes beside the context of `privilege:` (arXiv:2601.19897, 2605.09548)."""
     nll: Literal["token_mean", "sequence_mean", "none"] = "sequence_mean"
     """Likelihood of chosen, added to the DPO loss; its weight is that of `sft` in `loss_weights`.
 
@@ -71,7 +72,7 @@ class TrainConfig(Section):
     """Selection of the policy that is saved; left out, it is that of the last step."""
     balance_languages: bool | None = None
     """Batches in which each language has its share of the examples, in place of batches of like
-    length; left out, `rloo` and `grpo` do so and the others do not."""
+    length; left out, `rloo`, `grpo` and `sdft` do so and the others do not."""
     thoughts: Thoughts = "trained"
     """The thoughts before the answers of a reasoning model: `trained` writes them into `dpo` and
     `sft` as its chat template does (`reasoning_content`), where both sides of a pair have one;
@@ -82,8 +83,8 @@ class TrainConfig(Section):
     loss of `grpo`, where their tokens count in the mean and their KL is learned from (DAPO,
     arXiv:2503.14476, section 3.2, without drawing others in their place)."""
     training: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of TRL's DPOConfig, SFTConfig, RLOOConfig or GRPOConfig under their own names,
-    passed on unchanged."""
+    """Arguments of TRL's DPOConfig, SFTConfig, RLOOConfig, GRPOConfig or SDFTConfig under their own
+    names, passed on unchanged."""
 
     @property
     def is_balanced(self) -> bool:
@@ -94,6 +95,11 @@ class TrainConfig(Section):
     def is_online(self) -> bool:
         """True if the policy is trained on its own completions of prompts."""
         return self.method in NUM_GENERATIONS
+
+    @property
+    def is_rewarded(self) -> bool:
+        """True if the policy learns from the rewards of its own completions."""
+        return self.method in ("rloo", "grpo")
 
     @property
     def num_generations(self) -> int:
@@ -132,11 +138,13 @@ class TrainConfig(Section):
                     "prompts.num_families"
                 )
             num = self.training.get("num_generations", 2)
-            if not isinstance(num, int) or num < 2:
+            if self.is_rewarded and (not isinstance(num, int) or num < 2):
                 raise InputError(
                     f"method {self.method} compares the completions of a prompt: expected "
                     f"training: {{num_generations: 2}} or more, got {num!r}"
                 )
+        if self.method == "sdft":
+            self._distils()
         packing = self.training.get("packing")
         if packing and (self.is_balanced or self.training.get("packing_strategy") == "wrapped"):
             what = "balance_languages" if self.is_balanced else "packing_strategy: wrapped"
@@ -152,6 +160,19 @@ class TrainConfig(Section):
                 "from `training`, or set balance_languages: false"
             )
         return self
+
+    def _distils(self) -> None:
+        """Check what a teacher of method sdft can be."""
+        if self.quantization:
+            raise InputError(
+                "quantization is not for method sdft, whose trainer in TRL loads no base in 4 "
+                "bits; leave it out"
+            )
+        if self.training.get("teacher_model_kind") == "ema":
+            raise InputError(
+                "expected teacher_model_kind base or live, got ema: no checkpoint holds such a "
+                "teacher, and a resumed training would go on with another one; take one of them"
+            )
 
 
 _COMMON = {
@@ -172,6 +193,11 @@ _OF_METHOD = {
         *("steps_per_generation", "temperature", "use_vllm"),
     },
 }
+_OF_METHOD["sdft"] = {
+    *("distillation_alpha", "distillation_mode", "distillation_topk", "max_completion_length"),
+    *("num_generations", "num_iterations", "num_loss_tokens_to_skip", "steps_per_generation"),
+    *("teacher_model_kind", "teacher_prompt_template", "temperature", "top_k", "top_p", "use_vllm"),
+}
 _OF_METHOD["grpo"] = _OF_METHOD["rloo"] | {
     *("epsilon", "epsilon_high", "loss_type", "mask_truncated_completions", "scale_rewards"),
 }
@@ -182,10 +208,19 @@ def check_keys(config: TrainConfig) -> None:
     """Raise InputError for a key of `training` that TRL does not know; usual keys need no TRL."""
     if set(config.training) <= _COMMON | _OF_METHOD.get(config.method, set()):
         return
+    _check_keys(config_class_of(config.method), config)
+
+
+def config_class_of(method: str) -> type:
+    """Return TRL's config of a method."""
+    if method == "sdft":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is experimental; constraints.txt pins it
+            from trl.experimental.sdft import SDFTConfig
+        return SDFTConfig
     from trl import DPOConfig, GRPOConfig, RLOOConfig, SFTConfig
 
-    classes = {"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig, "grpo": GRPOConfig}
-    _check_keys(classes[config.method], config)
+    return {"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig, "grpo": GRPOConfig}[method]
 
 
 def check_training(config: TrainConfig) -> None:

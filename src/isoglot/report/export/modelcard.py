@@ -22,6 +22,7 @@ _METHODS = {
     "dpo": "direct preference optimisation (TRL's DPOTrainer)",
     "sft": "supervised fine-tuning (TRL's SFTTrainer)",
     "rloo": "REINFORCE with a leave-one-out baseline (TRL's RLOOTrainer)",
+    "sdft": "on-policy self-distillation (TRL's SDFTTrainer)",
     "grpo": "group relative policy optimization (TRL's GRPOTrainer)",
 }
 

@@ -80,7 +80,7 @@ def _sections(progress: Progress) -> list[PageSection]:
     summary = progress.summary
     audit, data = audit_section(summary), demonstration_sections(summary)
     has_results = bool(progress.measures) or not (audit or data or progress.pairs)
-    makes_no_pairs = summary.method in ("rloo", "grpo") or bool(data) or not has_results
+    makes_no_pairs = summary.method in ("rloo", "grpo", "sdft") or bool(data) or not has_results
     return [
         *(result_sections(progress) if has_results else []),
         *audit,

@@ -74,11 +74,18 @@ def demonstration_table(entry: RoundSummary) -> Table | None:
     return _fates_table("Demonstrations by language", entry.demonstrations.by_language, "Dropped")
 
 
+def privilege_table(entry: RoundSummary) -> Table | None:
+    """Prompts of a round with a privileged context by language, and those without by reason."""
+    if entry.privileged is None:
+        return None
+    return _fates_table("Prompts with a context", entry.privileged.by_language, "Dropped")
+
+
 def data_tables(summary: RunSummary) -> list[Table]:
-    """The tables of translations, routes and cleaning that a run has, in its order."""
+    """The tables of translations, routes, contexts and cleaning that a run has, in its order."""
     found = [translation_table(summary, what) for what in ("prompts", "answers")]
     for entry in summary.rounds:
-        found += [route_table(entry), demonstration_table(entry)]
+        found += [route_table(entry), demonstration_table(entry), privilege_table(entry)]
     found += [cleaning_table(summary), overlap_table(summary)]
     return [table for table in found if table]
 

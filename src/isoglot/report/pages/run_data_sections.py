@@ -7,6 +7,7 @@ from isoglot.report.pages.run_data import (
     cleaning_table,
     demonstration_table,
     overlap_table,
+    privilege_table,
     route_table,
     translation_table,
 )
@@ -61,6 +62,12 @@ def demonstration_sections(summary: RunSummary) -> list[PageSection]:
             f"demonstrations-{entry.round}",
             demonstration_table(entry),
             "Prompts without a demonstration are counted by reason.",
+        )
+        found += _of_table(
+            f"privileged-{entry.round}",
+            privilege_table(entry),
+            "The context is what the teacher reads beside the prompt: the family's prompt and best "
+            "answer in the dominant language. Prompts without one are counted by reason.",
         )
     return [
         *found,

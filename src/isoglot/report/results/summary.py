@@ -60,6 +60,12 @@ class CleaningCounts(ResultPart):
     contamination: Sequence[OverlapRow] = ()
 
 
+class CountsByLanguage(Fates):
+    """Rows kept and dropped, in all languages and in each."""
+
+    by_language: Mapping[str, Fates]
+
+
 class RewardAccuracyRow(ResultPart):
     """Share of pairs whose chosen answer an oracle prefers, of those that differ in grade."""
 
@@ -216,6 +222,8 @@ class RoundSummary(ResultPart):
     cleaned: CleaningCounts | None = None
     pairs: PairCounts | None = None
     demonstrations: DemonstrationCounts | None = None
+    privileged: CountsByLanguage | None = None
+    """Prompts with a privileged context, and those that have none."""
     choice: CheckpointChoice | None = None
     too_long: Mapping[str, int] = {}
     """Rows by language that the training left out because of their length."""
