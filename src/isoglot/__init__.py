@@ -428,9 +428,16 @@ def pair(
     """
     from isoglot.core.section import validated
     from isoglot.data.pair import PairConfig, pair_completions
+    from isoglot.data.splice import spliced_preferences
+    from isoglot.models.load import load_identifier
 
     config = validated(PairConfig, {"method": method, **settings}, "pair")
-    return pair_completions(prompts, completions, config, dominant=dominant_language, round=round)
+    made = pair_completions(prompts, completions, config, dominant=dominant_language, round=round)
+    if not config.spliced:
+        return made
+    identifier = load_identifier(sorted({row.answer_language for row in prompts}))
+    given: dict[str, Any] = {"share": config.spliced, "seed": config.seed}
+    return [*made, *spliced_preferences(made, completions, identifier, **given)]
 
 
 def _path(path: str | Path | None) -> Path | None:

@@ -23,6 +23,11 @@ def content_id(*parts: str) -> str:
     return hashlib.sha256(folded("\x1f".join(parts)).encode()).hexdigest()[:16]
 
 
+def content_unit(*parts: str) -> float:
+    """Return a number from 0 to 1 (exclusive) that is a function of the parts."""
+    return (int(content_id(*parts), 16) >> 11) / 2**53
+
+
 PromptKey = tuple[str, str]
 """Family and prompt id."""
 

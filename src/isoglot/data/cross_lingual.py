@@ -16,7 +16,13 @@ from pydantic import Field, field_validator
 
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
-from isoglot.core.records import Message, Prompt, content_id, prompts_by_language
+from isoglot.core.records import (
+    Message,
+    Prompt,
+    content_id,
+    content_unit,
+    prompts_by_language,
+)
 from isoglot.core.section import Section
 
 _Tier = Literal["high", "mid", "low"]
@@ -168,7 +174,7 @@ def plan_pairs(
     """Draw the languages of prompt and answer for a family: a function of its id and the seed."""
     pairs = _pairs(sources, targets, config.high)
     shares = {name: share for name, share in config.shares.items() if pairs[name]}
-    total, place, end = sum(shares.values()), _unit(str(seed), family), 0.0
+    total, place, end = sum(shares.values()), content_unit(str(seed), family), 0.0
     found: list[tuple[str, str]] = []
     for name, share in shares.items():
         # Systematic sampling: one prompt each at `place`, `place + 1`, …
@@ -178,14 +184,9 @@ def plan_pairs(
             place, num = place + 1, num + 1
         left = list(pairs[name])
         for index in range(min(num, len(left))):
-            unit = _unit(str(seed), family, name, str(index))
+            unit = content_unit(str(seed), family, name, str(index))
             found.append(left.pop(int(unit * len(left))))
     return found
-
-
-def _unit(*words: str) -> float:
-    """Return a number from 0 to 1 (exclusive) that is a function of the words."""
-    return (int(content_id(*words), 16) >> 11) / 2**53
 
 
 @lru_cache(maxsize=1024)

@@ -57,8 +57,12 @@ class PairConfig(Section):
     """Completions that are ranked together, for the methods that rank: those of one prompt, or of
     all languages of its family, which makes one pair for a family, with the prompt of the chosen
     completion (CroCo's second pool, arXiv:2605.26293)."""
+    spliced: float = Field(0.0, ge=0, le=1)
+    """Share of the chosen completions that are also preferred to themselves with a sentence of the
+    family in another language (language-confusion negatives, `data/splice.py`); such pairs are of
+    type `spliced`."""
     seed: int = 0
-    """Seed of the random rejected completion (best_vs_random)."""
+    """Seed of the random rejected completion (best_vs_random), and of `spliced`."""
 
     @model_validator(mode="after")
     def _pool_of_a_ranking(self) -> Self:

@@ -12,6 +12,7 @@ from isoglot.data.filter import filter_preferences
 from isoglot.data.length_penalty import PenalisedReward, fit_length_penalties
 from isoglot.data.pair import pair_completions
 from isoglot.data.score import ScoreConfig, score
+from isoglot.data.splice import spliced_preferences
 from isoglot.execute.ledger import make_once
 from isoglot.execute.local import map_shards
 from isoglot.line.job import Job, Shards
@@ -90,9 +91,20 @@ def make_pairs(job: Job, out: Path) -> Mapping[str, Any]:
     stage = partial(
         pair_completions, config=recipe.pair, dominant=recipe.dominant_language, round=job.round
     )
-    inputs = job.shards("prompts", "completions")
+    inputs, config = job.shards("prompts", "completions"), recipe.pair
+
+    def with_spliced(
+        prompts: list[Prompt], rows: list[Completion], identifier: Any
+    ) -> list[Preference]:
+        made = stage(prompts, rows)
+        given: dict[str, Any] = {"share": config.spliced, "seed": config.seed}
+        return [*made, *spliced_preferences(made, rows, identifier, **given)]
+
     with job.bar("pair", inputs[0].num_rows) as bar:
-        counts = map_shards(stage, inputs, out, Preference, bar=bar)
+        if config.spliced:
+            counts = map_shards(with_spliced, inputs, out, Preference, load=job.identifier, bar=bar)
+        else:
+            counts = map_shards(stage, inputs, out, Preference, bar=bar)
     return counts.kept_and_dropped
 
 

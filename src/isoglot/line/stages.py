@@ -135,7 +135,10 @@ def _reward(job: Job) -> Settings:
 
 
 def _pairing(job: Job) -> Settings:
-    return {"pair": job.recipe.pair, "dominant_language": job.recipe.dominant_language}
+    # Runs without foreign sentences were made before there were any.
+    unused = set() if job.recipe.pair.spliced else {"spliced"}
+    pair = job.recipe.pair.model_dump(mode="json", exclude=unused)
+    return {"pair": pair, "dominant_language": job.recipe.dominant_language}
 
 
 def _privilege(job: Job) -> Settings:

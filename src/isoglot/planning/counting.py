@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 from isoglot.benchmarks.catalogue import AnyBenchmark, configured
@@ -166,6 +167,7 @@ class Counting:
     def count_pairs(self) -> None:
         """Count the pairs: exactly by imbalance, as an upper bound for methods that rank."""
         is_exact = self.recipe.pair.method == "translated_vs_direct" and self._prompts.exact
+        is_exact = is_exact and not self.recipe.pair.spliced
         self._add("pair", "pairs", self._num_examples(self._prompts), is_exact)
 
     def count_at_most(self, stage: str, unit: str) -> None:
@@ -277,7 +279,8 @@ class Counting:
         return members
 
     def _num_examples(self, prompts: PromptCounts) -> int:
-        return sum(num_examples(self.recipe, shape) * num for shape, num in prompts.shapes.items())
+        num = sum(num_examples(self.recipe, shape) * n for shape, n in prompts.shapes.items())
+        return num + (ceil(num * self.recipe.pair.spliced) if self.recipe.makes_pairs else 0)
 
     def _translate(
         self,
