@@ -210,6 +210,10 @@ def _samplers(recipe: Recipe) -> Iterator[tuple[str, PolicyConfig, int]]:
         given = [recipe.policy]  # type: ignore[list-item]
     for config in given if stages & {"translate", "translate_prompts"} else ():
         yield "translate", config, PROMPT_TOKENS + answer + translated
+    for each in recipe.prompts.transform:
+        writer = each.sampler or recipe.policy
+        if isinstance(writer, PolicyConfig):
+            yield "transform_prompts", writer, 2 * PROMPT_TOKENS + each.sampling.max_new_tokens
     longest = [task.decoding.max_new_tokens for task in recipe.evaluate.all_tasks]
     if longest:
         yield "evaluate", recipe.policy, PROMPT_TOKENS + max(longest)

@@ -1,22 +1,30 @@
-"""The stages that make prompts: read, translated, and paired across languages."""
+"""The stages that make prompts: read, translated, rewritten, and paired across languages."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.failures import are_prompts_translated
+from isoglot.core.errors import InputError
+from isoglot.core.failures import are_prompts_translated, reasons
 from isoglot.core.own_rows import describe_rows
 from isoglot.core.protocols import Tick
 from isoglot.core.records import Dropped, Prompt
+from isoglot.core.store import DROPPED
 from isoglot.core.verbosity import tell
 from isoglot.data.artefacts import artefact_check
 from isoglot.data.cross_lingual import CrossLingualConfig, cross_lingual
+from isoglot.data.transform import transform_prompts
 from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import untranslatable
-from isoglot.execute.local import map_shards
-from isoglot.line.job import Job
+from isoglot.execute.local import ShardCounts, map_shards
+from isoglot.line.counts import count_by_language, totals
+from isoglot.line.job import Job, Shards
 from isoglot.line.sources import round_selection, write_prompts
+from isoglot.models.load import load_sampler
+from isoglot.models.translation.prompted import PromptTranslator
+from isoglot.recipe.sections import TransformPass
 
 
 def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
@@ -64,6 +72,59 @@ def make_prompt_translations(job: Job, out: Path) -> Mapping[str, Any]:
             is_final=are_prompts_translated,
         )
     return {"rows": counts.num_rows, "dropped": counts.num_dropped}
+
+
+def transform_folders(passes: Sequence[TransformPass], out: Path) -> list[Path]:
+    """Return the folder of each pass: the last one writes that of the stage."""
+    return [out / "passes" / f"{place:02d}" for place in range(len(passes) - 1)] + [out]
+
+
+def make_transformed(job: Job, out: Path) -> Mapping[str, Any]:
+    """Rewrite the prompts pass after pass; a prompt with a fault is dropped by name.
+
+    One model is in memory at a time, so each pass goes over all shards before the next.
+    """
+    passes = job.recipe.prompts.transform
+    inputs = job.shards("prompts")
+    for place, (each, folder) in enumerate(
+        zip(passes, transform_folders(passes, out), strict=True), 1
+    ):
+        bar = f"transform {place}/{len(passes)} {each.kind}"
+        counts = _transform(job, each, inputs, folder, bar)
+        if not counts.num_rows:
+            by_language = count_by_language(folder, Prompt)
+            raise InputError(
+                f"expected prompts that pass {place} of prompts.transform keeps, got none of "
+                f"{counts.num_dropped}: {reasons(totals(by_language)['dropped'])}; see "
+                f"{folder / DROPPED}, and take another template or sampler"
+            )
+        inputs = [Shards(folder, Prompt)]
+        gc.collect()  # a model may hold itself in a cycle, and the next one needs its room
+    return {"rows": counts.num_rows, "dropped": counts.num_dropped}
+
+
+def _transform(
+    job: Job, config: TransformPass, inputs: list[Shards], out: Path, title: str
+) -> ShardCounts:
+    def load() -> Any:
+        sampler = load_sampler(config.sampler) if config.sampler else job.model()
+        return PromptTranslator(sampler, config), job.identifier()
+
+    def stage(prompts: list[Prompt], loaded: Any, tick: Tick) -> tuple[list[Prompt], list[Dropped]]:
+        rewriter, identifier = loaded
+        return transform_prompts(
+            prompts,
+            rewriter,
+            identifier,
+            keep_gold=config.keep_gold,
+            max_length_ratio=config.max_length_ratio,
+            tick=tick,
+        )
+
+    executor = job.executor(config.sampler or job.recipe.policy)
+    how: dict[str, Any] = {"load": load, "ticks": True, "is_final": are_prompts_translated}
+    with job.bar(title, inputs[0].num_rows) as bar:
+        return executor(stage, inputs, out, Prompt, bar=bar, **how)
 
 
 def make_cross_lingual(job: Job, out: Path) -> Mapping[str, Any]:

@@ -30,7 +30,12 @@ from isoglot.line.demonstrations import make_clean, make_demonstrations
 from isoglot.line.job import Job
 from isoglot.line.pairs import make_filtered, make_pairs, make_scores
 from isoglot.line.privilege import make_privileged
-from isoglot.line.prompts import make_cross_lingual, make_prompt_translations, make_prompts
+from isoglot.line.prompts import (
+    make_cross_lingual,
+    make_prompt_translations,
+    make_prompts,
+    make_transformed,
+)
 from isoglot.line.sources import PromptSources, file_revisions
 from isoglot.line.task import make_evaluation
 from isoglot.line.training import make_policy
@@ -87,13 +92,24 @@ def contamination_tasks(recipe: Recipe) -> tuple[EvaluationTask, ...]:
 
 def _prompts(job: Job) -> Settings:
     config = job.recipe.prompts.model_copy(update={"cross_lingual": None})
-    return {"prompts": config, **_source(job, config.source)}
+    # A stage of its own: the prompts of runs that were made before there was one stay.
+    return {
+        "prompts": config.model_dump(mode="json", exclude={"transform"}),
+        **_source(job, config.source),
+    }
 
 
 def _source(job: Job, source: PromptSources) -> Settings:
     """Describe the prompts of a source, user's files by their content."""
     recipe = job.recipe
     return {"system": recipe.system, "seed": recipe.seed, "files": file_revisions(source)}
+
+
+def _transform(job: Job) -> Settings:
+    passes = job.recipe.prompts.transform
+    samplers = [answer_settings(each.sampler) if each.sampler else None for each in passes]
+    made = [each.model_dump(mode="json", exclude={"sampler"}) for each in passes]
+    return {"transform": made, "samplers": samplers}
 
 
 def _cross_lingual(job: Job) -> Settings:
@@ -217,6 +233,18 @@ STAGES = (
         run=make_prompt_translations,
         depends_on=_translation,
         applies=lambda recipe: recipe.prompts.translate_from is not None,
+        holds_model=True,
+        failures=prompt_failures,
+        role="prompts",
+    ),
+    Stage(
+        name="transform_prompts",
+        version=1,
+        reads=("prompts",),
+        writes=Prompt,
+        run=make_transformed,
+        depends_on=_transform,
+        applies=lambda recipe: bool(recipe.prompts.transform),
         holds_model=True,
         failures=prompt_failures,
         role="prompts",

@@ -30,6 +30,7 @@ from isoglot.execute.ledger import Done, Ledger, make_once
 from isoglot.line.counts import count_by_language, totals
 from isoglot.line.demonstrations import read_drops, read_routes
 from isoglot.line.metrics import track_evaluations, write_metrics
+from isoglot.line.prompts import transform_folders
 from isoglot.line.sources import identifier_of
 from isoglot.line.task import graded_views, read_graded, read_task_results, task_metrics
 from isoglot.line.tokens import count_tokens
@@ -47,6 +48,7 @@ from isoglot.report.results.summary import (
     Lengths,
     MeanChange,
     PairCounts,
+    PassCounts,
     RewardAccuracyRow,
     RoundSummary,
     RunSummary,
@@ -77,6 +79,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
                 policy=f"M{round}",
                 **_results(recipe, ledger, round),
                 translations=_translations(of_round, ledger, round),
+                transforms=_transforms(of_round, ledger, round),
                 cleaned=_cleaned(ledger, round),
                 pairs=_pairs(of_round, ledger, round),
                 demonstrations=_demonstrations(ledger, round),
@@ -237,6 +240,20 @@ def _translations(recipe: Recipe, ledger: Ledger, round: int) -> list[Translatio
             log_probability=fmean(likely[key]) if likely[key] else None,
         )
         for key, counts in sorted(found.items())
+    ]
+
+
+def _transforms(recipe: Recipe, ledger: Ledger, round: int) -> list[PassCounts]:
+    """Count the prompts that each pass kept, by language and fault."""
+    done = ledger.done.get(f"round-{round}/transform_prompts")
+    if done is None:
+        return []
+    passes = recipe.prompts.transform
+    return [
+        PassCounts(name=f"{place} {each.kind}", **totals(count_by_language(folder, Prompt)))
+        for place, (each, folder) in enumerate(
+            zip(passes, transform_folders(passes, done.folder), strict=True), 1
+        )
     ]
 
 

@@ -11,7 +11,7 @@ from isoglot.models.tokens import is_of_model, token_counter
 from isoglot.report.results.summary import TokenCounts
 from isoglot.train.log import read_log
 
-_WRITING = ("translate_prompts", "generate", "translate")
+_WRITING = ("translate_prompts", "transform_prompts", "generate", "translate")
 """The stages in which models write. Evaluations and judges are left out."""
 
 
@@ -45,7 +45,12 @@ def count_tokens(ledger: Ledger, round: int) -> TokenCounts | None:
 def _written(folders: Sequence[Path], policy: Path) -> int:
     """Count the tokens of the texts that models wrote in these stages."""
     count = token_counter(policy)
-    shards = ((folder.name, path) for folder in folders for path in shard_paths(folder))
+    shards = (
+        (folder.name, path)
+        for folder in folders
+        for written in (*sorted(folder.glob("passes/*")), folder)
+        for path in shard_paths(written)
+    )
     return sum(count(list(_texts(path, stage))) for stage, path in shards)
 
 
@@ -53,6 +58,9 @@ def _texts(path: Path, stage: str) -> Iterator[str]:
     """Yield the texts of a shard that a model wrote, without those that the source provided."""
     if stage == "translate_prompts":
         yield from (row.text for row in read_shard(path, Prompt) if row.translated_from)
+        return
+    if stage == "transform_prompts":
+        yield from (row.text for row in read_shard(path, Prompt))
         return
     for row in read_shard(path, Completion):
         if is_of_model(row) and (row.translated_from is not None) == (stage == "translate"):

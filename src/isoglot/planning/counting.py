@@ -111,6 +111,20 @@ class Counting:
         if recipe.prompts.artefacts.min_back_translation is not None:
             self.notes.append("back-translation asks the translator up to once more: not counted")
 
+    def count_transforms(self) -> None:
+        """Count the prompts that each pass rewrites, as long as they were, and keeps at most."""
+        for each in self.recipe.prompts.transform:
+            engine = engine_of(each.sampler, self.table) if each.sampler else self._policy
+            num, most = self._prompts.num, each.sampling.max_new_tokens
+            read = tokens_of(self._prompts)
+            template = self._tokens.tokens(each.template, "en") * num
+            tokens = {
+                "tokens_in": read.plus(Amount(template, template)),
+                "tokens_out": Amount(min(read.typical, most * num), most * num),
+            }
+            self._prompts = replace(self._prompts, exact=False)
+            self._add("transform_prompts", "prompts", num, False, engine=engine, **tokens)
+
     def count_across_languages(self) -> None:
         """Count the prompts that request an answer in another language."""
         recipe, config = self.recipe, self.recipe.prompts.cross_lingual
@@ -404,6 +418,7 @@ class Counting:
 COUNTERS: Mapping[str, Callable[[Counting], None]] = {
     "prompts": Counting.count_source,
     "translate_prompts": Counting.count_prompt_translations,
+    "transform_prompts": Counting.count_transforms,
     "cross_lingual": Counting.count_across_languages,
     "generate": Counting.count_completions,
     "translate": Counting.count_translations,

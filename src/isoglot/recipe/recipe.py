@@ -193,6 +193,8 @@ class Recipe(Section):
         """The name of the last stage that writes prompts."""
         if self.prompts.cross_lingual:
             return "cross_lingual"
+        if self.prompts.transform:
+            return "transform_prompts"
         return "translate_prompts" if self.prompts.translate_from else "prompts"
 
     @property
@@ -284,6 +286,7 @@ class Recipe(Section):
         if self.prompts.translate_from:
             self._has_translator("prompts.translate_from")
         self._languages_consistent()
+        self._transform_consistent()
         self._pool_consistent()
         self._translators_consistent()
         if self.rounds > 1 and (self.train is None or self.prompts.num_families is None):
@@ -313,6 +316,23 @@ class Recipe(Section):
         if self.makes_pairs:
             gates = self.score.gates if self.score and self.score.gate_reward is None else ()
             check_chosen_language(self.pair, self._scorer_names, gates)
+
+    def _transform_consistent(self) -> None:
+        """Check that nothing needs the answers of the prompts that a pass rewrites."""
+        if not self.prompts.transform:
+            return
+        kinds = {scorer.kind for scorer in self.score.scorers} if self.score else set()
+        if "gold" in kinds and not all(each.keep_gold for each in self.prompts.transform):
+            raise InputError(
+                "score.scorers: gold needs the gold answers, which prompts.transform drops, since "
+                "a rewritten prompt may have another answer; reward by agreement, a judge or a "
+                "reward model, or set keep_gold for passes that change no answer"
+            )
+        if any(isinstance(member, SourceMember) for member in self.pool):
+            raise InputError(
+                "samplers: kind source answers the prompts of the source, which prompts.transform "
+                "rewrites; leave one of them out"
+            )
 
     def _training_consistent(self) -> None:
         if self.launch and self.train is None:

@@ -16,6 +16,8 @@ from isoglot.data.cross_lingual import CrossLingualConfig
 from isoglot.evals.graders import GraderName
 from isoglot.evals.grading import TaskConfig
 from isoglot.lab.prompts import LabPromptConfig
+from isoglot.models.load import ModelConfig
+from isoglot.models.translation.prompted_passes import RewritingConfig
 
 PromptSource = Annotated[
     LabPromptConfig | FileRowsConfig | HubRowsConfig | ListRowsConfig, Field(discriminator="kind")
@@ -25,6 +27,13 @@ PromptSource = Annotated[
 def _with_kind(source: Any) -> Any:
     is_file = isinstance(source, Mapping) and "path" in source and "kind" not in source
     return {"kind": "file", **source} if is_file else source
+
+
+class TransformPass(RewritingConfig):
+    """One pass over the prompts, and the model that makes it."""
+
+    sampler: ModelConfig | None = None
+    """The model that rewrites; default: the policy of the round."""
 
 
 class PromptsConfig(Section):
@@ -40,6 +49,9 @@ class PromptsConfig(Section):
     """The only language of the source; its prompts are translated into the others."""
     artefacts: ArtefactConfig = ArtefactConfig()
     """Checks of translated prompts; a prompt with a fault is dropped under its name."""
+    transform: tuple[TransformPass, ...] = ()
+    """Passes of a model over the prompts of every language, one after the other, before they are
+    answered (The Art of Asking, arXiv:2510.19806); gold answers are dropped."""
     cross_lingual: CrossLingualConfig | None = None
     """Pairs of prompt and answer languages; default: every prompt is answered in its own."""
     grader: GraderName | None = None

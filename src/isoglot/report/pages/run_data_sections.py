@@ -3,13 +3,12 @@
 from isoglot.report.charts.curves import checkpoint_choices
 from isoglot.report.charts.training import training_charts
 from isoglot.report.page import PageSection
+from isoglot.report.pages.run_counts import privilege_table, transform_tables, translation_table
 from isoglot.report.pages.run_data import (
     cleaning_table,
     demonstration_table,
     overlap_table,
-    privilege_table,
     route_table,
-    translation_table,
 )
 from isoglot.report.results.summary import RunSummary
 from isoglot.report.table import Table
@@ -19,6 +18,11 @@ _TRANSLATED = {
     "answers": "An answer with an artefact stays to be rejected and is never chosen; the gate "
     "artefact leaves it out.",
 }
+_TRANSFORMED = (
+    "A model rewrote each prompt in its own language. What was cut off, failed, reads as before, "
+    "is in another language or of another length is dropped, and so are gold answers, unless the "
+    "pass keeps them."
+)
 _ROUTES = (
     "Measured on n answers to the development families, in %: usable ones (Use), chrF++ against "
     "references, answers in another language (Off), translations with an artefact (Art), answers "
@@ -43,13 +47,16 @@ _TRAINING = (
 
 
 def translation_sections(summary: RunSummary) -> list[PageSection]:
-    """Prompts and answers kept and lost, where the run translated them."""
+    """Prompts and answers kept and lost, where the run translated or rewrote them."""
     likely = " Log-probability: the translator's own, mean of a token, of what was kept."
     found = []
     for what, caption in _TRANSLATED.items():
         if table := translation_table(summary, what):
             has_likely = table.columns[-1].title == "Log-probability"
             found += _of_table(f"translated-{what}", table, caption + likely * has_likely)
+    for entry in summary.rounds:
+        for place, table in enumerate(transform_tables(entry)):
+            found += _of_table(f"transformed-{entry.round}-{place}", table, _TRANSFORMED)
     return found
 
 

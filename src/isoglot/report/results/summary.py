@@ -66,6 +66,13 @@ class CountsByLanguage(Fates):
     by_language: Mapping[str, Fates]
 
 
+class PassCounts(CountsByLanguage):
+    """Prompts that a pass over them kept, and dropped for a fault."""
+
+    name: str
+    """The kind of the pass, after its place."""
+
+
 class RewardAccuracyRow(ResultPart):
     """Share of pairs whose chosen answer an oracle prefers, of those that differ in grade."""
 
@@ -219,6 +226,8 @@ class RoundSummary(ResultPart):
     answer_languages: Sequence[ResultRow] = ()
     """Rows of cross-lingual tasks by the language of the answer."""
     translations: Sequence[TranslationCounts] = ()
+    transforms: Sequence[PassCounts] = ()
+    """The passes over the prompts, in their order."""
     cleaned: CleaningCounts | None = None
     pairs: PairCounts | None = None
     demonstrations: DemonstrationCounts | None = None
