@@ -15,6 +15,7 @@ from isoglot.train.memory import (
     num_trained,
     training_length,
     training_memory,
+    training_moments,
 )
 from isoglot.train.settings import TrainConfig
 
@@ -39,6 +40,17 @@ def test_weights_gradients_and_optimiser_of_full_training_are_16_bytes_a_weight(
     static = parts["weights"] + parts["optimiser"] + parts["gradients"]
     assert static == pytest.approx(16 * 8_030_261_248)
     assert total() > 140
+
+
+def test_self_distillation_has_whole_logits_and_with_all_weights_a_teacher():
+    given = {"distillation_mode": "full_logits", "max_completion_length": 8192}
+    own = config("sdft", lora=True, **given)
+    logits = training_moments(LLAMA, own, GPU, 8704)[0].parts["logits"]
+    assert logits == pytest.approx(7 * 2 * 8192 * LLAMA.vocabulary * 4)
+    whole = training_memory(LLAMA, config("sdft", **given), GPU, 8704).parts
+    assert whole["reference"] == whole["weights"]
+    live = training_memory(LLAMA, config("sdft", teacher_model_kind="live", **given), GPU, 8704)
+    assert live.parts["reference"] == 0
 
 
 def test_adapters_of_rank_r_have_r_weights_for_each_input_and_output():

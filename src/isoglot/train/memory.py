@@ -29,9 +29,9 @@ _STATES: Mapping[str, float] = {
 """Bytes of the optimiser for each trained weight, by a word of its name; AdamW has two numbers."""
 _BETA = {"rloo": 0.05, "grpo": 0.0}
 """Defaults of TRL's configs: without a `beta` there is no reference."""
-_DISTILLED = {"full_logits": 7, "topk_logits": 4, "sampled_token": 4}
-"""Numbers for each completion token and word of the vocabulary by `distillation_mode`: of
-`full_logits` both models' logits and log-probabilities, and the three terms of the divergence."""
+_DISTILLED = {"full_logits": 7, "topk_logits": 5, "sampled_token": 3}
+"""Numbers for each completion token and word of the vocabulary by `distillation_mode` (measured,
+docs/LOG.md): of `full_logits` logits and log-probabilities of both models, and the divergence."""
 _BUCKETS = 2 * 5e8 * 2  # bytes; DeepSpeed reduces gradients through buckets of 5e8 numbers
 
 
@@ -266,7 +266,7 @@ def _distilled_logits(
     """Logits of student and teacher as a whole in float32, and what their divergence makes."""
     mode = config.training.get("distillation_mode", "topk_logits")
     num_tokens = rows * max_completion_length(config)
-    whole = _DISTILLED.get(mode, 4) * num_tokens * shape.vocabulary * 4.0
+    whole = _DISTILLED.get(mode, 5) * num_tokens * shape.vocabulary * 4.0
     return whole + _head_gradient(shape, config, precision)
 
 
