@@ -78,4 +78,4 @@ def test_debug_shows_the_traceback_of_bad_input(road, isoglot):
 
 def test_an_interrupt_is_one_line(isoglot):
     line = "isoglot: interrupted; the same command resumes from here"
-    assert isoglot("fail", "here", "interrupt") == (1, [line])
+    assert isoglot("fail", "here", "interrupt") == (130, [line])

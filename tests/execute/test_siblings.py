@@ -40,7 +40,7 @@ def test_a_stage_is_made_once_and_taken_by_the_others(ledger, tmp_path):
     assert (made[1].folder / "deep/rows").stat().st_ino == (
         made[0].folder / "deep/rows"
     ).stat().st_ino
-    assert not list(tmp_path.rglob("*.taken"))
+    assert not list(tmp_path.rglob("*.tmp"))
     ledger("b").once("round-0/stage", SETTINGS, making(calls))
     assert len(calls) == 1
 

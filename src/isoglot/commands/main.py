@@ -1,4 +1,7 @@
-"""The command line: one sub-command per verb. Exit codes: 0 done, 2 bad input, 1 failed."""
+"""The command line: one sub-command per verb.
+
+Exit codes: 0 done, 1 failed, 2 bad input, 128 + N ended by signal N.
+"""
 
 import shutil
 import sys
@@ -23,6 +26,7 @@ from isoglot.commands.run import (
     report_command,
     run_command,
 )
+from isoglot.commands.signals import interruptions
 from isoglot.commands.study import study_command
 from isoglot.commands.train import train_app
 from isoglot.commands.trying import try_command
@@ -98,12 +102,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = {"debug": False}
     try:
-        app(arguments, obj=options)
+        with interruptions() as interruption:
+            app(arguments, obj=options)
     except SystemExit as ending:
         if ending.code != _INTERRUPTED:
             raise
-        _fail("interrupted; the same command resumes from here", 1)
+        _fail(interruption.message, interruption.exit_code)
     except Exception as error:  # noqa: BLE001 - the last one to hear of it
+        if interruption.number is not None:  # what a child that got it too says of its end
+            _fail(interruption.message, interruption.exit_code)
         failure = Failure.of(error)
         if failure.kind == "bug" or options["debug"]:
             traceback.print_exc()

@@ -44,7 +44,8 @@ def day_kept(*records: Path) -> Iterator[str]:
         if each.exists()
     )
     before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = kept = next(filter(None, known), None) or day().isoformat()
+    found = next((each for each in known if isinstance(each, str)), None)
+    os.environ[VARIABLE] = kept = found or day().isoformat()
     try:
         yield kept
     finally:

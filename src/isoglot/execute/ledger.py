@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError, RunError
 from isoglot.core.failures import Failures, num_passing
-from isoglot.core.store import read_done, write_done, write_json
+from isoglot.core.store import check_files, read_done, write_done, write_json
 from isoglot.core.verbosity import tell
 from isoglot.execute.siblings import Siblings
 
@@ -76,26 +76,36 @@ class Ledger:
         depends_on: Mapping[str, Any],
         make: Callable[[Path], Mapping[str, Any]],
         failures: Callable[[Path], Failures] | None = None,
+        reads: Sequence[Path] = (),
     ) -> Done:
         """Return the stage `name` (its folder in the run), made by `make(folder)` unless done.
+
+        The files of the stages that it `reads` are compared with their records before it is made,
+        by content; those of a finished stage by name and size.
 
         `failures(folder)` counts the answers that it lacks. Where they may come by now, `make` is
         called again for a finished stage, and what was made from it is deleted if some did.
 
         Raises:
-            InputError: it was begun with other settings; names the keys that differ.
+            InputError: it was begun with other settings; names the keys that differ. A file of a
+                finished stage is missing, or another one; names it.
         """
         folder = self.run / name
         plain = _plain(depends_on)
         fingerprint = _fingerprint(plain)
-        done = read_done(folder)
-        if done is None or done["fingerprint"] != fingerprint:
+        done, record = read_done(folder), self.run / self.record_name
+        is_done = done is not None and done["fingerprint"] == fingerprint
+        if not is_done:
             self._check_settings(name, folder, plain)
-            write_json(self.run / self.record_name, self.record)
+        if not is_done or not record.exists():  # a damaged one was deleted
+            write_json(record, self.record)
+        if done is None or not is_done:
             with self.siblings.alone(fingerprint) if self.siblings else nullcontext():
                 siblings = self.siblings if fingerprint not in self._renewed else None
                 done = siblings.take(name, fingerprint, folder) if siblings else None
                 if done is None:
+                    for each in reads:
+                        check_files(each)
                     begun = {"fingerprint": fingerprint, "depends_on": plain}
                     write_json(folder / "stage.json", begun)
                     start = time.monotonic()
@@ -107,6 +117,8 @@ class Ledger:
                     write_done(folder, done)
         elif failures and num_passing(done.get("failures", {})):
             done = self._completed(name, done, make, failures)
+        else:
+            check_files(folder, by_content=False)
         self.done[name] = Done(
             folder, fingerprint, done["counts"], done["seconds"], done.get("failures", {})
         )
@@ -135,6 +147,7 @@ class Ledger:
             tell(f"{name} still lacks answers, and is taken as it is: {error}")
         lacking = failures(folder)
         if lacking == done["failures"]:
+            write_done(folder, done)  # other answers may have failed for the same reasons
             return done
         for each in made_from.values():
             shutil.rmtree(each)

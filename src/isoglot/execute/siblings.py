@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.store import read_done, write_done
+from isoglot.core.files import written_whole
+from isoglot.core.store import DONE, check_files, read_done, write_done
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,13 @@ class Siblings:
             done = read_done(there)
             if there == folder or done is None or done["fingerprint"] != fingerprint:
                 continue
+            check_files(there)
             done = {"taken_from": run, **done}  # the run that made it, not one that took it before
-            temporary = folder.with_name(f".{folder.name}.taken")
-            shutil.rmtree(temporary, ignore_errors=True)
-            shutil.copytree(
-                there, temporary, copy_function=_link, ignore=shutil.ignore_patterns("done.json")
-            )
-            write_done(temporary, done)
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
+            with written_whole(folder) as temporary:
+                shutil.copytree(
+                    there, temporary, copy_function=_link, ignore=shutil.ignore_patterns(DONE)
+                )
+                write_done(temporary, done)
             return done
         return None
 

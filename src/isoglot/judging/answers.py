@@ -20,7 +20,7 @@ from isoglot.core.records import Completion, Message, Prompt, PromptKey, content
 from isoglot.core.row_sources import FileRowsConfig
 from isoglot.core.rows import Row, is_rows_file, read_rows
 from isoglot.core.section import Section
-from isoglot.core.store import read_shard, shard_paths, shards_of
+from isoglot.core.store import check_files, read_shard, shard_paths, shards_of
 from isoglot.data.generate import generate
 from isoglot.data.prompts import read_prompts
 from isoglot.evals.graders import GraderName
@@ -243,6 +243,7 @@ def _task_folder(path: Path, task: str | None) -> Path:
 
 def _folder_parts(folder: Path) -> list[Callable[[], list[JudgedItem]]]:
     """The parts of a task, with its later turns, whose folders have the same families in them."""
+    check_files(folder)
     turns = [folder, *sorted(folder.glob("turn-*"))]
     names = [path.name for path in shard_paths(folder / "prompts")]
     for turn in turns:

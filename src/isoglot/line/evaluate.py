@@ -19,7 +19,7 @@ from isoglot.core.environment import versions
 from isoglot.core.errors import InputError
 from isoglot.core.failures import Failures, evaluation_failures
 from isoglot.core.records import Prompt
-from isoglot.core.store import read_done, read_shard, shard_paths, write_whole
+from isoglot.core.store import check_files, read_done, read_shard, shard_paths, write_whole
 from isoglot.evals.aggregate import aggregate_groups, compare
 from isoglot.execute.folder import owned_folder
 from isoglot.execute.ledger import Ledger, refuse_changes
@@ -228,6 +228,8 @@ def _results(
     groups: list[GroupRow] = []
     for task in request.tasks:
         graded, metrics = read_graded(out / task.name), task_metrics(task)
+        if base:
+            check_files(base / task.name)
         if base and not (base / task.name / "graded.parquet").exists():
             raise InputError(
                 f"{base} has no results of {task.name}: evaluate the baseline on the same tasks, "

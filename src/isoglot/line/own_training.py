@@ -1,6 +1,5 @@
 """Training on rows of the user's own, without a recipe: `isoglot train sft|dpo|rloo|grpo`."""
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 from isoglot.core.day import day_kept
 from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
-from isoglot.core.files import write_json
+from isoglot.core.files import write_json, written_whole
 from isoglot.core.language_sets import expand
 from isoglot.core.own_rows import (
     Identified,
@@ -27,7 +26,7 @@ from isoglot.core.records import Demonstration, Preference, Prompt
 from isoglot.core.row_sources import FileRowsConfig, RowSource
 from isoglot.core.rows import find_files
 from isoglot.core.section import validated
-from isoglot.core.store import shard_path, write_shard
+from isoglot.core.store import check_files, shard_path, write_shard
 from isoglot.core.verbosity import tell
 from isoglot.data.score import ScoreConfig
 from isoglot.evals.graders import GRADERS
@@ -91,10 +90,8 @@ def own_shards(
     candidates = languages or expand(["xllms-100"])
     rows = (row for source in pinned for row in _rows(source, kind, language, candidates))
     kept = (row for row in rows if not languages or row.language in languages)
-    new = out / f"{kind.folder}.tmp"
     made: list[Path] = []
-    shutil.rmtree(new, ignore_errors=True)
-    try:
+    with written_whole(out / kind.folder) as new:
         while batch := list(islice(kept, _ROWS_IN_A_SHARD)):
             made.append(shard_path(new, len(made)))
             write_shard(made[-1], batch, kind.record)
@@ -103,13 +100,7 @@ def own_shards(
             raise InputError(f"{titles}: expected {kind.folder} to train on, came none")
         check_rows_in(made, languages)
         check_rows(out, made)
-    except InputError:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    folder = out / kind.folder
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)
-    return [folder / path.name for path in made]
+    return [out / kind.folder / path.name for path in made]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +190,11 @@ def _finished_shards(sources: Sequence[RowSource], record: type) -> list[Path]:
     if not all(isinstance(source, FileRowsConfig) for source in sources):
         return []
     paths = [file for source in sources for file in find_files(source.path)]  # type: ignore[union-attr]
-    return paths if all(is_shard(path, record) for path in paths) else []
+    if not all(is_shard(path, record) for path in paths):
+        return []
+    for folder in {path.parent for path in paths}:
+        check_files(folder)
+    return paths
 
 
 def _rows(

@@ -144,7 +144,9 @@ class Round:
         make = run if stage.holds_model else stage.run
         folder = f"round-{self.number}/{name}"
         try:
-            done = self.ledger.once(folder, depends_on, partial(make, job), stage.failures)
+            reads = [shards.folder for shards in folders.values()]
+            make_it = partial(make, job)
+            done = self.ledger.once(folder, depends_on, make_it, stage.failures, reads)
         except (RuntimeError, MemoryError) as error:
             if not is_memory_full(error):
                 raise
@@ -210,8 +212,10 @@ def _check_owner(recipe: Recipe, out: Path) -> None:
     if not path.exists():
         return
     mend = "delete it and run again, or choose another --out"
-    owner = read_json(path, mend=mend).get("recipe", {}).get("name")
-    if owner != recipe.name:
+    content = read_json(path, mend=mend).get("recipe")
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a recipe, came {content!r:.60}: {mend}")
+    if (owner := content.get("name")) != recipe.name:
         raise InputError(
             f"{out} holds a run of recipe {owner!r}, not {recipe.name!r}: choose another --out"
         )

@@ -14,6 +14,7 @@ from isoglot.core.section import validated
 from isoglot.line.sources import identifier_of, with_system
 from isoglot.models.load import load_sampler
 from isoglot.recipe.recipe import Recipe
+from isoglot.report.results.facts import RECORD_MEND
 
 
 class PolicyAnswer(NamedTuple):
@@ -43,7 +44,7 @@ class Trial:
     """
 
     def __init__(self, run: Path, policies: Sequence[str] = ()) -> None:
-        content = read_json(run / "run.json", mend="name a run directory (`isoglot run`)")
+        content = read_json(run / "run.json", mend=RECORD_MEND)
         self.recipe: Recipe = validated(Recipe, content.get("recipe", {}), str(run / "run.json"))
         found = {"M0": self.recipe.policy.path}
         for folder in sorted(run.glob("round-*/train/policy"), key=_round_of):

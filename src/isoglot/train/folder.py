@@ -73,11 +73,9 @@ def _rows(files: Sequence[Path]) -> dict[str, str]:
 
 def _begun(out: Path) -> dict[str, Any] | None:
     """Return the record of a training that has begun, else None."""
-    begun = (out / "policy").exists() or last_checkpoint(out / "checkpoints") is not None
-    path = out / INPUTS
-    if not (begun and path.exists()):
+    if not (out / "policy").exists() and last_checkpoint(out / "checkpoints") is None:
         return None
-    return {"num_processes": 1, **read_json(path, mend=_MEND)}
+    return {"num_processes": 1, **read_json(out / INPUTS, mend=_MEND)}
 
 
 def last_checkpoint(folder: Path) -> str | None:
@@ -90,9 +88,15 @@ def last_checkpoint(folder: Path) -> str | None:
         try:
             state = read_json(checkpoint / "trainer_state.json", mend="")
             complete[int(state["global_step"])] = checkpoint
-        except (InputError, KeyError):
+        except (InputError, KeyError, TypeError, ValueError):
             shutil.rmtree(checkpoint)
     return str(complete[max(complete)]) if complete else None
+
+
+def remove_scratch(out: Path) -> None:
+    """Remove what a training needs until its policy is saved."""
+    for name in ("checkpoints", "cache", "best", "start"):
+        shutil.rmtree(out / name, ignore_errors=True)
 
 
 def finished_summary(out: Path) -> dict[str, Any] | None:

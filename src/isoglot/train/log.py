@@ -3,8 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from isoglot.core.errors import InputError
+from isoglot.core.files import write_whole
 
 LogRow = Mapping[str, float | None]
 """Values of one example by column; None where it has none."""
@@ -44,16 +48,40 @@ def forget_lines_after(log: Path, checkpoint: str | None) -> None:
     if not log.exists():
         return
     step = checkpoint_step(checkpoint)
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    log.write_text("".join(kept), encoding="utf-8")
+    *whole, _ = log.read_text(encoding="utf-8").split("\n")  # a killed process may leave a half one
+    kept = [line for line in whole if _parsed(line, log)["step"] <= step]
+    write_whole(log, "".join(f"{line}\n" for line in kept).encode())
 
 
 def read_log(log: Path) -> list[dict[str, Any]]:
-    """Return the lines of a log; none where there is no file."""
+    """Return the lines of a log; none where there is no file.
+
+    Raises:
+        InputError: a line is damaged.
+    """
     if not log.exists():
         return []
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [_parsed(line, log) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def _parsed(line: str, log: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        content = error
+    if not isinstance(content, dict) or not isinstance(content.get("step"), int):
+        raise InputError(
+            f"{log}: expected an object with a step in each line, came {line!r:.60}: delete "
+            f"{log.parent} and train again"
+        )
+    return content
+
+
+def mean_loss(lines: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the mean loss of all steps of a log, whose lines are means since the last one."""
+    steps = [0, *(line["step"] for line in lines)]
+    nums = [step - before for before, step in pairwise(steps)]
+    return _mean([(line["loss"], num) for line, num in zip(lines, nums, strict=True)])
 
 
 def merge_lines(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from isoglot.core.files import written_whole
 from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
@@ -47,10 +48,9 @@ def prepare_policy(policy: Policy, out: Path) -> Policy:
         if not start.exists():
             config = WeightsConfig(path=policy.path, device="cpu", format="plain")
             loaded = CausalModel(config)
-            temporary = out / "start.tmp"
             base, hub, _ = loaded.encoder.weights
             dtype = AutoConfig.from_pretrained(base, **hub).dtype
-            loaded.model.to(dtype or loaded.model.dtype).save_pretrained(temporary)
-            save_tokenizer(loaded.encoder.tokenizer, temporary)
-            temporary.rename(start)
+            with written_whole(start) as temporary:
+                loaded.model.to(dtype or loaded.model.dtype).save_pretrained(temporary)
+                save_tokenizer(loaded.encoder.tokenizer, temporary)
     return policy._replace(path=str(start), revision="main")

@@ -1,18 +1,19 @@
 """The policy at the end of a training: merged, whole, in its precision, and compared."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.errors import InputError, RunError
+from isoglot.core.errors import InputError
+from isoglot.core.files import written_whole
 from isoglot.core.store import write_whole
 from isoglot.core.verbosity import tell
 from isoglot.models.local.adapters import merged
 from isoglot.models.local.probe import probe_values, tolerance_of, write_check
 from isoglot.models.local.template import save_tokenizer
+from isoglot.train.folder import remove_scratch
 from isoglot.train.policy import Policy
 from isoglot.train.probe import Probe, check_saved
 
@@ -55,22 +56,16 @@ def save_policy(
             model = _merged(model)
         if not all(torch.isfinite(weight).all() for weight in model.parameters()):
             raise diverged(trainer.state.global_step)
-        temporary = out / "policy.tmp"
-        dtype = _save(model, tokenizer, policy, temporary)
-        del model
-        try:
+        with written_whole(out / "policy") as temporary:
+            dtype = _save(model, tokenizer, policy, temporary)
+            del model
             place = _room_for(temporary, trainer)
             tolerance = tolerance_of(precision, dtype)
             check = check_saved(probe, trained, temporary, tolerance, place)
             write_check(temporary, check["rows"], probe.ids, dtype, is_reward=probe.is_reward)
-        except RunError:
-            shutil.rmtree(temporary)
-            raise
-        told = {**summary, "check": check}
-        write_whole(out / "train.json", json.dumps(told, indent=2).encode())
-        temporary.rename(out / "policy")
-        for folder in ("checkpoints", "cache", "best", "start"):
-            shutil.rmtree(out / folder, ignore_errors=True)
+            told = {**summary, "check": check}
+            write_whole(out / "train.json", json.dumps(told, indent=2).encode())
+        remove_scratch(out)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -100,7 +95,6 @@ def _save(model: Any, tokenizer: Any, policy: Policy, folder: Path) -> str:
     from transformers import AutoConfig
 
     dtype = AutoConfig.from_pretrained(policy.path, **policy.arguments).dtype or model.dtype
-    shutil.rmtree(folder, ignore_errors=True)
     model.to(dtype).save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
     return str(dtype).removeprefix("torch.")

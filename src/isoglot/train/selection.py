@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import written_whole
 from isoglot.core.protocols import Sampled, Sampling
 from isoglot.core.records import Completion, FinishReason, Prompt, prompt_key
 from isoglot.core.section import Section
@@ -237,9 +238,8 @@ class CheckpointSelection:
             if weight.requires_grad
         }
         self._best.mkdir(exist_ok=True)
-        temporary = self._best / "weights.tmp"
-        save_file(trained, temporary)
-        temporary.rename(self._weights(step))
+        with written_whole(self._weights(step)) as temporary:
+            save_file(trained, temporary)
 
     def _weights(self, step: int) -> Path:
         return self._best / f"{step}.safetensors"

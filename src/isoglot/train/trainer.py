@@ -14,12 +14,13 @@ from isoglot.core.errors import InputError
 from isoglot.core.verbosity import tell
 from isoglot.models.local.template import writes_date
 from isoglot.train.examples import first_of_each_form, first_of_each_language, load_preferences
-from isoglot.train.folder import claim, finished_summary, last_checkpoint
+from isoglot.train.folder import claim, finished_summary, last_checkpoint, remove_scratch
 from isoglot.train.log import (
     LogRow,
     append_line,
     flat,
     forget_lines_after,
+    mean_loss,
     means_by_language,
     read_log,
 )
@@ -257,6 +258,8 @@ def run_training(
             given = out, files, policy, config, seed, families, processes.num_processes
             claim(*given, with_date=writes_date(tokenizer))
     if (summary := finished_summary(out)) is not None:
+        if processes.is_main_process:
+            remove_scratch(out)
         return summary
     trainer = prepare(rows, tokenizer)
     trainer.start_log(out / "log.jsonl", config)
@@ -320,14 +323,15 @@ def _run(trainer: Any, out: Path, selection: CheckpointSelection | None) -> dict
     result = trainer.train(resume_from_checkpoint=checkpoint)
     if not trainer.is_world_process_zero():
         return {}
+    lines = read_log(out / "log.jsonl")
     return {
         "policy": str(out / "policy"),
         "num_steps": trainer.state.global_step,
         "num_tokens": trainer.state.num_input_tokens_seen,
-        "loss": result.training_loss,
+        "loss": mean_loss(lines),  # the trainer's own is of the steps since a resume
         "seconds": result.metrics["train_runtime"],
         "resumed_from": Path(checkpoint).name if checkpoint else None,
-        "languages": read_log(out / "log.jsonl")[-1]["languages"],
+        "languages": lines[-1]["languages"],
         **(selection.restore() if selection else {}),
     }
 
@@ -347,9 +351,13 @@ def _progress(trainer: Any) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
             # The last steps would end no window, and a short training would have no log at all.
-            control.should_log |= state.global_step == state.max_steps
+            # What no line has when a checkpoint is saved is lost to a resume from there.
+            control.should_log |= state.global_step == state.max_steps or control.should_save
             self._num_batches = 0
             self._show(state)
+
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+            control.should_log |= control.should_save
 
         def _show(self, state: Any, part: float = 0) -> None:
             num_tokens = trainer.new_tokens()

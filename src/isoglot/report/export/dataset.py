@@ -12,7 +12,8 @@ from isoglot.core.documents import read_json
 from isoglot.core.errors import InputError
 from isoglot.core.languages import language
 from isoglot.core.records import Demonstration, Dropped, Preference, content_id
-from isoglot.core.store import DROPPED, SCHEMAS, read_done, read_shard, shard_paths
+from isoglot.core.section import validated
+from isoglot.core.store import DROPPED, SCHEMAS, check_files, read_done, read_shard, shard_paths
 from isoglot.execute.folder import whole_folder
 from isoglot.report.export.datacard import TRANSLATED, Content, data_card
 from isoglot.report.export.tools import Tool, write_for_tool
@@ -30,7 +31,6 @@ _STAGES: Mapping[str, tuple[type, tuple[str, ...]]] = {
 _TEST_SHARE = 20
 """One of so many families is in the test split."""
 
-_MEND = "run the recipe again"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
@@ -89,6 +89,8 @@ def _rounds(run: Path, kind: DatasetKind, round: int | None) -> dict[int, list[P
     found = {}
     for folder in folders:
         stages = [folder / name for name in names if read_done(folder / name)]
+        for stage in stages:
+            check_files(stage)
         if stages:
             found[int(folder.name.removeprefix("round-"))] = stages
     if not found:
@@ -165,9 +167,10 @@ def _add_facts(content: Content, stage: Path) -> None:
     for path in shard_paths(stage / DROPPED):
         for row in read_shard(path, Dropped):
             content.dropped[row.language][row.reason] += 1
+    mend = f"delete {stage} and run the recipe again"
     if (path := stage / "routes.json").exists():
-        content.routes = RouteTable.model_validate(read_json(path, mend=_MEND))
+        content.routes = validated(RouteTable, read_json(path, mend=mend), str(path))
     if (path := stage / "drops.json").exists():
-        rows = read_json(path, mend=_MEND)["contamination"]
-        found = [OverlapRow(**row) for row in rows]
+        rows = read_json(path, mend=mend).get("contamination") or ()
+        found = [validated(OverlapRow, row, str(path)) for row in rows]
         content.contamination = [*(content.contamination or ()), *found]

@@ -15,7 +15,7 @@ from isoglot.execute.folder import whole_folder
 from isoglot.report.export.dataset import checked_licence, export_dataset
 from isoglot.report.export.modelcard import model_card, results_card
 from isoglot.report.pages.run import write_report
-from isoglot.report.results.facts import read_run_facts
+from isoglot.report.results.facts import RECORD_MEND, read_run_facts
 from isoglot.report.results.summary import SUMMARY_FILE, RunSummary
 
 What = Literal["policy", "preferences", "results"]
@@ -141,7 +141,7 @@ def _link(source: str, target: str) -> None:
 
 def _write_recipe(run: Path, folder: Path) -> None:
     """Write `run.json` without the folders of this machine."""
-    content = read_json(run / "run.json", mend="name a run directory (`isoglot run`)")
+    content = read_json(run / "run.json", mend=RECORD_MEND)
     write_json(folder / "run.json", json.loads(json.dumps(content), object_hook=_without_folders))
 
 

@@ -6,7 +6,11 @@ from pathlib import Path
 from pydantic import ConfigDict, JsonValue
 
 from isoglot.core.documents import read_json
+from isoglot.core.section import validated
 from isoglot.report.results.rows import ResultPart
+
+RECORD_MEND = "name a run directory; a damaged file is written again by `isoglot run` once deleted"
+"""The way out where `run.json` cannot be read."""
 
 
 class PolicyFacts(ResultPart):
@@ -47,4 +51,4 @@ def read_run_facts(run: Path) -> RunFacts:
     path = run / "run.json"
     if not path.exists():
         return RunFacts()
-    return RunFacts.model_validate(read_json(path, mend="name a run directory (`isoglot run`)"))
+    return validated(RunFacts, read_json(path, mend=RECORD_MEND), str(path))
