@@ -41,7 +41,8 @@ def check_settings(recipe: Recipe, out: Path) -> None:
         if task.cross_lingual:
             check_cross_lingual(task.cross_lingual, recipe.all_languages)
     for round, each in enumerate(recipe.different_rounds):
-        _check_round(each, out / f"round-{round}")
+        is_trained = any(earlier.train for earlier in recipe.different_rounds[:round])
+        _check_round(each, out / f"round-{round}", is_trained)
         if not is_made(each, out / f"round-{round}"):
             check_memory(each, this_device())
 
@@ -51,7 +52,7 @@ def is_made(recipe: Recipe, folder: Path) -> bool:
     return (folder / ("train" if recipe.train else "pair") / "done.json").exists()
 
 
-def _check_round(recipe: Recipe, out: Path) -> None:
+def _check_round(recipe: Recipe, out: Path, is_trained: bool) -> None:
     samplers = [
         recipe.policy if isinstance(each, PolicyMember) else each for each in recipe.samplers
     ]
@@ -63,7 +64,7 @@ def _check_round(recipe: Recipe, out: Path) -> None:
             check_translator(translator, recipe.translated_languages(place))
     for scorer in recipe.score.scorers if recipe.score else ():
         scorer_settings(scorer)
-        check_scorer(scorer, recipe)
+        check_scorer(scorer, recipe, is_trained=is_trained)
     if recipe.prompts.cross_lingual:
         check_cross_lingual(recipe.prompts.cross_lingual, recipe.languages)
     if recipe.train and not (out / "train/done.json").exists():

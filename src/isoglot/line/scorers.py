@@ -21,9 +21,10 @@ from isoglot.models.scorers.python import try_python_scorer
 from isoglot.recipe.recipe import Recipe
 
 
-def check_scorer(scorer: ScorerConfig, recipe: Recipe) -> None:
+def check_scorer(scorer: ScorerConfig, recipe: Recipe, *, is_trained: bool = False) -> None:
     """Raise InputError for a scorer that lacks something of the recipe, such as siblings.
 
+    `is_trained` says that an earlier round has trained the policy, which is that of the recipe else.
     A function of the user's is tried out, in a child process where there is an accelerator, so that
     a model of its own does not stay there.
     """
@@ -36,7 +37,7 @@ def check_scorer(scorer: ScorerConfig, recipe: Recipe) -> None:
         case SiblingsConfig():
             _check_siblings(scorer, recipe)
         case ImplicitRewardConfig():
-            _check_implicit(scorer, recipe)
+            _check_implicit(scorer, recipe, is_trained)
         case SimilarityConfig() | ConsistencyConfig():
             _check_embedding(scorer, recipe)
         case TranslationLikelihoodConfig():
@@ -107,11 +108,13 @@ def _check_siblings(scorer: SiblingsConfig, recipe: Recipe) -> None:
         )
 
 
-def _check_implicit(scorer: ImplicitRewardConfig, recipe: Recipe) -> None:
+def _check_implicit(scorer: ImplicitRewardConfig, recipe: Recipe, is_trained: bool) -> None:
     """Raise InputError for two models that are one, and a fit without the answers to fit it to."""
     _check_dominant(scorer, recipe)
     policy = weights_of(scorer, scorer.policy) if scorer.policy else recipe.policy
-    if sampler_revision(policy) == sampler_revision(weights_of(scorer, scorer.reference)):
+    is_known = scorer.policy is not None or not is_trained
+    reference = weights_of(scorer, scorer.reference)
+    if is_known and sampler_revision(policy) == sampler_revision(reference):
         raise InputError(
             f"score.scorers: implicit_reward compares a policy with the model that it was trained "
             f"from, got the weights of {scorer.reference} for both, where every reward is 0; name "

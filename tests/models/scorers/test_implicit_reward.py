@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from apples import rows_of
@@ -16,6 +17,7 @@ from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.scorers import ImplicitRewardConfig
 from isoglot.data.length_penalty import fit_length_penalties
 from isoglot.lab.shipped import lab_path
+from isoglot.line.checks import check_settings
 from isoglot.line.memory import stage_memories
 from isoglot.line.pipeline import run_recipe
 from isoglot.line.scorers import check_scorer
@@ -220,6 +222,15 @@ def test_what_the_recipe_lacks_is_named_before_anything_runs(changes, problem):
     recipe = recipe_with(**changes)
     with pytest.raises(InputError, match=problem):
         check_scorer(recipe.score.scorers[0], recipe)
+
+
+def test_the_start_may_be_the_reference_of_a_later_round():
+    changes = {"policy.path": "lab:hasty", "score.scorers.0.policy": None}
+    recipe = recipe_with(**changes)
+    with pytest.raises(InputError, match="got the weights of .*hasty for both"):
+        check_scorer(recipe.score.scorers[0], recipe)
+    check_scorer(recipe.score.scorers[0], recipe, is_trained=True)
+    check_settings(load_recipe("icr-lab"), Path("none"))
 
 
 def test_online_training_takes_a_number():
