@@ -24,7 +24,7 @@ from isoglot.recipe.recipe import Recipe
 def check_scorer(scorer: ScorerConfig, recipe: Recipe, *, is_trained: bool = False) -> None:
     """Raise InputError for a scorer that lacks something of the recipe, such as siblings.
 
-    `is_trained` says that an earlier round has trained the policy, which is that of the recipe else.
+    `is_trained`: an earlier round has trained the policy, so that it is not the one of the recipe.
     A function of the user's is tried out, in a child process where there is an accelerator, so that
     a model of its own does not stay there.
     """

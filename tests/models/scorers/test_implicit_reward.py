@@ -227,7 +227,7 @@ def test_what_the_recipe_lacks_is_named_before_anything_runs(changes, problem):
 def test_the_start_may_be_the_reference_of_a_later_round():
     changes = {"policy.path": "lab:hasty", "score.scorers.0.policy": None}
     recipe = recipe_with(**changes)
-    with pytest.raises(InputError, match="got the weights of .*hasty for both"):
+    with pytest.raises(InputError, match=r"got the weights of .*hasty for both"):
         check_scorer(recipe.score.scorers[0], recipe)
     check_scorer(recipe.score.scorers[0], recipe, is_trained=True)
     check_settings(load_recipe("icr-lab"), Path("none"))
