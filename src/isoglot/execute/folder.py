@@ -161,13 +161,13 @@ def _has_record(folder: Path, kind: FolderKind) -> bool:
 
 @contextmanager
 def _locked(folder: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a folder, which an error calls `name`; a new one that stays empty goes.
+    """Hold the lock of a folder, which an error calls `name`; new ones that stay empty go.
 
     The system releases the lock of a process that ends, however it ends.
     """
     from filelock import FileLock, Timeout
 
-    is_new = not folder.exists()
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -192,9 +192,9 @@ def _locked(folder: Path, name: str) -> Iterator[None]:
         record.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         lock.release()
-        if is_new:
-            with suppress(OSError):  # it is not empty, or has another name now
-                folder.rmdir()
+        with suppress(OSError):  # it is not empty, or has another name now
+            for each in new:
+                each.rmdir()
 
 
 def _in_use(name: str, record: Path) -> str:
