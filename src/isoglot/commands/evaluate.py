@@ -129,7 +129,7 @@ def evaluate_command(
     for table in result.tables():
         console().print(table.to_rich())
     for note in result.results.notes:
-        console().print(note, markup=False)
+        console().print(note)
     print_path("report", result.report)
     print_next(
         f"isoglot compare OTHER {result.folder}",

@@ -31,6 +31,7 @@ from isoglot.commands.study import study_command
 from isoglot.commands.train import train_app
 from isoglot.commands.trying import try_command
 from isoglot.core.errors import Failure
+from isoglot.core.text import printable
 
 _INTERRUPTED = 130
 """The exit code that typer gives to Ctrl-C."""
@@ -122,5 +123,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"isoglot: {' '.join(message.split())}", file=sys.stderr)
+    print(f"isoglot: {printable(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(code)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoglot.core.errors import InputError
+from isoglot.core.text import printable
 from isoglot.core.verbosity import Verbosity, set_verbosity, verbosity
 
 if TYPE_CHECKING:
@@ -72,10 +73,15 @@ def with_level(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def console() -> "Console":
-    """Return the console that tables are printed on."""
+    """Return the console that tables are printed on, on which no text of a model acts."""
     from rich.console import Console
 
-    return Console()
+    class Screen(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            shown = [printable(each) if isinstance(each, str) else each for each in objects]
+            super().print(*shown, **options)
+
+    return Screen(markup=False, emoji=False)
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -93,4 +99,4 @@ def print_next(*commands: str) -> None:
 
 def print_path(name: str, path: Path) -> None:
     """Print where a file is, in one line that can be copied."""
-    console().print(f"{name}: {path}", soft_wrap=True, markup=False)
+    console().print(f"{name}: {path}", soft_wrap=True)

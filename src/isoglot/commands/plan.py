@@ -92,7 +92,7 @@ def new_command(
     plan_for = "cpu" if device.is_cpu else f"{device.num_bytes / 2**30:g}GB"
     print_plan(plan_of(draft.recipe, device=plan_for))
     for note in notes:
-        console().print(f"· {note}", markup=False)
+        console().print(f"· {note}")
     print_path("recipe", path)
     print_next(f"isoglot run {path} --quick", f"isoglot run {path}")
 
@@ -178,10 +178,10 @@ def print_plan(plan: "RecipePlan") -> None:
     screen = console()
     screen.print(plan_table(plan).to_rich())
     for line in model_lines(plan):
-        screen.print(line, markup=False, highlight=False)
+        screen.print(line, highlight=False)
     screen.print()
     if plan.memory:
         screen.print(memory_table(plan).to_rich())
     screen.print(totals_line(plan))
     for line in assumed_lines(plan):
-        screen.print(f"· {line}", markup=False)
+        screen.print(f"· {line}")

@@ -101,7 +101,7 @@ def _show(run: "Run") -> None:
         many = f"{table.title}: {len(table.rows)} rows, all on the page"
         screen.print(table.to_rich() if len(table.rows) <= MAX_ROWS else many)
     for line in (*notes_of(summary), *languages_without_route(summary)):
-        screen.print(line, markup=False)
+        screen.print(line)
     if progress.rounds:
         screen.print(language_table(progress).to_rich())
         screen.print(Headline(progress).sentence)

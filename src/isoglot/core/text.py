@@ -14,6 +14,8 @@ _INVISIBLE = re.compile(  # Default_Ignorable_Code_Point of Unicode 15.1
     "\U000e0000-\U000e0fff]+"
 )
 
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 
 def folded(text: str) -> str:
     """Return one form for all texts that read alike, to compare and classify them by.
@@ -48,6 +50,14 @@ def normalise(text: str) -> str:
 def same_text(one: str, other: str) -> bool:
     """True for texts that read alike: the same but for their form (`folded`) and white space."""
     return one == other or normalise(folded(one)) == normalise(folded(other))
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal obeys by U+FFFD: control characters and overrides of direction.
+
+    Line breaks and tabs stay.
+    """
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def whole_characters(text: str) -> str:

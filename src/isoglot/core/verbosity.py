@@ -4,6 +4,8 @@ import os
 import sys
 from enum import StrEnum
 
+from isoglot.core.text import printable
+
 _VARIABLE = "ISOGLOT_VERBOSITY"
 
 
@@ -34,4 +36,4 @@ def set_verbosity(level: Verbosity) -> None:
 def tell(text: str) -> None:
     """Print a line to standard error, unless the level is quiet."""
     if verbosity() != Verbosity.QUIET:
-        print(f"isoglot: {text}", file=sys.stderr)
+        print(f"isoglot: {printable(text)}", file=sys.stderr)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from isoglot.core.languages import LANGUAGES
+from isoglot.core.text import printable
 from isoglot.core.verbosity import Verbosity, verbosity
 
 if TYPE_CHECKING:
@@ -209,11 +210,11 @@ def _live_bars(stream: TextIO) -> "Progress":
         """The state of the bar at this moment."""
 
         def render(self, task: Task) -> Any:
-            return Text(str(task.fields["bar"]), no_wrap=True, overflow="ellipsis")
+            return Text(printable(str(task.fields["bar"])), no_wrap=True, overflow="ellipsis")
 
     class Title(ProgressColumn):
         def render(self, task: Task) -> Any:
-            return Text(task.fields["bar"].description, no_wrap=True)
+            return Text(printable(task.fields["bar"].description), no_wrap=True)
 
     columns = Title(), Share(), State(table_column=Column(ratio=1, no_wrap=True))
     return Progress(*columns, console=Console(file=stream), expand=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from isoglot.core.errors import InputError, require
 from isoglot.core.records import Prompt
+from isoglot.core.scorers import JudgeScorerConfig, SiblingsConfig
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.cross_lingual import check_cross_lingual
 from isoglot.execute.ray import check_ray
@@ -13,9 +14,10 @@ from isoglot.line.job import Job, Shards
 from isoglot.line.memory import check_memory, this_device
 from isoglot.line.scorers import check_scorer
 from isoglot.line.sources import file_revisions
-from isoglot.models.load import check_translator, model_name_of, sampler_revision
+from isoglot.models.load import check_key, check_translator, model_name_of, sampler_revision
 from isoglot.models.member import PolicyMember
 from isoglot.models.scorers.load import scorer_settings
+from isoglot.recipe.models import model_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import RayConfig
 from isoglot.train.launch import check_launch
@@ -58,6 +60,7 @@ def _check_round(recipe: Recipe, out: Path, is_trained: bool) -> None:
     ]
     _check_names("samplers", samplers)
     _check_names("translators", recipe.translators)
+    _check_keys(recipe, out, samplers)
     is_translated = any(out.glob("translate*/done.json"))
     for place, translator in enumerate(recipe.translators):
         if not is_translated:
@@ -71,6 +74,21 @@ def _check_round(recipe: Recipe, out: Path, is_trained: bool) -> None:
         check_training(recipe.train)
         if recipe.launch:
             check_launch(recipe.launch, recipe.train)
+
+
+def _check_keys(recipe: Recipe, out: Path, samplers: Sequence[Any]) -> None:
+    """Check the keys of the servers that the stages which are not done ask."""
+    scorers = recipe.score.scorers if recipe.score else ()
+    judges = [
+        model_of(each.model)
+        for each in scorers
+        if isinstance(each, JudgeScorerConfig | SiblingsConfig)
+    ]
+    asked = {"generate": samplers, "translate": recipe.translators, "score": judges}
+    for stage, models in asked.items():
+        if not (out / stage / "done.json").exists():
+            for model in models:
+                check_key(model)
 
 
 def _check_names(section: str, models: Sequence[Any]) -> None:

@@ -31,6 +31,7 @@ from isoglot.models.server.config import (
     server_model_name,
     server_revision,
 )
+from isoglot.models.server.key import read_key
 from isoglot.models.server.openai import OpenAISampler
 from isoglot.models.server.process import logging_to
 from isoglot.models.server.spending import spending_in
@@ -181,6 +182,14 @@ def load_translator(
     if isinstance(config, GoogleConfig):
         return GoogleTranslator(config, languages)
     return PromptTranslator(load_sampler(config), prompted)
+
+
+def check_key(config: Any) -> None:
+    """Raise InputError if the environment lacks the key of a model's server."""
+    name = config.key_name if isinstance(config, OpenAIConfig) else None
+    name = name or getattr(config, "api_key_env", None)
+    if name:
+        read_key(name, config.base_url)
 
 
 def check_translator(config: TranslatorConfig, languages: Sequence[str]) -> None:

@@ -2,15 +2,18 @@
 
 import re
 
+from isoglot.core.text import printable
+
 UNKNOWN = "\u2013"
 MINUS = "\u2212"  # as wide as a plus, which keeps columns straight
 
 
 def escape_csv(value: object) -> object:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    """A text that a spreadsheet would run as a formula gets an apostrophe before it; what a
+    terminal would obey is replaced."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         value = f"'{value}"
-    return value.replace("\r", " ") if isinstance(value, str) else value
+    return printable(value.replace("\r", " ")) if isinstance(value, str) else value
 
 
 def escape_markdown(text: str) -> str:
@@ -38,4 +41,4 @@ def escape_latex(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from isoglot.core.text import printable
 from isoglot.report.cells import (
     Badge,
     Cell,
@@ -268,9 +269,9 @@ def _rich_cell(cell: Cell, column: Column) -> "Text":
     styles = {"good": "green", "bad": "red", "unsure": "yellow"}
     match cell:
         case Toned(text, tone):
-            return Text(text, styles[tone])
+            return Text(printable(text), styles[tone])
         case Badge(text, mark):
-            return Text(mark or text)
+            return Text(printable(mark or text))
         case Interval():
             is_change = column.scale.is_signed
             value = number(cell.value, column.scale) + (sign_of_change(cell) if is_change else "")
@@ -280,7 +281,7 @@ def _rich_cell(cell: Cell, column: Column) -> "Text":
                 change = number(cell.change.value, column.of_change) + sign_of_change(cell.change)
                 shown.append(f" ({change})", _style(cell.change))
             return shown
-    return Text(plain(cell, column))
+    return Text(printable(plain(cell, column)))
 
 
 def _style(change: Interval) -> str:
@@ -338,12 +339,12 @@ class _Fitted:
         shown += [row for row in source.rows if row.is_group]
         heads = [f"{row.head} ({row.tag})" if row.tag else row.head for row in shown]
         lines = [
-            [Text(head), *(map(_rich_cell, row.cells, source.columns[1:]))]
+            [Text(printable(head)), *(map(_rich_cell, row.cells, source.columns[1:]))]
             for head, row in zip(heads, shown, strict=True)
         ]
         table = RichTable(
-            title=Text(source.title),
-            caption=Text(source.caption) if source.caption else None,
+            title=Text(printable(source.title)),
+            caption=Text(printable(source.caption)) if source.caption else None,
             box=SIMPLE,
             padding=(0, 1, 0, 0),
         )
