@@ -84,10 +84,6 @@ def test_a_scorer_that_is_not_in_the_config_is_refused():
         score(PROMPTS, ROWS, [Fixed("a", 1, 1, 1), Fixed("b", 1, 1, 1)], config_of(1.0))
 
 
-def test_without_scorers_there_is_no_total():
-    assert score(PROMPTS, ROWS, [], ScoreConfig(scorers=()))[0].rewards["total"] is None
-
-
 TAGS = {"English": "en", "Deutsch": "de", "123": None, "English ~": "en"}
 
 

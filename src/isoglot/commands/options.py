@@ -85,8 +85,11 @@ def console() -> "Console":
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Split a text at its commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """Split a text at its commas; raise InputError for nothing between two of them."""
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    if "" in parts:
+        raise InputError(f"expected names with commas between them, came {text!r}; mend the list")
+    return tuple(parts)
 
 
 def print_next(*commands: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from isoglot.core.errors import InputError
-from isoglot.core.files import write_json
+from isoglot.core.files import read_file_text, write_json
 from isoglot.core.section import validated
 
 Number = Annotated[
@@ -69,10 +69,10 @@ def read_json(path: Path, *, mend: str) -> dict[str, Any]:
         InputError: no such file, no JSON, or no object; ends with `mend`.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_file_text(path))
     except FileNotFoundError:
         raise InputError(f"expected a file {path}, came none: {mend}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read {path} ({error}): {mend}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected an object, came {type(content).__name__}: {mend}")

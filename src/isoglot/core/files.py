@@ -12,6 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
+_MAX_TEXT_BYTES = 256 * 1024 * 1024
+
 
 def write_whole(path: Path, data: bytes | pa.Buffer) -> None:
     """Write a file, whole or not at all.
@@ -69,6 +71,25 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """
     text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
     write_whole(path, (text + "\n").encode())
+
+
+def read_file_text(path: Path, encoding: str = "utf-8-sig") -> str:
+    """Read a text that a person or isoglot wrote.
+
+    Raises:
+        OSError: no such file; a pipe or a device, which may never end; more than 256 MiB.
+        UnicodeDecodeError: another encoding.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(f"expected a file, came {kind_of(path)}")
+    if path.stat().st_size > _MAX_TEXT_BYTES:
+        raise OSError(f"expected at most {_MAX_TEXT_BYTES:,} bytes, came {path.stat().st_size:,}")
+    return path.read_text(encoding=encoding)
+
+
+def kind_of(path: Path) -> str:
+    """Name what is at a path that holds no file."""
+    return "a folder" if path.is_dir() else "a pipe or a device"
 
 
 def file_sha256(path: Path) -> str:

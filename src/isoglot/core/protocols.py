@@ -1,7 +1,7 @@
 """The models that stages call, each a protocol of one method; stages import no model."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, NamedTuple, Protocol, Self
+from typing import Annotated, Literal, NamedTuple, Protocol, Self
 
 from pydantic import Field
 
@@ -23,21 +23,25 @@ def no_tick(num: int, language: str, num_tokens: int = 0) -> None:
     """Show no progress."""
 
 
+Dtype = Literal["auto", "float32", "bfloat16", "float16", "float64"]
+"""Precision in which a model is run, by torch's name."""
+
+
 class Sampling(Section):
     """Settings of decoding."""
 
-    max_new_tokens: int = Field(512, ge=1)
+    max_new_tokens: int = Field(512, ge=1, le=10_000_000)
     max_thinking_tokens: int | None = Field(None, ge=1)
     """Limit of a thought, in tokens from the first that the model writes, within `max_new_tokens`:
     there its closing mark is written, and the answer begins. Engines that run weights only; a
     server has a parameter of its own (`extra`)."""
-    temperature: float = Field(0.0, ge=0)
+    temperature: float = Field(0.0, ge=0, allow_inf_nan=False)
     """0 is greedy decoding."""
     top_p: float = Field(1.0, gt=0, le=1)
-    repetition_penalty: float = Field(1.0, gt=0)
-    num_samples: int = Field(1, ge=1)
+    repetition_penalty: float = Field(1.0, gt=0, allow_inf_nan=False)
+    num_samples: int = Field(1, ge=1, le=10_000)
     """Completions for each prompt."""
-    seed: int = 42
+    seed: int = Field(42, ge=0, lt=2**32)
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Strings that end an answer, as the model's own end does; they are not part of it."""
 

@@ -10,14 +10,16 @@ import json
 import re
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from glob import escape, glob
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO, cast
 
 from isoglot.core.errors import InputError, RefusedRow
+from isoglot.core.files import kind_of
 from isoglot.core.text import whole_characters
 
 Row = Mapping[str, Any]
@@ -25,6 +27,9 @@ Row = Mapping[str, Any]
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_FIELD_CHARS = 10_000_000  # a cell of CSV; Python's own limit is 131,072
+_MAX_LINE_CHARS = 64 * 1024 * 1024
+_MAX_JSON_CHARS = 512 * 1024 * 1024  # a whole file, which is parsed at once
+_UNREADABLE = (OSError, EOFError, zlib.error, csv.Error, ValueError, NotImplementedError)
 
 
 class Place(NamedTuple):
@@ -76,6 +81,7 @@ def read_rows(file: Path, columns: Sequence[str] = ()) -> Iterator[tuple[Place, 
             "rename it"
         )
     with _reading(file):
+        _require_file(file)
         for num, row in enumerate(_READERS[suffix](file, columns), start=1):
             place = Place(file, num)
             if not isinstance(row, dict):
@@ -88,8 +94,15 @@ def read_rows_of_files(pattern: str) -> Iterator[tuple[Place, Row]]:
     return chain.from_iterable(map(read_rows, find_files(pattern)))
 
 
+def _require_file(file: Path) -> None:
+    """Raise InputError for what may never end."""
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file}: expected a file, came {kind_of(file)}; write a file, or name it")
+
+
 def _files_of(path: Path) -> list[Path]:
     if not path.is_dir():
+        _require_file(path)
         return [path]
     there = (file for file in path.rglob("*") if is_rows_file(file.name) and file.is_file())
     files = sorted(file for file in there if not file.name.startswith("."))
@@ -121,6 +134,7 @@ def read_lines(file: Path) -> Iterator[str]:
         InputError: a file that is missing or is no text in UTF-8.
     """
     with _reading(file):
+        _require_file(file)
         for line in _lines(file):
             yield line.removesuffix("\n").removesuffix("\r")
 
@@ -134,7 +148,7 @@ def _reading(file: Path) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise InputError(f"{file}: expected a file, came nothing; correct the path") from None
-    except (OSError, EOFError, zlib.error, csv.Error, ValueError, NotImplementedError) as error:
+    except (*_UNREADABLE, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{file}: expected a readable file, came an error ({reason}); fetch or write it again"
@@ -144,28 +158,42 @@ def _reading(file: Path) -> Iterator[None]:
 def _lines(file: Path) -> Iterator[str]:
     """Read lines ended by \\n (or \\r\\n) only, as they stand, without a byte order mark.
 
-    A mark of UTF-16 says that the file is in it; one before a later line is left of joined files.
+    One before a later line is left of joined files. Raises ValueError for a line beyond all bounds,
+    as a small file that is gzipped may hold.
     """
+    with _opened(file) as lines:
+        while line := lines.readline(_MAX_LINE_CHARS):
+            if len(line) == _MAX_LINE_CHARS and not line.endswith("\n"):
+                raise ValueError(f"a line of more than {_MAX_LINE_CHARS:,} characters")
+            yield line.removeprefix("\ufeff")
+
+
+def _opened(file: Path) -> TextIO:
+    """Open a text, gzipped or not; a mark of UTF-16 says that it is in it."""
     opener: Callable[..., Any] = gzip.open if file.suffix == ".gz" else open
     with opener(file, "rb") as start:
         is_utf16 = start.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE)
-    with opener(file, "rt", encoding="utf-16" if is_utf16 else "utf-8", newline="\n") as lines:
-        for line in lines:
-            yield line.removeprefix("\ufeff")
+    return cast(
+        TextIO, opener(file, "rt", encoding="utf-16" if is_utf16 else "utf-8", newline="\n")
+    )
 
 
 def _jsonl(file: Path, _columns: Sequence[str]) -> Iterator[Any]:
     for num, line in enumerate(filter(str.strip, _lines(file)), start=1):
         try:
-            yield _loaded(line)
-        except json.JSONDecodeError as error:
+            row = _loaded(line)
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{Place(file, num)}: expected JSON, came {line[:40]!r} ({error}); mend the line"
             ) from error
+        yield row
 
 
 def _json(file: Path, columns: Sequence[str]) -> Iterable[Any]:
-    text = "".join(_lines(file))
+    with _opened(file) as whole:
+        text = whole.read(_MAX_JSON_CHARS).removeprefix("\ufeff")
+    if len(text) == _MAX_JSON_CHARS:
+        raise ValueError(f"more than {_MAX_JSON_CHARS:,} characters; write it as .jsonl")
     try:
         content = _loaded(text)
     except json.JSONDecodeError as error:
@@ -175,13 +203,28 @@ def _json(file: Path, columns: Sequence[str]) -> Iterable[Any]:
     if isinstance(content, dict):
         lists = [value for value in content.values() if _is_list_of_objects(value)]
         return lists[0] if len(lists) == 1 else [content]
+    if not isinstance(content, list):
+        raise InputError(f"{file}: expected a list of objects, came {content!r:.60}; mend the file")
     return content
 
 
 def _loaded(text: str) -> Any:
     """Parse JSON; half of a character, as a cut-off emoji leaves it, becomes U+FFFD."""
-    content = json.loads(text)
+    content = json.loads(text, object_pairs_hook=_object)
     return _mended(content) if _SURROGATE.search(text) else content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; raise ValueError for a key that stands in it twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(_twice(key for key, _ in pairs))
+    return found
+
+
+def _twice(names: Iterable[str]) -> str:
+    counts = Counter(names)
+    return f"the column {max(counts, key=lambda name: counts[name])!r:.40} stands there twice"
 
 
 def _mended(value: Any) -> Any:
@@ -207,6 +250,9 @@ def _tsv(file: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 def _table(file: Path, lines: Iterator[list[str]], columns: Sequence[str]) -> Iterator[Row]:
     header = list(columns) or next(lines, [])
+    named = [name for name in header if name]  # spreadsheets add columns without a name
+    if len(named) > len(set(named)):
+        raise ValueError(_twice(named))
     for num, line in enumerate(filter(None, lines), start=1):
         if len(line) != len(header):
             place = Place(file, num)
@@ -218,6 +264,9 @@ def _parquet(file: Path, _columns: Sequence[str]) -> Iterator[Row]:
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(file) as table:
+        names = table.schema_arrow.names
+        if len(names) > len(set(names)):
+            raise ValueError(_twice(names))
         for batch in table.iter_batches():
             yield from batch.to_pylist()
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from isoglot.core.errors import InputError
+from isoglot.core.protocols import Dtype
 from isoglot.core.section import Section
 
 
@@ -198,7 +199,7 @@ class RewardModelConfig(Section):
     """A local folder or a Hugging Face hub id."""
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
-    dtype: str = "auto"
+    dtype: Dtype = "auto"
     """`auto`: the precision in which the checkpoint was saved."""
     device: str = "auto"
     """`auto` spreads the model over all accelerators; otherwise as in torch."""

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from isoglot.core.errors import InputError
+from isoglot.core.errors import InputError, did_you_mean
 from isoglot.core.languages import language
 from isoglot.core.records import (
     Completion,
@@ -105,6 +105,19 @@ def check_chosen_language(config: PairConfig, scorers: Sequence[str], gates: Seq
             "pair.chosen_language rejects completions in a wrong language, and the gate "
             "wrong_language keeps them out of the ranking: leave one of them out"
         )
+
+
+def check_reward(config: PairConfig, scorers: Sequence[str]) -> None:
+    """Raise InputError for a reward that no scorer gives, by which nothing could be paired."""
+    if config.method == "translated_vs_direct":
+        return
+    if not scorers:
+        raise InputError(
+            f"pair.method {config.method} ranks by a reward: add a `score:` section with scorers"
+        )
+    if config.reward not in (known := ("total", *scorers)):
+        hint = did_you_mean(config.reward, known, f"there are {', '.join(known)}")
+        raise InputError(f"pair.reward: no scorer is named {config.reward!r}; {hint}")
 
 
 Pair = tuple[Prompt, Completion, Completion, str]

@@ -34,7 +34,7 @@ _THOUGHT_GATE: Gate = "wrong_thought_language"
 class ScoreConfig(Section):
     """Scorers, and how their rewards become one."""
 
-    scorers: tuple[ScorerConfig, ...]
+    scorers: tuple[ScorerConfig, ...] = Field(min_length=1)
     """Each by its `kind` and settings, or by its name alone where it needs no settings."""
     gates: tuple[Gate, ...] = ()
     """Completions that have no `total`, whatever their rewards: in a wrong language, mixed with

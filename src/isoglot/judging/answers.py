@@ -270,6 +270,8 @@ def _file_parts(
     path: Path, columns: AnswerColumns, languages: Sequence[str]
 ) -> list[Callable[[], list[JudgedItem]]]:
     there: Row = next((row for _, row in read_rows(path)), {})
+    if not there:
+        raise InputError(f"expected completions in {path}, came no row; correct the path")
     given = columns.model_dump()
     names: dict[str, str | None] = {
         name: given[name] or next((column for column in usual if column in there), None)

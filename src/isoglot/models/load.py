@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from pydantic import Tag
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import read_file_text
 from isoglot.core.protocols import LanguageIdentifier, LikelihoodModel, Sampler, Translator
 from isoglot.core.records import content_id
 from isoglot.core.rows import is_rows_file
@@ -265,7 +266,7 @@ def model_config(text: str) -> ModelConfig:
         address, separator, model = text.partition("#")
         if not separator or not model:
             raise InputError(f"expected URL#MODEL, got {text!r}; http://localhost:8000/v1#llama")
-        return OpenAIConfig(model=model, base_url=address)
+        return _validate({"engine": "openai", "model": model, "base_url": address}, text)
     if text.startswith("openai:"):
         return OpenAIConfig(model=text.removeprefix("openai:"))
     engine, path = split_engine(text)
@@ -294,7 +295,7 @@ def with_cost_cap(config: ModelConfig, max_cost_usd: float) -> ModelConfig:
 
 def _read_model(path: Path) -> ModelConfig:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_file_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the model {path} ({error}); correct the file") from None
     return _validate(read_yaml(text, f"model {path}"), str(path))

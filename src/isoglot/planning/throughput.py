@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from isoglot.core.errors import InputError
+from isoglot.core.files import read_file_text
 from isoglot.core.languages import language
 from isoglot.core.section import Section, validated
 from isoglot.report.results.plan import Rate
@@ -133,7 +134,7 @@ def load_throughput(path: Path | None = None) -> Throughput:
     if path is None:
         return Throughput.model_validate(values)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        given = tomllib.loads(read_file_text(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"cannot read the throughput {path} ({error}); correct it") from None
     try:

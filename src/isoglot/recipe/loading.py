@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from isoglot.core.errors import InputError, did_you_mean
+from isoglot.core.files import read_file_text
 from isoglot.core.yaml import read_yaml
 
 YamlKind = Literal["recipe", "study"]
@@ -29,7 +30,7 @@ def load_yaml(kind: YamlKind, name_or_path: str) -> dict[str, Any]:
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
         try:
-            return read_yaml(path.read_text(encoding="utf-8-sig"), f"{kind} {name_or_path}")
+            return read_yaml(read_file_text(path), f"{kind} {name_or_path}")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
                 f"cannot read {kind} {name_or_path} ({error}); correct the path"

@@ -15,7 +15,7 @@ from isoglot.core.section import Section, validated
 from isoglot.data.clean import CleanConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
-from isoglot.data.pair import PairConfig, check_chosen_language
+from isoglot.data.pair import PairConfig, check_chosen_language, check_reward
 from isoglot.data.privilege import PrivilegeConfig, check_privilege
 from isoglot.data.route import RouteConfig, check_route
 from isoglot.data.score import ScoreConfig
@@ -70,7 +70,7 @@ class Recipe(Section):
     system: str = ""
     """System message before every prompt, in training and in evaluation."""
     dominant_language: str = "en"
-    seed: int = 1
+    seed: int = Field(1, ge=0, lt=2**32)
     """Seed of the prompts, the bootstrap and the training; for sampling see
     `generate.sampling.seed`."""
     rounds: Annotated[int, Field(ge=1)] | Annotated[tuple[RoundKeys, ...], Field(min_length=1)] = 1
@@ -315,6 +315,7 @@ class Recipe(Section):
             )
         if self.makes_pairs:
             gates = self.score.gates if self.score and self.score.gate_reward is None else ()
+            check_reward(self.pair, self._scorer_names)
             check_chosen_language(self.pair, self._scorer_names, gates)
 
     def _transform_consistent(self) -> None:

@@ -1,5 +1,6 @@
 """Tasks named in one word: a published benchmark, a file of one's own, or a task of the lab."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from isoglot.benchmarks.catalogue import BENCHMARKS, AnyBenchmark, configured
 from isoglot.benchmarks.examples import answering_of, languages_with_rows
 from isoglot.benchmarks.own import OwnBenchmarkConfig
 from isoglot.core.errors import InputError
+from isoglot.core.files import read_file_text
 from isoglot.core.section import validated
 from isoglot.core.yaml import read_yaml
 from isoglot.evals.grading import CutOff
@@ -55,6 +57,8 @@ def tasks_of(names: Sequence[str], **options: Unpack[TaskOptions]) -> tuple[Eval
     stop = ("\n\n",) if options.get("plain") and options.get("shots") else ()
     if not names:
         raise InputError("expected the name of a task, came none; see `isoglot benchmarks`")
+    if twice := [name for name, num in Counter(names).items() if num > 1]:
+        raise InputError(f"expected each task once, came {twice[0]!r} twice; leave one out")
     if unknown := [name for name in revisions if name not in names]:
         raise InputError(
             f"expected revisions of the tasks {', '.join(names)}, came one of {unknown[0]}; leave "
@@ -103,7 +107,7 @@ def _source(name: str, revision: str | None, form: Mapping[str, Any]) -> AnyBenc
         )
     if not path.is_file():
         raise InputError(f"expected a task in {name}, came no such file; correct the path")
-    values = read_yaml(path.read_text(encoding="utf-8"), f"task {name}")
+    values = read_yaml(read_file_text(path), f"task {name}")
     rows = values.get("rows")
     if isinstance(rows, dict) and isinstance(rows.get("path"), str) and rows.get("kind") != "hub":
         values["rows"] = {**rows, "path": str(path.parent / Path(rows["path"]).expanduser())}

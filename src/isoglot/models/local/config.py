@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from isoglot.core.protocols import Dtype
 from isoglot.core.section import Section
 from isoglot.core.thinking import ThoughtMarks
 
@@ -49,7 +50,7 @@ class WeightsConfig(Section):
     model."""
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder is identified by its content."""
-    dtype: str = "auto"
+    dtype: Dtype = "auto"
     """`auto` is the precision in which the checkpoint was saved, and float32 on a processor without
     instructions for bfloat16."""
     device: str = "auto"

@@ -15,6 +15,7 @@ from typing import Any
 
 from isoglot.core.day import CLOCK, day
 from isoglot.core.errors import InputError
+from isoglot.core.files import read_file_text
 from isoglot.core.records import Message, Prompt
 from isoglot.core.verbosity import tell
 from isoglot.models.local.bounds import MAX_CHARACTERS, bounded, check_template_text
@@ -80,7 +81,7 @@ def read_template(path: str) -> str:
     if "{%" in path:
         return path
     try:
-        text = Path(path).expanduser().read_text("utf-8-sig")
+        text = read_file_text(Path(path).expanduser())
     except (OSError, UnicodeError) as error:
         raise InputError(
             f"expected a file with a chat template at {path}, got none ({error}); correct "

@@ -56,14 +56,14 @@ class OpenAIConfig(Section):
     vLLM and SGLang: `{add_generation_prompt: false, continue_final_message: true}`; llama.cpp
     continues by itself; OpenAI and `transformers serve` begin a new turn, and a prefill that the
     answer repeats is removed."""
-    max_concurrency: int = Field(8, ge=1)
-    requests_per_minute: float | None = Field(None, gt=0)
-    tokens_per_minute: float | None = Field(None, gt=0)
+    max_concurrency: int = Field(8, ge=1, le=10_000)
+    requests_per_minute: float | None = Field(None, ge=0.1, allow_inf_nan=False)
+    tokens_per_minute: float | None = Field(None, ge=10, allow_inf_nan=False)
     """Limit for prompts and completions together."""
-    timeout_seconds: float = Field(300, gt=0)
+    timeout_seconds: float = Field(300, gt=0, le=86_400)
     """For one request, from its start to the end of the answer."""
-    max_attempts: int = Field(6, ge=1)
-    backoff_seconds: float = Field(1.0, ge=0)
+    max_attempts: int = Field(6, ge=1, le=1000)
+    backoff_seconds: float = Field(1.0, ge=0, le=3600)
     """Upper bound of the first wait; it doubles with each attempt, the wait is drawn below it."""
     cache: Path | Literal["user"] | None = "user"
     """A SQLite file; `user` is the one in the user's cache folder (or in ISOGLOT_CACHE), null is
@@ -77,7 +77,13 @@ class OpenAIConfig(Section):
     @field_validator("base_url")
     @classmethod
     def _is_address(cls, url: str) -> str:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            parts.port  # noqa: B018 - reading it checks it
+        except ValueError as error:
+            raise InputError(
+                f"expected a base_url such as http://localhost:8000/v1, got {error}; correct it"
+            ) from None
         if parts.username or parts.password or parts.query or parts.fragment:
             raise InputError(
                 "expected a base_url without user, key or query; put keys in api_key_env"

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from isoglot.core.errors import InputError, require
 from isoglot.core.layout import Piece, join_pieces, pieces_of
-from isoglot.core.protocols import Sampled, Tick, no_tick
+from isoglot.core.protocols import Dtype, Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
 from isoglot.models.batches import pad, split_batches
@@ -48,7 +48,7 @@ class Seq2SeqConfig(Section):
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder is identified by its content."""
     backend: Literal["transformers", "ctranslate2"] = "transformers"
-    dtype: str = "auto"
+    dtype: Dtype = "auto"
     """`auto` is the precision in which the checkpoint was saved; ctranslate2 also has `int8`,
     `int8_float16` and others."""
     device: str = "auto"
