@@ -19,6 +19,7 @@ from isoglot.core.files import read_file_text
 from isoglot.core.records import Message, Prompt
 from isoglot.core.verbosity import tell
 from isoglot.models.local.bounds import MAX_CHARACTERS, bounded, check_template_text
+from isoglot.models.local.checkpoint import reading_checkpoint
 
 _END_OF_DAY = "{% endmacro %}{{ '' }}"
 """The end of that function where it is our own; a new line after it counts."""
@@ -28,7 +29,8 @@ def load_tokenizer(path: str, hub: Mapping[str, str], chat_template: str | None 
     """Load a checkpoint's tokenizer, with the chat template that is given, if one is."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+    with reading_checkpoint(path):
+        tokenizer = AutoTokenizer.from_pretrained(path, **hub)
     if chat_template is not None:
         tokenizer.chat_template = read_template(chat_template)
     if isinstance(tokenizer.chat_template, str):
@@ -130,9 +132,18 @@ def render_turns(tokenizer: Any, messages: Sequence[Message], **how: bool) -> st
 
 
 def eos_ids(*sources: int | list[int] | None) -> list[int]:
-    """Merge the EOS ids of a model and of its tokenizer, without duplicates."""
+    """Merge the EOS ids of a model and of its tokenizer, without duplicates.
+
+    Raises InputError for what is no whole number.
+    """
     lists = [ids if isinstance(ids, list) else [ids] for ids in sources if ids is not None]
-    return list(dict.fromkeys(chain.from_iterable(lists)))
+    found = list(dict.fromkeys(chain.from_iterable(lists)))
+    if odd := [each for each in found if not isinstance(each, int)]:
+        raise InputError(
+            f"expected whole numbers as eos_token_id, got {odd[0]!r:.40}; mend it in "
+            "generation_config.json or config.json"
+        )
+    return found
 
 
 def render_plain(prompt: Prompt) -> str:

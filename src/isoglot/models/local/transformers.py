@@ -26,7 +26,7 @@ class CausalModel:
 
         self.encoder = PromptEncoder(config)
         path, hub, adapters = self.encoder.weights
-        self.model, _ = load_weights(
+        self.model, missing = load_weights(
             AutoModelForCausalLM,
             path,
             hub,
@@ -34,6 +34,11 @@ class CausalModel:
             device=config.device,
             adapters=adapters,
         )
+        if missing:
+            raise InputError(
+                f"expected all weights that config.json names in {path}, got none for {missing[0]} "
+                f"and {len(missing) - 1} others; fetch or save the checkpoint again"
+            )
 
     @classmethod
     def in_training(

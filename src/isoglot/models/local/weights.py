@@ -12,6 +12,7 @@ from isoglot.core.environment import fast_bfloat16
 from isoglot.core.errors import InputError
 from isoglot.core.files import file_sha256
 from isoglot.models.local.adapters import base_of, merge
+from isoglot.models.local.checkpoint import check_checkpoint, reading_checkpoint
 from isoglot.models.local.probe import check_loaded
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -34,6 +35,7 @@ def model_revision(path_or_id: str, revision: str = "main") -> str:
                 f"expected a model with *.safetensors weights, got none in {folder}; save "
                 f"it with model.save_pretrained"
             )
+        check_checkpoint(folder)
         base = base_of(str(folder))
         return folder_revision(folder, _CONTENT, [model_revision(*base)] if base else [])
     if not _HUB_ID.fullmatch(path_or_id):
@@ -116,20 +118,24 @@ def load_weights(
     Loads safetensors only and never runs code from the checkpoint. `auto_class` is one of
     transformers' `AutoModelFor…`; `adapters` is a folder of PEFT adapters to merge into the model.
 
-    Raises InputError for a policy of our own that computes something else than when it was saved.
+    Raises InputError for a checkpoint that transformers cannot read, or that has no layers, and for
+    a policy of our own that computes something else than when it was saved.
     """
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the stage has a bar of its own
     target, device_map = _placement(device)
-    model, loading = auto_class.from_pretrained(
-        path,
-        dtype=dtype_for(device, dtype),
-        device_map=device_map,
-        use_safetensors=True,
-        output_loading_info=True,
-        **hub,
-    )
+    with reading_checkpoint(path):
+        model, loading = auto_class.from_pretrained(
+            path,
+            dtype=dtype_for(device, dtype),
+            device_map=device_map,
+            use_safetensors=True,
+            output_loading_info=True,
+            **hub,
+        )
+    if getattr(model.config.get_text_config(), "num_hidden_layers", None) == 0:
+        raise InputError(f"expected a model with layers in {path}, got a config.json with none")
     model.eval()
     if adapters is not None:
         model = merge(model, adapters)
