@@ -202,7 +202,14 @@ def _implicit_reward(config: ImplicitRewardConfig, context: _Context) -> Implici
 
 def translation_model(config: TranslationLikelihoodConfig) -> Seq2SeqConfig:
     """Return the translation model of a scorer."""
-    return Seq2SeqConfig(**config.model_dump(exclude={"kind", "reference", "name", "weight"}))
+    return Seq2SeqConfig(
+        path=config.path,
+        revision=config.revision,
+        backend=config.backend,
+        dtype=config.dtype,
+        device=config.device,
+        batch_tokens=config.batch_tokens,
+    )
 
 
 def calibrated(
