@@ -190,18 +190,15 @@ def drop_a_column(path):
     parquet.write_table(parquet.read_table(path).drop_columns(["gold"]), path)
 
 
-@pytest.mark.parametrize(
-    ("damage", "words"), [(truncate, "not a parquet"), (drop_a_column, "column missing: gold")]
-)
-def test_a_damaged_shard_and_its_mend(damage, words, half_run, finished_run, isoglot, tiny_policy):
+@pytest.mark.parametrize("damage", [truncate, drop_a_column])
+def test_a_damaged_shard_and_its_mend(damage, half_run, finished_run, isoglot, tiny_policy):
     damaged = shard_path(half_run / "round-0/prompts", 1)
     damage(damaged)
     command = ("run", "lidr-lab", "--out", half_run, *tiny_overrides(tiny_policy))
     code, error = isoglot(*command)
     assert code == 2
-    assert f"cannot read {damaged} (" in error
-    assert words in error.lower()
-    assert "delete that file and its stage's done.json, and run again" in error
+    assert f"{damaged} is another file than the one that was written there" in error
+    assert f"or delete this one and {damaged.parent}/done.json and run again" in error
     damaged.unlink()
     (half_run / "round-0/prompts/done.json").unlink()
     assert isoglot(*command)[0] == 0

@@ -47,7 +47,9 @@ def replace(path):
 def follow(error, run):
     """Delete what a line says to delete: a path, or the file that it is about."""
     about = Path(re.findall(rf"({run}\S*[^\s,:])", error)[0])
-    named = re.findall(rf"delete (it|that file|the folder|{run}\S*[^\s,:])", error)[-1]
+    named = re.findall(
+        rf"delete (?:this one and )?(it|that file|the folder|{run}\S*[^\s,:])", error
+    )[-1]
     meant = {"it": about, "that file": about, "the folder": about.parent}
     path = meant.get(named, Path(named))
     shutil.rmtree(path) if path.is_dir() else path.unlink()

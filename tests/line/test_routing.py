@@ -210,7 +210,12 @@ BAD = [
     ({"route": {"without": "keep"}}, "route.without: Input should be 'drop' or 'best', got 'keep'"),
     ({"route": {"max_off_target": 1}}, "did you mean 'max_off_target_rate'"),
     (
-        {"route": None, "samplers": [{"kind": "source"}], "pair": {"method": "best_vs_worst"}},
+        {
+            "route": None,
+            "samplers": [{"kind": "source"}],
+            "pair": {"method": "best_vs_worst"},
+            "score": {"scorers": [{"kind": "length"}]},
+        },
         "several translators make several candidates for each prompt",
     ),
     ({"translator": []}, r"translator: .*got \[\]"),

@@ -19,7 +19,7 @@ axes:
     dpo:
     sft: {train: {method: sft}}
   data:
-    EN-1: {languages: [en], pair.method: best_vs_worst}
+    EN-1: {languages: [en], pair.method: best_vs_worst, score: {scorers: [{kind: length}]}}
     ML-3: {languages: [en, sw, it], prompts.num_families: 400}
     1200: {size: 1200}
 skip: [{method: sft, data: 1200}]

@@ -232,16 +232,16 @@ def check_files(folder: Path, *, by_content: bool = True) -> None:
     if "files" not in done:  # not done, or by an earlier version
         return
     found, known = _parquet_files(folder), done["files"]
-    again = f"delete {folder / DONE} and run again, which makes it again"
+    again = f"{folder / DONE} and run again, which makes it again"
     for name, was in known.items():
         if name not in found:
-            raise InputError(f"{folder / name} is missing: put it back, or {again}")
+            raise InputError(f"{folder / name} is missing: put it back, or delete {again}")
         size = found[name].stat().st_size
         if size != was["bytes"] or (by_content and file_sha256(found[name]) != was["sha256"]):
             raise InputError(
                 f"{found[name]} is another file than the one that was written there (expected "
                 f"{was['rows']} rows in {was['bytes']} bytes, came {size} bytes): put that back, "
-                f"or delete this one, {again}"
+                f"or delete this one and {again}"
             )
     if added := sorted(found.keys() - known.keys()):
         raise InputError(

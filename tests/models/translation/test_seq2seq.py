@@ -278,7 +278,7 @@ def test_a_recipe_with_it_needs_no_translate_section_and_is_checked_first(
         f"{{engine: transformers, path: {tiny_model}, languages: [en, de], answers_in: dominant}}"
     )
     pool = (f"samplers=[{{kind: policy}}, {other}]", "pair.method=best_vs_worst", "rounds=1")
-    pool += ("generate.sampling.num_samples=2",)
+    pool += ("generate.sampling.num_samples=2", "score={scorers: [{kind: length}]}")
     fewer = tiny_recipe(tiny_model, "languages=[en, de, fo]", "train=null", translator, *pool)
     assert fewer.translated_languages() == ("en", "de")
     check_translator(fewer.translator, fewer.translated_languages())

@@ -87,7 +87,8 @@ class Cards:
         ]
         tags = {card.language for card in self.cards}
         sides = [side for card in self.cards for side in card.sides]
-        tags |= {tag for side in sides for tag in (side.language, side.thought_language)}
+        tags |= {side.language for side in sides}
+        tags |= {side.thought_language for side in sides if side.thought}
         return {
             "noun": self.noun,
             "facets": facets,
