@@ -119,21 +119,6 @@ def test_greedy_answers_are_those_of_transformers(served, path):
 
 
 @pytest.mark.slow
-def test_a_thought_ends_at_its_limit_as_by_transformers(tiny_model, tmp_path):
-    """The server is asked again for the answer after the closing mark, and for a longer thought."""
-    opened = CHAT_TEMPLATE + "{% if add_generation_prompt %}{{ '<think>\n' }}{% endif %}"
-    shared = {"path": str(tiny_model), "chat_template": opened}
-    local = TransformersSampler(WeightsConfig(**shared, device="cpu", dtype="float32"))
-    with servers_in(tmp_path):
-        served = load_sampler(config(str(tiny_model)).model_copy(update=shared))
-        for limit in (6, 12, 40):
-            limited = Sampling(max_new_tokens=30, max_thinking_tokens=limit)
-            found, expected = (each.sample(prompts(), limited) for each in (served, local))
-            assert found == expected
-        served.close()
-
-
-@pytest.mark.slow
 def test_samples_come_again_with_their_seed_in_any_company(served):
     asked = prompts()
     first = served.sample(asked, WARM)
@@ -171,6 +156,21 @@ def test_choices_are_those_of_transformers(served, path):
     too_long = served.log_likelihoods(prompts(1), [[" na" * 5000, " seven"]])
     assert too_long[0][0] is None
     assert too_long[0][1] == found[0][1]
+
+
+@pytest.mark.slow
+def test_a_thought_ends_at_its_limit_as_by_transformers(tiny_model, tmp_path):
+    """The server is asked again for the answer after the closing mark, and for a longer thought."""
+    opened = CHAT_TEMPLATE + "{% if add_generation_prompt %}{{ '<think>\n' }}{% endif %}"
+    shared = {"path": str(tiny_model), "chat_template": opened}
+    local = TransformersSampler(WeightsConfig(**shared, device="cpu", dtype="float32"))
+    with servers_in(tmp_path):
+        served = load_sampler(config(str(tiny_model)).model_copy(update=shared))
+        for limit in (6, 12, 40):
+            limited = Sampling(max_new_tokens=30, max_thinking_tokens=limit)
+            found, expected = (each.sample(prompts(), limited) for each in (served, local))
+            assert found == expected
+        served.close()
 
 
 @pytest.mark.slow
