@@ -165,7 +165,7 @@ def test_a_thought_ends_at_its_limit_as_by_transformers(tiny_model, tmp_path):
     shared = {"path": str(tiny_model), "chat_template": opened}
     local = TransformersSampler(WeightsConfig(**shared, device="cpu", dtype="float32"))
     with servers_in(tmp_path):
-        served = load_sampler(config(str(tiny_model)).model_copy(update=shared))
+        served = load_sampler(config(str(tiny_model), DOUBLE).model_copy(update=shared))
         for limit in (6, 12, 40):
             limited = Sampling(max_new_tokens=30, max_thinking_tokens=limit)
             found, expected = (each.sample(prompts(), limited) for each in (served, local))
