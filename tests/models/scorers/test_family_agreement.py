@@ -3,11 +3,12 @@
 from fractions import Fraction
 
 import pytest
+from family_rows import rewards_of, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Completion, FinishReason, Prompt
+from isoglot.core.records import Completion, FinishReason
 from isoglot.core.scorers import AgreementConfig
 from isoglot.evals.graders import FINAL_ANSWERS, GRADERS
 from isoglot.models.scorers.agreement import AgreementScorer
@@ -19,20 +20,9 @@ FAMILIES = st.dictionaries(
 )
 
 
-def rows(answers, family="f", *, reason=FinishReason.STOP):
-    """Prompts and completions of a family, by language."""
-    found = []
-    for tag, texts in answers.items():
-        prompt = Prompt.from_text(f"{family} in {tag}", language=tag, family=family)
-        key = (family, prompt.prompt_id, tag, "m")
-        found += [(prompt, Completion(*key, i, text, reason)) for i, text in enumerate(texts)]
-    return found
-
-
 def rewards(found, **settings):
     config = AgreementConfig(grader="last_number", **settings)
-    scorer = AgreementScorer(config, FINAL_ANSWERS["last_number"], "en")
-    return scorer.score([prompt for prompt, _ in found], [row for _, row in found])
+    return rewards_of(AgreementScorer(config, FINAL_ANSWERS["last_number"], "en"), found)
 
 
 def test_a_vote_by_hand():
