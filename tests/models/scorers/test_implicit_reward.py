@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from apples import rows_of
-from family_rows import FAMILIES, check_order, rewards_of, rows
+from family_rows import FAMILIES, check_order, rewards_of, rows, scored_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,23 +163,7 @@ def test_a_penalty_depends_on_differences_within_prompts_alone(prompts, shift, r
 
 def recipe_with(**changes):
     scorer = {"kind": "implicit_reward", "policy": "lab:policy", "reference": "lab:hasty"}
-    return load_recipe(
-        "xsc-lab",
-        {
-            "score.scorers": [scorer, {"kind": "language_match", "weight": 0}],
-            "unseen_languages": [],
-            "languages": ["en", "de"],
-            "rounds": 1,
-            "train": None,
-            "evaluate.tasks": [],
-            "evaluate.validation": None,
-            "prompts.num_families": 6,
-            "families_per_shard": 3,
-            "generate.sampling.num_samples": 3,
-            "generate.sampling.max_new_tokens": 24,
-            **changes,
-        },
-    )
+    return scored_recipe(scorer, **changes)
 
 
 def test_the_penalty_of_a_run_is_fitted_to_all_its_shards(tmp_path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from apples import rows_of
-from family_rows import FAMILIES, check_order, rewards_of, rows
+from family_rows import FAMILIES, check_order, rewards_of, rows, scored_recipe
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,6 @@ from isoglot.models.memory import Device
 from isoglot.models.scorers.load import scorer_settings
 from isoglot.models.scorers.similarity import SimilarityScorer, calibration_means
 from isoglot.planning.plan import plan_of
-from isoglot.recipe.recipe import load_recipe
 
 ANGLES = {"a": 0, "b": 60, "c": 90, "d": 180, "e": 300}
 """Texts as unit vectors of a plane, in degrees."""
@@ -178,28 +177,8 @@ def test_the_special_tokens_of_a_text_do_not_count():
     assert model.embed([text])[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
 
 
-def recipe_with(*scorers, **changes):
-    return load_recipe(
-        "xsc-lab",
-        {
-            "score.scorers": [*scorers, {"kind": "language_match", "weight": 0}],
-            "unseen_languages": [],
-            "languages": ["en", "de"],
-            "rounds": 1,
-            "train": None,
-            "evaluate.tasks": [],
-            "evaluate.validation": None,
-            "prompts.num_families": 6,
-            "families_per_shard": 3,
-            "generate.sampling.num_samples": 3,
-            "generate.sampling.max_new_tokens": 24,
-            **changes,
-        },
-    )
-
-
 def test_a_run_is_calibrated_once_by_its_prompts(tmp_path):
-    recipe = recipe_with({"kind": "similarity"}, {"kind": "consistency", "calibrate": False})
+    recipe = scored_recipe({"kind": "similarity"}, {"kind": "consistency", "calibrate": False})
     run_recipe(recipe, tmp_path, silent=True)
     folder = tmp_path / "round-0/score"
     found = json.loads((folder / "calibration.json").read_text("utf-8"))
@@ -215,7 +194,9 @@ def test_a_run_is_calibrated_once_by_its_prompts(tmp_path):
 
 
 def test_the_plan_counts_the_model():
-    recipe = recipe_with({"kind": "similarity"}, {"kind": "consistency", "path": "lab:translator"})
+    recipe = scored_recipe(
+        {"kind": "similarity"}, {"kind": "consistency", "path": "lab:translator"}
+    )
     works = [work for work in plan_of(recipe).works if work.stage == "score"]
     assert [work.model for work in works] == ["policy", "translator", "language_match"]
     assert works[0].tokens_in.typical > 0
@@ -235,7 +216,7 @@ def test_the_plan_counts_the_model():
     ],
 )
 def test_what_the_recipe_lacks_is_named_before_anything_runs(kind, changes, problem):
-    recipe = recipe_with({"kind": kind}, **changes)
+    recipe = scored_recipe({"kind": kind}, **changes)
     with pytest.raises(InputError, match=problem):
         check_scorer(recipe.score.scorers[0], recipe)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from apples import rows_of
-from family_rows import FAMILIES, check_order, rewards_of, rows
+from family_rows import FAMILIES, check_order, rewards_of, rows, scored_recipe
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +20,6 @@ from isoglot.models.scorers.load import load_scorers, scorer_settings, translati
 from isoglot.models.scorers.translation_likelihood import TranslationLikelihoodScorer
 from isoglot.models.translation.seq2seq import Seq2SeqTranslator
 from isoglot.planning.plan import plan_of
-from isoglot.recipe.recipe import load_recipe
 
 LAB = TranslationLikelihoodConfig(path=lab_path("lab:translator"))
 
@@ -83,22 +82,8 @@ def test_the_order_of_samples_and_languages_changes_nothing(one, other, seed):
 
 def recipe_with(**changes):
     scorer = {"kind": "translation_likelihood", "path": "lab:translator"}
-    return load_recipe(
-        "xsc-lab",
-        {
-            "score.scorers": [scorer, {"kind": "language_match", "weight": 0}],
-            "unseen_languages": [],
-            "languages": ["en", "de"],
-            "rounds": 1,
-            "train": None,
-            "evaluate.tasks": [],
-            "evaluate.validation": None,
-            "prompts.num_families": 4,
-            "generate.sampling.num_samples": 3,
-            "generate.sampling.max_new_tokens": 24,
-            **changes,
-        },
-    )
+    one_shard = {"prompts.num_families": 4, "families_per_shard": 250}
+    return scored_recipe(scorer, **{**one_shard, **changes})
 
 
 def test_a_run_rewards_what_translates_into_the_english_answer(tmp_path):
