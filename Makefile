@@ -9,7 +9,7 @@ REAL   ?= .real
 # of a test would else compile the package and the tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup check test test-slow test-vllm vllm-env demo bench clean
+.PHONY: setup check test test-slow test-vllm vllm-env demo docs bench clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -53,8 +53,13 @@ vllm-env: setup
 demo: setup
 	$(BIN)/isoglot demo
 
+# The site, in .site/index.html: the pages of docs/, and those that the package generates.
+docs: setup
+	$(BIN)/python tools/reference.py
+	$(BIN)/zensical build --strict
+
 bench: setup
 	$(BIN)/python bench/line.py
 
 clean:
-	rm -rf $(VENV) $(REAL) runs .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(REAL) runs .cache .site docs/reference .mypy_cache .pytest_cache .ruff_cache

@@ -29,6 +29,7 @@ class OwnBenchmarkConfig(PromptFormat):
 
     kind: Literal["own"]
     name: str
+    """Name of the task, in tables and files."""
     rows: RowSource = Field(discriminator="kind")
     """Files, a set of the hub, or a list. Its `language`, `columns.language`, `columns.gold`,
     `family` and `where` count; a family is by default the place of a row within its language."""
@@ -39,6 +40,7 @@ class OwnBenchmarkConfig(PromptFormat):
     choices: Mapping[str, str] = {}
     """Label → column of the choice, in place of a grader: the gold is a label then."""
     metric: str = "accuracy"
+    """Name of the mean of the grades."""
     max_new_tokens: int = Field(512, ge=1)
     """Longest answer, unless another one is requested."""
 

@@ -31,6 +31,7 @@ class Sampling(Section):
     """Settings of decoding."""
 
     max_new_tokens: int = Field(512, ge=1, le=10_000_000)
+    """Longest answer, in tokens of the model; one that reaches it is cut off."""
     max_thinking_tokens: int | None = Field(None, ge=1)
     """Limit of a thought, in tokens from the first that the model writes, within `max_new_tokens`:
     there its closing mark is written, and the answer begins. Engines that run weights only; a
@@ -38,10 +39,14 @@ class Sampling(Section):
     temperature: float = Field(0.0, ge=0, allow_inf_nan=False)
     """0 is greedy decoding."""
     top_p: float = Field(1.0, gt=0, le=1)
+    """Nucleus sampling: sample from the likeliest tokens that have this share of the
+    probability."""
     repetition_penalty: float = Field(1.0, gt=0, allow_inf_nan=False)
+    """Factor by which tokens that are there already become less likely; 1 is none."""
     num_samples: int = Field(1, ge=1, le=10_000)
     """Completions for each prompt."""
     seed: int = Field(42, ge=0, lt=2**32)
+    """Seed of the sampling."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Strings that end an answer, as the model's own end does; they are not part of it."""
 

@@ -28,6 +28,7 @@ class RowsConfig(Section):
     """Rows of the user's: their columns, and those of them that are read."""
 
     columns: RowColumns = RowColumns()
+    """Names of the columns, where they are not those that are recognised."""
     language: str | None = None
     """Language of every prompt, in place of a language column."""
     family: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ class HubRowsConfig(RowsConfig):
     name: str | None = None
     """The configuration, where the set has several."""
     split: str = "train"
+    """The split of the configuration."""
     revision: str = "main"
     """Branch, tag or commit. A run resolves a branch once, and its record has the commit."""
     files: str | None = None

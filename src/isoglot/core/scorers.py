@@ -9,29 +9,34 @@ from isoglot.core.protocols import Dtype
 from isoglot.core.section import Section
 
 
-class LanguageMatchConfig(Section):
+class ScorerSection(Section):
+    """Settings that every scorer has."""
+
+    name: str
+    """The key of its rewards in `Completion.rewards`."""
+    weight: float = 1.0
+    """The factor of its reward in the sum."""
+
+
+class LanguageMatchConfig(ScorerSection):
     """1.0 for an answer in the requested language alone, 0.0 in another or in several."""
 
     kind: Literal["language_match"] = "language_match"
     thought: bool = False
     """Demand it of the thought of a reasoning model too, where there is one."""
     name: str = "language_match"
-    """The key of its rewards in `Completion.rewards`."""
-    weight: float = 1.0
-    """The factor of its reward in the sum."""
 
 
-class GoldConfig(Section):
+class GoldConfig(ScorerSection):
     """The grade of the answer against the prompt's gold, 0.0 to 1.0."""
 
     kind: Literal["gold"] = "gold"
     grader: str
     """A name in `evals/graders.GRADERS`."""
     name: str = "gold"
-    weight: float = 1.0
 
 
-class AgreementConfig(Section):
+class AgreementConfig(ScorerSection):
     """1.0 for the final answer on which the languages of a family agree, 0.0 for another."""
 
     kind: Literal["agreement"] = "agreement"
@@ -46,18 +51,16 @@ class AgreementConfig(Section):
     """`shuffled` rewards the agreement of another family, `dominant_only` takes the vote of the
     dominant language alone: controls of an experiment."""
     name: str = "agreement"
-    weight: float = 1.0
 
 
-class LengthConfig(Section):
+class LengthConfig(ScorerSection):
     """The number of characters of an answer: the control that a reward model has to beat."""
 
     kind: Literal["length"] = "length"
     name: str = "length"
-    weight: float = 1.0
 
 
-class JudgeScorerConfig(Section):
+class JudgeScorerConfig(ScorerSection):
     """A model that writes a rating from 1 to 10."""
 
     kind: Literal["judge"] = "judge"
@@ -66,10 +69,9 @@ class JudgeScorerConfig(Section):
     show_gold: bool = False
     """Show it the prompt's gold as a reference answer."""
     name: str = "judge"
-    weight: float = 1.0
 
 
-class SiblingsConfig(Section):
+class SiblingsConfig(ScorerSection):
     """The win rate of an answer against the other answers to its prompt, by a judge, 0 to 1.
 
     n answers to a prompt take n * (n - 1) calls of the judge: every two in both orders.
@@ -85,7 +87,6 @@ class SiblingsConfig(Section):
     """The request to the judge in place of isoglot's, with `{prompt}`, `{first}`, `{second}` and
     `{language}`, and with `{reference}` where there is one."""
     name: str = "siblings"
-    weight: float = 1.0
 
     @model_validator(mode="after")
     def _shows_its_reference(self) -> Self:
@@ -98,7 +99,7 @@ class SiblingsConfig(Section):
         return self
 
 
-class ImplicitRewardConfig(Section):
+class ImplicitRewardConfig(ScorerSection):
     """The implicit reward of a policy that was trained on preferences: its log-probability of the
     answer less that of the reference, under the prompt in the dominant language.
 
@@ -118,10 +119,9 @@ class ImplicitRewardConfig(Section):
     rejected are equally long in the mean (`length_penalties.json`); online training takes a
     number."""
     name: str = "implicit_reward"
-    weight: float = 1.0
 
 
-class EmbeddingSection(Section):
+class EmbeddingSection(ScorerSection):
     """Settings of embeddings, and of the rewards that are made of them."""
 
     path: str | None = None
@@ -157,7 +157,6 @@ class SimilarityConfig(EmbeddingSection):
 
     kind: Literal["similarity"] = "similarity"
     name: str = "similarity"
-    weight: float = 1.0
 
 
 class ConsistencyConfig(EmbeddingSection):
@@ -166,10 +165,9 @@ class ConsistencyConfig(EmbeddingSection):
 
     kind: Literal["consistency"] = "consistency"
     name: str = "consistency"
-    weight: float = 1.0
 
 
-class TranslationLikelihoodConfig(Section):
+class TranslationLikelihoodConfig(ScorerSection):
     """The mean log-probability of the answer in the dominant language as the translation of an
     answer, by a translation model."""
 
@@ -179,6 +177,7 @@ class TranslationLikelihoodConfig(Section):
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder has none, its content is its revision."""
     backend: Literal["transformers", "ctranslate2"] = "transformers"
+    """The library that runs it."""
     dtype: str = "auto"
     """`auto`: the precision in which the checkpoint was saved."""
     device: str = "auto"
@@ -188,10 +187,9 @@ class TranslationLikelihoodConfig(Section):
     reference: Literal["dominant", "another_family"] = "dominant"
     """`another_family` takes an answer of another family: a control of an experiment."""
     name: str = "translation_likelihood"
-    weight: float = 1.0
 
 
-class RewardModelConfig(Section):
+class RewardModelConfig(ScorerSection):
     """A sequence classification model with one label, run by `transformers` in this process."""
 
     kind: Literal["reward_model"] = "reward_model"
@@ -206,10 +204,9 @@ class RewardModelConfig(Section):
     batch_tokens: int = Field(16_384, ge=1)
     """Upper bound of rows * longest row of a batch, in tokens; one row alone may be longer."""
     name: str = "reward_model"
-    weight: float = 1.0
 
 
-class PythonConfig(Section):
+class PythonConfig(ScorerSection):
     """A function of your own, which is imported and run: name none that you did not read.
 
     It takes the prompts and the completions of whole families, `prompts[i]` being that of
@@ -221,7 +218,6 @@ class PythonConfig(Section):
     path: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     """`package.module:name`; the module is installed, or in a folder of PYTHONPATH."""
     name: str = "python"
-    weight: float = 1.0
 
 
 ScorerConfig = Annotated[

@@ -41,6 +41,7 @@ class FilterConfig(Section):
     swap_at_random: bool = False
     """Control experiment: which side of a kept pair is chosen is random."""
     swap_seed: int = 0
+    """Seed of `swap_at_random`."""
 
 
 def filter_preferences(

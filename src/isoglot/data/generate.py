@@ -12,6 +12,7 @@ class GenerateConfig(Section):
     """Decoding of every sampler of the run that has no `sampling:` of its own."""
 
     sampling: Sampling = Sampling()
+    """Decoding settings that the samplers share."""
 
 
 def generate(

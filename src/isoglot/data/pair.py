@@ -33,6 +33,9 @@ class PairConfig(Section):
     method: Literal["translated_vs_direct", "best_vs_worst", "best_vs_random", "max_vs_low"] = (
         "translated_vs_direct"
     )
+    """`translated_vs_direct` (LIDR) chooses the translated answer of the dominant language over the
+    direct one. The others choose the highest reward, over the lowest, over a random one, or over
+    the one nearest to the mean less two deviations (`max_vs_low`, CroCo)."""
     dominant_pairs: str = "all"
     """Languages whose back-translations make pairs for the dominant language: `all`, `none`, or one
     tag (translated_vs_direct).

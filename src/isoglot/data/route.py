@@ -57,6 +57,7 @@ class RouteConfig(Section):
     """Families that the routes are compared on, the first by the hash of their id; they stay in the
     data."""
     weights: RouteWeights = RouteWeights()
+    """Weights of what makes the quality of a route."""
     reward: str | None = None
     """Reward of `score:` that counts: the name of a scorer, or `total`. Of several samples the one
     with the highest is selected."""

@@ -54,10 +54,13 @@ class TaskConfig(Section):
     """Prompts with gold answers, the decoding of the answers, and their grader."""
 
     name: str
+    """Name of the task, in tables and files."""
     grader: GraderName = "last_number"
+    """The comparison of an answer with the gold."""
     metric: str = "accuracy"
     """Name of the mean of the grades."""
     decoding: Sampling = Sampling()
+    """Decoding of the answers; greedy by default."""
     cut_off: CutOff = "graded"
     """Treatment of an answer cut off at the token limit: graded as it is, as in most published
     tables, counted as wrong, or left out of the mean and counted apart (`unknown`, which cannot

@@ -25,6 +25,7 @@ class LabPromptConfig(Section):
     """Word problems with a number as gold, short instructions (`open`), or the sums of the almanac,
     in a hundred languages, with the whole answer as gold."""
     split: Split = "train"
+    """The part of the world; no family is in two of them."""
 
     @property
     def has_completions(self) -> bool:

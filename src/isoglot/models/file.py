@@ -27,6 +27,7 @@ class FileSamplerConfig(Section):
     id_columns: tuple[str, ...] = ()
     """The columns, in order, that were the `id` of the prompts; by default `prompt_id`."""
     text_column: str = "completion"
+    """The column of the completion."""
     finish_reason_column: str | None = None
     """`stop`, `length` or `error`, in the words of any API; without this column every completion
     counts as `stop`."""

@@ -61,7 +61,9 @@ class Recipe(Section):
     """A method: the parts of the line, and their settings."""
 
     name: str
+    """Name of the run, of its folder (`runs/NAME`) and in every table."""
     description: str = ""
+    """One sentence that `isoglot recipes` prints."""
     languages: Annotated[Tags, Field(min_length=1)]
     """Languages that are trained: BCP-47 tags, or sets of `isoglot languages --sets`; `-NAME`
     removes a tag or set."""
@@ -70,6 +72,7 @@ class Recipe(Section):
     system: str = ""
     """System message before every prompt, in training and in evaluation."""
     dominant_language: str = "en"
+    """The language in which the model is best: its answers are trusted and translated."""
     seed: int = Field(1, ge=0, lt=2**32)
     """Seed of the prompts, the bootstrap and the training; for sampling see
     `generate.sampling.seed`."""
@@ -77,11 +80,15 @@ class Recipe(Section):
     """Number of rounds, or one entry per round with the keys that differ from the recipe
     (`{languages: […], train: {…}}`; `prompts.num_families` sets one key of a section)."""
     families_per_shard: int = Field(250, ge=1)
+    """Families in one Parquet file; a killed run repeats at most one of them in each stage."""
     policy: PolicyConfig
+    """The model that is improved, M0."""
     prompts: PromptsConfig
+    """The prompts that the samplers complete."""
     samplers: tuple[MemberConfig, ...] = ()
     """The samplers that complete the prompts; default: the policy of the round alone."""
     generate: GenerateConfig = GenerateConfig()
+    """Decoding of the completions."""
     translate: PromptTranslatorConfig | None = None
     """Prompt of a sampler that translates. With this section, and for `translated_vs_direct`, all
     answers are translated into and out of the dominant language; in a pool, only the answers of
@@ -94,8 +101,11 @@ class Recipe(Section):
     identifier: IdentifierConfig = LangidConfig()
     """The language identifier of the answers."""
     score: ScoreConfig | None = None
+    """Rewards of the completions, for the methods that rank and for online training."""
     pair: PairConfig = PairConfig()
+    """Choice of a better and a worse completion."""
     filter: FilterConfig = FilterConfig()
+    """Filters that keep preferences out of training."""
     route: RouteConfig | None = None
     """Makes demonstrations instead of preferences, by the best generation route for each language;
     `train.method` is then sft."""
@@ -110,6 +120,7 @@ class Recipe(Section):
     launch: LaunchConfig | None = None
     """Trains in several processes, with `accelerate launch`; default: in one."""
     evaluate: EvaluateConfig = EvaluateConfig()
+    """Tasks that every policy, M0 among them, is evaluated on."""
     execute: ExecuteConfig = LocalConfig()
     """The executor of the stages; the rows do not depend on it."""
 

@@ -90,6 +90,7 @@ class EvaluationTask(TaskConfig):
         LabPromptConfig | FileRowsConfig | HubRowsConfig | ListRowsConfig | AnyBenchmark,
         Field(discriminator="kind"),
     ]
+    """A published benchmark (`kind: benchmark`), or prompts with gold answers."""
     num_families: int | None = Field(1000, ge=1)
     """Families of examples; None: all."""
     cross_lingual: CrossLingualConfig | None = None
@@ -117,6 +118,7 @@ class EvaluateConfig(Section):
     """The evaluation of every policy M_t."""
 
     tasks: tuple[EvaluationTask, ...] = ()
+    """The tasks whose results are reported."""
     validation: EvaluationTask | None = None
     """The task of the stop rule: no further round once no trained language gains on it beyond its
     interval. Its examples are not those of `tasks`. Default: every round is run."""

@@ -26,6 +26,7 @@ class OracleConfig(Section):
 
     kind: Literal["oracle"] = "oracle"
     name: str = "oracle"
+    """Name of the judge, in tables."""
 
 
 StudyJudgeConfig = Annotated[OracleConfig | ScorerConfig, Field(discriminator="kind")]
@@ -60,8 +61,11 @@ class FindingConfig(Section):
     """A contrast of two sets of cells, which says whether a claim holds."""
 
     claim: str
+    """The claim in words, as the page shows it."""
     better: Selector
+    """Cells that the claim expects to win."""
     than: Selector
+    """Cells that they are compared with."""
     languages: _Languages = "all"
     """The languages of the win rates: these, or those of the compared cells that all of them train,
     or that none does."""
@@ -84,12 +88,15 @@ class StudyConfig(Section):
     """A grid over recipe keys, and the claims to check with it."""
 
     name: _Name
+    """Name of the study, and of its folder (`runs/NAME`)."""
     description: str = ""
+    """One sentence, as the page shows it."""
     recipe: str
     """A `.yaml` file, or a name that `isoglot recipes` lists."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Recipe keys of every cell, as on the command line of `run`."""
     seeds: tuple[int, ...] = Field(min_length=1)
+    """Seeds with which every cell is run."""
     task: str
     """The task of the recipe on which the last policy is compared with M0."""
     judges: tuple[StudyJudgeConfig, ...] = Field((OracleConfig(),), min_length=1)
@@ -101,7 +108,9 @@ class StudyConfig(Section):
     skip: tuple[Selector, ...] = ()
     """Cells that are not run."""
     findings: tuple[FindingConfig, ...] = ()
+    """Claims that the study checks."""
     budget: BudgetConfig | None = None
+    """Compute to which every cell is held."""
 
     @field_validator("judges", mode="before")
     @classmethod

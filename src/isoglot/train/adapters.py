@@ -13,7 +13,9 @@ class LoraConfig(Section):
     """Low-rank adapters, merged into the saved policy."""
 
     r: int = Field(16, ge=1)
+    """Rank of the adapters."""
     alpha: int = Field(32, ge=1)
+    """Scale of the adapters, which are multiplied by alpha / r."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """TRL's DPO sets it to 0 unless `training: {disable_dropout: false}`."""
     targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
@@ -27,7 +29,9 @@ class QuantizationConfig(Section):
     """
 
     bits: Literal[4] = 4
+    """Bits of a weight of the base."""
     type: Literal["nf4", "fp4"] = "nf4"
+    """Data type of the weights: NormalFloat (the paper's) or 4-bit floats."""
     double_quant: bool = True
     """Quantize the constants of the quantization, too."""
 

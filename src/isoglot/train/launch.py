@@ -49,6 +49,8 @@ class LaunchConfig(Section):
     main_process_ip: str | None = None
     """Address of the machine where the run is, as the others reach it."""
     main_process_port: int | None = Field(None, ge=1, le=65535)
+    """Port of the main process; default: accelerate's 29500 on several machines, a free one on
+    one."""
 
     @property
     def path(self) -> Path:

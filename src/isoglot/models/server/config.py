@@ -39,7 +39,9 @@ class OpenAIConfig(Section):
 
     engine: Literal["openai"] = "openai"
     model: str
+    """The name of the model at the server."""
     base_url: str = f"https://{_VENDOR}/v1"
+    """Address of the server, up to `/v1`."""
     api_key_env: KeyVariable = None
     """The environment variable with the key. By default OPENAI_API_KEY for OpenAI's own address and
     none for any other: a key is sent only where it belongs."""
@@ -57,19 +59,24 @@ class OpenAIConfig(Section):
     continues by itself; OpenAI and `transformers serve` begin a new turn, and a prefill that the
     answer repeats is removed."""
     max_concurrency: int = Field(8, ge=1, le=10_000)
+    """Requests in flight at a time."""
     requests_per_minute: float | None = Field(None, ge=0.1, allow_inf_nan=False)
+    """Limit of requests; default: none."""
     tokens_per_minute: float | None = Field(None, ge=10, allow_inf_nan=False)
     """Limit for prompts and completions together."""
     timeout_seconds: float = Field(300, gt=0, le=86_400)
     """For one request, from its start to the end of the answer."""
     max_attempts: int = Field(6, ge=1, le=1000)
+    """Attempts at one request, after rate limits, time-outs and errors of the server."""
     backoff_seconds: float = Field(1.0, ge=0, le=3600)
     """Upper bound of the first wait; it doubles with each attempt, the wait is drawn below it."""
     cache: Path | Literal["user"] | None = "user"
     """A SQLite file; `user` is the one in the user's cache folder (or in ISOGLOT_CACHE), null is
     none."""
     usd_per_million_prompt_tokens: float | None = Field(None, ge=0)
+    """Price of a million tokens of prompts, in US dollars."""
     usd_per_million_completion_tokens: float | None = Field(None, ge=0)
+    """Price of a million tokens of completions, in US dollars."""
     max_cost_usd: float | None = Field(None, gt=0)
     """No request starts that could exceed it, together with what the model has cost in the same
     output folder before; cached answers are free."""

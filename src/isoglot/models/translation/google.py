@@ -45,10 +45,12 @@ class GoogleConfig(Section):
 
     engine: Literal["google"] = "google"
     model: str = "nmt"
+    """The model of the service."""
     api_key_env: KeyVariable = None
     """The environment variable with a key. By default Application Default Credentials for Google's
     own address and none for any other: a key is sent only where it belongs."""
     base_url: str = _VENDOR
+    """Address of the service."""
     revision: str = ""
     """A name for the present version, such as a date: the service does not tell its version."""
     patience_seconds: float = Field(600, gt=0)

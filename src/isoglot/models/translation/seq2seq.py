@@ -48,10 +48,12 @@ class Seq2SeqConfig(Section):
     revision: str = "main"
     """Branch, tag or commit of a hub id; a local folder is identified by its content."""
     backend: Literal["transformers", "ctranslate2"] = "transformers"
+    """The library that runs it."""
     dtype: Dtype = "auto"
     """`auto` is the precision in which the checkpoint was saved; ctranslate2 also has `int8`,
     `int8_float16` and others."""
     device: str = "auto"
+    """`auto` is the accelerator, or else the processor; otherwise as in torch."""
     batch_tokens: int = Field(8_192, ge=1)
     """Upper bound of sentences * (longest sentence + `max_new_tokens`) * `num_beams` of a batch."""
     num_beams: int = Field(4, ge=1)
