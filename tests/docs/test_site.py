@@ -1,4 +1,4 @@
-"""The site: it builds with no broken link, and its generated pages have all that the package has."""
+"""The site: it builds with no broken link, and the generated pages hold all of the package."""
 
 import re
 import shutil
