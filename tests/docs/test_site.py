@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from markup import prose
 from reference import PAGES, verbs, write_pages
 from schema import meaning_of, places
 from typer.main import get_command
@@ -81,7 +82,7 @@ def test_every_verb_has_an_entry(project):
         entry = text.split(f"## isoglot {' '.join(names)} {{")[1].split("\n## ")[0]
         for each in command.params:
             is_option = each.param_type_name == "option"
-            assert (each.opts[0] if is_option else each.help.split("`")[0]) in entry, each.opts
+            assert (each.opts[0] if is_option else prose(each.help)) in entry, each.opts
 
 
 def test_every_public_name_language_benchmark_and_recipe_has_an_entry(project):
