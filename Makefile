@@ -9,7 +9,7 @@ REAL   ?= .real
 # of a test would else compile the package and the tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup check test test-slow test-vllm vllm-env demo docs bench clean
+.PHONY: setup check test test-slow test-vllm vllm-env demo docs picture bench clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -57,6 +57,11 @@ demo: setup
 docs: setup
 	$(BIN)/python tools/reference.py
 	$(BIN)/zensical build --strict
+
+# The picture of README.md: the report of a quick demo, in Chromium.
+picture: setup
+	$(BIN)/isoglot demo --quick --out runs/picture
+	$(BIN)/python tools/picture.py runs/picture/report.html
 
 bench: setup
 	$(BIN)/python bench/line.py
