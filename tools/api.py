@@ -17,7 +17,7 @@ def api_page() -> str:
     """Return the page."""
     lines = [
         "# Python API",
-        "The public names of `import isoglot`. The [guide](../index.md) shows them at work; the "
+        "The public names of `import isoglot`. The [guide](../python.md) shows them at work; the "
         "command line is a thin layer over them.",
     ]
     for name in sorted(isoglot.__all__, key=str.lower):

@@ -47,7 +47,7 @@ as text."""
 
 def study_keys() -> str:
     """Return the page of every key of a study."""
-    intro = "Every key of the file that [`isoglot study`](../index.md) reads."
+    intro = "Every key of the file that [`isoglot study`](../study.md) reads."
     return keys_page("Every key of a study", intro, StudyConfig, _examples("study"))
 
 
@@ -171,7 +171,7 @@ def benchmarks() -> str:
         "# Benchmarks",
         f"{len(rows)} benchmarks. Rows come from the hub or from files that you have; none are in "
         "the package. "
-        "[Measure](../index.md) shows how to run them.",
+        "[Measure](../measure.md) shows how to run them.",
         table(("task", "topic", "languages", "answered by", "licence", "source"), rows),
         "## Languages of each",
         table(

@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from tiny_run import tiny_overrides
 from typer.main import get_command
@@ -59,14 +58,9 @@ def verbs(group=None, before=()):
             yield (*before, name), (command.help or "").strip().split("\n")[0]
 
 
-def test_the_readme_has_a_row_for_every_verb_and_help_a_sentence(isoglot):
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    rows = [line for line in readme.splitlines() if line.startswith("| `isoglot ")]
-    cells = [part for row in rows for part in row.split("|")[1].split("`")[1::2]]
-    named = {cell.removeprefix("isoglot ").split(" [")[0] for cell in cells}
+def test_the_help_of_every_verb_begins_with_a_sentence(isoglot):
     for verb, sentence in verbs():
         name = " ".join(verb)
-        assert any(cell == name or cell.startswith(f"{name} ") for cell in named), name
         assert sentence[0].isupper(), name
         assert sentence.endswith((".", ",")) or sentence[-1].isalpha(), name
         code, out, _ = isoglot(*verb, "--help")
