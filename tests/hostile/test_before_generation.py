@@ -21,3 +21,27 @@ def test_it_is_refused_first(override, words, isoglot, tiny_policy, tmp_path):
     assert (code, error.count("\n")) == (2, 1), error
     assert re.search(words, error)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.training.learning_rate=-1", "expected a number greater than or equal to 0"),
+        ("train.training.lr_scheduler_type=cosin", "cosin is not a valid SchedulerType"),
+        ("train.training.push_to_hub=true", "push_to_hub, which uploads a training"),
+    ],
+)
+def test_an_argument_of_the_trainer_is_refused_by_every_verb(override, words, isoglot, tmp_path):
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    rows.write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
+    setting = override.removeprefix("train.training.")
+    for command in (
+        ("plan", "lidr-lab", override),
+        ("run", "lidr-lab", "--out", out, override),
+        ("train", "dpo", rows, "--model", "lab:policy", "--out", out, "--set", setting),
+        ("train", "reward", rows, "--model", "lab:policy", "--out", out, "--set", setting),
+    ):
+        code, _, error = isoglot(*command)
+        assert (code, error.count("\n")) == (2, 1), error
+        assert words in error
+        assert not out.exists()

@@ -11,7 +11,7 @@ from isoglot.models.memory import GIB, Device
 from isoglot.models.shape import model_shape
 from isoglot.recipe.drafting import DRAFT_METHODS, DraftSource, draft_recipe
 from isoglot.recipe.recipe import load_recipe
-from isoglot.train.settings import check_training
+from isoglot.train.arguments import check_training
 
 MODEL = "Qwen/Qwen3-4B-Instruct-2507"
 SHAPE = model_shape(MODEL, fetch=False)

@@ -16,9 +16,10 @@ from isoglot.train.adapters import (
     peft_config,
     quantization_arguments,
 )
+from isoglot.train.arguments import check_training, training_arguments
 from isoglot.train.policy import Policy
 from isoglot.train.saving import on_full_base
-from isoglot.train.settings import TrainConfig, check_training, training_arguments
+from isoglot.train.settings import TrainConfig
 from isoglot.train.sft import train_sft
 
 
@@ -49,7 +50,6 @@ def adapters(adapted, tmp_path_factory):
 def test_what_bitsandbytes_is_asked_for(tiny_model, tmp_path):
     import torch
     from transformers import BitsAndBytesConfig
-    from trl import SFTConfig
 
     given = BitsAndBytesConfig(**quantization_arguments(QuantizationConfig(type="fp4")))
     assert given.load_in_4bit
@@ -57,7 +57,7 @@ def test_what_bitsandbytes_is_asked_for(tiny_model, tmp_path):
     assert given.bnb_4bit_compute_dtype in (torch.bfloat16, torch.float16)
     config = TrainConfig(method="sft", lora={}, quantization={"double_quant": False})
     assert config.quantization == QuantizationConfig(bits=4, type="nf4", double_quant=False)
-    args = training_arguments(SFTConfig, config, Policy(str(tiny_model)), tmp_path, seed=1)
+    args = training_arguments(config, Policy(str(tiny_model)), tmp_path, seed=1)
     assert args.model_init_kwargs == {"device_map": {"": 0}, "dtype": "float32"}
 
 

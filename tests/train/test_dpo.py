@@ -217,7 +217,7 @@ def test_a_loss_that_is_no_number_writes_no_policy(tiny_model, preferences, trai
 
 def test_weights_that_are_no_numbers_write_no_policy(tiny_model, preferences, training, tmp_path):
     """After the last step no loss is left to tell."""
-    training |= {"learning_rate": math.inf, "max_steps": 1, "lr_scheduler_type": "constant"}
+    training |= {"learning_rate": 1e308, "max_steps": 1, "lr_scheduler_type": "constant"}
     with pytest.raises(ValueError, match="expected a finite loss"):
         train_dpo(
             preferences,
@@ -247,7 +247,7 @@ def test_truncated_and_dropped_are_counted(tiny_model, preferences, training, tm
     ("config", "message"),
     [
         ({"training": {"learning_rat": 1}}, "did you mean 'learning_rate'"),
-        ({"training": {"output_dir": "x"}}, "the run itself sets"),
+        ({"training": {"output_dir": "x"}}, "is set by the run itself"),
         ({"nll": "none", "training": {"loss_type": ["sigmoid", "sft"]}}, "change one of them"),
         ({"training": {"loss_type": ["sigmoid"]}}, "change one of them"),
     ],
@@ -284,11 +284,11 @@ from isoglot.train.settings import TrainConfig
 from isoglot.train.dpo import train_dpo
 from isoglot.train.sft import train_sft
 from pathlib import Path
-config = TrainConfig(training={{"learning_rate": 0.0, "max_steps": 1}})
+training = {{"learning_rate": 0.0, "max_steps": 1}}
 files = [Path(name) for name in {[str(path) for path in preferences]!r}]
 policy, out = Policy("someone/tiny", "pinned"), Path({str(tmp_path)!r})
-train_dpo(files, policy, out / "dpo", config, seed=0)
-train_sft(files, policy, out / "sft", config, seed=0)
+train_dpo(files, policy, out / "dpo", TrainConfig(training=training), seed=0)
+train_sft(files, policy, out / "sft", TrainConfig(method="sft", training=training), seed=0)
 """
     environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)

@@ -109,12 +109,12 @@ def test_the_reward_rises_and_the_log_says_what_happened(
 
 def generated(prompt_files, policy, tmp_path, rewards, method, beta=0.0, **settings):
     """One batch of 12 answers to 3 prompts with their advantages, and its trainer."""
+    from isoglot.train.arguments import training_arguments
     from isoglot.train.online import (
         PerLanguageOnline,
         Rewarder,
         _load_prompts,
-        _of_method,
-        online_arguments,
+        _trainer_of,
     )
     from isoglot.train.settings import quiet
     from isoglot.train.template import load_training_tokenizer
@@ -122,13 +122,13 @@ def generated(prompt_files, policy, tmp_path, rewards, method, beta=0.0, **setti
 
     training = {**TRAINING, "beta": beta}
     config = TrainConfig(method=method, training=training, **settings)
-    start, (trl_trainer, config_class) = Policy(str(policy)), _of_method(method)
+    start = Policy(str(policy))
     with quiet():
-        args = online_arguments(config_class, config, start, tmp_path / "out", 1)
+        args = training_arguments(config, start, tmp_path / "out", seed=1)
         tokenizer = load_training_tokenizer(start)
         rewarder = Rewarder(lambda *_: list(rewards), in_english, tokenizer)
         rows = _load_prompts(prompt_files, tmp_path / "cache")
-        made = PerLanguageOnline, trl_trainer, start, args, rows, tokenizer, no_step
+        made = PerLanguageOnline, _trainer_of(method), start, args, rows, tokenizer, no_step
         trainer = make_trainer(*made, reward_funcs=rewarder)
         trainer.start_log(tmp_path / "log.jsonl", config)
         batch = next(iter(trainer.get_train_dataloader()))

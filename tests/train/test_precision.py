@@ -8,9 +8,10 @@ import torch
 from isoglot.core.environment import fast_bfloat16
 from isoglot.core.errors import InputError
 from isoglot.train.adapters import LoraConfig, QuantizationConfig
+from isoglot.train.arguments import check_training, training_arguments
 from isoglot.train.policy import Policy
 from isoglot.train.precision import Precision, precision_of, trains_in_bfloat16
-from isoglot.train.settings import TrainConfig, check_training, training_arguments
+from isoglot.train.settings import TrainConfig
 
 LORA = LoraConfig()
 
@@ -44,22 +45,18 @@ def test_a_base_in_4_bits_has_its_other_weights_in_what_it_computes_in():
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="of a machine without an accelerator")
 def test_a_cpu_trains_in_float32_whatever_its_instructions(tiny_policy, tmp_path):
-    from trl import DPOConfig
-
     assert not trains_in_bfloat16()
     assert fast_bfloat16() is fast_bfloat16("cpu")
     config = TrainConfig(lora=LORA)
-    args = training_arguments(DPOConfig, config, Policy(str(tiny_policy)), tmp_path, seed=1)
+    args = training_arguments(config, Policy(str(tiny_policy)), tmp_path, seed=1)
     assert args.model_init_kwargs == {"dtype": "float32"}
     assert not args.bf16
 
 
 def test_a_dtype_of_the_recipe_is_kept_and_the_revision_is_not_its_to_set(tiny_policy, tmp_path):
-    from trl import SFTConfig
-
     given = {"model_init_kwargs": {"dtype": "bfloat16", "attn_implementation": "eager"}}
     config = TrainConfig(method="sft", training=given)
-    args = training_arguments(SFTConfig, config, Policy(str(tiny_policy)), tmp_path, seed=1)
+    args = training_arguments(config, Policy(str(tiny_policy)), tmp_path, seed=1)
     assert args.model_init_kwargs == {"dtype": "bfloat16", "attn_implementation": "eager"}
 
 

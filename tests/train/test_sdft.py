@@ -9,9 +9,10 @@ from isoglot.core.store import shard_path, write_shard
 from isoglot.models.local.encoder import PromptEncoder
 from isoglot.train import sdft
 from isoglot.train.adapters import adapter_arguments
-from isoglot.train.online import load_prompts, online_arguments
+from isoglot.train.arguments import training_arguments
+from isoglot.train.online import load_prompts
 from isoglot.train.policy import Policy
-from isoglot.train.settings import TrainConfig, config_class_of, no_step, quiet
+from isoglot.train.settings import TrainConfig, no_step, quiet
 from isoglot.train.template import load_training_tokenizer
 from isoglot.train.trainer import make_trainer
 
@@ -80,9 +81,7 @@ def made_trainer(files, policy, tmp_path, lora):
     config = TrainConfig(method="sdft", lora=lora, training=TRAINING)
     start = Policy(str(policy))
     with quiet():
-        args = online_arguments(
-            config_class_of("sdft"), config, start, tmp_path / "out", 1, max_prompt_length=None
-        )
+        args = training_arguments(config, start, tmp_path / "out", seed=1)
         tokenizer = load_training_tokenizer(start)
         rows = load_prompts(files, tmp_path / "cache", sdft._COLUMNS, ())
         made = sdft.PerLanguageSDFT, SDFTTrainer, start, args, rows, tokenizer, no_step

@@ -58,6 +58,7 @@ def train_reward_command(
     from isoglot.recipe.models import model_path
     from isoglot.recipe.overrides import settings_of
     from isoglot.recipe.sources import named_source
+    from isoglot.train.arguments import check_training
     from isoglot.train.folder import INPUTS
     from isoglot.train.policy import Policy
     from isoglot.train.reward import RewardTrainConfig, train_reward
@@ -68,6 +69,7 @@ def train_reward_command(
         )
     given = {"training": settings_of(training or ())}
     config = validated(RewardTrainConfig, given, "--set")
+    check_training(config)
     with owned_folder(out, "training"), day_kept(out / INPUTS):
         shards = own_shards("dpo", [named_source(word) for word in preferences], out)
         measure = held_out_rewards(held_out, shards, out, data) if held_out else None

@@ -20,8 +20,8 @@ from isoglot.models.scorers.load import scorer_settings
 from isoglot.recipe.models import model_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import RayConfig
-from isoglot.train.launch import check_launch
-from isoglot.train.settings import check_training
+from isoglot.train.arguments import check_training
+from isoglot.train.launch import check_launch, num_processes_of
 from isoglot.train.template import check_template, check_turns, end_ids, load_training_tokenizer
 
 
@@ -71,7 +71,7 @@ def _check_round(recipe: Recipe, out: Path, is_trained: bool) -> None:
     if recipe.prompts.cross_lingual:
         check_cross_lingual(recipe.prompts.cross_lingual, recipe.languages)
     if recipe.train and not (out / "train/done.json").exists():
-        check_training(recipe.train)
+        check_training(recipe.train, num_processes_of(recipe.launch))
         if recipe.launch:
             check_launch(recipe.launch, recipe.train)
 

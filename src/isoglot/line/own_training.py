@@ -35,11 +35,12 @@ from isoglot.line.training import reward_by, train_by_method
 from isoglot.models.load import load_identifier
 from isoglot.models.scorers.load import load_scorers
 from isoglot.recipe.overrides import settings_of
+from isoglot.train.arguments import check_training
 from isoglot.train.examples import check_rows_in, is_shard, languages_in
 from isoglot.train.folder import INPUTS, check_rows
-from isoglot.train.launch import LaunchConfig, check_launch, train_launched
+from isoglot.train.launch import LaunchConfig, check_launch, num_processes_of, train_launched
 from isoglot.train.policy import Policy
-from isoglot.train.settings import OnStep, TrainConfig, check_training, no_step
+from isoglot.train.settings import OnStep, TrainConfig, no_step
 
 _ROWS_IN_A_SHARD = 10_000
 
@@ -136,7 +137,7 @@ class OwnTraining:
 
     def check(self, *, needs_reward: bool = True) -> None:
         """Raise InputError for arguments that TRL does not know, or a method without its reward."""
-        check_training(self.config)
+        check_training(self.config, num_processes_of(self.launch))
         if self.launch:
             check_launch(self.launch, self.config)
         if self.config.choose:

@@ -42,11 +42,12 @@ from isoglot.planning.prompts import (
 )
 from isoglot.planning.scoring import Scored, scorer_works
 from isoglot.planning.throughput import Throughput
-from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of, processes_of
+from isoglot.planning.training import ONLINE_DEFAULTS, course_of, online_course_of
 from isoglot.planning.work import CompletionCounts, Work, read_with_prompts, tokens_of
 from isoglot.recipe.recipe import Recipe
 from isoglot.recipe.sections import EvaluationTask
 from isoglot.report.results.plan import Amount
+from isoglot.train.launch import num_processes_of
 from isoglot.train.memory import DEFAULT_LENGTH
 
 _DEDICATED = ("seq2seq", "google")
@@ -197,7 +198,7 @@ class Counting:
             return
         kept, held_out = self._held_out()
         num_rows = config.num_examples(self._num_examples(kept))
-        course = course_of(num_rows, config.training, processes_of(self.recipe))
+        course = course_of(num_rows, config.training, num_processes_of(self.recipe.launch))
         num = max(1, sum(each.num for each in self._completions))
         whole = read_with_prompts(self._prompts, self._completions).times(1 / num)
         most = config.training.get("max_length", DEFAULT_LENGTH) or whole.most
@@ -219,7 +220,7 @@ class Counting:
         prompts, held_out = self._held_out()
         if self.recipe.privilege:
             prompts = without_language(prompts, self.recipe.dominant_language)
-        course = online_course_of(prompts.num, config, processes_of(self.recipe))
+        course = online_course_of(prompts.num, config, num_processes_of(self.recipe.launch))
         length = self._length(Sampling(max_new_tokens=arguments["max_completion_length"]))
         num = course.num_completions
         each_once = [CompletionCounts(tag, k, length) for tag, k in prompts.by_language.items()]

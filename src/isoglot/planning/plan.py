@@ -25,7 +25,8 @@ from isoglot.report.results.plan import (
     PlanTotals,
     RecipePlan,
 )
-from isoglot.train.settings import check_keys
+from isoglot.train.arguments import check_arguments
+from isoglot.train.launch import num_processes_of
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*Gi?B?", re.IGNORECASE)
 """A memory, such as `24GB`."""
@@ -52,7 +53,7 @@ def plan_of(
     """
     for each in recipe.different_rounds:
         if each.train:
-            check_keys(each.train)
+            check_arguments(each.train, num_processes_of(each.launch))
     table = load_throughput(throughput)
     counting = Counting(recipe, table)
     works = counting.works

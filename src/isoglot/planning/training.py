@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from isoglot.recipe.recipe import Recipe
 from isoglot.train.settings import TrainConfig
 
 DEFAULTS = {
@@ -22,11 +21,6 @@ ONLINE_DEFAULTS = {
     "generation_batch_size": None,
     "use_vllm": False,
 }
-
-
-def processes_of(recipe: Recipe) -> int:
-    """Return the number of training processes."""
-    return recipe.launch.num_processes if recipe.launch else 1
 
 
 class Course(NamedTuple):

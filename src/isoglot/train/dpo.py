@@ -7,9 +7,10 @@ from typing import Any
 
 from isoglot.core.errors import InputError
 from isoglot.train.adapters import adapter_arguments
+from isoglot.train.arguments import training_arguments
 from isoglot.train.policy import Policy, prepare_policy
 from isoglot.train.selection import HeldOut
-from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet, training_arguments
+from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet
 from isoglot.train.trainer import PerLanguage, Recorder, make_trainer, run_training
 
 
@@ -37,22 +38,9 @@ def train_dpo(
     """
     with quiet():
         policy = prepare_policy(policy, out)
-        from trl import DPOConfig, DPOTrainer
+        from trl import DPOTrainer
 
-        args = training_arguments(
-            DPOConfig,
-            config,
-            policy,
-            out / "checkpoints",
-            seed=seed,
-            loss_type=["sigmoid"] if config.nll == "none" else ["sigmoid", "sft"],
-            precompute_ref_log_probs=not config.training.get("sync_ref_model", False),
-        )
-        if ("sft" in args.loss_type) != (config.nll != "none"):
-            raise InputError(
-                f"expected 'sft' in `loss_type` if and only if `nll` is not none, got loss_type "
-                f"{args.loss_type} with nll {config.nll!r}; change one of them"
-            )
+        args = training_arguments(config, policy, out, seed=seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
             adapters = adapter_arguments(config.lora, config.quantization)

@@ -86,6 +86,11 @@ class LaunchConfig(Section):
         return self
 
 
+def num_processes_of(launch: LaunchConfig | None) -> int:
+    """Return the processes that train: one without a launch."""
+    return launch.num_processes if launch else 1
+
+
 def check_launch(launch: LaunchConfig, config: TrainConfig) -> None:
     """Check a launch before accelerate would fail late and in many lines.
 

@@ -17,11 +17,12 @@ from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.local.encoder import PromptEncoder
 from isoglot.models.local.template import render_chat
 from isoglot.train.adapters import adapter_arguments
+from isoglot.train.arguments import training_arguments
 from isoglot.train.examples import load_columns
 from isoglot.train.order import LanguageBalanced, Repeated
 from isoglot.train.policy import Policy, prepare_policy
 from isoglot.train.selection import MAY_LACK, HeldOut, Identify, Reward
-from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet, training_arguments
+from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet
 from isoglot.train.trainer import PerLanguage, make_trainer, run_training
 
 # Shards of earlier versions may lack the others, of which TRL would use `completion` as its own.
@@ -54,15 +55,14 @@ def train_online(
     without a reward, a spread, a language or a thought of a known one. Prompts that leave no room
     for `max_completion_length` in the context window are left out and counted.
     """
-    online_trainer, config_class = _of_method(config.method)
     with quiet(), _without_notices(config.method):
         policy = prepare_policy(policy, out)
-        args = online_arguments(config_class, config, policy, out, seed)
+        args = training_arguments(config, policy, out, seed=seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
             return make_trainer(
                 PerLanguageOnline,
-                online_trainer,
+                _trainer_of(config.method),
                 policy,
                 args,
                 fitting_rows(rows, rows["prompt"], tokenizer, policy, args),
@@ -255,40 +255,11 @@ def spread_of(rewards: Any, num_generations: int) -> Any:
     return spread.repeat_interleave(num_generations)
 
 
-def _of_method(method: str) -> tuple[type, type]:
-    """Return TRL's trainer and config."""
-    from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+def _trainer_of(method: str) -> type:
+    """Return TRL's trainer."""
+    from trl import GRPOTrainer, RLOOTrainer
 
-    return {"rloo": (RLOOTrainer, RLOOConfig), "grpo": (GRPOTrainer, GRPOConfig)}[method]
-
-
-def online_arguments(
-    config_class: type,
-    config: TrainConfig,
-    policy: Policy,
-    out: Path,
-    seed: int,
-    **defaults: Any,
-) -> Any:
-    """Return TRL's config, which samples from the policy itself: temperature 1, every token."""
-    args = training_arguments(
-        config_class,
-        config,
-        policy,
-        out / "checkpoints",
-        seed=seed,
-        train_sampling_strategy="random",
-        **defaults,
-    )
-    num_uses = args.num_iterations * args.steps_per_generation
-    is_by_steps = args.save_strategy == "steps"
-    if is_by_steps and (args.save_steps * args.gradient_accumulation_steps) % num_uses:
-        raise InputError(
-            f"expected checkpoints between batches of completions, which serve "
-            f"{num_uses / args.gradient_accumulation_steps:g} steps, got save_steps "
-            f"{args.save_steps}; set it to a multiple, so that a resumed training is the same"
-        )
-    return args
+    return {"rloo": RLOOTrainer, "grpo": GRPOTrainer}[method]
 
 
 def _load_prompts(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:

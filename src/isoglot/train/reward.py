@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from isoglot.core.errors import InputError
 from isoglot.train.adapters import peft_config
+from isoglot.train.arguments import training_arguments
 from isoglot.train.policy import Policy
-from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet, training_arguments
+from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet
 from isoglot.train.trainer import PerLanguage, Recorder, make_trainer, run_training
 
 
@@ -45,9 +46,9 @@ def train_reward(
         InputError: settings, files or a base (such as one with two labels) to be corrected.
     """
     with quiet():
-        from trl import RewardConfig, RewardTrainer
+        from trl import RewardTrainer
 
-        args = training_arguments(RewardConfig, config, base, out / "checkpoints", seed=seed)
+        args = training_arguments(config, base, out, seed=seed)
         _check_base(base)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:

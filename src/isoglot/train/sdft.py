@@ -5,20 +5,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot.core.errors import InputError
 from isoglot.core.records import FinishReason, Message
 from isoglot.models.local.encoder import PromptEncoder
 from isoglot.train.adapters import adapter_arguments
+from isoglot.train.arguments import training_arguments
 from isoglot.train.online import (
     CompletingTrainer,
     fitting_rows,
     load_prompts,
-    online_arguments,
     sampled_of,
 )
 from isoglot.train.policy import Policy, prepare_policy
 from isoglot.train.selection import HeldOut, Identify
-from isoglot.train.settings import OnStep, TrainConfig, config_class_of, no_step, quiet
+from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet
 from isoglot.train.trainer import make_trainer, run_training
 
 _COLUMNS = ("prompt", "privileged_context", "language", "answer_language")
@@ -52,13 +51,8 @@ def train_sdft(
     """
     with quiet():
         policy = prepare_policy(policy, out)
-        config_class = config_class_of("sdft")
+        args = training_arguments(config, policy, out, seed=seed)
         from trl.experimental.sdft import SDFTTrainer
-
-        # By default TRL would cut prompts of more than 512 tokens in silence.
-        defaults = {"max_prompt_length": None, "max_completion_length": 512}
-        args = online_arguments(config_class, config, policy, out, seed, **defaults)
-        _check_arguments(args)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
             read = [_as_teacher(row, args.teacher_prompt_template) for row in rows]
@@ -150,22 +144,3 @@ def _as_teacher(row: Mapping[str, Any], template: str) -> list[Message]:
     *before, last = row["prompt"]
     given = {"prompt": last["content"], "privileged_context": row["privileged_context"]}
     return [*before, {"role": "user", "content": template.format(**given)}]
-
-
-def _check_arguments(args: Any) -> None:
-    """Raise InputError for a template with braces of its own, and a limit that would cut prompts.
-
-    TRL itself refuses a template without prompt or context.
-    """
-    try:
-        args.teacher_prompt_template.format(prompt="", privileged_context="")
-    except (KeyError, ValueError, IndexError) as error:
-        raise InputError(
-            "expected no braces in teacher_prompt_template but those of {prompt} and "
-            f"{{privileged_context}}, got {args.teacher_prompt_template!r}; double other braces"
-        ) from error
-    if args.max_prompt_length is not None:
-        raise InputError(
-            f"expected no max_prompt_length, got {args.max_prompt_length}: TRL cuts the beginning "
-            "off longer prompts, while those that do not fit are left out here; remove it"
-        )

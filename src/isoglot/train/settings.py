@@ -1,27 +1,20 @@
-"""Settings of a training: the recipe's `train:` section, and the arguments of TRL's trainers."""
+"""Settings of a training: the recipe's `train:` section."""
 
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
-from importlib.util import find_spec
-from pathlib import Path
-from traceback import walk_tb
 from typing import Any, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from isoglot.core.errors import InputError, did_you_mean, require
+from isoglot.core.errors import InputError
 from isoglot.core.section import Section
 from isoglot.core.verbosity import Verbosity, verbosity
-from isoglot.train.adapters import LoraConfig, QuantizationConfig, check_quantization
+from isoglot.train.adapters import LoraConfig, QuantizationConfig
 from isoglot.train.mixing import MixingConfig
-from isoglot.train.policy import Policy
-from isoglot.train.precision import precision_of, trains_in_bfloat16
 from isoglot.train.selection import SelectionConfig
 from isoglot.train.thoughts import Thoughts
-from isoglot.train.trackers import check_trackers, tracker_arguments
 
 
 class OnStep(Protocol):
@@ -37,9 +30,6 @@ class OnStep(Protocol):
 
 NUM_GENERATIONS = {"rloo": 2, "grpo": 8, "sdft": 8}
 """Completions of a prompt by default, by method that completes prompts in training."""
-
-_OURS = ("output_dir", "seed", "data_seed", "disable_tqdm", "resume_from_checkpoint")
-"""Arguments of TRL that the caller of a training function sets."""
 
 
 def no_step(step: float, total: int, num_tokens: int = 0, phase: str = "") -> None:
@@ -173,145 +163,6 @@ class TrainConfig(Section):
                 "expected teacher_model_kind base or live, got ema: no checkpoint holds such a "
                 "teacher, and a resumed training would go on with another one; take one of them"
             )
-
-
-_COMMON = {
-    *("adam_beta1", "adam_beta2", "adam_epsilon", "bf16", "dataloader_num_workers", "fp16"),
-    *("gradient_accumulation_steps", "gradient_checkpointing", "learning_rate", "logging_steps"),
-    *("lr_scheduler_type", "max_grad_norm", "max_steps", "model_init_kwargs", "num_train_epochs"),
-    *("optim", "per_device_train_batch_size", "report_to", "save_steps", "save_strategy"),
-    *("save_total_limit", "use_cpu", "warmup_steps", "weight_decay"),
-}
-_OF_METHOD = {
-    "dpo": {
-        *("beta", "label_smoothing", "loss_type", "loss_weights", "max_length"),
-        *("precompute_ref_log_probs",),
-    },
-    "sft": {"max_length", "packing", "packing_strategy"},
-    "rloo": {
-        *("beta", "max_completion_length", "num_generations", "num_iterations"),
-        *("steps_per_generation", "temperature", "use_vllm"),
-    },
-}
-_OF_METHOD["sdft"] = {
-    *("distillation_alpha", "distillation_mode", "distillation_topk", "max_completion_length"),
-    *("num_generations", "num_iterations", "num_loss_tokens_to_skip", "steps_per_generation"),
-    *("teacher_model_kind", "teacher_prompt_template", "temperature", "top_k", "top_p", "use_vllm"),
-}
-_OF_METHOD["grpo"] = _OF_METHOD["rloo"] | {
-    *("epsilon", "epsilon_high", "loss_type", "mask_truncated_completions", "scale_rewards"),
-}
-"""Usual keys of `training`: a test finds each in TRL, which takes ten seconds to import."""
-
-
-def check_keys(config: TrainConfig) -> None:
-    """Raise InputError for a key of `training` that TRL does not know; usual keys need no TRL."""
-    if set(config.training) <= _COMMON | _OF_METHOD.get(config.method, set()):
-        return
-    _check_keys(config_class_of(config.method), config)
-
-
-def config_class_of(method: str) -> type:
-    """Return TRL's config of a method."""
-    if method == "sdft":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is experimental; constraints.txt pins it
-            from trl.experimental.sdft import SDFTConfig
-        return SDFTConfig
-    from trl import DPOConfig, GRPOConfig, RLOOConfig, SFTConfig
-
-    return {"dpo": DPOConfig, "sft": SFTConfig, "rloo": RLOOConfig, "grpo": GRPOConfig}[method]
-
-
-def check_training(config: TrainConfig) -> None:
-    """Raise InputError for a key of `training` that TRL does not know, or a missing package."""
-    check_keys(config)
-    check_trackers(config.training)
-    if config.quantization:
-        check_quantization()
-    optim = str(config.training.get("optim", ""))
-    has_other = any(word in optim for word in ("torch", "galore"))
-    if any(word in optim for word in ("paged", "8bit", "bnb")) and not has_other:
-        # else after hours of generation
-        require("qlora", f"train.training.optim {optim}", "take adamw_torch_fused")
-    if config.training.get("use_vllm") and find_spec("vllm") is None:
-        raise InputError(
-            "expected the package vllm for `use_vllm: true`, got none: TRL needs it in this "
-            "environment, apart from engine vllm; install a version that TRL supports, or remove it"
-        )
-
-
-def _check_keys(config_class: type, config: TrainConfig) -> None:
-    known = [field.name for field in fields(config_class)]
-    for key in config.training:
-        if key in _OURS:
-            raise InputError(
-                f"expected the settings of {config_class.__name__} in `training`, got "
-                f"{key!r}, which the run itself sets; remove it"
-            )
-        if key not in known:
-            hint = did_you_mean(key, known, "see the documentation of TRL")
-            raise InputError(
-                f"unknown key {key!r} in `training`, expected one of "
-                f"{config_class.__name__}; {hint}"
-            )
-
-
-def training_arguments(
-    config_class: type,
-    config: TrainConfig,
-    policy: Policy,
-    out: Path,
-    *,
-    seed: int,
-    **defaults: Any,
-) -> Any:
-    """Return TRL's config: our defaults, then the recipe's `training`, then the caller's arguments.
-
-    Raises:
-        InputError: an unknown key, with a did-you-mean, or a value that TRL refuses.
-    """
-    import torch
-
-    _check_keys(config_class, config)
-    on_gpu = torch.cuda.is_available()
-    ours = {
-        **tracker_arguments(out.parent),
-        "save_total_limit": 2,
-        "logging_nan_inf_filter": False,
-        "train_sampling_strategy": "group_by_length",
-        **({} if on_gpu else {"gradient_checkpointing": False, "dataloader_pin_memory": False}),
-        **({} if torch.accelerator.is_available() else {"use_cpu": True}),
-        **defaults,
-    }
-    precision = precision_of(
-        config.training, config.lora, config.quantization, can_bfloat16=trains_in_bfloat16()
-    )
-    ours["bf16"] = precision.compute == "bfloat16"
-    given = {"output_dir": str(out), "seed": seed, "data_seed": seed, "disable_tqdm": True}
-    arguments = {**ours, **config.training, **given}
-    of_model: dict[str, Any] = dict(policy.arguments)
-    if config.method != "reward":  # whose new head is trained whole, in the base's precision
-        of_model["dtype"] = precision.loaded
-    if config.quantization:  # a base in 4 bits stays where it is loaded
-        of_model["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
-    if of_model:
-        arguments["model_init_kwargs"] = {**(arguments.get("model_init_kwargs") or {}), **of_model}
-    with library_refusals():
-        return config_class(**arguments)
-
-
-@contextmanager
-def library_refusals() -> Iterator[None]:
-    """Raise InputError for a ValueError that a library, not our code, raises about settings."""
-    try:
-        yield
-    except ValueError as error:
-        place = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
-        if isinstance(error, InputError) or place[-1].startswith("isoglot."):
-            raise
-        reason = " ".join(str(error).split())
-        raise InputError(f"a setting of `train:` does not fit: {reason}; correct it") from error
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.core.records import Demonstration
 from isoglot.train.adapters import adapter_arguments
+from isoglot.train.arguments import training_arguments
 from isoglot.train.examples import load_completions, record_type
 from isoglot.train.packing import PackedCollator, check_isolation, split_rows
 from isoglot.train.policy import Policy, prepare_policy
 from isoglot.train.selection import HeldOut
-from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet, training_arguments
+from isoglot.train.settings import OnStep, TrainConfig, no_step, quiet
 from isoglot.train.trainer import PerLanguage, Recorder, make_trainer, run_training
 
 
@@ -37,9 +38,9 @@ def train_sft(
     """
     with quiet():
         policy = prepare_policy(policy, out)
-        from trl import SFTConfig, SFTTrainer
+        from trl import SFTTrainer
 
-        args = training_arguments(SFTConfig, config, policy, out / "checkpoints", seed=seed)
+        args = training_arguments(config, policy, out, seed=seed)
 
         def prepare(rows: Any, tokenizer: Any) -> Any:
             adapters = adapter_arguments(config.lora, config.quantization)

@@ -13,6 +13,7 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.core.verbosity import tell
 from isoglot.models.local.template import writes_date
+from isoglot.train.arguments import library_refusals
 from isoglot.train.examples import first_of_each_form, first_of_each_language, load_preferences
 from isoglot.train.folder import claim, finished_summary, last_checkpoint, remove_scratch
 from isoglot.train.log import (
@@ -30,7 +31,7 @@ from isoglot.train.policy import Policy
 from isoglot.train.probe import probe_of
 from isoglot.train.saving import diverged, save_policy
 from isoglot.train.selection import CheckpointSelection, HeldOut
-from isoglot.train.settings import OnStep, TrainConfig, library_refusals
+from isoglot.train.settings import OnStep, TrainConfig
 from isoglot.train.template import check_template, check_turns, end_ids, load_training_tokenizer
 from isoglot.train.thoughts import write_thoughts
 from isoglot.train.trackers import keep_tensorboard
