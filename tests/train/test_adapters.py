@@ -58,7 +58,11 @@ def test_what_bitsandbytes_is_asked_for(tiny_model, tmp_path):
     config = TrainConfig(method="sft", lora={}, quantization={"double_quant": False})
     assert config.quantization == QuantizationConfig(bits=4, type="nf4", double_quant=False)
     args = training_arguments(config, Policy(str(tiny_model)), tmp_path, seed=1)
-    assert args.model_init_kwargs == {"device_map": {"": 0}, "dtype": "float32"}
+    assert args.model_init_kwargs == {
+        "trust_remote_code": False,
+        "device_map": {"": 0},
+        "dtype": "float32",
+    }
 
 
 def test_quantization_without_what_it_needs_is_one_line():

@@ -49,7 +49,7 @@ def test_a_cpu_trains_in_float32_whatever_its_instructions(tiny_policy, tmp_path
     assert fast_bfloat16() is fast_bfloat16("cpu")
     config = TrainConfig(lora=LORA)
     args = training_arguments(config, Policy(str(tiny_policy)), tmp_path, seed=1)
-    assert args.model_init_kwargs == {"dtype": "float32"}
+    assert args.model_init_kwargs == {"trust_remote_code": False, "dtype": "float32"}
     assert not args.bf16
 
 
@@ -57,7 +57,11 @@ def test_a_dtype_of_the_recipe_is_kept_and_the_revision_is_not_its_to_set(tiny_p
     given = {"model_init_kwargs": {"dtype": "bfloat16", "attn_implementation": "eager"}}
     config = TrainConfig(method="sft", training=given)
     args = training_arguments(config, Policy(str(tiny_policy)), tmp_path, seed=1)
-    assert args.model_init_kwargs == {"dtype": "bfloat16", "attn_implementation": "eager"}
+    assert args.model_init_kwargs == {
+        "trust_remote_code": False,
+        "dtype": "bfloat16",
+        "attn_implementation": "eager",
+    }
 
 
 def test_an_optimiser_whose_package_is_missing_is_missed_before_the_run():

@@ -16,6 +16,7 @@ from isoglot.core.store import LATER
 from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.local.encoder import PromptEncoder
 from isoglot.models.local.template import render_chat
+from isoglot.models.local.weights import load_config
 from isoglot.train.adapters import adapter_arguments
 from isoglot.train.arguments import training_arguments
 from isoglot.train.examples import load_columns
@@ -288,9 +289,7 @@ def fitting_rows(
 
     Raises InputError if they fill no batch.
     """
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(policy.path, **policy.arguments).get_text_config()
+    config = load_config(policy.path, policy.arguments).get_text_config()
     window = getattr(config, "max_position_embeddings", None) or math.inf
     texts = tokenizer.apply_chat_template(list(read), add_generation_prompt=True, tokenize=False)
     ids = tokenizer(texts, add_special_tokens=False)["input_ids"]

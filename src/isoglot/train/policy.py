@@ -1,14 +1,14 @@
 """The policy that a training starts from."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from isoglot.core.files import written_whole
 from isoglot.core.thinking import ThoughtMarks
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.template import save_tokenizer
-from isoglot.models.local.weights import located
+from isoglot.models.local.weights import load_config, located
 
 
 class Policy(NamedTuple):
@@ -23,7 +23,7 @@ class Policy(NamedTuple):
     thought_marks: ThoughtMarks = "auto"
 
     @property
-    def arguments(self) -> dict[str, str]:
+    def arguments(self) -> dict[str, Any]:
         """Arguments of `from_pretrained` besides the path."""
         return located(self.path, self.revision)[1]
 
@@ -37,7 +37,6 @@ def prepare_policy(policy: Policy, out: Path) -> Policy:
         InputError: adapters that do not fit their base.
     """
     from accelerate import PartialState
-    from transformers import AutoConfig
 
     from isoglot.models.local.transformers import CausalModel
 
@@ -49,7 +48,7 @@ def prepare_policy(policy: Policy, out: Path) -> Policy:
             config = WeightsConfig(path=policy.path, device="cpu", format="plain")
             loaded = CausalModel(config)
             base, hub, _ = loaded.encoder.weights
-            dtype = AutoConfig.from_pretrained(base, **hub).dtype
+            dtype = load_config(base, hub).dtype
             with written_whole(start) as temporary:
                 loaded.model.to(dtype or loaded.model.dtype).save_pretrained(temporary)
                 save_tokenizer(loaded.encoder.tokenizer, temporary)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import RunError
 from isoglot.models.local.probe import is_near, probe_values
 from isoglot.models.local.template import load_tokenizer
-from isoglot.models.local.weights import load_weights
+from isoglot.models.local.weights import load_weights, located
 from isoglot.train.template import row_ids
 
 _MIN_TOKENS, _MAX_TOKENS = 16, 256
@@ -59,7 +59,8 @@ def check_saved(
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    tokenizer = load_tokenizer(str(folder), {})
+    where = located(str(folder))
+    tokenizer = load_tokenizer(*where)
     for row, ids in zip(probe.rows, probe.ids, strict=True):
         if row_ids(tokenizer, row)[: len(ids)] != ids:
             raise RunError(
@@ -68,7 +69,7 @@ def check_saved(
                 "survives `save_pretrained`"
             )
     auto = AutoModelForSequenceClassification if probe.is_reward else AutoModelForCausalLM
-    model, _ = load_weights(auto, str(folder), {}, dtype="auto", device=device)
+    model, _ = load_weights(auto, *where, dtype="auto", device=device)
     saved = probe_values(probe.ids, model, torch.device(device), is_reward=probe.is_reward)
     found = []
     for row, before, after in zip(probe.rows, trained, saved, strict=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from isoglot.core.errors import InputError
+from isoglot.models.local.weights import load_config
 from isoglot.train.adapters import peft_config
 from isoglot.train.arguments import training_arguments
 from isoglot.train.policy import Policy
@@ -104,9 +105,7 @@ class PerLanguageReward(PerLanguage):
 
 def _check_base(base: Policy) -> None:
     """Raise InputError for a classifier with several labels, whose head gives no reward."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(base.path, **base.arguments)
+    config = load_config(base.path, base.arguments)
     is_classifier = any("ForSequenceClassification" in n for n in config.architectures or [])
     if is_classifier and config.num_labels != 1:
         raise InputError(

@@ -13,6 +13,7 @@ from isoglot.core.verbosity import tell
 from isoglot.models.local.adapters import merged
 from isoglot.models.local.probe import probe_values, tolerance_of, write_check
 from isoglot.models.local.template import save_tokenizer
+from isoglot.models.local.weights import load_config
 from isoglot.train.folder import remove_scratch
 from isoglot.train.policy import Policy
 from isoglot.train.probe import Probe, check_saved
@@ -92,9 +93,7 @@ def _precision(trainer: Any, model: Any) -> str:
 
 def _save(model: Any, tokenizer: Any, policy: Policy, folder: Path) -> str:
     """Write model and tokenizer into a folder; return the precision of the weights."""
-    from transformers import AutoConfig
-
-    dtype = AutoConfig.from_pretrained(policy.path, **policy.arguments).dtype or model.dtype
+    dtype = load_config(policy.path, policy.arguments).dtype or model.dtype
     model.to(dtype).save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
     return str(dtype).removeprefix("torch.")

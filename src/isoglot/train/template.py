@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from isoglot.core.errors import InputError
 from isoglot.core.records import Message
 from isoglot.models.local.template import eos_ids, load_tokenizer, render_chat, render_turns
+from isoglot.models.local.weights import load_config
 from isoglot.train.examples import SIDES
 from isoglot.train.policy import Policy
 from isoglot.train.thoughts import thought_key
@@ -105,12 +106,12 @@ def _check_turns(tokenizer: Any, row: Mapping[str, Any]) -> None:
 
 def end_ids(policy: Policy, tokenizer: Any) -> list[int]:
     """Return the ids at which generation stops, without loading the model."""
-    from transformers import AutoConfig, GenerationConfig
+    from transformers import GenerationConfig
 
     try:
         config = GenerationConfig.from_pretrained(policy.path, **policy.arguments)
     except OSError:  # then transformers makes it from the model's own
-        config = AutoConfig.from_pretrained(policy.path, **policy.arguments).get_text_config()
+        config = load_config(policy.path, policy.arguments).get_text_config()
     return eos_ids(config.eos_token_id, tokenizer.eos_token_id)
 
 

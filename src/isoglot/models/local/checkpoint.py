@@ -48,6 +48,8 @@ def reading_checkpoint(path: str) -> Iterator[None]:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         if "ignore_mismatched_sizes" in said:
             said = "weights of other shapes than its config.json says"
+        elif "custom code" in said:
+            said = "one that needs code of its own, which isoglot never runs"
         raise InputError(
             f"expected a checkpoint that transformers reads in {path}, got {said}; {_MEND}"
         ) from error

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isoglot.models.batches import pad, split_batches
+from isoglot.models.local.checkpoint import reading_checkpoint
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.transformers import CausalModel
-from isoglot.models.local.weights import load_weights, located, model_name
+from isoglot.models.local.weights import load_config, load_weights, located, model_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ class HiddenStates:
 
     def __init__(self, config: WeightsConfig, layer: float) -> None:
         """`layer` is a share of the layers, from 0 (the token embeddings) to 1 (the last)."""
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoModel
 
         path, hub = located(config.path, config.revision)
         self.name = f"{model_name(config.path, hub.get('revision', config.revision))}:{layer:g}"
@@ -41,9 +42,10 @@ class HiddenStates:
             from transformers import AutoTokenizer
 
             model, _ = load_weights(AutoModel, path, hub, dtype=config.dtype, device=config.device)
-            is_pair = AutoConfig.from_pretrained(path, **hub).is_encoder_decoder
+            is_pair = load_config(path, hub).is_encoder_decoder
             self._model = model.get_encoder() if is_pair else model
-            self._tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+            with reading_checkpoint(path):
+                self._tokenizer = AutoTokenizer.from_pretrained(path, **hub)
             self._first = None
         text_config = self._model.config.get_text_config()
         self._layer = round(layer * text_config.num_hidden_layers)
@@ -52,13 +54,11 @@ class HiddenStates:
 
     @staticmethod
     def _is_causal(given: str, path: str, hub: dict[str, str]) -> bool:
-        from transformers import AutoConfig
-
         from isoglot.models.local.adapters import base_of
 
         if base_of(given) is not None:
             return True
-        names = AutoConfig.from_pretrained(path, **hub).architectures or []
+        names = load_config(path, hub).architectures or []
         return any("ForCausalLM" in name for name in names)
 
     def embed(self, texts: Sequence[str]) -> "list[np.ndarray | None]":

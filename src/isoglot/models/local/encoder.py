@@ -22,7 +22,7 @@ class Weights(NamedTuple):
     """The place of a model's weights: arguments of `from_pretrained`."""
 
     path: str
-    hub: dict[str, str]
+    hub: dict[str, Any]
     adapters: str | None
     """A folder of adapters on these weights."""
 
@@ -53,7 +53,7 @@ class PromptEncoder:
             path, hub = located(*base)
         self.weights = Weights(path, hub, adapters)
         has_tokenizer = adapters and (Path(adapters) / "tokenizer_config.json").exists()
-        source = (adapters, {}) if adapters and has_tokenizer else (path, hub)
+        source = located(adapters) if adapters and has_tokenizer else (path, hub)
         self.tokenizer = load_tokenizer(*source, config.chat_template)
         if self.format == "chat" and self.tokenizer.chat_template is None:
             raise InputError(

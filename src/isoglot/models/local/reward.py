@@ -10,7 +10,7 @@ from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.scorers import RewardModelConfig
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.template import load_tokenizer, render_turns
-from isoglot.models.local.weights import load_weights, located, model_name
+from isoglot.models.local.weights import load_config, load_weights, located, model_name
 
 _Row = tuple[int, list[int]]
 """The index of a completion, and the tokens of its conversation."""
@@ -125,9 +125,7 @@ class RewardModel:
 
 
 def _check_labels(path: str, hub: dict[str, Any]) -> None:
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(path, **hub)
+    config = load_config(path, hub)
     if not any("ForSequenceClassification" in name for name in config.architectures or []):
         raise InputError(
             f"expected a sequence classification model as reward model, got "

@@ -17,6 +17,7 @@ from isoglot.models.local.probe import check_loaded
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_NO_CODE: dict[str, Any] = {"trust_remote_code": False}
 _REVISION_DIGITS = 12
 _CONTENT = ("*.safetensors", "*.json", "*.jinja", "*.model")
 
@@ -79,16 +80,17 @@ def model_name(path_or_id: str, revision: str = "main") -> str:
     return f"{model}@{model_revision(path_or_id, revision)[:_REVISION_DIGITS]}"
 
 
-def located(path_or_id: str, revision: str = "main") -> tuple[str, dict[str, str]]:
+def located(path_or_id: str, revision: str = "main") -> tuple[str, dict[str, Any]]:
     """Return the path and the keyword arguments for `from_pretrained`.
 
-    For a hub id the arguments hold the commit, so that all parts of a model are of the same one.
+    They refuse code that comes with a model, about which transformers would ask on the terminal.
+    For a hub id they hold the commit, so that all parts of a model are of the same one.
     Raises as `model_revision` does.
     """
     folder = Path(path_or_id).expanduser()
     if folder.is_dir():
-        return str(folder), {}
-    return path_or_id, {"revision": model_revision(path_or_id, revision)}
+        return str(folder), _NO_CODE
+    return path_or_id, {**_NO_CODE, "revision": model_revision(path_or_id, revision)}
 
 
 def folder_revision(folder: Path, patterns: Iterable[str], more: Iterable[str] = ()) -> str:
@@ -104,10 +106,21 @@ def _file_hash(path: Path, _mtime_ns: int) -> str:
     return file_sha256(path)
 
 
+def load_config(path: str, hub: Mapping[str, Any]) -> Any:
+    """Load the configuration of a model; `hub` are the arguments of `located`.
+
+    Raises InputError for one that transformers cannot read, or that needs code of its own.
+    """
+    from transformers import AutoConfig
+
+    with reading_checkpoint(path):
+        return AutoConfig.from_pretrained(path, **hub)
+
+
 def load_weights(
     auto_class: Any,
     path: str,
-    hub: Mapping[str, str],
+    hub: Mapping[str, Any],
     *,
     dtype: str,
     device: str,

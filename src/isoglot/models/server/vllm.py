@@ -20,7 +20,7 @@ from isoglot.core.records import FinishReason, Prompt, content_id
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.encoder import PromptEncoder
 from isoglot.models.local.template import eos_ids
-from isoglot.models.local.weights import dtype_for
+from isoglot.models.local.weights import dtype_for, load_config
 from isoglot.models.server.completions import (
     TokensReply,
     completion_body,
@@ -326,11 +326,9 @@ def server_command(config: WeightsConfig, encoder: PromptEncoder) -> list[str]:
 
 def _dtype(config: WeightsConfig, encoder: PromptEncoder) -> str:
     """The precision of the server; its own `auto` would take bfloat16 for weights in float32."""
-    from transformers import AutoConfig
-
     dtype = dtype_for(dtype=config.dtype)
     path, hub, _ = encoder.weights
-    saved = AutoConfig.from_pretrained(path, **hub).dtype if dtype == "auto" else None
+    saved = load_config(path, hub).dtype if dtype == "auto" else None
     return str(saved).removeprefix("torch.") if saved is not None else dtype
 
 

@@ -17,6 +17,7 @@ from isoglot.core.protocols import Dtype, Sampled, Tick, no_tick
 from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
 from isoglot.models.batches import pad, split_batches
+from isoglot.models.local.checkpoint import reading_checkpoint
 from isoglot.models.local.weights import (
     folder_revision,
     load_weights,
@@ -370,7 +371,8 @@ def load_codes(config: Seq2SeqConfig, languages: Sequence[str]) -> tuple[Any, Co
     from transformers import AutoTokenizer
 
     path, hub = located(config.path, config.revision)
-    tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+    with reading_checkpoint(path):
+        tokenizer = AutoTokenizer.from_pretrained(path, **hub)
     codes = Codes(tokenizer)
     for tag in languages:
         codes.token(tag)
