@@ -7,6 +7,8 @@ from itertools import islice
 
 import pytest
 
+from isoglot.core.errors import InputError
+from isoglot.core.section import validated
 from isoglot.evals.graders import GRADERS
 from isoglot.lab.corpus import ENGLISH, HASTY, POLICY_MIXTURE, TEACHER, corpus, worked_problems
 from isoglot.lab.prompts import LabPromptConfig, lab_prompts
@@ -164,6 +166,23 @@ def test_prompts_are_the_same_for_the_same_seed_only():
     assert [p.language for p in first[: len(LAB_LANGUAGES)]] == list(LAB_LANGUAGES)
     assert len({p.family for p in first[: len(LAB_LANGUAGES)]}) == 1
     assert len({p.gold for p in first[: len(LAB_LANGUAGES)]}) == 1
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_problems_of_one_step_or_of_two(steps):
+    config = LabPromptConfig(steps=steps)
+    golds = {}
+    for problem in problems("train", 1, 400):
+        is_two = problem.kind in ("buy_give", "boxes_give", "twice", "change")
+        golds[problem.family] = 2 if is_two else 1
+    found = list(lab_prompts(config, ["en"], seed=1, num_families=60))
+    assert {golds[prompt.family] for prompt in found} == {steps}
+
+
+def test_steps_are_of_problems_alone():
+    with pytest.raises(InputError, match="steps are of task math, got task open"):
+        validated(LabPromptConfig, {"task": "open", "steps": 2}, "prompts")
+    assert "steps" not in LabPromptConfig().model_dump()  # prompts of before are not made again
 
 
 def _loop_prompts(task, seed, round, languages=LAB_LANGUAGES, split="train", num=NUM_FAMILIES):

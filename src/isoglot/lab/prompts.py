@@ -1,9 +1,13 @@
 """Prompts of the lab's worlds: families in several languages, as from any other source."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from pydantic import Field, model_validator
+
+from isoglot.core.errors import InputError
 from isoglot.core.records import Prompt
 from isoglot.core.section import Section
 from isoglot.lab.almanac import render_sum, sample_sum
@@ -14,6 +18,7 @@ from isoglot.lab.world import (
     render_problem,
     sample_instruction,
     sample_problem,
+    sample_steps,
 )
 
 
@@ -26,6 +31,15 @@ class LabPromptConfig(Section):
     in a hundred languages, with the whole answer as gold."""
     split: Split = "train"
     """The part of the world; no family is in two of them."""
+    steps: Literal[1, 2] | None = Field(None, exclude_if=lambda steps: steps is None)
+    """Steps of the word problems. Those of two are guessed right less often without their working;
+    default: both."""
+
+    @model_validator(mode="after")
+    def _has_steps(self) -> Self:
+        if self.steps and self.task != "math":
+            raise InputError(f"steps are of task math, got task {self.task}; leave steps out")
+        return self
 
     @property
     def has_completions(self) -> bool:
@@ -43,6 +57,8 @@ def lab_prompts(
 ) -> Iterator[Prompt]:
     """Yield distinct families after the first `skip` of a seed, each in turn in all languages."""
     sample, render = _WORLDS[config.task]
+    if config.steps:
+        sample = partial(sample_steps, num=config.steps)
     everything = distinct(sample, config.split, f"{config.task}-{config.split}-{seed}")
     for each in islice(everything, skip, skip + num_families):
         for language in languages:

@@ -81,7 +81,9 @@ PROBLEM_KINDS = (
     *("buy", "give", "boxes", "share", "more", "fewer", "together", "price"),
     *("buy_give", "boxes_give", "twice", "change"),
 )
-"""Kinds of word problem; the last four take two steps."""
+"""Kinds of word problem; the last `_NUM_TWO_STEPS` take two steps."""
+
+_NUM_TWO_STEPS = 4
 
 WITH_OTHER = ("give", "more", "fewer", "together", "buy_give", "boxes_give", "twice")
 """Kinds with a second person."""
@@ -125,6 +127,14 @@ def sample_problem(rng: random.Random) -> Problem:
     container = rng.randrange(NUM_CONTAINERS) if kind in WITH_CONTAINERS else 0
     x, y, w = sample_numbers(kind, rng)
     return Problem(kind, a, b, item, container, x, y, w)
+
+
+def sample_steps(rng: random.Random, num: Literal[1, 2]) -> Problem:
+    """Sample a problem of one step, or of two."""
+    kinds = PROBLEM_KINDS[-_NUM_TWO_STEPS:] if num == 2 else PROBLEM_KINDS[:-_NUM_TWO_STEPS]
+    while (problem := sample_problem(rng)).kind not in kinds:
+        pass
+    return problem
 
 
 @dataclass(frozen=True, slots=True)

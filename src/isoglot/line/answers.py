@@ -24,6 +24,7 @@ from isoglot.core.protocols import Sampling, Tick
 from isoglot.core.records import Completion, Prompt
 from isoglot.core.store import read_shard, shard_paths
 from isoglot.data.artefacts import artefact_check
+from isoglot.data.faults import plant_faults
 from isoglot.data.generate import generate, merge_completions
 from isoglot.data.translate import all_translations, translate_completions
 from isoglot.execute.local import map_shards
@@ -112,6 +113,18 @@ def make_translations(job: Job, out: Path) -> Mapping[str, Any]:
     inputs = [job.inputs["generate"], *((folder, Completion) for folder in folders)]
     together = map_shards(all_translations, inputs, out, Completion, is_final=is_translated)
     return {"rows": together.num_rows}
+
+
+def make_planted(job: Job, out: Path) -> Mapping[str, Any]:
+    """Plant the wrong numbers of `faults:` in answers and translations."""
+    recipe = job.recipe
+    assert recipe.faults is not None
+    dominant, seed = recipe.dominant_language, recipe.seed
+    stage = partial(plant_faults, config=recipe.faults, dominant=dominant, seed=seed)
+    inputs = job.shards("prompts", "completions")
+    with job.bar("plant", inputs[0].num_rows) as bar:
+        counts = map_shards(stage, inputs, out, Completion, bar=bar)
+    return {"rows": counts.num_rows}
 
 
 def _translate(job: Job, place: int, out: Path) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ from isoglot.core.records import (
     Prompt,
 )
 from isoglot.core.scorers import FAMILY_KINDS
-from isoglot.line.answers import make_completions, make_translations
+from isoglot.line.answers import make_completions, make_planted, make_translations
 from isoglot.line.demonstrations import make_clean, make_demonstrations
 from isoglot.line.job import Job
 from isoglot.line.pairs import make_filtered, make_pairs, make_scores
@@ -139,6 +139,15 @@ def _translation(job: Job) -> Settings:
     if translators:
         settings["translator"] = translators if len(translators) > 1 else translators[0]
     return settings
+
+
+def _planting(job: Job) -> Settings:
+    recipe = job.recipe
+    return {
+        "faults": recipe.faults,
+        "dominant_language": recipe.dominant_language,
+        "seed": recipe.seed,
+    }
 
 
 def _reward(job: Job) -> Settings:
@@ -281,6 +290,16 @@ STAGES = (
         applies=lambda recipe: _makes_completions(recipe) and recipe.translates_answers,
         holds_model=True,
         failures=translation_failures,
+        role="completions",
+    ),
+    Stage(
+        name="plant",
+        version=1,
+        reads=("prompts", "completions"),
+        writes=Completion,
+        run=make_planted,
+        depends_on=_planting,
+        applies=lambda recipe: recipe.faults is not None,
         role="completions",
     ),
     Stage(

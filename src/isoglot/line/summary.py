@@ -99,6 +99,7 @@ def write_summary(recipe: Recipe, ledger: Ledger, stopped: str | None) -> RunSum
         method=first.train.method if first.train else None,
         dominant_language=recipe.dominant_language,
         own_code=list(recipe.own_code),
+        planted=list(recipe.planted),
         validation=recipe.evaluate.validation.name if recipe.evaluate.validation else None,
         stopped=stopped,
         rounds=rounds,

@@ -169,6 +169,11 @@ class Counting:
                 "translate", works, self._prompts.exact, place=place
             )
 
+    def count_planted(self) -> None:
+        """Count the answers among which wrong ones are planted: all of them."""
+        num = sum(each.num for each in self._completions)
+        self._add("plant", "completions", num, self._prompts.exact)
+
     def count_scores(self) -> None:
         """Count the rewards of all completions."""
         answers: Counter[str] = Counter()
@@ -396,6 +401,7 @@ class Counting:
         self.notes += [
             f"{path}: CODE OF YOUR OWN, which a run executes" for path in self.recipe.own_code
         ]
+        self.notes += [f"wrong numbers are planted: {each}" for each in self.recipe.planted]
         engines = {work.engine for work in self.works if work.engine}
         for name in sorted({each.name for each in engines if not each.is_sized}):
             self.notes.append(
@@ -423,6 +429,7 @@ COUNTERS: Mapping[str, Callable[[Counting], None]] = {
     "cross_lingual": Counting.count_across_languages,
     "generate": Counting.count_completions,
     "translate": Counting.count_translations,
+    "plant": Counting.count_planted,
     "score": Counting.count_scores,
     "pair": Counting.count_pairs,
     "filter": lambda counting: counting.count_at_most("filter", "pairs"),

@@ -13,6 +13,7 @@ from isoglot.core.languages import language
 from isoglot.core.scorers import PythonConfig
 from isoglot.core.section import Section, validated
 from isoglot.data.clean import CleanConfig
+from isoglot.data.faults import FaultsConfig
 from isoglot.data.filter import FilterConfig
 from isoglot.data.generate import GenerateConfig
 from isoglot.data.pair import PairConfig, check_chosen_language, check_reward
@@ -100,6 +101,8 @@ class Recipe(Section):
     prompts; each translates the answers into the languages that it serves."""
     identifier: IdentifierConfig = LangidConfig()
     """The language identifier of the answers."""
+    faults: FaultsConfig | None = None
+    """Makes shares of the answers wrong on purpose, for experiments on methods."""
     score: ScoreConfig | None = None
     """Rewards of the completions, for the methods that rank and for online training."""
     pair: PairConfig = PairConfig()
@@ -229,6 +232,11 @@ class Recipe(Section):
         return tuple(dict.fromkeys(paths))
 
     @property
+    def planted(self) -> tuple[str, ...]:
+        """The faults that are planted in answers, in any round."""
+        return tuple(dict.fromkeys(str(r.faults) for r in self.different_rounds if r.faults))
+
+    @property
     def translates_one_way(self) -> bool:
         """True if answers are only translated out of the dominant language, not into it."""
         return self.is_translated_pool or self.route is not None
@@ -356,6 +364,11 @@ class Recipe(Section):
         if self.train and self.train.choose and self.score is None:
             raise InputError("train.choose needs a `score:` section, whose reward it chooses by")
         method = self.train.method if self.train else None
+        if self.faults and self.is_online:
+            raise InputError(
+                f"`faults:` plants wrong answers before training, and method {method} answers in "
+                "training; leave it out"
+            )
         if self.route and self.privilege:
             raise InputError("`route:` and `privilege:` both replace the pairs; leave one out")
         if self.route:

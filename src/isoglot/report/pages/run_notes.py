@@ -8,7 +8,7 @@ from isoglot.report.results.summary import RunSummary
 
 def notes_of(summary: RunSummary) -> list[str]:
     """The lines about a run: what its numbers rest on, and what is missing."""
-    parts = own_code, missing_answers, empty_languages, lengths_in_training
+    parts = own_code, planted_faults, missing_answers, empty_languages, lengths_in_training
     return [line for part in parts for line in part(summary)]
 
 
@@ -27,6 +27,11 @@ def own_code(summary: RunSummary) -> list[str]:
         f"Rewards by code of the run's own, which isoglot does not know: {path}"
         for path in summary.own_code
     ]
+
+
+def planted_faults(summary: RunSummary) -> list[str]:
+    """A line for the answers that were made wrong on purpose."""
+    return [f"Wrong numbers were planted on purpose: {each}" for each in summary.planted]
 
 
 def empty_languages(summary: RunSummary) -> list[str]:

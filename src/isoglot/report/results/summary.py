@@ -296,6 +296,8 @@ class RunSummary(Document):
     method: str | None = None
     dominant_language: str = "en"
     own_code: Sequence[str] = ()
+    planted: Sequence[str] = ()
+    """Shares of answers that were made wrong on purpose."""
     """The functions of the user's that rewarded completions: `package.module:name`."""
     validation: str | None = None
     """The task of the stop rule, whose numbers are no results."""
