@@ -156,31 +156,32 @@ def languages() -> str:
 
 def benchmarks() -> str:
     """Return the page of the benchmarks, with licence and source."""
-    rows = [
+    sources = [
         (
             f"`{name}`",
             each.title,
             len(each.languages),
-            "a judge" if each.judged else ", ".join(each.answering),
             each.source.licence or "not stated",
             _source(each.source),
         )
         for name, each in BENCHMARKS.items()
     ]
+    forms = [
+        (
+            f"`{name}`",
+            "a judge" if each.judged else ", ".join(each.answering),
+            " ".join(f"`{variant}`" for variant in each.variants if variant),
+            _tags(each.languages),
+        )
+        for name, each in BENCHMARKS.items()
+    ]
     lines = [
         "# Benchmarks",
-        f"{len(rows)} benchmarks. Rows come from the hub or from files that you have; none are in "
-        "the package. "
-        "[Measure](../measure.md) shows how to run them.",
-        table(("task", "topic", "languages", "answered by", "licence", "source"), rows),
-        "## Languages of each",
-        table(
-            ("task", "languages", "variants of the prompt"),
-            [
-                (f"`{name}`", _tags(each.languages), " ".join(f"`{v}`" for v in each.variants if v))
-                for name, each in BENCHMARKS.items()
-            ],
-        ),
+        f"{len(sources)} benchmarks. Rows come from the hub or from files that you have; none are "
+        "in the package. [Measure](../measure.md) shows how to run them.",
+        table(("task", "topic", "languages", "licence", "source"), sources),
+        "## Prompts and languages",
+        table(("task", "answered by", "variants of the prompt", "languages"), forms),
     ]
     return "\n\n".join(lines)
 

@@ -1,15 +1,15 @@
 """The site: it builds with no broken link, and the generated pages hold all of the package."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from markup import prose
-from reference import PAGES, verbs, write_pages
+from reference import PAGES, verbs
 from schema import meaning_of, places
+from site_project import ROOT, site_project
 from typer.main import get_command
 
 import isoglot
@@ -20,8 +20,6 @@ from isoglot.recipe.loading import packaged
 from isoglot.recipe.recipe import Recipe
 from isoglot.study.grid import StudyConfig
 
-ROOT = Path(__file__).parents[2]
-
 
 def build(project: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "zensical", "build", "--strict"]
@@ -31,12 +29,7 @@ def build(project: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     """The sources of the site, with the generated pages."""
-    folder = tmp_path_factory.mktemp("site")
-    ignored = shutil.ignore_patterns("reference")
-    shutil.copytree(ROOT / "docs", folder / "docs", ignore=ignored)
-    shutil.copy(ROOT / "zensical.toml", folder)
-    write_pages(folder / "docs")
-    return folder
+    return site_project(tmp_path_factory.mktemp("site"))
 
 
 def generated(project: Path, name: str) -> str:
