@@ -102,6 +102,25 @@ def listed(text: str) -> list[str]:
     return [each for each in text.split(",") if each]
 
 
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            path, _, anchor = link.partition("#")
+            if "://" not in link:
+                target = (ROOT / (path or name)).resolve()
+                assert target.is_file(), f"{name}: {link}"
+                assert not anchor or anchor in anchors(target), f"{name}: {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub and the site write them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
 @pytest.mark.parametrize(
     "command", COMMANDS, ids=lambda each: " ".join([each.page, *each.words])[:80]
 )
