@@ -50,6 +50,10 @@ class Command(NamedTuple):
     output: list[str] | None
     """The documented output; None where there is none."""
 
+    @property
+    def is_error(self) -> bool:
+        return bool(self.output and self.output[0].startswith("isoglot: "))
+
 
 def blocks(page: str, text: str) -> list[Block]:
     found = re.findall(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', text, re.M | re.S)
@@ -130,12 +134,14 @@ def test_a_command_is_one_of_the_command_line(command):
         assert Path(words[0]).name in OTHERS
         return
     (verb, *_), given = parse(words[: words.index(">")] if ">" in words else words)
+    if command.is_error:
+        return
     if verb in ("evaluate", "judge") and given.get("tasks"):
         for task in listed(given["tasks"]):
             assert task.startswith("lab_") or (ROOT / task).is_file() or benchmark_of(task)
     if languages := given.get("languages"):
         assert expand(listed(languages))
-    if verb in ("run", "plan") and given["recipe"] in packaged("recipe") and not command.output:
+    if verb in ("run", "plan") and given["recipe"] in packaged("recipe"):
         assert load_recipe(given["recipe"], given["overrides"] or [])
     if verb == "study" and not Path(given["study"]).suffix:
         assert given["study"] in packaged("study")
@@ -163,11 +169,10 @@ def test_what_answers_at_once_answers_as_the_page_shows(isoglot, page, tmp_path,
         if command.page != page or words[0] != "isoglot":
             continue
         monkeypatch.setenv("COLUMNS", str(width_of(command)))
-        is_error = bool(command.output and command.output[0].startswith("isoglot: "))
-        if words[1] not in QUICK and "--check" not in words and not is_error:
+        if words[1] not in QUICK and "--check" not in words and not command.is_error:
             plan_of(isoglot, words)
         elif "--check" not in words or Path(words[3]).exists():
-            run(isoglot, command, is_error)
+            run(isoglot, command)
 
 
 def width_of(command: Command) -> int:
@@ -175,11 +180,11 @@ def width_of(command: Command) -> int:
     return max(80, *(len(line) + 20 for line in command.output or () if len(line) > 80), 0)
 
 
-def run(isoglot: Any, command: Command, is_error: bool) -> None:
+def run(isoglot: Any, command: Command) -> None:
     words, _, target = " ".join(command.words).partition(" > ")
     arguments = command.words[1:-2] if target else command.words[1:]
     code, out, err = isoglot(*arguments)
-    assert code == (2 if is_error else 0), words + err
+    assert code == (2 if command.is_error else 0), words + err
     if target:
         Path(target).write_text(out, encoding="utf-8")
     printed = {" ".join(line.split()) for line in (out + err).splitlines()}
