@@ -1,5 +1,7 @@
 """Chat templates of strangers: each ends, in bounds, in one line."""
 
+import os
+import threading
 import time
 from types import SimpleNamespace
 
@@ -54,7 +56,9 @@ def test_a_template_that_fails_is_one_line(name):
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize(("template", "bound"), [(LOOPS, "3 seconds"), (DOUBLES, "a gigabyte")])
+@pytest.mark.parametrize(
+    ("template", "bound"), [(LOOPS, "3 seconds"), (DOUBLES, "(a gigabyte|3 seconds)")]
+)
 def test_a_template_that_does_not_end_is_ended(template, bound):
     start = time.monotonic()
     with pytest.raises(InputError, match=f"takes more than {bound}"):
@@ -82,3 +86,42 @@ def test_a_block_that_ends_in_time_keeps_its_result_and_its_errors():
             assert sum(range(100)) == 4950
     with pytest.raises(KeyError), bounded():
         raise KeyError("own")
+
+
+def test_one_thread_watches_all_blocks():
+    with bounded():
+        before = threading.active_count()
+    for _ in range(200):
+        with bounded():
+            assert threading.active_count() == before
+
+
+def test_of_two_threads_only_the_one_that_does_not_end_is_ended():
+    results = {}
+
+    def render(name, template):
+        try:
+            results[name] = render_chat(tokenizer_of(template), TURN)
+        except InputError as error:
+            results[name] = str(error)
+
+    both = [("endless", LOOPS), ("good", "{{ messages[0]['content'] }}")]
+    threads = [threading.Thread(target=render, args=each) for each in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results["good"] == "Habari?"
+    assert "takes more than 3 seconds" in results["endless"]
+
+
+def test_a_forked_process_watches_by_itself():
+    with bounded():
+        child = os.fork()
+        if child == 0:
+            try:
+                render_chat(tokenizer_of(DOUBLES), TURN)
+            except InputError as error:
+                os._exit(7 if "takes more than" in str(error) else 1)
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

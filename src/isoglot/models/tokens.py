@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from isoglot.core.records import Completion
+from isoglot.models.local.special import SpecialTokens
 from isoglot.models.local.template import load_tokenizer
 from isoglot.models.local.weights import located
 from isoglot.models.source import SOURCE
@@ -11,11 +12,10 @@ from isoglot.models.source import SOURCE
 
 def token_counter(policy: Path) -> Callable[[Sequence[str]], int]:
     """Return a function that counts the tokens of texts by the tokenizer in a policy's folder."""
-    tokenizer = load_tokenizer(*located(str(policy)))
+    special = SpecialTokens(load_tokenizer(*located(str(policy))))
 
     def count(texts: Sequence[str]) -> int:
-        ids = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else ()
-        return sum(map(len, ids))
+        return sum(map(len, special.encode([*map(special.mark, texts)])))
 
     return count
 

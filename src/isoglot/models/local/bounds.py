@@ -1,7 +1,9 @@
 """Chat templates of strangers: Jinja in transformers' sandbox, within bounds of time and memory."""
 
 import ctypes
+import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ MAX_CHARACTERS = 100_000_000
 """A longer text is no prompt."""
 _MAX_NUMBER = 10**7
 _POLL_SECONDS = 0.02
+_IDLE_SECONDS = 1.0
 
 
 class _OutOfBounds(BaseException):
@@ -46,49 +49,102 @@ def _value(word: str) -> int:
     return _MAX_NUMBER + 1
 
 
+class _Block:
+    """A block of code that is watched."""
+
+    def __init__(self, num_bytes: int) -> None:
+        """`num_bytes` is the memory of the process now."""
+        self.end, self.most_bytes = time.monotonic() + _SECONDS, num_bytes + _MAX_BYTES
+        self.bound = ""
+        """The bound that was reached."""
+
+
+class _Watcher:
+    """One thread that watches the blocks of all others, and ends when there are none for a while.
+
+    Starting a thread for each block would take ten times as long as a prompt's rendering.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks: dict[int, _Block] = {}
+        self._is_running = False
+        self._memory = _memory_file()
+
+    def begin(self) -> _Block:
+        """Watch a block of this thread."""
+        num_bytes = self._resident_bytes()
+        with self._lock:
+            block = self._blocks[threading.get_ident()] = _Block(num_bytes)
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._watch, daemon=True).start()
+        return block
+
+    def end(self) -> None:
+        """End the watch of this thread: afterwards nothing more is raised into it."""
+        with self._lock:
+            self._blocks.pop(threading.get_ident(), None)
+
+    def _watch(self) -> None:
+        idle_seconds = 0.0
+        while idle_seconds < _IDLE_SECONDS:
+            time.sleep(_POLL_SECONDS)
+            with self._lock:
+                idle_seconds = 0.0 if self._blocks else idle_seconds + _POLL_SECONDS
+                for thread, block in list(self._blocks.items()):
+                    self._check(thread, block)
+                self._is_running = idle_seconds < _IDLE_SECONDS
+
+    def _check(self, thread: int, block: _Block) -> None:
+        """Raise an exception into the thread of a block that is out of bounds, once."""
+        if self._resident_bytes() > block.most_bytes:
+            block.bound = "a gigabyte"
+        elif time.monotonic() > block.end:
+            block.bound = f"{_SECONDS:.0f} seconds"
+        else:
+            return
+        del self._blocks[thread]
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread), ctypes.py_object(_OutOfBounds)
+        )
+
+    def _resident_bytes(self) -> int:
+        """Memory of this process; 0 where the system does not tell it in a file."""
+        if self._memory is None:
+            return 0
+        return int(os.pread(self._memory, 100, 0).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _memory_file() -> int | None:
+    """Open the file that tells the memory of this process, to be read at every block."""
+    with suppress(OSError):
+        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    return None
+
+
+_watcher = _Watcher()
+os.register_at_fork(after_in_child=_watcher.__init__)  # type: ignore[misc]  # no thread survives
+
+
 @contextmanager
 def bounded() -> Iterator[None]:
     """End a block of Python code that takes too long or too much memory; raises InputError.
 
-    A thread watches, and raises an exception in this one between two steps of its code.
+    Another thread watches, and raises an exception in this one between two steps of its code.
     """
-    this, done = threading.get_ident(), threading.Event()
-    raised: list[str] = []
-
-    def watch() -> None:
-        end, most = time.monotonic() + _SECONDS, _resident_bytes() + _MAX_BYTES
-        while not done.wait(_POLL_SECONDS):
-            is_late = time.monotonic() > end
-            if is_late or _resident_bytes() > most:
-                raised.append(f"{_SECONDS:.0f} seconds" if is_late else "a gigabyte")
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(this), ctypes.py_object(_OutOfBounds)
-                )
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    is_caught = False
+    block = _watcher.begin()
     try:
-        yield
-    except (_OutOfBounds, MemoryError) as error:
-        is_caught = isinstance(error, _OutOfBounds)
-        bound = raised[0] if raised else "the memory"
-        raise InputError(
-            f"expected a chat template that ends, got one that takes more than {bound}; give "
-            "policy.chat_template another file"
-        ) from None
-    finally:
-        done.set()
-        watcher.join()
-        if raised and not is_caught:  # the block ended by itself meanwhile; it is still to come
-            # Taking it back by its function leaves Python 3.11 slow, and hanging under a profiler.
-            with suppress(_OutOfBounds):
+        try:
+            yield
+        finally:
+            _watcher.end()
+            if block.bound and not isinstance(sys.exception(), _OutOfBounds):
+                # The block ended by itself meanwhile, and the exception is still to come. Taking it
+                # back by its function leaves Python 3.11 slow, and hanging under a profiler.
                 time.sleep(_SECONDS)
-
-
-def _resident_bytes() -> int:
-    """Memory of this process; 0 where the system does not tell it in a file."""
-    with suppress(OSError, ValueError), open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
-    return 0
+    except (_OutOfBounds, MemoryError) as error:
+        raise InputError(
+            f"expected a chat template that ends, got one that takes more than "
+            f"{block.bound or 'the memory'}; give policy.chat_template another file"
+        ) from (None if isinstance(error, _OutOfBounds) else error)

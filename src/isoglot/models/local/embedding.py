@@ -84,6 +84,7 @@ class HiddenStates:
             list(texts),
             add_special_tokens=self._first is None,
             return_special_tokens_mask=True,
+            split_special_tokens=True,
         )
         first = self._first or []
         rows = [

@@ -14,6 +14,7 @@ from isoglot.core.thinking import ThoughtMarks, closing_mark, is_thinking_mark, 
 from isoglot.models.local.adapters import base_of
 from isoglot.models.local.config import WeightsConfig
 from isoglot.models.local.prefix_tree import TokenSequence
+from isoglot.models.local.special import SpecialTokens
 from isoglot.models.local.template import load_tokenizer, render_chat, render_plain
 from isoglot.models.local.weights import located, model_name
 
@@ -55,6 +56,7 @@ class PromptEncoder:
         has_tokenizer = adapters and (Path(adapters) / "tokenizer_config.json").exists()
         source = located(adapters) if adapters and has_tokenizer else (path, hub)
         self.tokenizer = load_tokenizer(*source, config.chat_template)
+        self.special = SpecialTokens(self.tokenizer)
         if self.format == "chat" and self.tokenizer.chat_template is None:
             raise InputError(
                 f"expected a tokenizer with a chat template, got none in {config.path}; "
@@ -69,14 +71,17 @@ class PromptEncoder:
         """Wrap a tokenizer in memory, with its chat template."""
         encoder = cls.__new__(cls)
         encoder.tokenizer, encoder.name, encoder.format = tokenizer, name, "chat"
-        encoder.marks = marks
+        encoder.marks, encoder.special = marks, SpecialTokens(tokenizer)
         return encoder
 
     def render(self, prompt: Prompt) -> str:
-        """Return the text that the model reads; a last turn of the assistant stays open."""
+        """Return the text that the model reads; a last turn of the assistant stays open.
+
+        Special tokens in the turns themselves are marked, and read as characters by `encode`.
+        """
         if self.format == "plain":
-            return render_plain(prompt)
-        return render_chat(self.tokenizer, prompt.prompt)
+            return self.special.mark(render_plain(prompt))
+        return render_chat(self.tokenizer, self.special.mark_turns(prompt.prompt))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of rendered texts; a plain text begins with the BOS token if the
@@ -86,7 +91,7 @@ class PromptEncoder:
         bos = None if self.format == "chat" else self.tokenizer.bos_token_id
         if bos is not None and self.tokenizer("")["input_ids"][:1] != [bos]:
             bos = None
-        ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        ids = self.special.encode(texts)
         return [row if bos is None or row[:1] == [bos] else [bos, *row] for row in ids]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -155,7 +160,8 @@ class PromptEncoder:
         texts = [self.render(prompt) for prompt in prompts]
         contexts = self.encode([text.rstrip() for text in texts])
         pairs = zip(texts, continuations, strict=True)
-        wholes = iter(self.encode([text + each for text, row in pairs for each in row]))
+        mark = self.special.mark
+        wholes = iter(self.encode([text + mark(each) for text, row in pairs for each in row]))
         special = [self.tokenizer.bos_token_id, self.tokenizer.eos_token_id]
         empty = [i for i in special if i is not None][:1]
         sequences = []

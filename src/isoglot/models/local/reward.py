@@ -9,6 +9,7 @@ from isoglot.core.errors import InputError
 from isoglot.core.records import Completion, FinishReason, Prompt
 from isoglot.core.scorers import RewardModelConfig
 from isoglot.models.batches import pad, split_batches
+from isoglot.models.local.special import SpecialTokens
 from isoglot.models.local.template import load_tokenizer, render_turns
 from isoglot.models.local.weights import load_config, load_weights, located, model_name
 
@@ -36,6 +37,7 @@ class RewardModel:
         self.batch_tokens = config.batch_tokens
         _check_labels(path, hub)
         self.tokenizer = load_tokenizer(path, hub)
+        self._special = SpecialTokens(self.tokenizer)
         if self.tokenizer.chat_template is None:
             raise InputError(
                 f"expected a tokenizer with a chat template, got none in {config.path}; add the "
@@ -82,7 +84,7 @@ class RewardModel:
         if not texts:
             return []
         # The template writes the BOS and EOS tokens itself.
-        ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        ids = self._special.encode(texts)
         window = self.context_window
         rows = zip(indices, ids, strict=True)
         fitting = [row for row in rows if window is None or len(row[1]) <= window]
@@ -90,12 +92,12 @@ class RewardModel:
 
     def _render(self, prompt: Prompt, answer: str) -> str:
         """Render the whole conversation; a primed turn and its completion become one turn."""
-        messages = [dict(message) for message in prompt.prompt]
+        messages = list(prompt.prompt)
         if messages[-1]["role"] == "assistant":
             answer = messages.pop()["content"] + answer
         messages.append({"role": "assistant", "content": answer})
         try:
-            return render_turns(self.tokenizer, messages)
+            return render_turns(self.tokenizer, self._special.mark_turns(messages))
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from error
 

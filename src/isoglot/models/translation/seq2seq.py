@@ -18,6 +18,7 @@ from isoglot.core.records import FinishReason
 from isoglot.core.section import Section
 from isoglot.models.batches import pad, split_batches
 from isoglot.models.local.checkpoint import reading_checkpoint
+from isoglot.models.local.special import SpecialTokens
 from isoglot.models.local.weights import (
     folder_revision,
     load_weights,
@@ -107,6 +108,7 @@ class Seq2SeqTranslator:
         self.name = seq2seq_name(config)
         self._config = config
         self._tokenizer, self.codes = load_codes(config, languages)
+        self._special = SpecialTokens(self._tokenizer)
         backend = _CTranslate2Backend if config.backend == "ctranslate2" else _TransformersBackend
         self._backend = backend(config, self._tokenizer)
 
@@ -157,9 +159,7 @@ class Seq2SeqTranslator:
         rows: list[_Given] = []
         both = zip(texts, sources, translations, targets, strict=True)
         for i, (text, source, translation, target) in enumerate(both):
-            ids, labels = self._tokenizer([text, translation], add_special_tokens=False)[
-                "input_ids"
-            ]
+            ids, labels = self._special.encode([*map(self._special.mark, (text, translation))])
             row = self._row(i, 0, ids, source, target)
             if ids and max(len(row.tokens), len(labels) + 3) <= window:
                 rows.append(_Given(row, labels))
@@ -178,7 +178,7 @@ class Seq2SeqTranslator:
         sentences = [piece.text for piece in pieces if piece.is_sentence]
         if not sentences:
             return
-        ids = self._tokenizer(sentences, add_special_tokens=False)["input_ids"]
+        ids = self._special.encode([*map(self._special.mark, sentences)])
         yield from (self._row(text, i, row, source, target) for i, row in enumerate(ids))
 
     def _row(self, text: int, place: int, ids: list[int], source: str, target: str) -> _Row:
