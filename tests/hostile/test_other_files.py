@@ -1,6 +1,8 @@
-"""A folder with files of somebody else is refused by every verb that writes, and left as it was."""
+"""A folder with files of somebody else, or in use, is refused by every verb and left as it was."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from tiny_run import contents
@@ -50,6 +52,18 @@ VERBS = {
 }
 
 
+WRITTEN_IN_ONE_GO = ("import-rankings", "export", "push", "lab build")
+HOLDER = """
+import sys
+from pathlib import Path
+from isoglot.execute.folder import owned_folder
+
+with owned_folder(Path(sys.argv[1]), "run"), owned_folder(Path(sys.argv[2]), "run"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
     """A folder with inputs for every verb."""
@@ -78,6 +92,31 @@ def test_other_peoples_files_are_refused_and_kept(verb, desk, isoglot, tmp_path,
     assert (code, error.count("\n")) == (2, 1), error
     assert str(out) in error
     assert contents(out) == before
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory):
+    """A process, and what it holds: a folder that grows, and one that is written in one go."""
+    grows, whole = (tmp_path_factory.mktemp("busy") / name for name in ("grows", "whole"))
+    command = [sys.executable, "-c", HOLDER, grows, whole.with_name(".whole.tmp")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        yield process, grows, whole
+        process.kill()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_folder_in_use_is_refused_by_the_process_that_holds_it(
+    verb, desk, busy, isoglot, monkeypatch
+):
+    monkeypatch.chdir(desk)
+    holder, *both = busy
+    out = both[verb in WRITTEN_IN_ONE_GO]
+    before = contents(out.parent)
+    code, _, error = isoglot(*VERBS[verb].replace("OUT", str(out)).split())
+    assert (code, error.count("\n")) == (2, 1), error
+    assert f"{out} is in use by process {holder.pid} on" in error
+    assert contents(out.parent) == before
 
 
 def test_an_import_replaces_an_import_and_nothing_else(desk, isoglot, tmp_path, monkeypatch):

@@ -1,13 +1,13 @@
 """Rates at which samplers answer in another language than the prompt wants, or mix one in."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from isoglot.core.answer_language import AnswerLanguage, accounts_of, thought_languages
 from isoglot.core.protocols import LanguageIdentifier
 from isoglot.core.records import Completion, FinishReason
-from isoglot.core.stats import interval_mean
+from isoglot.core.stats import rate_of_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,68 +34,75 @@ class OffTargetRate:
     """Thoughts whose language was identified."""
 
 
-def off_target_rates(
-    completions: Sequence[Completion],
-    identifier: LanguageIdentifier,
-    *,
-    seed: int = 0,
-    resamples: int = 1000,
-) -> list[OffTargetRate]:
-    """Return one row for each sampler and language, sorted; translations have rows of their own.
+class _Group:
+    """The answers of one model to the prompts in one language."""
 
-    Completions that were cut off count: half an answer has a language. The interval is a bootstrap
-    over families.
+    def __init__(self) -> None:
+        self.kinds: Counter[tuple[float, float]] = Counter()
+        """Families by their answers in a wrong language, and of a known one."""
+        self.num = 0
+        self.mixed: Counter[bool] = Counter()
+        self.off_target_thoughts: Counter[bool] = Counter()
+
+
+class OffTargetCounter:
+    """Counts answers in another language, some whole families at a time.
+
+    Of a family it keeps no more than how many there are like it, so that its memory does not grow
+    with the number of answers.
     """
-    ordered = sorted(completions, key=lambda c: (c.model, c.language, c.family, c.completion_id))
-    texts, wanted = [c.text for c in ordered], [c.language for c in ordered]
-    identified = identifier.identify(texts)
-    accounts = accounts_of(identified, identifier, texts, wanted)
-    thoughts = _thoughts_off_target(ordered, identifier)
-    groups: dict[tuple[str, str], list[tuple[str, float | None]]] = defaultdict(list)
-    mixed: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    for completion, tag, account in zip(ordered, identified, accounts, strict=True):
-        key, failed = (completion.model, completion.language), _has_failed(completion)
-        unsure = tag is None or failed
-        value = None if unsure else float(tag != completion.language)
-        groups[key].append((completion.family, value))
-        if not failed and account != AnswerLanguage.UNKNOWN:
-            mixed[key].append(account == AnswerLanguage.MIXED)
-    rows = []
-    for (sampler, tag), group in groups.items():
-        known = [(family, value) for family, value in group if value is not None]
-        in_several = mixed[sampler, tag]
-        mean = low = high = None
-        if known:
-            families, values = [family for family, _ in known], [value for _, value in known]
-            low, high = interval_mean(
-                values, families, seed=seed, resamples=resamples, is_rate=True
+
+    def __init__(self, identifier: LanguageIdentifier) -> None:
+        self._identifier = identifier
+        self._groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
+
+    def add(self, completions: Sequence[Completion]) -> None:
+        """Count the answers of families, of each of which all are given at once.
+
+        Completions that were cut off count: half an answer has a language.
+        """
+        texts, wanted = [c.text for c in completions], [c.language for c in completions]
+        identified = self._identifier.identify(texts)
+        accounts = accounts_of(identified, self._identifier, texts, wanted)
+        thoughts = thought_languages(self._identifier.identify, completions)
+        found: dict[tuple[str, str, str], list[bool]] = defaultdict(list)
+        rows = zip(completions, identified, accounts, thoughts, strict=True)
+        for completion, tag, account, thought in rows:
+            key, failed = (completion.model, completion.language), _has_failed(completion)
+            group = self._groups[key]
+            group.num += 1
+            if tag is not None and not failed:
+                found[*key, completion.family].append(tag != completion.language)
+            if not failed and account != AnswerLanguage.UNKNOWN:
+                group.mixed[account == AnswerLanguage.MIXED] += 1
+            if thought is not None:
+                group.off_target_thoughts[thought != completion.language] += 1
+        for (model, language, _), flags in found.items():
+            self._groups[model, language].kinds[float(sum(flags)), float(len(flags))] += 1
+
+    def rates(self, *, seed: int = 0, resamples: int = 1000) -> list[OffTargetRate]:
+        """Return one row for each model and language, sorted; translations have rows of their own.
+
+        The interval is a bootstrap over families.
+        """
+        rows = []
+        for (model, language), group in sorted(self._groups.items()):
+            mean = low = high = None
+            if group.kinds:
+                mean, low, high = rate_of_kinds(group.kinds, seed=seed, resamples=resamples)
+            num_known = int(sum(known * times for (_, known), times in group.kinds.items()))
+            thoughts = group.off_target_thoughts
+            rows.append(
+                OffTargetRate(
+                    *(model, language, mean, low, high, num_known, group.num - num_known),
+                    *(_share(group.mixed), _share(thoughts), thoughts.total()),
+                )
             )
-            mean = sum(values) / len(values)
-        unknown = len(group) - len(known)
-        off_target = thoughts[sampler, tag]
-        rows.append(
-            OffTargetRate(
-                *(sampler, tag, mean, low, high, len(known), unknown, _share(in_several)),
-                *(_share(off_target), len(off_target)),
-            )
-        )
-    return rows
+        return rows
 
 
-def _thoughts_off_target(
-    completions: Sequence[Completion], identifier: LanguageIdentifier
-) -> dict[tuple[str, str], list[bool]]:
-    """Return by model and language which of the thoughts that are identified are off target."""
-    found: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    tags = thought_languages(identifier.identify, completions)
-    for row, tag in zip(completions, tags, strict=True):
-        if tag is not None:
-            found[row.model, row.language].append(tag != row.language)
-    return found
-
-
-def _share(flags: Sequence[bool]) -> float | None:
-    return sum(flags) / len(flags) if flags else None
+def _share(flags: Counter[bool]) -> float | None:
+    return flags[True] / flags.total() if flags else None
 
 
 def _has_failed(completion: Completion) -> bool:

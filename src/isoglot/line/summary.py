@@ -394,10 +394,12 @@ def _audit(recipe: Recipe, ledger: Ledger, rounds: Sequence[int]) -> Audit:
 
 
 def _audit_round(recipe: Recipe, answers: Done, round: int) -> dict[str, Any]:
-    from isoglot.data.audit import off_target_rates
+    from isoglot.data.audit import OffTargetCounter
 
-    rows = [row for path in shard_paths(answers.folder) for row in read_shard(path, Completion)]
-    rates = list(map(asdict, off_target_rates(rows, identifier_of(recipe), seed=recipe.seed)))
+    counter = OffTargetCounter(identifier_of(recipe))
+    for path in shard_paths(answers.folder):
+        counter.add(read_shard(path, Completion))
+    rates = list(map(asdict, counter.rates(seed=recipe.seed)))
     for rate in rates:
         rate["off_target_rate"] = rate.pop("value")
         if not recipe.samplers:
