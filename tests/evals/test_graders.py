@@ -23,6 +23,13 @@ COLOURS = json.dumps(
         ("", "7", 0.0),
         ("उत्तर १२ है", "12", 1.0),
         ("The answer is 17", "7", 0.0),
+        ("He has three left. The answer is twelve.", "12", None),
+        ("Sie hat zweihundertfünf Euro", "205", None),
+        ("উত্তর একুশ।", "21", None),
+        ("ปลาสองร้อยตัว", "7", None),
+        ("Three of them came. I do not know", "7", 0.0),
+        ("It depends on her", "10", 0.0),  # ten in Turkish
+        ("twelve, or 12", "12", 1.0),
     ],
 )
 def test_last_number(text, gold, value):

@@ -19,6 +19,7 @@ WORD_START, WORD_END = rf"(?<![^\W\d_{UNSPACED}])", rf"(?![^\W\d_{UNSPACED}])"
 _NUKTA = re.compile("[\u093c\u09bc]")
 _NEVER = re.compile(r"(?!)")
 _WITHIN = 6  # letters of a numeral that is no part of another word
+_AMBIGUOUS = re.compile(r"[\u0000-\u024f]{1,3}")  # `on` is ten in Turkish
 
 
 class NumberWords:
@@ -76,6 +77,14 @@ def _numerals(words: Sequence[str]) -> re.Pattern[str]:
 def number_words(tag: str) -> NumberWords:
     """Return the words around numbers in a language; those of English where none are known."""
     return NumberWords(tag)
+
+
+@cache
+def numeral_of_any_language() -> re.Pattern[str]:
+    """Match a numeral of a language that is not known, without short Latin ones but English."""
+    every = {word for row in _rows().values() for word in row.get("numerals", "").split()}
+    english = {*_rows()["en"]["numerals"].split()}
+    return _numerals(sorted(english | {w for w in every if not _AMBIGUOUS.fullmatch(w)}))
 
 
 def _pattern(before: str, words: Iterable[str], after: str) -> re.Pattern[str]:

@@ -10,6 +10,7 @@ from itertools import groupby, takewhile
 from typing import Literal
 
 from isoglot.core.errors import InputError
+from isoglot.core.number_words import numeral_of_any_language
 from isoglot.core.numbers import last_number
 from isoglot.core.text import digits_to_ascii, normalise
 from isoglot.evals.latex import grade_latex
@@ -18,6 +19,7 @@ Grader = Callable[[str, str], float | None]
 """Text, gold answer → a grade from 0 to 1, or None where the text cannot be graded."""
 
 _SEPARATORS = re.compile(r"[,;\n\u3001\uff0c\uff1b\u060c\u061b]")
+_SENTENCE_END = re.compile(r"[.!?\n\u3002\uff01\uff1f\u0964\u061f\u06d4\u1362]+")
 _HEADING = re.compile(r"^[^:\uff1a]*[:\uff1a]")
 _NUMBER = re.compile(r"(?<!\d)[-\u2212]?\d+(?:\.\d+)?")
 # Written without spaces between words, so an item is found wherever its characters occur.
@@ -27,7 +29,8 @@ _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 def grade_last_number(text: str, gold: str) -> float | None:
     """Return 1.0 if the last number of the text is the gold number, 0.0 otherwise or without one.
 
-    None where the value of the last number is unknown: a time, or a range with the gold in it.
+    None where the value of the last number is unknown: a time, a range with the gold in it, or a
+    number in words in the last sentence of a text without any in digits.
 
     Raises:
         InputError: the gold has no number.
@@ -36,8 +39,12 @@ def grade_last_number(text: str, gold: str) -> float | None:
     if expected is None or len(expected.values) != 1:
         raise InputError(f"gold {gold!r:.60}: expected a number, came none; mend the gold column")
     number = last_number(text)
+    if number is None:
+        sentences = [part for part in _SENTENCE_END.split(text) if part.strip()]
+        in_words = sentences and numeral_of_any_language().search(sentences[-1])
+        return None if in_words else 0.0
     # `1.125` is 1125 here, as in the gold.
-    is_gold = number._replace(fraction=None).equals(expected.values[0]) if number else False
+    is_gold = number._replace(fraction=None).equals(expected.values[0])
     return None if is_gold is None else float(is_gold)
 
 
