@@ -128,7 +128,18 @@ def test_all_spellings_of_a_text_get_one_guess(tag, text, twin):
     one, other = identifier.guess([text, twin])
     assert (one.language, identifier.identify([twin])) == (tag, [tag])
     assert other == pytest.approx(one) or other == one
-    assert extract_words(text) == extract_words(twin)
+
+
+def test_arabic_is_read_by_the_ngrams_of_its_own_keyboard():
+    words = ["القاهرة", "هي", "أكبر", "مدينة", "في", "مصر", "وكانت", "دائما", "مركزا", "كبيرا"]
+    arabic, persian = (dict(zip(map(ord, "یکيك"), to, strict=True)) for to in ("يكيك", "یکیک"))
+    model = load_script_model("Arab")
+    for table in (arabic, persian):
+        [typed] = model.as_typed([[word.translate(table) for word in words]])
+        assert typed == words
+    [typed] = model.as_typed([[word.translate(arabic) for word in UNCOUNTED["fa"].split()]])
+    assert typed == UNCOUNTED["fa"].split()
+    assert load_script_model("Cyrl").as_typed([["да"]]) == [["да"]]
 
 
 @pytest.mark.parametrize(

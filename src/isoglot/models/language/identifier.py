@@ -85,7 +85,7 @@ class RestrictedIdentifier:
             script = LANGUAGES[tag].script
             self._by_script.setdefault(_HAN.get(script, script), []).append(tag)
         version = importlib.metadata.version("py3langid")
-        self.name = f"isoglot-langid@3+py3langid@{version}:{len(tags)}"
+        self.name = f"isoglot-langid@4+py3langid@{version}:{len(tags)}"
 
     def identify(self, texts: Sequence[str]) -> list[str | None]:
         """Return a BCP-47 tag among the candidates for each text, or None if unsure."""
@@ -129,7 +129,8 @@ class RestrictedIdentifier:
         if sum(row.script == script for row in LANGUAGES.values()) == 1:
             return [Guess(candidates[0], _SCRIPT_CONFIDENCE)] * len(texts)
         model = self._load(script)
-        scores, num_ngrams = model.scores([_subsample(text.split()) for text in texts])
+        words = model.as_typed([_subsample(text.split()) for text in texts])
+        scores, num_ngrams = model.scores(words)
         # Overlapping n-grams are not independent: this calibrates the sum of their likelihoods.
         scores /= np.sqrt(np.maximum(num_ngrams, 1))[:, None]
         inside = [model.labels.index(tag) for tag in candidates]

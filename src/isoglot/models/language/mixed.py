@@ -208,7 +208,8 @@ def _words(text: str) -> list[str]:
 def _ratios(words: Sequence[str], tag: str, others: Sequence[str]) -> Any:
     """Return how much better each other language explains each word, words * languages."""
     model = load_script_model(LANGUAGES[tag].script)
-    scores, num_ngrams = model.scores([[word.lower()] for word in words])
+    [typed] = model.as_typed([[word.lower() for word in words]])
+    scores, num_ngrams = model.scores([[word] for word in typed])
     own = scores[:, [model.labels.index(tag)]]
     ratios = scores[:, [model.labels.index(other) for other in others]] - own
     ratios /= np.sqrt(np.maximum(num_ngrams, 1))[:, None]

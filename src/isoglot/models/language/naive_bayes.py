@@ -22,7 +22,7 @@ import numpy as np
 
 from isoglot.core.languages import LANGUAGES
 from isoglot.models.language.scripts import is_in_script
-from isoglot.models.language.spelling import SPELLINGS, one_spelling
+from isoglot.models.language.spelling import KEYBOARDS, SPELLINGS, one_spelling
 
 WordCounts = dict[str, float]
 """Frequency of each word of a language."""
@@ -53,7 +53,11 @@ _MAX_BYTES_OF_WORD = 60
 
 class ScriptModel:
     """Classifier for the languages of one script, which threads may share; it caches the scores of
-    up to `max_words` words."""
+    up to `max_words` words.
+
+    `log_probabilities`: n-grams * (languages + 1), each relative to the mean of the languages,
+    which is the last column.
+    """
 
     def __init__(
         self, script: str, labels: Sequence[str], log_probabilities: Any, *, max_words: int = 60_000
@@ -69,7 +73,29 @@ class ScriptModel:
     def scores(self, texts: Sequence[Sequence[str]]) -> tuple[Any, Any]:
         """Return the log-likelihoods relative to the mean of the languages, texts * languages, and
         the number of n-grams of each text."""
-        scores = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
+        sums, num_ngrams = self._sums(texts)
+        return sums[:, :-1], num_ngrams
+
+    def as_typed(self, texts: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """Return the words of each text in the letters of the keyboard that is likeliest.
+
+        That is the one on which the best language of the script gives an n-gram the highest mean
+        likelihood, whichever keyboards the text was typed on. Other scripts stay as they are.
+        """
+        if self._script != "Arab":
+            return texts
+        typed = [[[word.translate(each) for word in text] for text in texts] for each in KEYBOARDS]
+        likelihoods = []
+        for each in typed:
+            sums, num_ngrams = self._sums(each)
+            best = sums[:, :-1].max(1) + sums[:, -1]
+            likelihoods.append(best / np.maximum(num_ngrams, 1))
+        likeliest = np.argmax(likelihoods, axis=0).tolist()
+        return [typed[keyboard][index] for index, keyboard in enumerate(likeliest)]
+
+    def _sums(self, texts: Sequence[Sequence[str]]) -> tuple[Any, Any]:
+        """Sum the rows of the table over the n-grams of each text, which are counted, too."""
+        scores = np.zeros((len(texts), self._table.shape[1]), dtype=np.float32)
         num_ngrams = np.zeros((len(texts), 1), dtype=np.float32)
         with self._lock:
             for start in range(0, len(texts), _CHUNK):
@@ -84,7 +110,7 @@ class ScriptModel:
 
     def _clear(self) -> None:
         self._indices: dict[str, int] = {}
-        self._scores = np.zeros((0, len(self.labels)), dtype=np.float32)
+        self._scores = np.zeros((0, self._table.shape[1]), dtype=np.float32)
         self._num_ngrams = np.zeros((0, 1), dtype=np.float32)
 
     def _add(self, words: set[str]) -> None:
@@ -136,9 +162,9 @@ def build_script_model(script: str, counted: Mapping[str, WordCounts]) -> Script
     for index, (tag, column) in enumerate(columns.items()):
         if column is not None and tag not in counted:
             table[:, index] += _GAIN_OF_COUNTING
-    table -= table.mean(1, keepdims=True)
+    mean = table.mean(1, keepdims=True)
     labels = [*columns, *(library.nb_classes[index] for index in others)]
-    return ScriptModel(script, labels, table)
+    return ScriptModel(script, labels, np.hstack([table - mean, mean]))
 
 
 @cache
@@ -220,13 +246,15 @@ def _column_of(tag: str) -> int | None:
 
 def _probabilities(column: int) -> Any:
     probabilities = np.exp(_load_library().nb_ptc[:, column].astype(np.float32))
-    merged = np.bincount(_in_one_spelling(), probabilities, len(probabilities))
+    one_of = _in_one_spelling()
+    is_read = one_of >= 0
+    merged = np.bincount(one_of[is_read], probabilities[is_read], len(probabilities))
     return (merged / merged.sum()).astype(np.float32)
 
 
 @cache
 def _in_one_spelling() -> Any:
-    """Return, for each n-gram, the n-gram that its bytes are in the one spelling."""
+    """Return, for each n-gram, the n-gram that its bytes are in the one spelling; -1 for none."""
     strings = _strings()
     index_of = {string: index for index, string in enumerate(strings)}
     encoded = {other.encode(): one.encode() for other, one in SPELLINGS.items()}
@@ -235,7 +263,7 @@ def _in_one_spelling() -> Any:
     for index, string in enumerate(strings):
         if others.search(string):
             one = others.sub(lambda found: encoded[found[0]], string)
-            merged[index] = index_of.get(one, index)
+            merged[index] = index_of.get(one, -1)
     return merged
 
 

@@ -2,16 +2,14 @@
 
 Keyboards and publishers differ in letters of the same shape, in optional vowel points and in
 apostrophes. The identifier classifies and counts words in the one spelling, so that none of these
-decides the language.
+decides the language. Letters that keyboards of Arabic, Persian and Urdu have one each of do tell
+those languages apart: they are kept, and a text is read as it would be typed on each keyboard.
 """
 
 import re
 import unicodedata
 
 _SAME = {
-    "ی": "ي",  # of Persian and Arabic keyboards; ى is a letter of Arabic in its own right
-    "ک": "ك",
-    "ه": "ہ",
     "ا": "ٱ",
     "ş": "ș",  # Romanian, with comma below
     "Ş": "Ș",
@@ -30,6 +28,13 @@ _OPTIONAL = [
 SPELLINGS = {other: one for one, others in _SAME.items() for other in others}
 SPELLINGS |= dict.fromkeys(["\u0640", *_OPTIONAL], "")
 """The one spelling of each letter or sign that has others; "" where it is optional."""
+
+_YEH_KAF_HEH = ("يكه", "یکه", "یکہ")  # ى is a letter of Arabic in its own right
+KEYBOARDS = tuple(
+    {ord(other): one for each in _YEH_KAF_HEH for other, one in zip(each, own, strict=True)}
+    for own in _YEH_KAF_HEH
+)
+"""The letters of an Arabic, a Persian and an Urdu keyboard, for `str.translate`."""
 
 _TABLE = str.maketrans(SPELLINGS)
 _APOSTROPHE = re.compile(r"(?<=\w)‘(?=\w)")  # else it opens a quotation
