@@ -5,7 +5,8 @@ Two signs, of which each is enough:
 * letters of a script that the language is not written in. Latin words among other letters count if
   they are neither names, acronyms nor units, which have capitals or few letters, nor `TERMS`;
 * a stretch of words that another candidate explains better: the running sum of their log-likelihood
-  ratio (CUSUM, Page 1954) passes a bound that no single word can pass. Names do not count.
+  ratio (CUSUM, Page 1954) passes a bound that no single word can pass. Names, compounds with a
+  hyphen and a word that repeats the one before do not count.
 
 Mentions stay out: code, addresses, formulas, what stands in quotation marks, brackets or italics,
 the word before a dash or colon in a list, and words of a script whose language the text names.
@@ -18,6 +19,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,7 @@ _LATIN_PHRASE = re.compile(  # whole words: of `weather.com` no part, either
     rf"(?<![\d@#/\\_.&+{_LATIN_LETTERS}]){_LATIN}+(?:['’-]{_LATIN}+)*"
     rf"(?:[ ,]+{_LATIN}+(?:['’-]{_LATIN}+)*)*(?![\d@/\\_&+{_LATIN_LETTERS}]|\.\w)"
 )
+_ADDRESS = re.compile(r"(?<!\w)[\w-]+(?:\.[a-z]{2,})+(?!\w)")  # `weather.com`
 _MOST_QUOTED_WORDS, _MOST_QUOTED_CHARS = 4, 30  # of a mention, whatever it is
 _MIN_WORD_LETTERS = 4
 _MOST_MENTIONED = 20  # letters
@@ -78,7 +81,8 @@ def foreign_share(text: str, tag: str, others: Sequence[str]) -> float:
     `others` are the languages (BCP-47) that words of the same script may be in. 0 for a text
     without letters.
     """
-    plain = _ENTRY.sub(" ", without_code(SPAN.sub(" ", FENCE.sub(" ", folded(text)))))
+    plain = without_code(SPAN.sub(" ", FENCE.sub(" ", folded(text))))
+    plain = _ADDRESS.sub(" ", _ENTRY.sub(" ", plain))
 
     def without_mention(quoted: re.Match[str]) -> str:
         """Keep a quotation in the language itself, which may be mixed, too."""
@@ -213,8 +217,13 @@ def _ratios(words: Sequence[str], tag: str, others: Sequence[str]) -> Any:
     own = scores[:, [model.labels.index(tag)]]
     ratios = scores[:, [model.labels.index(other) for other in others]] - own
     ratios /= np.sqrt(np.maximum(num_ngrams, 1))[:, None]
-    ratios[[len(w) == 1 or w[0].isupper() or w in TERMS for w in words]] = 0
+    ratios[[_says_nothing(w, before) for before, w in pairwise(["", *words])]] = 0
     return np.clip(ratios, _LEAST, _MOST) - _DRIFT
+
+
+def _says_nothing(word: str, before: str) -> bool:
+    is_name = len(word) == 1 or word[0].isupper() or word in TERMS
+    return is_name or "-" in word or word == before
 
 
 def _stretches(steps: Sequence[float]) -> Iterator[tuple[int, int]]:
