@@ -294,7 +294,7 @@ def judge(
 
 
 def train_policy(
-    method: Literal["sft", "dpo", "rloo", "grpo"],
+    method: Literal["sft", "dpo", "rloo", "grpo", "sdft"],
     source: str | Path | Sequence[str | Mapping[str, Any]],
     model: str,
     settings: Mapping[str, Any] | None = None,
@@ -314,10 +314,11 @@ def train_policy(
 
     Args:
         method: `sft` on demonstrations, `dpo` on preferences, `rloo` or `grpo` on
-            prompts.
+            prompts, `sdft` on prompts of whole families with answers in the dominant language.
         source: a file, a folder, a glob, a set of the hub (`owner/name`), or a list of rows.
         model: the folder or hub id of the model to start from, or `lab`.
-        settings: keys of a recipe's `train:` with dots (`lora.r`), or arguments of TRL's config.
+        settings: keys of a recipe's `train:` with dots (`lora.r`), of `launch`, `score` and, for
+            sdft, `privilege` and `dominant_language`, or arguments of TRL's config.
         out: the folder of the training; default: `runs/METHOD`.
         rewards: the scorers of rloo and grpo: `language_match`, `length`, `gold:GRADER`,
             `judge:MODEL`, `python:MODULE:NAME`, or the folder or hub id of a reward model.
@@ -333,7 +334,7 @@ def train_policy(
     """
     from isoglot.core.language_sets import expand
     from isoglot.execute.folder import owned_folder
-    from isoglot.line.own_training import OwnTraining, own_shards
+    from isoglot.line.own_training import OwnTraining
     from isoglot.recipe.models import model_path, scorer_of
     from isoglot.recipe.sources import named_source
     from isoglot.train.policy import Policy
@@ -345,7 +346,7 @@ def train_policy(
     rows = named_source(source, {"skip_refused": skip_refused})
     folder, tags = Path(out or Path("runs") / method), expand(languages) if languages else ()
     with owned_folder(folder, "training"):
-        shards = own_shards(method, [rows], folder, languages=tags, language=language)
+        shards = training.shards([rows], folder, languages=tags, language=language)
         summary = training.run(shards, Policy(model_path(model)), folder, seed=seed)
     return Path(summary["policy"])
 

@@ -6,9 +6,16 @@ import pytest
 from tiny_model import CHAT_TEMPLATE
 from tiny_run import contents
 
+from isoglot.core.records import PrivilegedPrompt
+from isoglot.core.store import read_shard, shard_path, shard_paths, write_shard
 from isoglot.train.settings import TrainConfig
 
 FEW = ("--set", "max_steps=1", "--set", "logging_steps=1", "--set", "use_cpu=true")
+ONLINE = (
+    *("--set", "per_device_train_batch_size=4", "--set", "gradient_accumulation_steps=1"),
+    *("--set", "num_generations=2", "--set", "max_completion_length=4"),
+    *("--set", "save_strategy=no"),
+)
 
 
 @pytest.fixture
@@ -160,23 +167,99 @@ def test_a_check_prints_both_sides(isoglot, pairs, tiny_model, tmp_path):
 def test_prompts_and_a_reward_become_a_policy(isoglot, pairs, tiny_model, tmp_path, method):
     out = tmp_path / "out"
     command = ("train", method, pairs, "--model", tiny_model, "--out", out, *FEW)
-    small = (
-        *("per_device_train_batch_size=2", "gradient_accumulation_steps=1", "num_generations=2"),
-        *("max_completion_length=4", "save_strategy=no"),
-    )
-    words = [word for setting in small for word in ("--set", setting)]
-    code, _, err = isoglot(*command, "--skip-refused", *words)
+    code, _, err = isoglot(*command, "--skip-refused", *ONLINE)
     assert (code, f"expected a reward for method {method}, came none; give" in err) == (2, True)
     rewards = ("--reward", "length", "--reward", "language_match")
-    code, printed, err = isoglot(*command, "--skip-refused", *words, *rewards)
+    code, printed, err = isoglot(*command, "--skip-refused", *ONLINE, *rewards)
     assert code == 0, err
     assert "reward " in printed
     assert "off-target rate " in printed
     assert (out / "policy/model.safetensors").exists()
-    code, _, err = isoglot(*command, "--reward", "gold:no_such", "--skip-refused", *words)
+    code, _, err = isoglot(*command, "--reward", "gold:no_such", "--skip-refused", *ONLINE)
     assert code in (0, 2), "the finished training is not begun again"
     code, printed, err = isoglot(*command, "--check", "--skip-refused", "--language", "en")
     assert (code, [line.split()[1] for line in printed.splitlines()]) == (0, ["prompt"]), err
+
+
+@pytest.fixture
+def parallel(tmp_path):
+    """Three families, of which the last has no answer in English, in a file for each language."""
+    folder = tmp_path / "parallel"
+    folder.mkdir()
+    for tag, word in (("en", "How many"), ("es", "¿Cuántas"), ("sw", "Ngapi")):
+        rows = [{"family": f"f{i}", "prompt": f"{word} {i}?", "language": tag} for i in range(3)]
+        answers = {"en": "There are {}.", "es": "not shown {}"}
+        if tag in answers:
+            rows[:2] = [{**r, "completion": answers[tag].format(r["family"])} for r in rows[:2]]
+        (folder / f"{tag}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def contexts(folder):
+    rows = [row for path in shard_paths(folder) for row in read_shard(path, PrivilegedPrompt)]
+    return {(row.family, row.language): row.privileged_context for row in rows}
+
+
+def test_parallel_prompts_become_a_policy_by_self_distillation(
+    isoglot, parallel, tiny_model, tmp_path
+):
+    out = tmp_path / "out"
+    command = ("train", "sdft", parallel, "--model", tiny_model, "--out", out, *FEW, *ONLINE)
+    told = "privilege.template='{answer} | {prompt} | {language}'"
+    code, printed, err = isoglot(*command, "--set", told, "--languages", "en,sw,es")
+    assert code == 0, err
+    assert "contexts for 4 prompts; left out 2: no_answer 2" in err
+    assert contexts(out / "contexts") == {
+        (f"f{i}", tag): f"There are f{i}. | How many {i}? | {name}"
+        for i in range(2)
+        for tag, name in (("es", "Spanish"), ("sw", "Swahili"))
+    }, "of the English answers alone, of the same family in another file"
+    lines = [line.split()[:2] for line in printed.splitlines()]
+    assert lines == [["es", "kl"], ["sw", "kl"], ["policy:", str(out / "policy")]]
+    assert json.loads((out / "train.json").read_text())["num_prompts"] == 4
+    code, _, err = isoglot(*command, "--languages", "en,sw,es")
+    assert (code, "was made with preferences = " in err) == (2, True), "another context"
+    other = ("--set", "privilege.shows=another_family", "--check", "--languages", "sw")
+    code, printed, err = isoglot(*command[:-2], *command[-2:], "--set", told, *other)
+    assert code == 0, err
+    assert printed == (
+        "sw       prompt     '<|user|>Ngapi 0?<|end|><|assistant|>'\n"
+        "sw       teacher    '<|user|>Ngapi 0?\\n\\nThere are f1. | How many 1? | Swahili"
+        "<|end|><|assistant|>'\n"
+    ), "as the teacher reads it"
+
+
+def test_rows_without_contexts_are_one_line(isoglot, parallel, file, tiny_model, tmp_path):
+    out, shards = tmp_path / "out", tmp_path / "run"
+    made = PrivilegedPrompt(
+        ({"role": "user", "content": "7?"},), "c", "f", "p", "sw", "sw", "f", "", 0
+    )
+    write_shard(shard_path(shards, 0), [made], PrivilegedPrompt)
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_text('{"prompt": "7?", "language": "en", "answer_language": "sw"}\n')
+    for arguments, message in (
+        ((file,), "has an answer, came none (no_dominant_prompt 6); add the columns"),
+        ((parallel, "--set", "dominant_language=sw"), "came none (no_answer 6)"),
+        ((parallel, "--set", "dominant_language=klingon"), "klingon"),
+        ((parallel, "--set", "privilege.show=answer"), "did you mean 'shows'"),
+        ((parallel, "--set", "privilege.min_reward=1"), "privilege.min_reward is about rewards"),
+        ((parallel, "--set", "score.gates=[cut_off]"), "expected no reward for method sdft"),
+        ((parallel, "--set", "training=3"), "--set training: expected keys"),
+        ((parallel, "--languages", "es,de"), "got none in de; see"),
+        ((mixed,), "row 1: expected a prompt that is answered in its own language, en, came"),
+        ((shards, "--languages", "sw"), "has the contexts of a run: expected no languages"),
+        ((shards, "--set", "privilege.shows=prompt_only"), "has the contexts of a run"),
+    ):
+        command = ("train", "sdft", *arguments, "--model", tiny_model, "--out", out)
+        code, _, err = isoglot(*command, *ONLINE)
+        assert (code, message in err.splitlines()[-1]) == (2, True), (arguments, err)
+        assert not (out / "policy").exists()
+    code, _, err = isoglot(
+        *("train", "sft", file, "--model", tiny_model, "--out", out),
+        "--set",
+        "privilege.shows=answer",
+    )
+    assert (code, "expected method sdft for privilege, which" in err) == (2, True), err
 
 
 def test_shards_of_a_run_are_taken_as_they_are(isoglot, finished_run, tiny_model, tmp_path):

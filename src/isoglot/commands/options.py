@@ -72,6 +72,13 @@ def with_level(command: Callable[..., None]) -> Callable[..., None]:
     return levelled
 
 
+def hide_option(command: Callable[..., None], name: str) -> None:
+    """Take an option, which then has its default, out of what the command line reads."""
+    signature = inspect.signature(command)
+    parameters = [each for each in signature.parameters.values() if each.name != name]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+
+
 def console() -> "Console":
     """Return the console that tables are printed on, on which no text of a model acts."""
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""The verbs that train without a recipe: train reward, sft, dpo, rloo, grpo."""
+"""The verbs that train without a recipe: train reward, sft, dpo, rloo, grpo, sdft."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from isoglot.commands.judge import held_out_rewards
-from isoglot.commands.options import SetsData, print_next, with_level
+from isoglot.commands.options import SetsData, hide_option, print_next, with_level
 from isoglot.core.errors import InputError
 
 if TYPE_CHECKING:
     from isoglot.train.policy import Policy
-    from isoglot.train.thoughts import Thoughts
+    from isoglot.train.settings import TrainConfig
 
 train_app = typer.Typer(help="Train without a recipe.")
 
@@ -110,7 +110,8 @@ _Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Keys of a recipe's `train:` (lora.r=16, mixing.method=uniform), of its `launch:` "
-        "(launch.num_processes=8), or arguments of TRL's config (learning_rate=1e-6).",
+        "(launch.num_processes=8) or `privilege:`, or arguments of TRL's config "
+        "(learning_rate=1e-6).",
     ),
 ]
 _Template = Annotated[
@@ -131,64 +132,14 @@ _Reward = Annotated[
 _TrainSeed = Annotated[int, typer.Option(help="Seed of the mixture and of the order.")]
 
 
-@train_app.command("sft")
-@with_level
-def train_sft_command(
-    files: _Files,
-    model: _Start,
-    languages: _Languages = "",
-    language: _Language = "",
-    split: _Split = "train",
-    skip_refused: _SkipRefused = False,
-    settings: _Settings = None,
-    out: _Out = None,
-    seed: _TrainSeed = 1,
-    template: _Template = None,
-    check: _Check = False,
-) -> None:
-    """Fine-tune a model on demonstrations; the same command resumes.
-
-    Prints the number of answers in each language, and their mean log-probability per token. Rows
-    longer than `max_length` are left out and counted.
-
-    Example: isoglot train sft aya.jsonl --model ./m --set lora.r=16 --set mixing.method=uniform
-    """
-    given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
-    _train("sft", given, settings or (), check=check)
+_REWARDED = ("rloo", "grpo")
+"""Methods that have the option --reward."""
 
 
-@train_app.command("dpo")
-@with_level
-def train_dpo_command(
-    files: _Files,
-    model: _Start,
-    languages: _Languages = "",
-    language: _Language = "",
-    split: _Split = "train",
-    skip_refused: _SkipRefused = False,
-    settings: _Settings = None,
-    out: _Out = None,
-    seed: _TrainSeed = 1,
-    template: _Template = None,
-    check: _Check = False,
-) -> None:
-    """Train a model on preferences by DPO; the same command resumes.
+def _add_command(method: str, text: str) -> None:
+    """Add the command of a method; `text` is its help."""
 
-    Prints the mean reward margin in each language. Without `nll=none` the loss has the likelihood
-    term of a recipe's `train:`.
-
-    Example: isoglot train dpo trl-lib/ultrafeedback_binarized --model ./m --set lora.r=16
-    """
-    given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
-    _train("dpo", given, settings or (), check=check)
-
-
-def _add_online_command(method: str, text: str) -> None:
-    """Add the command of a method that trains on the model's own answers; `text` is its help."""
-
-    @train_app.command(method, help=text)
-    @with_level
-    def train_online_command(
+    def command(
         files: _Files,
         model: _Start,
         reward: _Reward = None,
@@ -205,8 +156,32 @@ def _add_online_command(method: str, text: str) -> None:
         given = _Given(files, split, skip_refused, languages, language, model, template, out, seed)
         _train(method, given, settings or (), check=check, rewards=reward or ())
 
+    if method not in _REWARDED:
+        hide_option(command, "reward")
+    train_app.command(method, help=text)(with_level(command))
 
-_add_online_command(
+
+_add_command(
+    "sft",
+    """Fine-tune a model on demonstrations; the same command resumes.
+
+    Prints the number of answers in each language, and their mean log-probability per token. Rows
+    longer than `max_length` are left out and counted.
+
+    Example: isoglot train sft aya.jsonl --model ./m --set lora.r=16 --set mixing.method=uniform
+    """,
+)
+_add_command(
+    "dpo",
+    """Train a model on preferences by DPO; the same command resumes.
+
+    Prints the mean reward margin in each language. Without `nll=none` the loss has the likelihood
+    term of a recipe's `train:`.
+
+    Example: isoglot train dpo trl-lib/ultrafeedback_binarized --model ./m --set lora.r=16
+    """,
+)
+_add_command(
     "rloo",
     """Train a model by RLOO on its own answers to prompts; the same command resumes.
 
@@ -215,7 +190,7 @@ _add_online_command(
     Example: isoglot train rloo prompts.jsonl --model ./m --reward language_match --reward ./rm
     """,
 )
-_add_online_command(
+_add_command(
     "grpo",
     """Train a model by GRPO on its own answers to prompts; the same command resumes.
 
@@ -224,6 +199,19 @@ _add_online_command(
     score.gate_reward=0; the gate wrong_thought_language does so for thoughts.
 
     Example: isoglot train grpo problems.jsonl --model ./m --reward gold:last_number
+    """,
+)
+_add_command(
+    "sdft",
+    """Train a model by self-distillation on its own answers; the same command resumes.
+
+    Rows of one `family` are a prompt in several languages, and the one in the dominant language
+    has an answer: a teacher, the model as it was, reads both beside each prompt in another
+    language. Prints how far the model is from its teacher in each language, and the rate of answers
+    in another one. --set dominant_language=de is for another one than English; --set
+    privilege.shows=another_family is a control, and privilege.template a text of your own.
+
+    Example: isoglot train sdft parallel.jsonl --model ./m --set learning_rate=1e-5
     """,
 )
 
@@ -248,13 +236,13 @@ def _train(
     settings: Sequence[str],
     *,
     check: bool,
-    rewards: Sequence[str] = (),
+    rewards: Sequence[str],
 ) -> None:
     from isoglot.core.language_sets import expand
     from isoglot.core.verbosity import tell
     from isoglot.execute.folder import owned_folder
     from isoglot.execute.progress import Bars, TrainingBars
-    from isoglot.line.own_training import OwnTraining, own_shards
+    from isoglot.line.own_training import OwnTraining
     from isoglot.recipe.models import model_path, scorer_of
     from isoglot.recipe.sources import named_source
     from isoglot.train.policy import Policy
@@ -270,11 +258,11 @@ def _train(
     if check:
         with TemporaryDirectory() as folder:
             scratch = Path(folder)
-            shards = own_shards(method, sources, scratch, **of_rows)
-            _print_rows(shards, policy, scratch, training.config.thoughts)
+            shards = training.shards(sources, scratch, **of_rows)
+            _print_rows(shards, policy, scratch, training.config)
         return
     with owned_folder(out, "training"):
-        shards = own_shards(method, sources, out, **of_rows)
+        shards = training.shards(sources, out, **of_rows)
         with Bars() as bars:
             on_step = TrainingBars(bars, f"train {method}")
             summary = training.run(shards, policy, out, seed=given.seed, on_step=on_step)
@@ -299,23 +287,29 @@ def _result(method: str, row: Mapping[str, float | None]) -> str:
         return f"{row['logp_chosen_per_token']:7.3f} a token, of the last {row['n']:.0f} rows"
     if method == "dpo":
         return f"margin {number('reward_margin')}, of the last {row['n']:.0f} pairs"
-    rates = f"reward {number('reward')}, off-target rate {number('off_target')}"
+    measure = "kl" if method == "sdft" else "reward"
+    rates = f"{measure} {number(measure)}, off-target rate {number('off_target')}"
     return f"{rates}, of the last {row['n']:.0f} answers"
 
 
-def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path, thoughts: "Thoughts") -> None:
-    """Print a row of each language, and of each other form, as the model reads it, escaped for the
-    terminal."""
+def _print_rows(shards: Sequence[Path], policy: "Policy", out: Path, config: "TrainConfig") -> None:
+    """Print a row of each language, and of each other form, as the model reads it, and its teacher,
+    escaped for the terminal."""
     from isoglot.train.examples import first_of_each_form, load_examples
+    from isoglot.train.sdft import as_teacher_reads
     from isoglot.train.settings import quiet
     from isoglot.train.template import check_template, end_ids, load_training_tokenizer
     from isoglot.train.thoughts import write_thoughts
 
     with quiet():
         tokenizer = load_training_tokenizer(policy)
-        loaded = write_thoughts(load_examples(shards, out / "cache"), tokenizer, thoughts)
-        rows = first_of_each_form(loaded)
-        shown = check_template(tokenizer, end_ids(policy, tokenizer), rows)
-    for row in shown:
-        for name, text in row.parts.items():
-            print(f"{row.language:8} {name:10} {text!r}")
+        loaded = write_thoughts(load_examples(shards, out / "cache"), tokenizer, config.thoughts)
+        rows, ends = first_of_each_form(loaded), end_ids(policy, tokenizer)
+        shown = [(row.language, row.parts) for row in check_template(tokenizer, ends, rows)]
+        if config.method == "sdft":
+            taught = check_template(tokenizer, ends, as_teacher_reads(rows, config))
+            pairs = zip(shown, taught, strict=True)
+            shown = [(tag, {**own, "teacher": row.parts["prompt"]}) for (tag, own), row in pairs]
+    for tag, parts in shown:
+        for name, text in parts.items():
+            print(f"{tag:8} {name:10} {text!r}")

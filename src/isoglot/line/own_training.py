@@ -1,9 +1,9 @@
-"""Training on rows of the user's own, without a recipe: `isoglot train sft|dpo|rloo|grpo`."""
+"""Training on rows of the user's own, without a recipe: `isoglot train METHOD`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from isoglot.core.own_rows import (
     prompt_of,
     read_own_rows,
 )
-from isoglot.core.records import Demonstration, Preference, Prompt
+from isoglot.core.records import Demonstration, Preference, PrivilegedPrompt, Prompt
 from isoglot.core.row_sources import FileRowsConfig, RowSource
 from isoglot.core.rows import find_files
 from isoglot.core.section import validated
@@ -30,6 +30,7 @@ from isoglot.core.store import check_files, shard_path, write_shard
 from isoglot.core.verbosity import tell
 from isoglot.data.score import ScoreConfig
 from isoglot.evals.graders import GRADERS
+from isoglot.line.privilege import OwnContexts, prompt_to_answer
 from isoglot.line.sources import HUB_PINS, pin_source
 from isoglot.line.training import reward_by, train_by_method
 from isoglot.models.load import load_identifier
@@ -50,6 +51,7 @@ class RowKind(NamedTuple):
 
     record: type
     make: Callable[..., Any]
+    """Makes one of a row, or for `sdft` the prompt that is then given its context."""
     folder: str
     """The folder of their shards in that of the policy."""
 
@@ -59,6 +61,7 @@ ROWS_OF_METHOD: Mapping[str, RowKind] = {
     "dpo": RowKind(Preference, preference_of, "preferences"),
     "rloo": RowKind(Prompt, prompt_of, "prompts"),
     "grpo": RowKind(Prompt, prompt_of, "prompts"),
+    "sdft": RowKind(PrivilegedPrompt, prompt_to_answer, "contexts"),
 }
 
 
@@ -69,27 +72,41 @@ def own_shards(
     *,
     languages: Sequence[str] = (),
     language: str | None = None,
+    contexts: OwnContexts | None = None,
 ) -> list[Path]:
     """Return the files if they are shards of a run, else shards in `out` made of the rows.
 
-    Only rows in `languages` are taken, if there are any. Rows that name no language are in
-    `language`, or in the one that is identified among these, or else a hundred. Prints to standard
-    error of which forms the rows are. A set of the hub is pinned to the commit of the first call.
+    Only rows in `languages` are taken, if there are any; `contexts` are made before, of all rows.
+    Rows that name no language are in `language`, or in the one that is identified among these, or
+    else a hundred. Prints to standard error of which forms the rows are. A set of the hub is pinned
+    to the commit of the first call.
 
     Raises:
         InputError: a row that makes no example for the method, no rows in a language, or other
             rows than those that the training in `out` began with.
     """
     kind = ROWS_OF_METHOD[method]
-    if not languages and (shards := _finished_shards(sources, kind.record)):
+    if (contexts or not languages) and (shards := _finished_shards(sources, kind.record)):
+        if contexts and (languages or "privilege" in contexts.model_fields_set):
+            raise InputError(
+                f"{shards[0]} has the contexts of a run: expected no languages and no `privilege` "
+                "beside it; leave them out, or give prompts with their answers"
+            )
         return shards
     path = out / HUB_PINS
     pins = read_json(path, mend="delete it and run again") if path.exists() else {}
     pinned = [pin_source(source, pins) for source in sources]
     if pins:
         write_json(path, pins)
-    candidates = languages or expand(["xllms-100"])
-    rows = (row for source in pinned for row in _rows(source, kind, language, candidates))
+    candidates, wanted = languages or expand(["xllms-100"]), languages
+    if contexts:
+        wanted = [tag for tag in languages if tag != contexts.dominant_language]
+        candidates = sorted({*candidates, contexts.dominant_language})
+    rows: Iterator[Any] = chain.from_iterable(
+        _rows(source, kind, language, candidates) for source in pinned
+    )
+    if contexts:
+        rows = iter(contexts.of_prompts(rows))
     kept = (row for row in rows if not languages or row.language in languages)
     made: list[Path] = []
     with written_whole(out / kind.folder) as new:
@@ -99,7 +116,7 @@ def own_shards(
         if not made:
             titles = ", ".join(source.title for source in sources)
             raise InputError(f"{titles}: expected {kind.folder} to train on, came none")
-        check_rows_in(made, languages)
+        check_rows_in(made, wanted)
         check_rows(out, made)
     return [out / kind.folder / path.name for path in made]
 
@@ -112,32 +129,45 @@ class OwnTraining:
     score: ScoreConfig | None = None
     """Rewards the completions of online training."""
     launch: LaunchConfig | None = None
+    contexts: OwnContexts | None = None
+    """The contexts that the teacher of `sdft` reads."""
 
     @classmethod
     def of_settings(
         cls, method: str, settings: Sequence[str] | Mapping[str, Any], scorers: Sequence[Any] = ()
     ) -> "OwnTraining":
-        """Parse keys of a recipe's `train:`, of `launch.` and `score.`; others are TRL's arguments.
+        """Parse keys of a recipe's `train:`, of `launch.`, `score.` and `privilege.`, and
+        `dominant_language`; others are TRL's arguments.
 
         Raises:
             InputError: an unknown key of a section, or a value out of its range.
         """
         given = settings_of(settings)
-        launch, score = given.pop("launch", None), given.pop("score", {})
-        own = {key: value for key, value in given.items() if key in TrainConfig.model_fields}
-        trl = {key: value for key, value in given.items() if key not in own}
-        training = {**own.pop("training", {}), **trl}
-        values = {**own, "method": method, "training": training}
-        score = {**score, "scorers": [*score.get("scorers", ()), *scorers]}
+        launch, score, training = (_section(given, key) for key in ("launch", "score", "training"))
+        if scorers:
+            score["scorers"] = [*score.get("scorers", ()), *scorers]
+        of_contexts = {key: given.pop(key) for key in OwnContexts.model_fields if key in given}
+        own = {key: given.pop(key) for key in TrainConfig.model_fields if key in given}
+        values = {**own, "method": method, "training": {**training, **given}}
+        config = validated(TrainConfig, values, "--set")
+        if score and not config.is_rewarded:
+            raise InputError(
+                f"expected no reward for method {method}, which learns from none; leave `score` "
+                "out, or train by rloo or grpo"
+            )
+        has_contexts = of_contexts or method == "sdft"
         return cls(
-            validated(TrainConfig, values, "--set"),
-            validated(ScoreConfig, score, "--reward") if score["scorers"] else None,
+            config,
+            validated(ScoreConfig, score, "--reward") if score.get("scorers") else None,
             validated(LaunchConfig, launch, "--set launch") if launch else None,
+            validated(OwnContexts, of_contexts, "--set") if has_contexts else None,
         )
 
     def check(self, *, needs_reward: bool = True) -> None:
         """Raise InputError for arguments that TRL does not know, or a method without its reward."""
         check_training(self.config, num_processes_of(self.launch))
+        if self.contexts:
+            self.contexts.check(self.config.method)
         if self.launch:
             check_launch(self.launch, self.config)
         if self.config.choose:
@@ -145,11 +175,23 @@ class OwnTraining:
                 "expected a training without `choose`, which holds out prompts of a recipe; leave "
                 "it out, or write a recipe (`prompts.source` and `train.choose`)"
             )
-        if needs_reward and self.config.is_online and self.score is None:
+        if needs_reward and self.config.is_rewarded and self.score is None:
             raise InputError(
                 f"expected a reward for method {self.config.method}, came none; give --reward, "
                 "such as language_match, judge:MODEL, or the folder or hub id of a reward model"
             )
+
+    def shards(
+        self,
+        sources: Sequence[RowSource],
+        out: Path,
+        *,
+        languages: Sequence[str] = (),
+        language: str | None = None,
+    ) -> list[Path]:
+        """Return the shards to train on; see `own_shards`."""
+        given: dict[str, Any] = {"languages": languages, "language": language}
+        return own_shards(self.config.method, sources, out, contexts=self.contexts, **given)
 
     def run(
         self,
@@ -161,15 +203,24 @@ class OwnTraining:
         on_step: OnStep = no_step,
     ) -> dict[str, Any]:
         """Train on shards of the method's records; return a summary, as `train_dpo` does."""
-        train: Callable[..., Any] = partial(_train_here, self.score)
+        train: Callable[..., Any] = partial(_train_here, self.score, self.contexts)
         if self.launch:
             train = partial(train_launched, self.launch, train)
         with day_kept(out / INPUTS):
             return train(files, policy, out, self.config, seed=seed, on_step=on_step)
 
 
+def _section(given: dict[str, Any], name: str) -> dict[str, Any]:
+    """Take a section out of settings; empty where it is left out."""
+    section = given.pop(name, None) or {}
+    if not isinstance(section, dict):
+        raise InputError(f"--set {name}: expected keys, such as {name}.KEY=VALUE, got {section!r}")
+    return section
+
+
 def _train_here(
     score: ScoreConfig | None,
+    contexts: OwnContexts | None,
     files: Sequence[Path],
     policy: Policy,
     out: Path,
@@ -177,13 +228,16 @@ def _train_here(
     **given: Any,
 ) -> dict[str, Any]:
     """Train in this process, where the models that reward completions are loaded."""
-    rewarded = None
-    if score and config.is_online:
+    reward, identify = None, None
+    if score:
         identifier = load_identifier(languages_in(files))
         graders = {str(name): grader for name, grader in GRADERS.items()}
         scorers = load_scorers(score.scorers, identifier, graders)
-        rewarded = reward_by(score, scorers, identifier)
-    return train_by_method(files, policy, out, config, rewarded, **given)
+        reward, identify = reward_by(score, scorers, identifier)
+    elif contexts:
+        candidates = {*languages_in(files), contexts.dominant_language}
+        identify = load_identifier(sorted(candidates)).identify
+    return train_by_method(files, policy, out, config, reward, identify, **given)
 
 
 def _finished_shards(sources: Sequence[RowSource], record: type) -> list[Path]:

@@ -65,17 +65,15 @@ def train_here(
 
     The models that reward completions are loaded here: they cannot be sent to another process.
     """
-    rewarded = None
+    reward, identify, held_out = None, None, None
     if config.choose or config.is_rewarded:
         assert job.recipe.score is not None
-        rewarded = reward_by(job.recipe.score, *job.scorers())
-    held_out = _held_out(job, *rewarded) if config.choose and rewarded else None
+        reward, identify = reward_by(job.recipe.score, *job.scorers())
+        held_out = _held_out(job, reward, identify) if config.choose else None
+    elif config.is_online:
+        identify = job.identifier().identify
     given: dict[str, Any] = {"seed": seed, "on_step": on_step, "held_out": held_out}
-    if config.method == "sdft":
-        from isoglot.train.sdft import train_sdft
-
-        return train_sdft(files, policy, out, config, job.identifier().identify, **given)
-    return train_by_method(files, policy, out, config, rewarded, **given)
+    return train_by_method(files, policy, out, config, reward, identify, **given)
 
 
 def train_by_method(
@@ -83,17 +81,25 @@ def train_by_method(
     policy: Policy,
     out: Path,
     config: TrainConfig,
-    rewarded: tuple[Reward, Identify] | None,
+    reward: Reward | None,
+    identify: Identify | None,
     **given: Any,
 ) -> dict[str, Any]:
-    """Train by the config's method; online ones need a reward and a language identifier."""
+    """Train by the config's method; online ones need a language identifier, and all of them but
+    `sdft` a reward."""
     from isoglot.train.dpo import train_dpo
     from isoglot.train.online import train_online
     from isoglot.train.sft import train_sft
 
     if config.is_rewarded:
-        assert rewarded is not None
-        return train_online(files, policy, out, config, *rewarded, **given)
+        assert reward is not None
+        assert identify is not None
+        return train_online(files, policy, out, config, reward, identify, **given)
+    if config.is_online:
+        from isoglot.train.sdft import train_sdft
+
+        assert identify is not None
+        return train_sdft(files, policy, out, config, identify, **given)
     train = {"dpo": train_dpo, "sft": train_sft}[config.method]
     return train(files, policy, out, config, **given)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.core.errors import InputError
-from isoglot.core.records import Demonstration, Preference, Prompt
+from isoglot.core.records import Demonstration, Preference, PrivilegedPrompt, Prompt
 from isoglot.core.store import LATER, SCHEMAS
 from isoglot.core.thinking import THOUGHT_KEYS
 
@@ -127,7 +127,10 @@ def _present(files: Sequence[Path], columns: Sequence[str]) -> list[str]:
 
 
 def load_examples(files: Sequence[Path], cache: Path) -> Any:
-    """Load preferences with both sides, demonstrations or prompts, to check the template on."""
+    """Load preferences with both sides, demonstrations, or prompts, with their contexts where they
+    have some, to check the template on."""
+    if all(is_shard(file, PrivilegedPrompt) for file in files):
+        return load_columns(files, cache, ["prompt", "privileged_context", "language"], ())
     if all(is_shard(file, Prompt) for file in files):
         return load_columns(files, cache, ["prompt", "language"], ())
     load = load_preferences if record_type(files) is Preference else load_completions

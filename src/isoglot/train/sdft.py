@@ -8,7 +8,7 @@ from typing import Any
 from isoglot.core.records import FinishReason, Message
 from isoglot.models.local.encoder import PromptEncoder
 from isoglot.train.adapters import adapter_arguments
-from isoglot.train.arguments import training_arguments
+from isoglot.train.arguments import config_class_of, training_arguments
 from isoglot.train.online import (
     CompletingTrainer,
     fitting_rows,
@@ -133,6 +133,17 @@ class PerLanguageSDFT(CompletingTrainer):
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
         self._signature_columns = [*_COLUMNS]
+
+
+def as_teacher_reads(
+    rows: Sequence[Mapping[str, Any]], config: TrainConfig
+) -> list[dict[str, Any]]:
+    """Return rows with the turns that the teacher of a training reads, as their prompt."""
+    template = config.training.get("teacher_prompt_template")
+    if template is None:
+        config_class: Any = config_class_of("sdft")
+        template = config_class.teacher_prompt_template
+    return [{**row, "prompt": _as_teacher(row, template)} for row in rows]
 
 
 def _load_privileged(files: Sequence[Path], cache: Path, held_out: Sequence[str] = ()) -> Any:
