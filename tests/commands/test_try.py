@@ -1,12 +1,15 @@
 """Trying a run by hand: every policy answers, with the language of its answer beside it."""
 
 import io
+import json
 
 import pytest
+from tiny_model import CHAT_TEMPLATE
 
-from isoglot.commands.trying import _shown
-from isoglot.core.protocols import Sampling
-from isoglot.line.trying import Trial
+from isoglot.commands.options import console
+from isoglot.commands.trying import _shown, _side_by_side
+from isoglot.core.protocols import Sampled, Sampling
+from isoglot.line.trying import PolicyAnswer, Trial
 
 SHORT = Sampling(max_new_tokens=8)
 
@@ -29,6 +32,46 @@ def test_the_verb_shows_the_policies_that_are_named(isoglot, finished_run, monke
     assert code == 0
     assert out.index("M1 ·") < out.index("M0 ·")
     assert max(map(len, out.splitlines())) <= width
+
+
+@pytest.fixture
+def thinking_run(finished_run, tmp_path):
+    """The record of a run whose first policy begins every answer with a thought."""
+    record = json.loads((finished_run / "run.json").read_text())
+    opened = CHAT_TEMPLATE + "{% if add_generation_prompt %}{{ '<think>\n' }}{% endif %}"
+    record["recipe"]["policy"]["chat_template"] = opened
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    return tmp_path
+
+
+def test_a_thought_stands_above_its_answer(isoglot, thinking_run, monkeypatch):
+    sampling = Sampling(max_new_tokens=60, max_thinking_tokens=6)
+    with Trial(thinking_run) as trial:
+        (answer,) = trial.answers("How many apples left?", sampling, "en")
+        assert answer.sampled.thought
+        assert answer.thought_language == trial._identify(answer.sampled.thought)
+    monkeypatch.setenv("COLUMNS", "300")
+    options = ("--max-new-tokens", 60, "--max-thinking-tokens", 6, "--language", "en")
+    code, out, err = isoglot("try", thinking_run, "How many apples left?", *options)
+    assert code == 0, err
+    assert "<think>" not in out
+    thought = _shown(answer.sampled.thought).split()[0]
+    assert -1 < out.index("thought · ") < out.index(thought)
+
+
+def test_the_language_of_a_thought_is_told_apart_from_that_of_the_answer(capsys):
+    long = "It is seven. " * 40
+    sampled = Sampled("Ni saba.", "stop", thought=long)
+    answer = PolicyAnswer("M1", sampled, "sw", "sw", "en")
+    assert (answer.is_off_target, answer.is_thought_off_target) == (False, True)
+    for whole in (False, True):
+        console().print(_side_by_side([answer], 100, thoughts=whole), width=100)
+        shown = " ".join(word for word in capsys.readouterr().out.split() if word != "│")
+        assert "M1 · sw Swahili ─" in shown
+        assert "thought · en English · not sw It is seven." in shown
+        assert shown.index("seven") < shown.index("Ni saba.")
+        assert ("characters more: --thoughts]" in shown) is not whole
+        assert (shown.count("It is seven.") == 40) is whole
 
 
 def test_a_terminal_obeys_no_model():

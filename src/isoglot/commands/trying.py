@@ -14,12 +14,15 @@ from isoglot.core.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from isoglot.core.protocols import Sampling
     from isoglot.line.trying import PolicyAnswer, Trial
 
 _MIN_COLUMN_CHARS = 34
 """Narrower columns are put one below the other."""
+_FOLDED_CHARS = 300
+"""Longest beginning of a thought that is shown."""
 
 
 def try_command(
@@ -34,22 +37,34 @@ def try_command(
         str, typer.Option(help="Policies, separated by commas (M0,M2); default: all.")
     ] = "",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 256,
+    max_thinking_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Longest thought, within the answer; default: any.")
+    ] = None,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy decoding.")] = 0.0,
+    thoughts: Annotated[
+        bool, typer.Option("--thoughts", help="Show whole thoughts, not their beginning alone.")
+    ] = False,
 ) -> None:
     """Show the answers of M0, M1, M2 … to a prompt side by side, each with its language.
+
+    The thought of a reasoning model stands above its answer, with its own language.
 
     Example: isoglot try runs/mine "Habari za asubuhi?" --language sw
     """
     from isoglot.core.protocols import Sampling
     from isoglot.line.trying import Trial
 
-    sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature)
+    sampling = Sampling(
+        max_new_tokens=max_new_tokens,
+        max_thinking_tokens=max_thinking_tokens,
+        temperature=temperature,
+    )
     with Trial(run, listed(policies)) as trial:
         if prompt is not None:
-            _answer(trial, prompt, sampling, language)
+            _answer(trial, prompt, sampling, language, thoughts)
             return
         for line in _lines():
-            _answer(trial, line, sampling, language)
+            _answer(trial, line, sampling, language, thoughts)
 
 
 def _lines() -> Iterator[str]:
@@ -64,15 +79,19 @@ def _lines() -> Iterator[str]:
         yield line
 
 
-def _answer(trial: "Trial", prompt: str, sampling: "Sampling", language: str | None) -> None:
+def _answer(
+    trial: "Trial", prompt: str, sampling: "Sampling", language: str | None, thoughts: bool
+) -> None:
     screen = console()
     waiting = screen.status("answering") if screen.is_terminal else nullcontext()
     with waiting:
         answers = list(trial.answers(prompt, sampling, language))
-    screen.print(_side_by_side(answers, screen.width))
+    screen.print(_side_by_side(answers, screen.width, thoughts=thoughts))
 
 
-def _side_by_side(answers: "Sequence[PolicyAnswer]", width: int) -> "RenderableType":
+def _side_by_side(
+    answers: "Sequence[PolicyAnswer]", width: int, *, thoughts: bool
+) -> "RenderableType":
     """The answers in columns, or one below the other where the terminal is narrow."""
     from rich.console import Group
     from rich.panel import Panel
@@ -81,7 +100,7 @@ def _side_by_side(answers: "Sequence[PolicyAnswer]", width: int) -> "RenderableT
 
     panels = [
         Panel(
-            Text(_shown(each.sampled.text) or "(no answer)"),
+            _body(each, whole=thoughts),
             title=Text(_title(each)),
             title_align="left",
             border_style="red" if each.is_off_target else "none",
@@ -98,6 +117,20 @@ def _side_by_side(answers: "Sequence[PolicyAnswer]", width: int) -> "RenderableT
     return grid
 
 
+def _body(answer: "PolicyAnswer", *, whole: bool) -> "Text":
+    """The answer, and the thought above it, dimmed, and folded unless `whole`."""
+    from rich.text import Text
+
+    body = Text()
+    if thought := _shown(answer.sampled.thought or ""):
+        more = len(thought) - _FOLDED_CHARS
+        if more > 0 and not whole:
+            thought = f"{thought[:_FOLDED_CHARS]}… [{more} characters more: --thoughts]"
+        title = _facts("thought", answer.thought_language, answer.is_thought_off_target, answer)
+        body.append(f"{' · '.join(title)}\n{thought}\n\n", style="dim")
+    return body.append(_shown(answer.sampled.text) or "(no answer)")
+
+
 def _shown(text: str) -> str:
     """A model's text without what a terminal would obey."""
     unknown = "\N{REPLACEMENT CHARACTER}"
@@ -106,8 +139,14 @@ def _shown(text: str) -> str:
 
 def _title(answer: "PolicyAnswer") -> str:
     """The policy, the language of its answer, and whether it is another than the prompt's."""
-    known = LANGUAGES.get(answer.identified or "")
-    name = f"{known.tag} {known.english_name}" if known else "language unsure"
-    faults = [f"not {answer.wanted}"] if answer.is_off_target else []
-    faults += ["cut off"] if answer.sampled.finish_reason == "length" else []
-    return " · ".join([answer.policy, name, *faults])
+    facts = _facts(answer.policy, answer.identified, answer.is_off_target, answer)
+    return " · ".join([*facts, *["cut off"] * (answer.sampled.finish_reason == "length")])
+
+
+def _facts(
+    name: str, tag: str | None, is_off_target: bool | None, answer: "PolicyAnswer"
+) -> list[str]:
+    """The name of a text, its language, and whether it is another than the prompt's."""
+    known = LANGUAGES.get(tag or "")
+    language = f"{known.tag} {known.english_name}" if known else "language unsure"
+    return [name, language, *[f"not {answer.wanted}"] * bool(is_off_target)]

@@ -27,13 +27,21 @@ class PolicyAnswer(NamedTuple):
     """The language of the answer; None when unsure."""
     wanted: str | None
     """The language of the prompt; None when unsure."""
+    thought_language: str | None = None
+    """The language of the thought; None when unsure, or without one."""
 
     @property
     def is_off_target(self) -> bool | None:
         """True for an answer in another language than the prompt; None if one is not known."""
-        if self.identified is None or self.wanted is None:
-            return None
-        return self.identified != self.wanted
+        return self._is_other(self.identified)
+
+    @property
+    def is_thought_off_target(self) -> bool | None:
+        """True for a thought in another language than the prompt; None if one is not known."""
+        return self._is_other(self.thought_language)
+
+    def _is_other(self, tag: str | None) -> bool | None:
+        return None if tag is None or self.wanted is None else tag != self.wanted
 
 
 class Trial:
@@ -78,7 +86,8 @@ class Trial:
             ((sampled,),) = self._sampler(name).sample(
                 [with_system(prompt, self.recipe.system)], sampling
             )
-            yield PolicyAnswer(name, sampled, self._identify(sampled.text), wanted)
+            of_thought = self._identify(sampled.thought) if sampled.thought else None
+            yield PolicyAnswer(name, sampled, self._identify(sampled.text), wanted, of_thought)
 
     def _identify(self, text: str) -> str | None:
         return self._identifier.identify([text])[0]
