@@ -213,7 +213,11 @@ def _samplers(recipe: Recipe) -> Iterator[tuple[str, PolicyConfig, int]]:
     for each in recipe.prompts.transform:
         writer = each.sampler or recipe.policy
         if isinstance(writer, PolicyConfig):
-            yield "transform_prompts", writer, 2 * PROMPT_TOKENS + each.sampling.max_new_tokens
+            longest_text = 2 * PROMPT_TOKENS + each.sampling.max_new_tokens
+            if each.agreement:
+                answer_length = PROMPT_TOKENS + each.agreement.sampling.max_new_tokens
+                longest_text = max(longest_text, answer_length)
+            yield "transform_prompts", writer, longest_text
     longest = [task.decoding.max_new_tokens for task in recipe.evaluate.all_tasks]
     if longest:
         yield "evaluate", recipe.policy, PROMPT_TOKENS + max(longest)

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,22 +10,26 @@ from typing import Any
 from isoglot.core.errors import InputError
 from isoglot.core.failures import are_prompts_translated, reasons
 from isoglot.core.own_rows import describe_rows
-from isoglot.core.protocols import Tick
-from isoglot.core.records import Dropped, Prompt
+from isoglot.core.protocols import Sampler, Tick
+from isoglot.core.records import Dropped, Prompt, prompt_key
+from isoglot.core.scorers import AgreementConfig
 from isoglot.core.store import DROPPED
 from isoglot.core.verbosity import tell
 from isoglot.data.artefacts import artefact_check
 from isoglot.data.cross_lingual import CrossLingualConfig, cross_lingual
+from isoglot.data.generate import generate
 from isoglot.data.transform import transform_prompts
 from isoglot.data.translate import translate_prompts
 from isoglot.data.untranslatable import untranslatable
+from isoglot.evals.graders import FINAL_ANSWERS
 from isoglot.execute.local import ShardCounts, map_shards
 from isoglot.line.counts import count_by_language, totals
 from isoglot.line.job import Job, Shards
 from isoglot.line.sources import round_selection, write_prompts
 from isoglot.models.load import load_sampler
+from isoglot.models.scorers.agreement import AgreementScorer
 from isoglot.models.translation.prompted import PromptTranslator
-from isoglot.recipe.sections import TransformPass
+from isoglot.recipe.sections import AgreedGold, TransformPass
 
 
 def make_prompts(job: Job, out: Path) -> Mapping[str, Any]:
@@ -108,23 +113,41 @@ def _transform(
 ) -> ShardCounts:
     def load() -> Any:
         sampler = load_sampler(config.sampler) if config.sampler else job.model()
-        return PromptTranslator(sampler, config), job.identifier()
+        return sampler, job.identifier()
 
     def stage(prompts: list[Prompt], loaded: Any, tick: Tick) -> tuple[list[Prompt], list[Dropped]]:
-        rewriter, identifier = loaded
-        return transform_prompts(
+        sampler, identifier = loaded
+        kept, dropped = transform_prompts(
             prompts,
-            rewriter,
+            PromptTranslator(sampler, config),
             identifier,
-            keep_gold=config.keep_gold,
+            keep_gold=config.gold == "keep",
             max_length_ratio=config.max_length_ratio,
             tick=tick,
         )
+        if config.agreement:
+            dominant = job.recipe.dominant_language
+            kept = with_agreed_gold(kept, sampler, config.agreement, dominant, tick)
+        return kept, dropped
 
     executor = job.executor(config.sampler or job.recipe.policy)
     how: dict[str, Any] = {"load": load, "ticks": True, "is_final": are_prompts_translated}
-    with job.bar(title, inputs[0].num_rows) as bar:
+    with job.bar(title, inputs[0].num_rows * (2 if config.agreement else 1)) as bar:
         return executor(stage, inputs, out, Prompt, bar=bar, **how)
+
+
+def with_agreed_gold(
+    prompts: list[Prompt], sampler: Sampler, config: AgreedGold, dominant: str, tick: Tick
+) -> list[Prompt]:
+    """Give prompts of whole families the final answer on which the languages of their family agree
+    as their gold; those of others have none."""
+    completions = generate(prompts, sampler, config.sampling, tick)
+    prompt_of = {prompt_key(prompt): prompt for prompt in prompts}
+    answered = [prompt_of[prompt_key(row)] for row in completions]
+    vote = AgreementConfig(grader=config.grader, min_share=config.min_share)
+    scorer = AgreementScorer(vote, FINAL_ANSWERS[config.grader], dominant)
+    agreed = scorer.agreed(answered, completions)
+    return [replace(prompt, gold=agreed.get(prompt.family)) for prompt in prompts]
 
 
 def make_cross_lingual(job: Job, out: Path) -> Mapping[str, Any]:

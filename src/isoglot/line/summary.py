@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -251,11 +252,21 @@ def _transforms(recipe: Recipe, ledger: Ledger, round: int) -> list[PassCounts]:
         return []
     passes = recipe.prompts.transform
     return [
-        PassCounts(name=f"{place} {each.kind}", **totals(count_by_language(folder, Prompt)))
+        PassCounts(
+            name=f"{place} {each.kind}",
+            with_gold=_with_gold(folder) if each.agreement else None,
+            **totals(count_by_language(folder, Prompt)),
+        )
         for place, (each, folder) in enumerate(
             zip(passes, transform_folders(passes, done.folder), strict=True), 1
         )
     ]
+
+
+def _with_gold(folder: Path) -> dict[str, int]:
+    """Count the prompts of a folder that have a gold, by language."""
+    rows = (row for path in shard_paths(folder) for row in read_shard(path, Prompt))
+    return dict(Counter(row.language for row in rows if row.gold is not None))
 
 
 def _fault(row: Prompt | Dropped | Completion) -> str:

@@ -125,6 +125,14 @@ class Counting:
             }
             self._prompts = replace(self._prompts, exact=False)
             self._add("transform_prompts", "prompts", num, False, engine=engine, **tokens)
+            if each.agreement:
+                sampling = each.agreement.sampling
+                answers = num * sampling.num_samples
+                tokens = {
+                    "tokens_in": read.times(sampling.num_samples),
+                    "tokens_out": self._length(sampling).times(answers),
+                }
+                self._add("transform_prompts", "answers", answers, False, engine=engine, **tokens)
 
     def count_across_languages(self) -> None:
         """Count the prompts that request an answer in another language."""

@@ -342,11 +342,12 @@ class Recipe(Section):
         if not self.prompts.transform:
             return
         kinds = {scorer.kind for scorer in self.score.scorers} if self.score else set()
-        if "gold" in kinds and not all(each.keep_gold for each in self.prompts.transform):
+        fates = [each.gold for each in reversed(self.prompts.transform) if each.gold != "keep"]
+        if "gold" in kinds and fates[:1] == ["drop"]:
             raise InputError(
                 "score.scorers: gold needs the gold answers, which prompts.transform drops, since "
                 "a rewritten prompt may have another answer; reward by agreement, a judge or a "
-                "reward model, or set keep_gold for passes that change no answer"
+                "reward model, or set `gold: keep` for passes that change no answer, or agreed"
             )
         if any(isinstance(member, SourceMember) for member in self.pool):
             raise InputError(

@@ -9,11 +9,12 @@ from pydantic import Field, field_validator, model_validator
 from isoglot.benchmarks.catalogue import AnyBenchmark
 from isoglot.benchmarks.examples import answering_of
 from isoglot.core.errors import InputError
+from isoglot.core.protocols import Sampling
 from isoglot.core.row_sources import FileRowsConfig, HubRowsConfig, ListRowsConfig, RowSource
 from isoglot.core.section import Section
 from isoglot.data.artefacts import ArtefactConfig
 from isoglot.data.cross_lingual import CrossLingualConfig
-from isoglot.evals.graders import GraderName
+from isoglot.evals.graders import FINAL_ANSWERS, GraderName
 from isoglot.evals.grading import TaskConfig
 from isoglot.lab.prompts import LabPromptConfig
 from isoglot.models.load import ModelConfig
@@ -29,11 +30,60 @@ def _with_kind(source: Any) -> Any:
     return {"kind": "file", **source} if is_file else source
 
 
+class AgreedGold(Section):
+    """The vote that makes the gold of rewritten prompts again, as scorer `agreement` counts it: the
+    dominant language has to answer so, too.
+
+    A pass rewrites each language alone, so that the questions of a family may drift apart; those
+    that do agree on no answer.
+    """
+
+    grader: GraderName
+    """The grader whose reading of an answer is compared: last_number, exact or sequence."""
+    min_share: float = Field(0.4, ge=0, le=1)
+    """Smallest share of the vote of a family that makes a gold, 0 to 1."""
+    sampling: Sampling = Sampling(num_samples=4, temperature=1.0)
+    """Decoding of the answers to each rewritten prompt, in its own language."""
+
+    @model_validator(mode="after")
+    def _can_vote(self) -> Self:
+        if self.grader not in FINAL_ANSWERS:
+            raise InputError(
+                f"expected a grader that reads one final answer, {', '.join(FINAL_ANSWERS)}, got "
+                f"{self.grader!r}; take one of them"
+            )
+        self.sampling.require_distinct_samples()
+        return self
+
+
 class TransformPass(RewritingConfig):
     """One pass over the prompts, and the model that makes it."""
 
     sampler: ModelConfig | None = None
     """The model that rewrites; default: the policy of the round."""
+    gold: Literal["drop", "keep", "agreed"] = "drop"
+    """Fate of the gold answers, since another question may have another answer. `keep` is for a
+    pass that changes none, which nothing checks; `agreed` makes them again: the model answers the
+    new prompts, and the final answer on which the languages of a family agree is their gold, else
+    they have none."""
+    agreement: AgreedGold | None = None
+    """The vote of `gold: agreed`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_key(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "keep_gold" in values:
+            raise InputError("expected `gold: keep` in place of keep_gold; write that")
+        return values
+
+    @model_validator(mode="after")
+    def _votes_for_gold(self) -> Self:
+        if (self.agreement is not None) != (self.gold == "agreed"):
+            raise InputError(
+                f"expected `agreement:` with gold agreed, and with no other, got gold {self.gold}; "
+                "add `agreement: {grader: last_number}`, or leave it out"
+            )
+        return self
 
 
 class PromptsConfig(Section):
@@ -51,7 +101,8 @@ class PromptsConfig(Section):
     """Checks of translated prompts; a prompt with a fault is dropped under its name."""
     transform: tuple[TransformPass, ...] = ()
     """Passes of a model over the prompts of every language, one after the other, before they are
-    answered (The Art of Asking, arXiv:2510.19806); gold answers are dropped."""
+    answered (The Art of Asking, arXiv:2510.19806); gold answers are dropped, unless a pass keeps
+    them or makes them again."""
     cross_lingual: CrossLingualConfig | None = None
     """Pairs of prompt and answer languages; default: every prompt is answered in its own."""
     grader: GraderName | None = None

@@ -34,23 +34,32 @@ class AgreementScorer:
         self, prompts: Sequence[Prompt], completions: Sequence[Completion]
     ) -> list[float | None]:
         """See `Scorer.score`; the completions are those of whole families."""
-        is_whole = [row.finish_reason == FinishReason.STOP for row in completions]
-        answers = [
-            self._final_answer(row.text) if whole else None
-            for row, whole in zip(completions, is_whole, strict=True)
-        ]
-        votes: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-        for prompt, row, answer in zip(prompts, completions, answers, strict=True):
-            if answer is not None and row.translated_from is None:
-                votes[row.family][prompt.language][answer] += 1
-        agreed = {family: self._agreed(each) for family, each in votes.items()}
+        agreed = self.agreed(prompts, completions)
         if self._config.control == "shuffled":
-            agreed = of_another_family({key: each for key, each in agreed.items() if each})
+            agreed = of_another_family(agreed)
         found = [agreed.get(row.family) for row in completions]
         return [
-            float(answer == right) if whole and right is not None else None
-            for answer, right, whole in zip(answers, found, is_whole, strict=True)
+            float(answer == right) if is_whole(row) and right is not None else None
+            for row, answer, right in zip(completions, self._read(completions), found, strict=True)
         ]
+
+    def agreed(
+        self, prompts: Sequence[Prompt], completions: Sequence[Completion]
+    ) -> dict[str, str]:
+        """Return the answer on which each family agrees, without those that agree on none.
+
+        `prompts[i]` is the prompt of `completions[i]`.
+        """
+        votes: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        for prompt, row, answer in zip(prompts, completions, self._read(completions), strict=True):
+            if answer is not None and row.translated_from is None:
+                votes[row.family][prompt.language][answer] += 1
+        found = {family: self._agreed(each) for family, each in votes.items()}
+        return {family: answer for family, answer in found.items() if answer}
+
+    def _read(self, completions: Sequence[Completion]) -> list[str | None]:
+        """Read the final answers; None of a completion that is not whole."""
+        return [self._final_answer(row.text) if is_whole(row) else None for row in completions]
 
     def _agreed(self, votes: Votes) -> str | None:
         """Return the answer of a family, or None where its languages do not agree on one."""
@@ -66,6 +75,11 @@ class AgreementScorer:
             return None
         is_dominant = dominant[best[0]] == max(dominant.values(), default=-1)
         return best[0] if is_dominant or not self._config.dominant_agrees else None
+
+
+def is_whole(row: Completion) -> bool:
+    """True for a completion that neither failed nor was cut off."""
+    return row.finish_reason == FinishReason.STOP
 
 
 def shares_of(votes: Votes) -> dict[str, Fraction]:

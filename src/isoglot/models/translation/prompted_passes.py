@@ -48,8 +48,6 @@ class RewritingConfig(PromptTranslatorConfig):
     kind."""
     prefill: str = "<prompt>"
     pattern: str = r"\A(.*?)</prompt>"
-    keep_gold: bool = False
-    """Keeps the gold answers, for a pass that changes no answer. Nothing checks that."""
     max_length_ratio: float = Field(4.0, gt=1)
     """Longer text over shorter text, in characters, of a rewritten prompt that is kept."""
 

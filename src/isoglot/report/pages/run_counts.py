@@ -29,7 +29,9 @@ def translation_table(summary: RunSummary, what: str) -> Table | None:
 def transform_tables(entry: RoundSummary) -> list[Table]:
     """Prompts kept and dropped by each pass over those of a round, by language and fault."""
     return [
-        fates_table(f"Prompts kept by pass {each.name}", each.by_language, "Dropped")
+        fates_table(
+            f"Prompts kept by pass {each.name}", each.by_language, "Dropped", golds=each.with_gold
+        )
         for each in entry.transforms
     ]
 
@@ -53,18 +55,22 @@ def fates_table(
     fates: Mapping[str, Fates],
     total: str = "",
     likelihood: Mapping[str, float | None] | None = None,
+    golds: Mapping[str, int] | None = None,
 ) -> Table:
-    """Rows kept and dropped by language and reason; `total` names a column of all dropped."""
+    """Rows kept and dropped by language and reason; `total` names a column of all dropped, `golds`
+    are those kept with a gold."""
     reasons = sorted({reason for row in fates.values() for reason in row.dropped})
     has_likelihood = any(value is not None for value in (likelihood or {}).values())
     columns = [Column(name) for name in ("Language", "Kept", *([total] if total else []))]
     columns += [Column(reason.replace("_", " ")) for reason in reasons]
     columns += [Column("Log-probability", INDEX_3)] * has_likelihood
+    columns += [Column("With gold")] * (golds is not None)
     rows = []
     for tag, row in fates.items():
         cells: list[Cell] = [row.kept, *([sum(row.dropped.values())] if total else [])]
         cells += [row.dropped.get(reason, 0) for reason in reasons]
         cells += [likelihood[tag]] if likelihood and has_likelihood else []
+        cells += [] if golds is None else [golds.get(tag, 0)]
         rows.append(TableRow.of_language(tag, cells))
     return Table(title, columns, rows)
 

@@ -21,7 +21,7 @@ _TRANSLATED = {
 _TRANSFORMED = (
     "A model rewrote each prompt in its own language. What was cut off, failed, reads as before, "
     "is in another language or of another length is dropped, and so are gold answers, unless the "
-    "pass keeps them."
+    "pass keeps them, or makes them again: With gold counts the prompts of families that agree."
 )
 _ROUTES = (
     "Measured on n answers to the development families, in %: usable ones (Use), chrF++ against "

@@ -71,6 +71,8 @@ class PassCounts(CountsByLanguage):
 
     name: str
     """The kind of the pass, after its place."""
+    with_gold: Mapping[str, int] | None = None
+    """Kept prompts with a gold by language, of a pass that makes it again."""
 
 
 class RewardAccuracyRow(ResultPart):
@@ -205,7 +207,7 @@ class TokenCounts(ResultPart):
 
     written: int
     """Written by any model: translated prompts, completions, translated completions; in online
-    training too. Evaluations are left out."""
+    training too. Evaluations are left out, and answers that make gold again."""
     trained: int
     """Read by the training, forward and backward: those of prompts and answers, of both sides of a
     pair or of every completion, in every epoch."""
