@@ -1,6 +1,6 @@
 """Measure how many answers with a planted language are seen as mixed, and how many clean ones are.
 
-    python bench/mixed.py --data ../shared/data [--num 40] [--held-out]
+    python bench/mixed.py --data ../shared/data [--num 40] [--held-out] [--languages ca,nb,lv]
 
 The sentences are those of SIB-200 for twelve languages; held out are those of NTREX-128, and nine
 other languages of it. Clean answers are also those of the models in the Language Confusion
@@ -34,14 +34,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--num", type=int, default=40, help="answers of each language and kind")
     parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--languages", help="held-out answers in these alone, with commas between")
     parser.add_argument("-v", action="store_true", help="print what was missed or flagged")
     options = parser.parse_args()
     sib = options.data / "sib200" / "sib200_train.jsonl.gz"
     ntrex = options.data / "ntrex" / "ntrex.jsonl.gz"
     sets = [("NTREX", ntrex, TWELVE), ("NTREX", ntrex, OTHERS)]
+    if options.languages:
+        sets = [("NTREX", ntrex, tuple(options.languages.split(",")))]
     for name, path, tags in sets if options.held_out else [("SIB-200", sib, TWELVE)]:
-        rows = list(planted(_sentences(path, tags), options.num, seed=1))
+        rows = list(planted(_sentences(path, tags), options.num, options.seed))
         _report(f"{name}, {' '.join(tags)}", rows, tags, options.v)
+    if options.languages:
+        return
     clean = [row for row in _answers(options.data / "lcb") if row.language in TWELVE]
     half = [row for i, row in enumerate(clean) if i % 2 == options.held_out]
     _report("LCB", half, TWELVE, options.v)
