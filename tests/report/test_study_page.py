@@ -83,8 +83,29 @@ def test_cells_off_the_budget_are_named(tmp_path):
     assert "80,000" in text
 
 
+def curves_of(page: Path) -> list[dict]:
+    return [c for c in charts(page, "scatter") if c["data"][0].get("mode") == "lines+markers"]
+
+
+def test_sizes_that_follow_from_a_budget_have_no_curves(tmp_path):
+    budget = StudyBudget(tokens=200_000, tolerance=0.05)
+    assert not curves_of(written(tmp_path, make_study().model_copy(update={"budget": budget})))
+
+
+def test_without_unseen_languages_the_trained_have_curves(tmp_path):
+    study = make_study()
+    cells = [
+        cell.model_copy(
+            update={"win_rates": [row for row in cell.win_rates if row.language != "unseen"]}
+        )
+        for cell in study.cells
+    ]
+    page = written(tmp_path, study.model_copy(update={"cells": cells}))
+    assert len(curves_of(page)) == 2  # by each of two judges
+
+
 def test_curves_join_cells_that_differ_in_size_alone(page):
-    curves = [c for c in charts(page, "scatter") if c["data"][0].get("mode") == "lines+markers"]
+    curves = curves_of(page)
     assert len(curves) == 4  # trained and unseen, by each of two judges
     sizes = sorted(tuple(line["x"]) for line in curves[0]["data"])
     assert sizes == [(1200,), (1200,), (1200,), (1200, 6000)]  # one has failed at 6000

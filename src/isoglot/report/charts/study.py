@@ -143,7 +143,10 @@ def language_dots(cells: Sequence[StudyCell], judge: str, tags: Sequence[str]) -
 
 
 def size_curves(cells: Sequence[StudyCell], judge: str) -> list[Chart]:
-    """Win rate over data size, of trained and of unseen languages; none where there is one size."""
+    """Win rate over data size, of trained and of unseen languages; none where there is one size.
+
+    A group without languages has no chart.
+    """
     sizes = {cell.cell: cell.size for cell in cells if cell.size}
     if len(set(sizes.values())) < 2:
         return []
@@ -158,7 +161,8 @@ def size_curves(cells: Sequence[StudyCell], judge: str) -> list[Chart]:
             }
             for name, members in curves
         }
-        charts.append(rates_over_amounts(STUDY_GROUPS[group].capitalize(), lines, _EVEN))
+        if any(lines.values()):
+            charts.append(rates_over_amounts(STUDY_GROUPS[group].capitalize(), lines, _EVEN))
     return charts
 
 

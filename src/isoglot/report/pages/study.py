@@ -138,7 +138,8 @@ def _judge_sections(study: Study, i: int, judge: str, tags: Sequence[str]) -> It
         [language_dots(cells, judge, tags)],
         [languages_table(cells, judge, tags)],
     )
-    if charts := size_curves(cells, judge):
+    # With a budget, methods have other amounts of data so that their compute is the same.
+    if not study.budget and (charts := size_curves(cells, judge)):
         yield PageSection(
             f"size-{i}",
             f"Data size, by {judge}",
