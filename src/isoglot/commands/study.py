@@ -12,7 +12,7 @@ def study_command(
     study: Annotated[
         str,
         typer.Argument(
-            help="A .yaml file with a grid and its findings, or a name: rlhf-lab, xllms-lab."
+            help="A .yaml file with a grid and its findings, or methods-lab, rlhf-lab, xllms-lab."
         ),
     ],
     out: Annotated[
