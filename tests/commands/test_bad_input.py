@@ -66,7 +66,7 @@ def refused(isoglot, tmp_path):
         ),
         ("prompts.source.splitt=test", "prompts.source: unknown key 'splitt'; did you mean"),
         ("train.training.lerning_rate=1", "'lerning_rate' in `training`, .*did you mean 'learning"),
-        ("train.training.seed=1", "'seed', which the run itself sets; remove it"),
+        ("train.training.seed=1", "may not hold seed, which is set by the run itself; remove it"),
         ("filter.filters=[emptyy]", "filter.filters.0: .*'empty'.* got 'emptyy'"),
         ("seed", "expected key=value, got 'seed'; for example seed=2"),
         ("seed=abc", "seed: .*valid integer.*'abc'"),
